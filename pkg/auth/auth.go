@@ -1,0 +1,41 @@
+// Package auth is where login backends and server meet, so that neither knows the other.
+package auth
+
+import (
+	"context"
+	"net/netip"
+
+	"ftpd/pkg/impersonate"
+)
+
+// A Password is what a client typed. It prints as *** in every verb.
+type Password string
+
+func (Password) String() string   { return "***" }
+func (Password) GoString() string { return "***" }
+
+// Credentials are what a client presents with USER and PASS.
+type Credentials struct {
+	User     string     `json:"user"`
+	Password Password   `json:"password"`
+	Remote   netip.Addr `json:"remote"` // filled in by the supervisor from the admission, never believed from the core
+}
+
+// An Account is a user who may come in.
+type Account struct {
+	Name   string                   `json:"name"`             // canonical: PAM's name, looked up by NSS
+	Home   string                   `json:"home"`             // an absolute path of the host, inside server.roots
+	As     *impersonate.Credentials `json:"as,omitempty"`     // nil: the server's own identity
+	Groups []string                 `json:"groups,omitempty"` // names of all groups, for [[group]], allow and deny
+}
+
+// An Authorizer decides who may come in. Its errors are *Refusal for a user who may not, anything else for a backend that failed;
+// the client reads the same 530 either way.
+type Authorizer interface {
+	Authenticate(context.Context, Credentials) (*Account, error)
+}
+
+// A Refusal is a login that was refused. Cause is for the log alone.
+type Refusal struct{ Cause string }
+
+func (r *Refusal) Error() string { return r.Cause }
