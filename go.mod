@@ -9,5 +9,6 @@ require (
 	github.com/mattn/go-isatty v0.0.20 // indirect
 	github.com/msteinert/pam/v2 v2.1.0 // indirect
 	github.com/rs/zerolog v1.35.1 // indirect
+	github.com/spf13/pflag v1.1.0 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 )
