@@ -1,0 +1,57 @@
+# `make run` and `make test` do everything, from a fresh clone, on a Debian 12 with nothing but Go, git and make.
+# What else they need they install themselves as root, and name in one line otherwise (scripts/needs).
+
+# Where the Go tarball puts itself, for a PATH that does not know it yet.
+export PATH := $(PATH):/usr/local/go/bin
+
+VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+BUILD       := go build -trimpath -buildvcs=false
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Cross-checked systems need no C compiler; on Linux the PAM code is checked too where there is one.
+CGO = CGO_ENABLED=$$(scripts/cgo)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run build ftpd ftpd-auth test check unit system clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: ftpd ## share the current directory on port 2121, read-only
+	bin/ftpd share .
+
+build: ## bin/ftpd and bin/ftpd-auth
+	@scripts/needs build
+	@$(MAKE) --no-print-directory ftpd ftpd-auth
+
+ftpd:
+	CGO_ENABLED=0 $(BUILD) -ldflags '-s -w -X main.version=$(VERSION)' -o bin/ftpd ./cmd/ftpd
+
+ftpd-auth:
+	@if [ "$$(scripts/cgo)" = 1 ]; then \
+		echo 'CGO_ENABLED=1 $(BUILD) -o bin/ftpd-auth ./cmd/ftpd-auth'; \
+		CGO_ENABLED=1 $(BUILD) -o bin/ftpd-auth ./cmd/ftpd-auth; \
+	else \
+		rm -f bin/ftpd-auth; \
+	fi
+
+test: ## everything below: check, unit, system
+	@scripts/needs test
+	@$(MAKE) --no-print-directory ftpd ftpd-auth check unit system
+
+check: ## gofmt, vet for Linux, Windows and macOS, staticcheck
+	@unformatted=$$(gofmt -l cmd pkg tests); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
+	GOOS=linux $(CGO) go vet ./...
+	GOOS=windows CGO_ENABLED=0 go vet ./...
+	GOOS=darwin CGO_ENABLED=0 go vet ./...
+	$(CGO) go run $(STATICCHECK) ./...
+
+unit: ## tests of the packages, with the race detector where there is a C compiler
+	@scripts/gotest unit ./cmd/... ./pkg/...
+
+system: ## tests against the binaries in bin/, with real clients and, as root, real accounts
+	@FTPD_BIN=$(CURDIR)/bin scripts/gotest system -count=1 -timeout=25m ./tests/...
+
+clean: ## remove what make built
+	rm -rf bin

@@ -1,0 +1,96 @@
+//go:build linux
+
+package tests
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Every mistake is told at once, with its line and key, by `ftpd check` and by a start alike.
+func TestFiveMistakes(t *testing.T) {
+	needRoot(t)
+	config := `[server]
+listen = ["127.0.0.1:2121"]
+banner = 220
+
+[anonymous]
+enabled = true
+run_as = "ftpdtest-nobody"
+
+[limits]
+idle_timout = "5m"
+
+[auth]
+max_attempts = -1
+
+[[user]]
+name = "alice"
+
+[[user]]
+name = "alice"
+`
+	want := []string{`3: server\.banner: `, `7: anonymous\.run_as: .*ftpdtest-nobody`, `10: limits\.idle_timout: .*idle_timeout`, `13: auth\.max_attempts: `, `19: user\b.*alice.*16`}
+	for _, command := range []string{"check", "serve"} {
+		t.Run(command, func(t *testing.T) { expectProblems(t, command, config, want) })
+	}
+}
+
+func TestSyntaxErrorHasLineAndColumn(t *testing.T) {
+	for _, command := range []string{"check", "serve"} {
+		t.Run(command, func(t *testing.T) {
+			expectProblems(t, command, "[server]\nbanner = \"one\" two\n", []string{`2:\d+: `})
+		})
+	}
+}
+
+func TestMaskIsAString(t *testing.T) {
+	expectProblems(t, "check", "[defaults]\numask = 022\n", []string{`2(:\d+)?: .*"022"`})
+}
+
+func TestCorrectFilePasses(t *testing.T) {
+	needRoot(t)
+	u := newAccount(t)
+	config := fmt.Sprintf("[server]\nlisten = [\"127.0.0.1:2121\"]\n[[user]]\nname = %q\numask = \"077\"\n", u.name)
+	if out, code := runConfig(t, "check", config); code != 0 {
+		t.Errorf("exit %d: %s", code, out)
+	}
+}
+
+// expectProblems wants exit 1, and one line for each pattern, which follows the name of the file.
+func expectProblems(t *testing.T, command, config string, patterns []string) {
+	t.Helper()
+	out, code := runConfig(t, command, config)
+	if code != 1 {
+		t.Errorf("exit %d, want 1", code)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != len(patterns) {
+		t.Errorf("got %d lines, want %d:\n%s", len(lines), len(patterns), out)
+	}
+	for _, pattern := range patterns {
+		if !regexp.MustCompile(`(?m)^FILE:` + pattern).MatchString(out) {
+			t.Errorf("no line has %s:\n%s", pattern, out)
+		}
+	}
+}
+
+// runConfig runs a command on a configuration, whose name reads FILE in what it returns.
+func runConfig(t *testing.T, command, config string) (output string, code int) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "ftpd.toml")
+	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "ftpd"), command, "--config", path)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(string(out), path, "FILE"), cmd.ProcessState.ExitCode()
+}

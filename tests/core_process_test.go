@@ -1,0 +1,93 @@
+//go:build linux
+
+package tests
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const setuidSetgid = 1<<6 | 1<<7 // capabilities(7): CAP_SETGID is 6, CAP_SETUID 7
+
+// The core has an identity of its own and two capabilities; whoever takes it over finds no root, no secret and no file.
+func TestCoreProcess(t *testing.T) {
+	needRoot(t)
+	u := newAccount(t)
+	planted := "planted-" + rand.Text()
+	s := serve(t, settings{"server": fmt.Sprintf("banner = %q\n", planted)})
+	c := login(t, s.addr, u.name, u.password)
+	if r, err := c.store("STOR file", "text"); r.code != 226 || err != nil {
+		t.Fatalf("STOR: %v, %v", r, err)
+	}
+	core := s.core(t)
+
+	t.Run("identity", func(t *testing.T) {
+		account, err := user.Lookup("ftpd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for field, want := range map[string]string{
+			"Uid":        strings.Join([]string{account.Uid, account.Uid, account.Uid, account.Uid}, " "),
+			"Gid":        strings.Join([]string{account.Gid, account.Gid, account.Gid, account.Gid}, " "),
+			"Groups":     "",
+			"NoNewPrivs": "1",
+		} {
+			if got := status(core, field); got != want {
+				t.Errorf("%s is %q, want %q", field, got, want)
+			}
+		}
+	})
+	t.Run("capabilities", func(t *testing.T) {
+		for field, want := range map[string]uint64{"CapPrm": setuidSetgid, "CapEff": setuidSetgid, "CapInh": 0, "CapAmb": 0} {
+			if got, err := strconv.ParseUint(status(core, field), 16, 64); err != nil || got != want {
+				t.Errorf("%s is %#x, want %#x (%v)", field, got, want, err)
+			}
+		}
+		if got, err := strconv.ParseUint(status(core, "CapBnd"), 16, 64); err != nil || got&^setuidSetgid != 0 {
+			t.Errorf("CapBnd is %#x (%v)", got, err)
+		}
+	})
+	t.Run("descriptors", func(t *testing.T) { openFiles(t, core, u.home) })
+	t.Run("memory", func(t *testing.T) {
+		secrets := append(strings.Split(strings.TrimSpace(readFile(t, "/etc/shadow")), "\n"), u.shadowHash(t), u.password)
+		found := searchMemory(t, core, append(secrets, planted)...)
+		if !found[planted] {
+			t.Fatal("the search does not find what is there: the banner")
+		}
+		for _, secret := range secrets {
+			if found[secret] {
+				t.Errorf("%q is in the core's memory (the user's password is %q)", secret, u.password)
+			}
+		}
+	})
+}
+
+// openFiles fails the test for each descriptor that is a file outside root.
+func openFiles(t *testing.T, pid int, root string) {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil || len(links) == 0 {
+		t.Fatalf("no descriptors: %v", err)
+	}
+	inRoot := 0
+	for _, link := range links {
+		target, err := os.Readlink(link)
+		switch {
+		case err != nil: // closed meanwhile
+		case target == root || strings.HasPrefix(target, root+"/"):
+			inRoot++
+		case target == "/dev/null" || !strings.HasPrefix(target, "/"): // socket:[1], pipe:[2], anon_inode:[eventpoll]
+		default:
+			t.Errorf("descriptor %s is %s", filepath.Base(link), target)
+		}
+	}
+	if inRoot == 0 {
+		t.Error("not even the session's home is open: this test looks at the wrong process")
+	}
+}

@@ -1,0 +1,160 @@
+//go:build linux
+
+package tests
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A server is a running ftpd, stopped with its test.
+type server struct {
+	cmd    *exec.Cmd
+	log    *serverLog
+	addr   string // of IPv4; addr6 has the same port
+	addr6  string
+	exited chan struct{} // closed when the process has ended and the log is complete
+}
+
+// settings are what a test adds to its configuration, by section: the text below [server], [auth], …; "" stands before all sections.
+type settings map[string]string
+
+// serve starts `ftpd serve` for system users and returns when it is ready.
+func serve(t *testing.T, add settings) *server {
+	t.Helper()
+	needRoot(t)
+	port := freePort(t)
+	s := newServer(t, port, "serve", "--config", writeConfig(t, port, add))
+	s.start(t)
+	return s
+}
+
+// writeConfig makes an ftpd.toml that listens on both loopback addresses.
+func writeConfig(t *testing.T, port uint16, add settings) string {
+	t.Helper()
+	base := settings{
+		"server": fmt.Sprintf("listen = [\"127.0.0.1:%d\", \"[::1]:%d\"]\n", port, port),
+		"auth":   fmt.Sprintf("pam_service = %q\n", pamService(t)),
+	}
+	var text strings.Builder
+	text.WriteString(add[""] + "\n")
+	for _, section := range []string{"server", "auth", "anonymous", "defaults", "limits", "log"} {
+		if base[section]+add[section] != "" {
+			fmt.Fprintf(&text, "[%s]\n%s%s\n", section, base[section], add[section])
+		}
+	}
+	path := filepath.Join(t.TempDir(), "ftpd.toml")
+	writeFile(t, path, text.String(), 0o600)
+	return path
+}
+
+func newServer(t *testing.T, port uint16, args ...string) *server {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(bin, "ftpd"), args...)
+	cmd.Dir = "/"
+	return &server{
+		cmd:    cmd,
+		log:    newServerLog(),
+		addr:   netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), port).String(),
+		addr6:  netip.AddrPortFrom(netip.IPv6Loopback(), port).String(),
+		exited: make(chan struct{}),
+	}
+}
+
+// start runs the server until it says that it is ready, and has the test stop it.
+func (s *server) start(t *testing.T) {
+	t.Helper()
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { // ends with the last process that has the pipe
+		defer close(s.exited)
+		copyLines(stderr, s.log.add)
+		close(s.log.ended)
+		s.cmd.Wait()
+	}()
+	t.Cleanup(func() { s.stop(t) })
+	s.log.wait(t, "ready", message("ready"))
+}
+
+// stop ends the server as a service manager does. It fails the test when something outlives it.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	family := descendants(s.cmd.Process.Pid)
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.exited:
+	case <-time.After(patience):
+		t.Errorf("the server did not stop:\n%s", s.log)
+		for _, p := range append(family, s.cmd.Process.Pid) {
+			syscall.Kill(p, syscall.SIGKILL)
+		}
+		<-s.exited
+	}
+	if state := s.cmd.ProcessState; !state.Success() && !killed(state) {
+		t.Errorf("the server ended with %v", state)
+	}
+	for _, p := range family {
+		eventually(t, fmt.Sprintf("process %d of the server ends with it", p), func() bool { return !running(p) })
+	}
+	if t.Failed() {
+		t.Logf("the end of the log:\n%s", s.log)
+	}
+}
+
+// killed says that a test, not the server, decided on the end.
+func killed(state *os.ProcessState) bool {
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+}
+
+// core is the process id of the core that serves now.
+func (s *server) core(t *testing.T) int {
+	t.Helper()
+	var core int
+	eventually(t, "there is a core", func() bool {
+		for _, p := range descendants(s.cmd.Process.Pid) {
+			if args := commandLine(p); running(p) && len(args) > 1 && args[1] == "core" {
+				core = p
+				return true
+			}
+		}
+		return false
+	})
+	return core
+}
+
+// freePort returns a port that nobody uses on either loopback address.
+func freePort(t *testing.T) uint16 {
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := l.Addr().(*net.TCPAddr).AddrPort().Port()
+		l6, err := net.Listen("tcp", fmt.Sprintf("[::1]:%d", port))
+		l.Close()
+		if err == nil {
+			l6.Close()
+		}
+		if err == nil || errors.Is(err, syscall.EADDRNOTAVAIL) {
+			return port
+		}
+	}
+	t.Fatal("no free port")
+	return 0
+}
