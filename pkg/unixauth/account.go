@@ -1,0 +1,108 @@
+package unixauth
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"ftpd/pkg/auth"
+)
+
+const (
+	maxName     = 256 // bytes
+	maxPassword = 511 // bytes; PAM_MAX_RESP_SIZE with its NUL
+	shellsFile  = "/etc/shells"
+)
+
+// checkCredentials refuses what must not reach PAM: names that a module could take for a path or a log could not show, and bytes that
+// C would cut off.
+func checkCredentials(c auth.Credentials) error {
+	if why := badName(c.User); why != "" {
+		return &auth.Refusal{Cause: fmt.Sprintf("%q: the name %s", c.User[:min(len(c.User), maxName)], why)}
+	}
+	if len(c.Password) > maxPassword {
+		return &auth.Refusal{Cause: fmt.Sprintf("%s: the password is longer than the %d bytes that PAM takes", c.User, maxPassword)}
+	}
+	if strings.Contains(string(c.Password), "\x00") {
+		return &auth.Refusal{Cause: c.User + ": the password holds a NUL"}
+	}
+	return nil
+}
+
+// badName says what is wrong with a user's or group's name, "" being nothing.
+func badName(name string) string {
+	switch {
+	case name == "":
+		return "is empty"
+	case len(name) > maxName:
+		return fmt.Sprintf("is longer than %d bytes", maxName)
+	case name == "." || name == "..":
+		return "is a directory's"
+	case strings.Contains(name, "/"):
+		return `holds "/"`
+	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return "holds control characters"
+	}
+	return ""
+}
+
+// check decides about an account that PAM let in, by what the name service says about it.
+func (o Options) check(p Passwd) error {
+	refuse := func(format string, a ...any) error {
+		return &auth.Refusal{Cause: p.Name + ": " + fmt.Sprintf(format, a...)}
+	}
+	switch {
+	case badName(p.Name) != "":
+		return fmt.Errorf("PAM and the name service give the name %q, which %s", p.Name, badName(p.Name))
+	case p.UID == 0:
+		return refuse("uid 0 may not log in, whatever auth.min_uid says")
+	case int64(p.UID) < int64(o.MinUID):
+		return refuse("uid %d is below auth.min_uid %d", p.UID, o.MinUID)
+	case !path.IsAbs(p.Home):
+		return refuse("the home %q is not an absolute path", p.Home)
+	case !o.RequireShell:
+		return nil
+	}
+	shells, err := readShells()
+	if err != nil {
+		return err
+	}
+	shell := p.Shell
+	if shell == "" {
+		shell = "/bin/sh" // passwd(5)
+	}
+	if !slices.Contains(shells, shell) {
+		return refuse("shell %s is not in %s (auth.require_shell)", shell, shellsFile)
+	}
+	return nil
+}
+
+// readShells reads /etc/shells anew for each login, as others do: it is short, and may change. Without the file getusershell(3)
+// knows two.
+func readShells() ([]string, error) {
+	f, err := os.Open(shellsFile)
+	if os.IsNotExist(err) {
+		return []string{"/bin/sh", "/bin/csh"}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return parseShells(f)
+}
+
+func parseShells(r io.Reader) ([]string, error) {
+	var shells []string
+	lines := bufio.NewScanner(r)
+	for lines.Scan() {
+		line, _, _ := strings.Cut(lines.Text(), "#")
+		if line = strings.TrimSpace(line); path.IsAbs(line) {
+			shells = append(shells, line)
+		}
+	}
+	return shells, lines.Err()
+}

@@ -1,0 +1,22 @@
+//go:build !linux
+
+package unixauth
+
+import (
+	"errors"
+	"time"
+
+	"ftpd/pkg/unixauth/internal/wire"
+)
+
+// A helper exists on Linux alone.
+type helper struct {
+	conn    *wire.Conn
+	started time.Time
+}
+
+func startHelper(string, ...string) (*helper, error) { return nil, errors.ErrUnsupported }
+
+func (*helper) ended() bool { return true }
+func (*helper) end() string { return "" }
+func (*helper) kill()       {}
