@@ -14,7 +14,7 @@ import (
 
 // Every mistake is told at once, with its line and key, by `ftpd check` and by a start alike.
 func TestFiveMistakes(t *testing.T) {
-	needRoot(t)
+	needHelper(t)
 	config := `[server]
 listen = ["127.0.0.1:2121"]
 banner = 220

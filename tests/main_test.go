@@ -136,10 +136,16 @@ func leftovers() []string {
 func needRoot(t *testing.T) {
 	t.Helper()
 	if os.Getuid() != 0 {
-		t.Skipf("needs root; run: sudo make system")
+		t.Skip("needs root; run: sudo make system")
 	}
+	needHelper(t)
+}
+
+// needHelper skips a test that asks the system for accounts.
+func needHelper(t *testing.T) {
+	t.Helper()
 	if _, err := os.Stat(filepath.Join(bin, "ftpd-auth")); err != nil {
-		t.Skipf("needs ftpd-auth; run: make build, which names what it misses, then make system")
+		t.Skip("needs ftpd-auth; run: make build, which names what it misses, then make system")
 	}
 }
 

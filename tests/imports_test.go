@@ -1,0 +1,157 @@
+package tests
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// These tables are a statement of policy, as in Go's go/build/deps_test.go. A line is not changed to make a build pass, but when the
+// policy changes, and then its reason does too. They hold for the files of every system; tests may import what they like.
+
+// layers: a package may import what stands above its line, and nothing beside or below it.
+var layers = []struct{ packages, reason string }{
+	{"pkg/config", "plain values that anybody may read and a test may write; knows no other package"},
+	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
+	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
+	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
+	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
+	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/sandbox pkg/unixauth/pamhelper", "the protocol, the backends and the sandbox meet in the supervisor only"},
+	{"pkg/supervisor", "composes all of them; no flags and no exit codes"},
+	{"cmd/ftpd cmd/ftpd-auth", "flags, help, exit codes; no behaviour"},
+}
+
+// only: these imports are for the named packages alone. Every module that is not of ours needs a line.
+var only = []struct{ imported, packages, reason string }{
+	{"C", "pkg/unixauth/pamhelper", "ftpd is static and pure Go; libc and libpam are for ftpd-auth alone"},
+	{"plugin", "", "nothing is loaded at run time"},
+	{"net/http", "", "no web server stands beside users' files"},
+	{"net/rpc", "", "the monitor's table is the only thing that crosses between processes"},
+	{"os/exec", "pkg/supervisor pkg/sandbox pkg/unixauth", "programs are started by the root side; the core has no exec"},
+	{"os/user", "pkg/supervisor pkg/unixauth pkg/unixauth/pamhelper", "the root side looks up its own accounts (ftpd, nobody); everybody else's names come from ftpd-auth, and the core opens no /etc/passwd"},
+	{"log", "", "there is one log, written by the supervisor"},
+	{"log/slog", "", "there is one log, written by the supervisor"},
+	{"ftpd/pkg/unixauth/pamhelper", "cmd/ftpd-auth", "libpam and NSS modules never run beside keys or sockets"},
+	{"github.com/BurntSushi/toml", "pkg/config", "the file is read in one place, and never by the core"},
+	{"github.com/rs/zerolog", "pkg/events pkg/supervisor cmd/ftpd", "the core reports facts; what becomes of them is the supervisor's"},
+	{"github.com/coreos/go-systemd", "pkg/supervisor", "the service manager speaks to the process that it started"},
+	{"github.com/msteinert/pam", "pkg/unixauth/pamhelper", "libpam is loaded in ftpd-auth alone"},
+	{"github.com/spf13/pflag", "cmd/ftpd", "flags end where behaviour begins"},
+	{"golang.org/x/sys", "pkg/core pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/internal/wire pkg/unixauth/pamhelper pkg/winauth pkg/supervisor pkg/events cmd/ftpd", "system calls; config and auth are values"},
+}
+
+// calls: these functions are for the named packages alone.
+var calls = []struct{ functions, packages, reason string }{
+	{"syscall.Setuid syscall.Setgid syscall.Setreuid syscall.Setregid syscall.Setresuid syscall.Setresgid syscall.Setgroups syscall.Setfsuid syscall.Setfsgid", "pkg/unixauth/pamhelper",
+		"they change all threads: every session at once, and just what a helper wants that becomes nobody for good"},
+	{"unix.Setuid unix.Setgid unix.Setreuid unix.Setregid unix.Setresuid unix.Setresgid unix.Setgroups unix.Setfsuid unix.Setfsgid unix.SetfsuidRetUid unix.SetfsgidRetGid", "pkg/impersonate",
+		"identities change in one place"},
+	{"os.Chdir os.Setenv syscall.Chdir syscall.Chroot unix.Chdir unix.Chroot unix.Fchdir", "", "they change the whole process under all sessions"},
+	{"syscall.Umask unix.Umask", "cmd/ftpd pkg/supervisor", "it is set once, to 0, for the whole process; sessions mask modes themselves"},
+	{"time.Sleep", "pkg/unixauth/pamhelper", "a sleep cannot be cancelled; only the process of one login may sleep out PAM's delay"},
+}
+
+// neverInCore: what the protocol does not do itself.
+var neverInCore = []struct{ functions, reason string }{
+	{"os.Open os.OpenFile os.Create os.ReadFile os.WriteFile os.ReadDir os.Stat os.Lstat os.Remove os.Rename os.Mkdir os.DirFS os.OpenRoot", "users' files are touched by vfs, confined and as the user"},
+	{"runtime.GOOS", "systems differ in the packages below"},
+	{"os.Exit log.Fatal", "one session never ends the others"},
+}
+
+func TestImports(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		for _, spec := range f.ast.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			if ours, ok := strings.CutPrefix(imported, "ftpd/"); ok && layer(ours) >= layer(f.pkg) {
+				t.Errorf("%s imports %s, which is not above its own layer: %s", f.path, ours, layers[layer(f.pkg)].reason)
+			}
+			listed := !strings.Contains(strings.Split(imported, "/")[0], ".") // the library and our own need no line
+			for _, rule := range only {
+				if imported != rule.imported && !strings.HasPrefix(imported, rule.imported+"/") {
+					continue
+				}
+				listed = true
+				if !slices.Contains(strings.Fields(rule.packages), f.pkg) {
+					t.Errorf("%s imports %s: %s", f.path, imported, rule.reason)
+				}
+			}
+			if !listed {
+				t.Errorf("%s imports %s, of which the policy knows nothing", f.path, imported)
+			}
+		}
+	}
+}
+
+func TestCalls(t *testing.T) {
+	for _, f := range sourceFiles(t) {
+		ast.Inspect(f.ast, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			x, ok := sel.X.(*ast.Ident)
+			if !ok {
+				return true
+			}
+			name := x.Name + "." + sel.Sel.Name
+			for _, rule := range calls {
+				if slices.Contains(strings.Fields(rule.functions), name) && !slices.Contains(strings.Fields(rule.packages), f.pkg) {
+					t.Errorf("%s uses %s: %s", f.path, name, rule.reason)
+				}
+			}
+			for _, rule := range neverInCore {
+				if f.pkg == "pkg/core" && slices.Contains(strings.Fields(rule.functions), name) {
+					t.Errorf("%s uses %s: %s", f.path, name, rule.reason)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// layer is the index of a package's line.
+func layer(pkg string) int {
+	return slices.IndexFunc(layers, func(l struct{ packages, reason string }) bool {
+		return slices.Contains(strings.Fields(l.packages), pkg)
+	})
+}
+
+// A sourceFile is one file of the programs, whatever system it is for.
+type sourceFile struct {
+	path, pkg string // below the module
+	ast       *ast.File
+}
+
+func sourceFiles(t *testing.T) []sourceFile {
+	t.Helper()
+	var files []sourceFile
+	for _, top := range []string{"cmd", "pkg"} {
+		err := filepath.WalkDir(filepath.Join("..", top), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			parsed, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			path = strings.TrimPrefix(filepath.ToSlash(path), "../")
+			f := sourceFile{path: path, pkg: path[:strings.LastIndex(path, "/")], ast: parsed}
+			if layer(f.pkg) < 0 {
+				t.Errorf("%s stands in no layer", f.path)
+				return err
+			}
+			files = append(files, f)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(files) < 20 {
+		t.Fatalf("found %d files only: this test looks in the wrong place", len(files))
+	}
+	return files
+}
