@@ -1,198 +1,366 @@
 // Package config is /etc/ftpd.toml as Go values: one field for each key, with its meaning, type and default in one place.
+//
+// The comments of the fields are written for administrators: etc/ftpd.toml is generated from them, and from Default.
 package config
 
 import "net/netip"
 
+//go:generate go run ./internal/example ../../etc/ftpd.toml
+
+// A Config is the whole configuration. It is a plain value: copy it with care for its slices, and leave it alone once it is in use.
 type Config struct {
-	Include   []string  `toml:"include"`
-	Server    Server    `toml:"server"`
-	Auth      Auth      `toml:"auth"`
+	// Further files, relative to this one's folder; "*" and "?" match names. A key that is set twice is an error. [[user]], [[group]],
+	// [[hook]], [[site]] and [[host]] of all files add up.
+	Include []string `toml:"include"`
+
+	// The service itself.
+	Server Server `toml:"server"`
+	// Who may log in.
+	Auth Auth `toml:"auth"`
+	// Logins as "anonymous" or "ftp". The rest of an anonymous session's settings is that of [[user]] name = "anonymous".
 	Anonymous Anonymous `toml:"anonymous"`
-	Defaults  Settings  `toml:"defaults"`
-	Groups    []Group   `toml:"group"`
-	Users     []User    `toml:"user"`
-	Limits    Limits    `toml:"limits"`
-	Ban       Ban       `toml:"ban"`
-	Data      Data      `toml:"data"`
-	NAT       NAT       `toml:"nat"`
-	TLS       TLS       `toml:"tls"`
-	Files     Files     `toml:"files"`
-	Log       Log       `toml:"log"`
-	Admin     Admin     `toml:"admin"`
-	Hooks     []Hook    `toml:"hook"`
-	Sites     []Site    `toml:"site"`
-	Hosts     []Host    `toml:"host"`
+	// For every user. Each [[group]] or [[user]] may override each of these keys: [defaults] < [[group]] < [[user]].
+	Defaults Settings `toml:"defaults"`
+	// Overrides of [defaults] for the members of a system group, with the same keys as [[user]] but password. For a member of several,
+	// the later in the file wins.
+	Groups []Group `toml:"group"`
+	// With a password: a virtual user; a system account of that name is then not asked. Without: overrides of [defaults] for a system user.
+	Users []User `toml:"user"`
+	// Limits of the whole server.
+	Limits Limits `toml:"limits"`
+	// Who misbehaves is refused for a while, before any password is checked. 0 switches a rule off.
+	Ban Ban `toml:"ban"`
+	// Data connections.
+	Data Data `toml:"data"`
+	// A server behind address translation.
+	NAT NAT `toml:"nat"`
+	// Encryption.
+	TLS TLS `toml:"tls"`
+	// Files and their listings.
+	Files Files `toml:"files"`
+	// Logs.
+	Log Log `toml:"log"`
+	// Looking into the running service.
+	Admin Admin `toml:"admin"`
+	// A program that the service runs on an event, without a shell and apart from the session.
+	Hooks []Hook `toml:"hook"`
+	// A SITE command of your own. A program answers it, run as the user, in the session's directory. It is not confined: it sees the host.
+	Sites []Site `toml:"site"`
+	// A virtual host, chosen by HOST (RFC 7151) or by the server name of TLS.
+	Hosts []Host `toml:"host"`
 }
 
+// Server is [server].
 type Server struct {
-	Listen            []Address `toml:"listen"`
-	ListenTLS         []Address `toml:"listen_tls"`
-	Banner            string    `toml:"banner"`
-	ProxyProtocolFrom Networks  `toml:"proxy_protocol_from"`
-	Roots             []string  `toml:"roots"`
-	Sandbox           Sandbox   `toml:"sandbox"`
-	DrainTimeout      Duration  `toml:"drain_timeout"`
+	// Addresses and ports for plain FTP, which AUTH TLS may upgrade. "[::]:21" takes IPv4 too, and falls back to "0.0.0.0:21" where the
+	// host has no IPv6.
+	Listen []Address `toml:"listen"`
+	// Addresses and ports for implicit TLS, such as ["[::]:990"].
+	ListenTLS []Address `toml:"listen_tls"`
+	// Text of the 220 reply; it may have several lines.
+	Banner string `toml:"banner"`
+	// Networks of load balancers that send PROXY v1 or v2, on control and passive data connections.
+	ProxyProtocolFrom Networks `toml:"proxy_protocol_from"`
+	// Directories of the host that may be served at all; the kernel enforces it. Empty: /home, and every home, directory and mount that
+	// this configuration names. "/" means all but /etc, /root, /boot, /dev, /proc, /run and /sys, which must be named to be served
+	// (/proc and /sys never are). A login whose home lies outside is refused, and the log says what to add.
+	Roots []string `toml:"roots"`
+	// What the kernel forbids the service. "auto": every layer that is there, and the start says which; "require": no start without all;
+	// "log": report instead of refusing, to find what an update needs; "off".
+	Sandbox Sandbox `toml:"sandbox"`
+	// At a stop, running transfers may take this long to end. A reload or an upgrade never ends one.
+	DrainTimeout Duration `toml:"drain_timeout"`
 }
 
+// Auth is [auth].
 type Auth struct {
-	Backend      Backend  `toml:"backend"`
-	PAMService   string   `toml:"pam_service"`
-	PAMSession   bool     `toml:"pam_session"`
-	Guest        string   `toml:"guest"`
-	Allow        []string `toml:"allow"`
-	Deny         []string `toml:"deny"`
-	MinUID       int      `toml:"min_uid"`
-	RequireShell bool     `toml:"require_shell"`
-	MaxAttempts  int      `toml:"max_attempts"`
+	// Who knows the users besides those that [[user]] gives a password: "unix" (PAM and system accounts), "windows", or "virtual" (nobody).
+	Backend Backend `toml:"backend"`
+	// The name of a file in /etc/pam.d.
+	PAMService string `toml:"pam_service"`
+	// Keep the PAM session open until logout (utmp, logind); else it is opened and closed at login (mkhomedir, lastlog). Limits, loginuid
+	// and namespaces of PAM never reach transfers.
+	PAMSession bool `toml:"pam_session"`
+	// System account for users whom PAM accepts and the system does not know (pam_userdb, pam_mysql and others); "" refuses them.
+	Guest string `toml:"guest"`
+	// Who may log in: names, or groups as "@group"; empty is everyone whom the backend knows.
+	Allow []string `toml:"allow"`
+	// Who may not: names, or groups as "@group"; wins over allow.
+	Deny []string `toml:"deny"`
+	// System users with a lower number may not log in; at least 1.
+	MinUID int `toml:"min_uid"`
+	// The login shell of a system user must be in /etc/shells.
+	RequireShell bool `toml:"require_shell"`
+	// So many failed logins close a connection; at least 1.
+	MaxAttempts int `toml:"max_attempts"`
+	// Pause before a failed login is answered, the same whether or not the user exists.
 	FailureDelay Duration `toml:"failure_delay"`
 }
 
+// Anonymous is [anonymous].
 type Anonymous struct {
-	Enabled     bool        `toml:"enabled"`
-	Directory   string      `toml:"directory"`
-	RunAs       string      `toml:"run_as"`
+	// Whether anonymous users may come in.
+	Enabled bool `toml:"enabled"`
+	// Directory of the host that they see as "/".
+	Directory string `toml:"directory"`
+	// System account whose identity their sessions take; "" where the server impersonates no one.
+	RunAs string `toml:"run_as"`
+	// What they may do, as in [defaults].
 	Permissions Permissions `toml:"permissions"`
 }
 
 // Settings are what holds for one user: [defaults], and what a [[group]] or [[user]] overrides.
 type Settings struct {
-	Home                string      `toml:"home"`
-	StartDirectory      string      `toml:"start_directory"`
-	Confine             bool        `toml:"confine"`
-	Permissions         Permissions `toml:"permissions"`
-	Umask               Mode        `toml:"umask"`
-	RunAs               string      `toml:"run_as"`
-	SessionDownloadRate Rate        `toml:"session_download_rate"`
-	SessionUploadRate   Rate        `toml:"session_upload_rate"`
-	UserDownloadRate    Rate        `toml:"user_download_rate"`
-	UserUploadRate      Rate        `toml:"user_upload_rate"`
-	MaxSessions         int         `toml:"max_sessions"`
-	MaxFileSize         Size        `toml:"max_file_size"`
-	RequireTLS          RequireTLS  `toml:"require_tls"`
-	AllowFrom           Networks    `toml:"allow_from"`
-	LoginMessage        string      `toml:"login_message"`
-	QuitMessage         string      `toml:"quit_message"`
-	CreateHome          bool        `toml:"create_home"`
-	HideOwners          bool        `toml:"hide_owners"`
+	// Directory of the host where the user comes in; {user} stands for the name. "" is the account's own home.
+	Home string `toml:"home"`
+	// FTP path where a session starts. "" is "/" (with confine = false, the home).
+	StartDirectory string `toml:"start_directory"`
+	// The home is the user's "/", and nothing outside it can be reached, by symlinks either. false also needs server.roots = ["/"].
+	Confine bool `toml:"confine"`
+	// What the user may do: a list of words, or a preset. Directories may be entered where anything is permitted below them.
+	//   "list"    LIST NLST MLSD MLST STAT SIZE MDTM       "read"       RETR, checksums
+	//   "write"   STOR and STOU of new files               "overwrite"  STOR and RNTO onto what exists
+	//   "append"  APPE, and REST with STOR at the end      "delete"     DELE RMD
+	//   "rename"  RNFR RNTO                                "mkdir"      MKD
+	//   "chmod"   SITE CHMOD, SITE CHGRP                   "touch"      MFMT, MDTM with a time, SITE UTIME
+	// Presets: "read-only" is list and read, "drop-box" is write and mkdir, "full" is everything.
+	Permissions Permissions `toml:"permissions"`
+	// Mask of the permission bits of new files and directories, in octal.
+	Umask Mode `toml:"umask"`
+	// System account whose identity a virtual user's file access takes; "" where the server impersonates no one.
+	RunAs string `toml:"run_as"`
+	// Download rate of one session; 0 is unlimited.
+	SessionDownloadRate Rate `toml:"session_download_rate"`
+	// Upload rate of one session; 0 is unlimited.
+	SessionUploadRate Rate `toml:"session_upload_rate"`
+	// Download rate of all sessions of one user together; 0 is unlimited.
+	UserDownloadRate Rate `toml:"user_download_rate"`
+	// Upload rate of all sessions of one user together; 0 is unlimited.
+	UserUploadRate Rate `toml:"user_upload_rate"`
+	// Sessions of one user at one time; 0 is unlimited.
+	MaxSessions int `toml:"max_sessions"`
+	// An upload beyond it ends with 552; 0 is unlimited.
+	MaxFileSize Size `toml:"max_file_size"`
+	// What TLS is required for. "auto": "login" once a certificate is set, else "off" with a warning at each start; "off": nothing;
+	// "login": a password; "all": data connections too.
+	RequireTLS RequireTLS `toml:"require_tls"`
+	// Networks that the user may log in from; empty is any.
+	AllowFrom Networks `toml:"allow_from"`
+	// Text of the 230 reply.
+	LoginMessage string `toml:"login_message"`
+	// Text of the 221 reply.
+	QuitMessage string `toml:"quit_message"`
+	// Make a missing home at login, as the user; only in a parent that is root's and that nobody else may write.
+	CreateHome bool `toml:"create_home"`
+	// LIST and MLSD show "ftp" for every owner and group.
+	HideOwners bool `toml:"hide_owners"`
 }
 
+// A Group is one [[group]].
 type Group struct {
 	Override
+	// The system group.
 	Name string `toml:"name"`
 }
 
+// A User is one [[user]].
 type User struct {
 	Override
-	Name     string `toml:"name"`
-	Password Hash   `toml:"password"`
+	// The name at login.
+	Name string `toml:"name"`
+	// Hash of the password (bcrypt, argon2id, yescrypt, sha512-crypt or sha256-crypt), from `ftpd passwd`. It makes the user a virtual one.
+	Password Hash `toml:"password"`
 }
 
-// Override is what [[group]] and [[user]] share.
+// An Override is what [[group]] and [[user]] share. Of its settings, only those in Set mean anything.
 type Override struct {
 	Settings
-	Set      []string `toml:"-"` // the keys of Settings that the file gives
-	Disabled bool     `toml:"disabled"`
-	Expires  Date     `toml:"expires"`
-	Rules    []Rule   `toml:"rule"`
-	Mounts   []Mount  `toml:"mount"`
+	Set []string `toml:"-"` // the keys that the file gives, "disabled" and "expires" included, in their order in the structs
+	// No login while it is true.
+	Disabled bool `toml:"disabled"`
+	// The last day (UTC) on which the user may log in.
+	Expires Date `toml:"expires"`
+	// Permissions for a subtree. The longest matching path wins.
+	Rules []Rule `toml:"rule"`
+	// Another directory shown inside the user's tree: what a symlink out of a confined home cannot do.
+	Mounts []Mount `toml:"mount"`
 }
 
+// A Rule gives the permissions of a subtree.
 type Rule struct {
-	Path        string      `toml:"path"`
+	// The FTP path at and below which the rule holds.
+	Path string `toml:"path"`
+	// What the user may do there.
 	Permissions Permissions `toml:"permissions"`
 }
 
+// A Mount shows a directory of the host inside a user's tree.
 type Mount struct {
-	Path        string      `toml:"path"`
-	Directory   string      `toml:"directory"`
+	// The FTP path where it is shown.
+	Path string `toml:"path"`
+	// The directory of the host; {user} stands for the name.
+	Directory string `toml:"directory"`
+	// What the user may do there; without it, what holds at the path anyway.
 	Permissions Permissions `toml:"permissions"`
+	Inherit     bool        `toml:"-"` // the file gives no permissions
 }
 
+// Limits is [limits].
 type Limits struct {
-	MaxSessions      int      `toml:"max_sessions"`
-	MaxSessionsPerIP int      `toml:"max_sessions_per_ip"`
-	LoginTimeout     Duration `toml:"login_timeout"`
-	IdleTimeout      Duration `toml:"idle_timeout"`
-	StallTimeout     Duration `toml:"stall_timeout"`
-	ConnectTimeout   Duration `toml:"connect_timeout"`
-	DownloadRate     Rate     `toml:"download_rate"`
-	UploadRate       Rate     `toml:"upload_rate"`
-	MinFreeSpace     Size     `toml:"min_free_space"`
+	// Sessions at one time; the next client is answered 421. 0 is unlimited.
+	MaxSessions int `toml:"max_sessions"`
+	// Sessions of one address at one time. 0 is unlimited.
+	MaxSessionsPerIP int `toml:"max_sessions_per_ip"`
+	// A client that has not logged in by then is sent away. "0s" switches this and each of the following timeouts off.
+	LoginTimeout Duration `toml:"login_timeout"`
+	// A session that sends no command for this long, outside a transfer, is ended.
+	IdleTimeout Duration `toml:"idle_timeout"`
+	// A transfer that moves no byte for this long is aborted, and its session ends with 421.
+	StallTimeout Duration `toml:"stall_timeout"`
+	// How long to wait for a passive client, or to dial an active one.
+	ConnectTimeout Duration `toml:"connect_timeout"`
+	// Download rate of the whole server; 0 is unlimited.
+	DownloadRate Rate `toml:"download_rate"`
+	// Upload rate of the whole server; 0 is unlimited.
+	UploadRate Rate `toml:"upload_rate"`
+	// Uploads are refused (452) when the file system has less.
+	MinFreeSpace Size `toml:"min_free_space"`
 }
 
+// Ban is [ban].
 type Ban struct {
-	Failures          int      `toml:"failures"`
-	AddressFailures   int      `toml:"address_failures"`
-	CommandsPerSecond int      `toml:"commands_per_second"`
-	Window            Duration `toml:"window"`
-	Duration          Duration `toml:"duration"`
-	Exempt            Networks `toml:"exempt"`
+	// Failed logins of one user name from one address: that pair gets 530.
+	Failures int `toml:"failures"`
+	// Failed logins from one address: the address gets 421.
+	AddressFailures int `toml:"address_failures"`
+	// Commands faster than this, over one second: the address gets 421.
+	CommandsPerSecond int `toml:"commands_per_second"`
+	// Failures are counted over this time.
+	Window Duration `toml:"window"`
+	// How long a ban lasts.
+	Duration Duration `toml:"duration"`
+	// Networks that are never banned.
+	Exempt Networks `toml:"exempt"`
 }
 
+// Data is [data].
 type Data struct {
-	Passive              bool      `toml:"passive"`
-	Active               bool      `toml:"active"`
-	PassivePorts         PortRange `toml:"passive_ports"`
-	ActivePort           int       `toml:"active_port"`
-	ForeignNetworks      Networks  `toml:"foreign_networks"`
-	AllowPrivilegedPorts bool      `toml:"allow_privileged_ports"`
-	Sendfile             bool      `toml:"sendfile"`
+	// PASV and EPSV: the client connects to the server.
+	Passive bool `toml:"passive"`
+	// PORT and EPRT: the server connects to the client.
+	Active bool `toml:"active"`
+	// Ports of passive data connections, such as "50000-50999", never left when all are busy (425). "" is the system's own range. The wider,
+	// the safer: without TLS, somebody at the client's own address may guess the port.
+	PassivePorts PortRange `toml:"passive_ports"`
+	// Local port of active data connections; 20 for old firewalls, 0 for any.
+	ActivePort int `toml:"active_port"`
+	// Networks besides the client's own address that data connections may go to or come from (FXP).
+	ForeignNetworks Networks `toml:"foreign_networks"`
+	// PORT and EPRT may name ports below 1024.
+	AllowPrivilegedPorts bool `toml:"allow_privileged_ports"`
+	// false where a network file system misbehaves under sendfile(2).
+	Sendfile bool `toml:"sendfile"`
 }
 
+// NAT is [nat].
 type NAT struct {
-	PublicAddress   string                `toml:"public_address"`
+	// IPv4 address or host name put into PASV replies. A name is looked up again while the service runs.
+	PublicAddress string `toml:"public_address"`
+	// The same by local address: { "10.0.0.5" = "203.0.113.7" }.
 	PublicAddresses map[netip.Addr]string `toml:"public_addresses"`
-	LocalNetworks   Networks              `toml:"local_networks"`
+	// Clients from here get the true local address.
+	LocalNetworks Networks `toml:"local_networks"`
 }
 
+// TLS is [tls].
 type TLS struct {
-	Certificate        string       `toml:"certificate"`
-	Key                string       `toml:"key"`
-	MinVersion         TLSVersion   `toml:"min_version"`
-	ClientCA           string       `toml:"client_ca"`
-	ClientAuth         ClientAuth   `toml:"client_auth"`
-	SessionReuse       SessionReuse `toml:"session_reuse"`
-	SessionReuseExempt Networks     `toml:"session_reuse_exempt"`
+	// PEM file with the chain, and the key if it is to hold that too. It is read again when it changes.
+	Certificate string `toml:"certificate"`
+	// PEM file with the key.
+	Key string `toml:"key"`
+	// "1.2" or "1.3".
+	MinVersion TLSVersion `toml:"min_version"`
+	// PEM file with the authorities that sign clients' certificates, for client_auth.
+	ClientCA string `toml:"client_ca"`
+	// Whether clients must show a certificate: "off", "optional" or "required". It does not replace the password.
+	ClientAuth ClientAuth `toml:"client_auth"`
+	// Whether data connections must resume the control connection's TLS session: "require", "prefer" (offered and counted, never demanded)
+	// or "off".
+	SessionReuse SessionReuse `toml:"session_reuse"`
+	// Networks of clients that cannot, where it is required.
+	SessionReuseExempt Networks `toml:"session_reuse_exempt"`
 }
 
+// Files is [files].
 type Files struct {
-	UTCTimes      bool     `toml:"utc_times"`
-	AtomicUploads bool     `toml:"atomic_uploads"`
-	SyncUploads   bool     `toml:"sync_uploads"`
-	Publish       Publish  `toml:"publish"`
-	Hide          []string `toml:"hide"`
+	// LIST and STAT show UTC; false shows local time. MDTM, MFMT and MLSD are always in UTC (RFC 3659).
+	UTCTimes bool `toml:"utc_times"`
+	// An upload appears under its name only when it is complete.
+	AtomicUploads bool `toml:"atomic_uploads"`
+	// 226 only after the file is on stable storage.
+	SyncUploads bool `toml:"sync_uploads"`
+	// With atomic_uploads: "always", or "complete": only an upload known to be whole takes its name.
+	Publish Publish `toml:"publish"`
+	// Patterns of names that are neither listed, nor reached, nor created, such as ".ht*".
+	Hide []string `toml:"hide"`
 }
 
+// Log is [log].
 type Log struct {
-	Level       LogLevel  `toml:"level"`
-	Format      LogFormat `toml:"format"`
-	File        string    `toml:"file"`
-	TransferLog string    `toml:"transfer_log"`
+	// "debug", "info", "warn" or "error".
+	Level LogLevel `toml:"level"`
+	// "console", "json", or "auto" (console on a terminal, else json).
+	Format LogFormat `toml:"format"`
+	// "" is standard error (under systemd, the journal). A file is opened again when it was rotated.
+	File string `toml:"file"`
+	// File for transfers in the form of xferlog(5); "" is none.
+	TransferLog string `toml:"transfer_log"`
 }
 
+// Admin is [admin].
 type Admin struct {
-	Socket  string `toml:"socket"`
+	// Socket of `ftpd who`, `ftpd kick` and `ftpd reload`, for root and members of the group ftpd-admin.
+	Socket string `toml:"socket"`
+	// "127.0.0.1:9121" serves Prometheus /metrics, /healthz and a status page there; "" does not.
 	Metrics string `toml:"metrics"`
 }
 
+// A Hook is one [[hook]].
 type Hook struct {
-	On      []HookEvent `toml:"on"`
-	Command []string    `toml:"command"`
-	RunAs   string      `toml:"run_as"`
-	Timeout Duration    `toml:"timeout"`
+	// Events: connect (a non-zero exit refuses the client), login, login_failed, logout, upload, upload_incomplete, download,
+	// download_incomplete.
+	On []HookEvent `toml:"on"`
+	// The program and its arguments. {event} {user} {ip} {session} {path} (of the host) {virtual_path} {bytes} {seconds} {verdict} are
+	// filled in as whole arguments or parts of them, and given as FTPD_EVENT, FTPD_USER and so on.
+	Command []string `toml:"command"`
+	// "" is the session's user; before a login, "nobody". Never root unless it says root.
+	RunAs string `toml:"run_as"`
+	// The program is ended after this time.
+	Timeout Duration `toml:"timeout"`
 }
 
+// A Site is one [[site]].
 type Site struct {
-	Name       string      `toml:"name"`
-	Command    []string    `toml:"command"`
+	// The word after SITE.
+	Name string `toml:"name"`
+	// The program and its arguments. {path}: the client's argument, resolved in the user's tree; {arg}: as it was typed.
+	Command []string `toml:"command"`
+	// The permission that it needs at the path, such as "delete".
 	Permission Permissions `toml:"permission"`
-	Help       string      `toml:"help"`
-	Timeout    Duration    `toml:"timeout"`
+	// Text of HELP SITE.
+	Help string `toml:"help"`
+	// The program is ended after this time.
+	Timeout Duration `toml:"timeout"`
 }
 
+// A Host is one [[host]].
 type Host struct {
-	Name        string `toml:"name"`
-	Banner      string `toml:"banner"`
+	// The host name that the client asks for.
+	Name string `toml:"name"`
+	// Text of the 220 reply; "" is server.banner.
+	Banner string `toml:"banner"`
+	// PEM file, as in [tls].
 	Certificate string `toml:"certificate"`
-	Key         string `toml:"key"`
+	// PEM file, as in [tls].
+	Key string `toml:"key"`
 }

@@ -1,62 +1,118 @@
 package config
 
 import (
-	"net/netip"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
 	"time"
 )
 
-type (
-	Duration     time.Duration
-	Size         int64  // bytes; 0 is unlimited
-	Rate         int64  // bytes per second; 0 is unlimited
-	Mode         uint32 // permission bits, written "022"
-	Date         string // YYYY-MM-DD; "" is never
-	Hash         string // a password hash, as `ftpd passwd` prints it; prints as ***
-	Backend      string // BackendUnix, …
-	Sandbox      string
-	RequireTLS   string
-	TLSVersion   string
-	ClientAuth   string
-	SessionReuse string
-	Publish      string
-	LogLevel     string
-	LogFormat    string
-	HookEvent    string
-)
+// Every type of a value has its text form here or in units.go, network.go, words.go and permissions.go. UnmarshalText refuses what
+// the key cannot hold, so nobody meets an impossible value; MarshalText gives the text back, so a Config survives JSON.
 
-// An Address is where a listener binds.
-type Address struct{ netip.AddrPort }
+// A Mode is permission bits or a mask of them, written in octal as a string: "022".
+type Mode uint32
 
-// A Network is a CIDR or a bare address.
-type Network struct{ netip.Prefix }
-
-type Networks []Network
-
-// A PortRange is written "50000-50999"; the zero value leaves the choice to the system.
-type PortRange struct{ First, Last uint16 }
-
-// Permissions is a set of the words of the contract.
-type Permissions uint16
-
-const (
-	List Permissions = 1 << iota
-	Read
-	Write
-	Overwrite
-	Append
-	Delete
-	Rename
-	Mkdir
-	Chmod
-	Touch
-
-	ReadOnly = List | Read
-	DropBox  = Write | Mkdir
-	Full     = List | Read | Write | Overwrite | Append | Delete | Rename | Mkdir | Chmod | Touch
-)
-
-// Rights say what a user may do at a path of the user's tree.
-type Rights struct {
-	Base  Permissions
-	Rules []Rule // sorted: the longest path first
+// UnmarshalText reads one to four octal digits.
+func (m *Mode) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 8, 32)
+	if err != nil || len(text) > 4 {
+		return fmt.Errorf("%q is not a mode: three octal digits are needed, such as \"022\"", text)
+	}
+	*m = Mode(n)
+	return nil
 }
+
+// MarshalText writes at least three octal digits.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+func (m Mode) String() string { return fmt.Sprintf("%03o", uint32(m)) }
+
+// decodeTOML tells whoever wrote a number that a mode is a string. To TOML, 022 is an error
+// and 22 is twenty-two.
+func (m *Mode) decodeTOML(v any, raw string) error {
+	if text, ok := v.(string); ok {
+		return m.UnmarshalText([]byte(text))
+	}
+	digits := strings.TrimPrefix(raw, "0o")
+	switch v := v.(type) {
+	case octal:
+		digits = string(v)
+	case int64:
+	default:
+		return wrongType("a mode as a string, such as \"022\"", v)
+	}
+	if n, err := strconv.ParseUint(digits, 8, 32); err == nil && n <= 0o7777 {
+		return fmt.Errorf("a mode is a string in quotes: write \"%03o\"", n)
+	}
+	return errors.New("a mode is a string in quotes, of three octal digits, such as \"022\"")
+}
+
+// A Date is a day as YYYY-MM-DD; "" is never.
+type Date string
+
+// Over says whether the day has passed at now. The day ends at midnight UTC.
+func (d Date) Over(now time.Time) bool {
+	return d != "" && now.UTC().Format(time.DateOnly) > string(d)
+}
+
+func (d *Date) decodeTOML(v any, raw string) error {
+	t, ok := v.(time.Time)
+	if !ok {
+		if text, isText := v.(string); isText {
+			if _, err := time.Parse(time.DateOnly, text); err == nil {
+				return fmt.Errorf("a date is written without quotes: %s", text)
+			}
+		}
+		return wrongType("a date without quotes, such as 2027-01-31", v)
+	}
+	if len(raw) != len(time.DateOnly) || t.Location().String() == "time-local" {
+		return errors.New("a date without a time is needed, such as 2027-01-31")
+	}
+	*d = Date(t.Format(time.DateOnly))
+	return nil
+}
+
+// A Hash is a password hash, as `ftpd passwd` prints it. It prints as *** in every verb.
+type Hash string
+
+// The kinds of password hashes, by their first characters. The three of bcrypt differ in history only.
+var hashKinds = []struct{ prefix, kind string }{
+	{"$2a$", "bcrypt"}, {"$2b$", "bcrypt"}, {"$2y$", "bcrypt"},
+	{"$argon2id$", "argon2id"},
+	{"$y$", "yescrypt"},
+	{"$6$", "sha512-crypt"},
+	{"$5$", "sha256-crypt"},
+}
+
+// Kind names the function that made the hash: bcrypt, argon2id, yescrypt, sha512-crypt or sha256-crypt; "" for none of them.
+func (h Hash) Kind() string {
+	for _, k := range hashKinds {
+		if rest, ok := strings.CutPrefix(string(h), k.prefix); ok && rest != "" {
+			return k.kind
+		}
+	}
+	return ""
+}
+
+// UnmarshalText refuses what is none of the five kinds. Its errors do not repeat the text, which may be a password.
+func (h *Hash) UnmarshalText(text []byte) error {
+	switch {
+	case len(text) == 0:
+		*h = ""
+	case Hash(text).Kind() == "":
+		return errors.New("this is not a password hash (bcrypt, argon2id, yescrypt, sha512-crypt or sha256-crypt); `ftpd passwd` makes one")
+	case strings.ContainsFunc(string(text), func(r rune) bool { return r <= ' ' || r >= 0x7f }):
+		return errors.New("a password hash holds no blanks and no characters beyond ASCII")
+	default:
+		*h = Hash(text)
+	}
+	return nil
+}
+
+// Format prints *** whatever the verb, so that no log and no error shows a hash.
+func (h Hash) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
+
+func (h Hash) String() string { return "***" }

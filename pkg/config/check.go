@@ -1,0 +1,5 @@
+package config
+
+const notSupported = "not supported yet"
+
+func (s *Source) check() {}

@@ -1,0 +1,61 @@
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Default is the configuration of an empty file. Each call makes a new one.
+func Default() *Config {
+	return &Config{
+		Include: []string{"ftpd.d/*.toml"},
+		Server: Server{
+			Listen:       []Address{{netip.AddrPortFrom(netip.IPv6Unspecified(), 21)}},
+			Banner:       "FTP server ready.",
+			Sandbox:      SandboxAuto,
+			DrainTimeout: Duration(time.Minute),
+		},
+		Auth: Auth{
+			Backend:      BackendUnix,
+			PAMService:   "ftpd",
+			Deny:         []string{"root"},
+			MinUID:       1000,
+			RequireShell: true,
+			MaxAttempts:  3,
+			FailureDelay: Duration(2 * time.Second),
+		},
+		Anonymous: Anonymous{Directory: "/srv/ftp", RunAs: "ftp", Permissions: ReadOnly},
+		Defaults: Settings{
+			Confine:     true,
+			Permissions: Full,
+			Umask:       0o022,
+			RunAs:       "ftp",
+			RequireTLS:  RequireTLSAuto,
+		},
+		Limits: Limits{
+			MaxSessions:      1000,
+			MaxSessionsPerIP: 50,
+			LoginTimeout:     Duration(time.Minute),
+			IdleTimeout:      Duration(5 * time.Minute),
+			StallTimeout:     Duration(2 * time.Minute),
+			ConnectTimeout:   Duration(30 * time.Second),
+		},
+		Ban: Ban{
+			Failures:        10,
+			AddressFailures: 100,
+			Window:          Duration(10 * time.Minute),
+			Duration:        Duration(time.Hour),
+			Exempt:          Networks{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")}},
+		},
+		Data:  Data{Passive: true, Active: true, Sendfile: true},
+		TLS:   TLS{MinVersion: TLS12, ClientAuth: ClientAuthOff, SessionReuse: SessionReusePrefer},
+		Files: Files{UTCTimes: true, Publish: PublishAlways},
+		Log:   Log{Level: LogInfo, Format: LogAuto},
+		Admin: Admin{Socket: "/run/ftpd/admin.sock"},
+	}
+}
+
+// defaultHook and defaultSite are what a [[hook]] or [[site]] begins with.
+func defaultHook() Hook { return Hook{Timeout: Duration(time.Minute)} }
+
+func defaultSite() Site { return Site{Timeout: Duration(time.Minute)} }

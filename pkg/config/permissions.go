@@ -1,0 +1,161 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Permissions is a set of the words of the contract.
+type Permissions uint16
+
+const (
+	List      Permissions = 1 << iota // LIST NLST MLSD MLST STAT SIZE MDTM
+	Read                              // RETR, checksums
+	Write                             // STOR and STOU of new files
+	Overwrite                         // replacing what exists: STOR, REST and STOR, RNTO onto a name
+	Append                            // APPE, REST and STOR at the end
+	Delete                            // DELE RMD
+	Rename                            // RNFR RNTO
+	Mkdir                             // MKD
+	Chmod                             // SITE CHMOD, SITE CHGRP
+	Touch                             // MFMT, MDTM with a time, SITE UTIME
+
+	ReadOnly = List | Read
+	DropBox  = Write | Mkdir
+	Full     = List | Read | Write | Overwrite | Append | Delete | Rename | Mkdir | Chmod | Touch
+)
+
+// The words of the bits, in their order.
+var permissionWords = []string{"list", "read", "write", "overwrite", "append", "delete", "rename", "mkdir", "chmod", "touch"}
+
+// The presets, each a string where a list of words might stand.
+var permissionPresets = []struct {
+	name string
+	set  Permissions
+}{{"read-only", ReadOnly}, {"drop-box", DropBox}, {"full", Full}}
+
+// Has says whether every permission of want is in the set.
+func (p Permissions) Has(want Permissions) bool { return p&want == want }
+
+// Words are the set's words, in the order of the contract.
+func (p Permissions) Words() []string {
+	ws := []string{}
+	for i, w := range permissionWords {
+		if p&(1<<i) != 0 {
+			ws = append(ws, w)
+		}
+	}
+	return ws
+}
+
+// String is the preset's name, or the words with commas between them; "" for the empty set.
+func (p Permissions) String() string {
+	if name := p.preset(); name != "" {
+		return name
+	}
+	return strings.Join(p.Words(), ",")
+}
+
+func (p Permissions) preset() string {
+	for _, preset := range permissionPresets {
+		if p == preset.set {
+			return preset.name
+		}
+	}
+	return ""
+}
+
+// MarshalText writes what String shows.
+func (p Permissions) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads a preset, or words with commas between them. "" is the empty set.
+func (p *Permissions) UnmarshalText(text []byte) error {
+	*p = 0
+	if len(text) == 0 {
+		return nil
+	}
+	for _, word := range strings.Split(string(text), ",") {
+		set, err := permission(word)
+		if err != nil {
+			return err
+		}
+		*p |= set
+	}
+	return nil
+}
+
+// permission reads one word or preset.
+func permission(word string) (Permissions, error) {
+	known := slices.Clone(permissionWords)
+	for _, preset := range permissionPresets {
+		if word == preset.name {
+			return preset.set, nil
+		}
+		known = append(known, preset.name)
+	}
+	if i := slices.Index(permissionWords, word); i >= 0 {
+		return 1 << i, nil
+	}
+	return 0, notAmong(word, known)
+}
+
+// decodeTOML reads one word or preset as a string, or a list of words.
+func (p *Permissions) decodeTOML(v any, _ string) (err error) {
+	const need = "a preset such as \"read-only\", or a list of words such as [\"list\", \"read\"]"
+	switch v := v.(type) {
+	case string:
+		*p, err = permission(v)
+		return err
+	case []any:
+		*p = 0
+		for _, item := range v {
+			word, ok := item.(string)
+			if !ok {
+				return wrongType(need, item)
+			}
+			set, err := permission(word)
+			if err != nil {
+				return err
+			}
+			if !slices.Contains(permissionWords, word) {
+				return fmt.Errorf("%q is a preset: write it alone, without a list", word)
+			}
+			*p |= set
+		}
+		return nil
+	}
+	return wrongType(need, v)
+}
+
+// Rights say what a user may do at a path of the user's tree.
+type Rights struct {
+	Base  Permissions
+	Rules []Rule // sorted: the longest path first
+}
+
+// NewRights sorts the rules as At needs them. It keeps the slice that it is given as it is.
+func NewRights(base Permissions, rules []Rule) Rights {
+	sorted := slices.Clone(rules)
+	slices.SortStableFunc(sorted, func(a, b Rule) int { return len(b.Path) - len(a.Path) })
+	return Rights{Base: base, Rules: sorted}
+}
+
+// At are the permissions at an absolute FTP path: those of the rule with the longest path at or above it, or else the base.
+// Paths are compared by components: a rule for /in says nothing about /inbox.
+func (r Rights) At(ftpPath string) Permissions {
+	ftpPath = path.Clean("/" + ftpPath)
+	for _, rule := range r.Rules {
+		if within(ftpPath, rule.Path) {
+			return rule.Permissions
+		}
+	}
+	return r.Base
+}
+
+// within says whether a cleaned path is dir or lies below it.
+func within(name, dir string) bool {
+	dir = strings.TrimSuffix(dir, "/")
+	return name == dir || strings.HasPrefix(name, dir+"/")
+}

@@ -1,0 +1,161 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// An Effective is all that the configuration says about one user.
+type Effective struct {
+	Settings
+	Rules    []Rule  // for subtrees, in no particular order
+	Mounts   []Mount // besides the home; Permissions are filled in, {user} too
+	Disabled bool
+	Expires  Date
+}
+
+// Rights are the permissions of the whole tree: those of the rules, of mounts that have some of their own, and else the user's.
+func (e *Effective) Rights() Rights {
+	rules := slices.Clone(e.Rules)
+	for _, m := range e.Mounts {
+		if !m.Inherit {
+			rules = append(rules, Rule{Path: m.Path, Permissions: m.Permissions})
+		}
+	}
+	return NewRights(e.Permissions, rules)
+}
+
+// For gives the effective settings of a user who is a member of the groups: [defaults] < [[group]] in the order of the file < [[user]].
+// A rule or mount of a later one replaces that of an earlier one for the same path. The error says that the name cannot be part of a
+// path; such a user may not come in.
+func (c *Config) For(user string, groups []string) (Effective, error) {
+	if err := checkName(user); err != nil {
+		return Effective{}, err
+	}
+	e := Effective{Settings: c.Defaults}
+	if user == AnonymousUser && c.Anonymous.Enabled {
+		e.Home, e.RunAs, e.Permissions = c.Anonymous.Directory, c.Anonymous.RunAs, c.Anonymous.Permissions
+	}
+	for i := range c.Groups {
+		if slices.Contains(groups, c.Groups[i].Name) {
+			e.override(&c.Groups[i].Override)
+		}
+	}
+	for i := range c.Users {
+		if c.Users[i].Name == user {
+			e.override(&c.Users[i].Override)
+		}
+	}
+	e.Home = strings.ReplaceAll(e.Home, userWord, user)
+	for i, m := range e.Mounts {
+		e.Mounts[i].Directory = strings.ReplaceAll(m.Directory, userWord, user)
+	}
+	rights := e.Rights()
+	for i, m := range e.Mounts {
+		if m.Inherit {
+			e.Mounts[i].Permissions = rights.At(m.Path)
+		}
+	}
+	return e, nil
+}
+
+// AnonymousUser is the name of the [[user]] with the settings of anonymous sessions.
+const AnonymousUser = "anonymous"
+
+// userWord stands for the user's name in home and directory.
+const userWord = "{user}"
+
+// override takes over what o sets.
+func (e *Effective) override(o *Override) {
+	copyKeys(&e.Settings, &o.Settings, o.Set)
+	if slices.Contains(o.Set, "disabled") {
+		e.Disabled = o.Disabled
+	}
+	if slices.Contains(o.Set, "expires") {
+		e.Expires = o.Expires
+	}
+	for _, r := range o.Rules {
+		e.Rules = append(slices.DeleteFunc(e.Rules, func(old Rule) bool { return old.Path == r.Path }), r)
+	}
+	for _, m := range o.Mounts {
+		e.Mounts = append(slices.DeleteFunc(e.Mounts, func(old Mount) bool { return old.Path == m.Path }), m)
+	}
+}
+
+// checkName refuses a name that could leave its place in a path.
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("the name is empty")
+	case name == "." || name == "..":
+		return fmt.Errorf("the name %q means a directory", name)
+	case strings.ContainsFunc(name, func(r rune) bool { return r == '/' || r < ' ' || r == 0x7f }):
+		return fmt.Errorf("the name %q has a slash or control characters", name)
+	}
+	return nil
+}
+
+// WithoutSecrets is a copy without password hashes, for processes that need none.
+func (c *Config) WithoutSecrets() *Config {
+	out := *c
+	out.Users = slices.Clone(c.Users)
+	for i := range out.Users {
+		out.Users[i].Password = ""
+	}
+	return &out
+}
+
+// Roots are the directories of the host that may be served: server.roots, or else /home and every home, directory and mount that the
+// configuration names. None lies within another. What "/" holds is for the caller to say; without server.roots it is never among them.
+func (c *Config) Roots() []string {
+	var roots []string
+	if len(c.Server.Roots) > 0 {
+		roots = slices.Clone(c.Server.Roots)
+	} else {
+		roots = []string{"/home"}
+		for _, dir := range c.directories() {
+			if root := fixedParent(dir); root != "/" {
+				roots = append(roots, root)
+			}
+		}
+	}
+	slices.Sort(roots)
+	var outer []string
+	for _, r := range roots {
+		if !slices.ContainsFunc(outer, func(o string) bool { return within(r, o) }) {
+			outer = append(outer, r)
+		}
+	}
+	return outer
+}
+
+// directories are the homes, directories and mounts that the configuration names.
+func (c *Config) directories() []string {
+	dirs := []string{c.Defaults.Home}
+	if c.Anonymous.Enabled {
+		dirs = append(dirs, c.Anonymous.Directory)
+	}
+	override := func(o *Override) {
+		dirs = append(dirs, o.Home)
+		for _, m := range o.Mounts {
+			dirs = append(dirs, m.Directory)
+		}
+	}
+	for i := range c.Groups {
+		override(&c.Groups[i].Override)
+	}
+	for i := range c.Users {
+		override(&c.Users[i].Override)
+	}
+	return slices.DeleteFunc(dirs, func(dir string) bool { return dir == "" })
+}
+
+// fixedParent is the directory, or as much of it as comes before {user}.
+func fixedParent(dir string) string {
+	if before, _, ok := strings.Cut(dir, userWord); ok {
+		dir = path.Dir(before + "x")
+	}
+	return path.Clean(dir)
+}
