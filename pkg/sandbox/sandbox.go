@@ -13,7 +13,11 @@ type Confinement struct {
 	Roots    []string  // directories of the host that may be read and written, as the user's rights allow
 	ReadOnly []string  // directories or files of the host that may be read
 	Keep     []uintptr // capabilities that stay in the bounding set; all others leave it. Nil touches none
+	Bare     bool      // no Landlock: Roots and ReadOnly mean nothing
 }
+
+// NetBindService is CAP_NET_BIND_SERVICE: to listen on a port below 1024.
+const NetBindService = 10
 
 // Layers tells what confines a process.
 type Layers struct {

@@ -1,0 +1,20 @@
+package sandbox
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestExpand(t *testing.T) {
+	top := []string{"bin", "etc", "home", "proc", "root", "srv", "sys"}
+	for _, test := range []struct{ roots, want []string }{
+		{[]string{"/home", "/srv/ftp/"}, []string{"/home", "/srv/ftp"}},
+		{[]string{"/"}, []string{"/bin", "/home", "/srv"}},
+		{[]string{"/", "/etc/motd", "/proc/sys", "/sys"}, []string{"/bin", "/home", "/srv", "/etc/motd"}},
+		{[]string{"/procession", "/proc/"}, []string{"/procession"}},
+	} {
+		if got := Expand(test.roots, top); !slices.Equal(got, test.want) {
+			t.Errorf("Expand(%q) = %q, want %q", test.roots, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,79 @@
+package sandbox
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A confined process reaches its roots and nothing else: not even what its user may, and it runs nothing but its own program.
+func TestStart(t *testing.T) {
+	if layers := Probe(); layers.Landlock == "" {
+		t.Skip(layers.Missing)
+	}
+	dir := t.TempDir()
+	probe := filepath.Join(dir, "probe")
+	build := exec.Command("go", "build", "-o", probe, "./testdata/probe")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // a dynamic program would need the loader
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	served, shown, other := filepath.Join(dir, "served"), filepath.Join(dir, "shown"), filepath.Join(dir, "other")
+	for _, d := range []string{served, filepath.Join(served, "sub"), shown, other} {
+		if err := os.Mkdir(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(d, "file"), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []string{
+		"read " + served + "/file: ok",
+		"write " + served + "/new: ok",
+		"move " + served + "/new " + served + "/sub/new: ok",
+		"list " + shown + ": ok",
+		"read " + shown + "/file: ok",
+		"write " + shown + "/new: refused",
+		"read " + other + "/file: refused",
+		"list " + other + ": refused",
+		"read /etc/passwd: refused",
+		"run /bin/true: refused",
+	}
+	var tries []string
+	for _, w := range want {
+		tries = append(tries, w[:strings.LastIndex(w, ":")])
+	}
+	confined := run(t, probe, tries, Confinement{Roots: []string{served, filepath.Join(dir, "absent")}, ReadOnly: []string{shown}})
+	if got := strings.Split(confined, "\n"); strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("confined:\n%s\nwant:\n%s", confined, strings.Join(want, "\n"))
+	}
+	if bare := run(t, probe, tries, Confinement{Bare: true}); strings.Contains(bare, "refused") {
+		t.Errorf("the same without Landlock is refused too, so the test shows nothing:\n%s", bare)
+	}
+}
+
+func run(t *testing.T, probe string, tries []string, c Confinement) string {
+	t.Helper()
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	var out bytes.Buffer
+	cmd := exec.Command(probe, tries...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = null, &out, &out
+	layers, err := Start(cmd, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if !c.Bare && len(layers.Skipped) != 1 {
+		t.Errorf("skipped roots: %q", layers.Skipped)
+	}
+	return strings.TrimSpace(out.String())
+}
