@@ -124,7 +124,7 @@ func binaryNoise(addr string, _ account) error {
 	return c.flood("noise", noise)
 }
 
-// flood sends data, and reads until the server has closed: refusals only, at least one.
+// flood sends data, and reads until the server has closed: refusals, or nothing.
 func (c *client) flood(what string, data []byte) error {
 	go func() { // ends when all is sent, or the connection is closed
 		c.conn.Write(data)
@@ -132,7 +132,7 @@ func (c *client) flood(what string, data []byte) error {
 	}()
 	for replies := 0; ; replies++ {
 		r, err := c.reply()
-		if errors.Is(err, io.EOF) && replies > 0 {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -107,7 +107,7 @@ func serviceAccount() (remove func(), err error) {
 	if _, err := user.Lookup("ftpd"); err == nil {
 		return func() {}, nil
 	}
-	out, err := exec.Command("useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "ftpd").CombinedOutput()
+	out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", "ftpd").CombinedOutput()
 	if err != nil {
 		return nil, fmt.Errorf("useradd ftpd: %w: %s", err, out)
 	}
