@@ -1,0 +1,176 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"ftpd/pkg/config"
+)
+
+// staff is a backend that lets everybody in as "alice", a member of staff and ftp, and notes whether it was asked.
+type staff struct {
+	home  string
+	asked bool
+}
+
+func (s *staff) Authenticate(context.Context, Credentials) (*Account, error) {
+	s.asked = true
+	return &Account{Name: "alice", Home: s.home, Groups: []string{"staff", "ftp"}}, nil
+}
+
+func TestPolicy(t *testing.T) {
+	noon := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name    string
+		edit    func(*config.Config)
+		typed   string
+		now     time.Time
+		from    string
+		cause   string
+		unasked bool
+	}{
+		{name: "defaults", edit: func(*config.Config) {}},
+		{name: "denied before the backend is asked", typed: "root", cause: "root: named in auth.deny", unasked: true,
+			edit: func(*config.Config) {}},
+		{name: "denied by the canonical name", typed: "ALICE", cause: "alice: alice is named in auth.deny",
+			edit: func(c *config.Config) { c.Auth.Deny = []string{"alice"} }},
+		{name: "deny wins", cause: "alice: @ftp is named in auth.deny",
+			edit: func(c *config.Config) { c.Auth.Deny, c.Auth.Allow = []string{"@ftp"}, []string{"alice"} }},
+		{name: "a user is no group", edit: func(c *config.Config) { c.Auth.Deny = []string{"staff", "@alice"} }},
+		{name: "names compare as bytes", edit: func(c *config.Config) { c.Auth.Deny = []string{"Alice", "@Staff"} }},
+		{name: "allowed by name", edit: func(c *config.Config) { c.Auth.Allow = []string{"bob", "alice"} }},
+		{name: "allowed by group", edit: func(c *config.Config) { c.Auth.Allow = []string{"@staff"} }},
+		{name: "not allowed", cause: "alice: neither the name nor a group is in auth.allow",
+			edit: func(c *config.Config) { c.Auth.Allow = []string{"bob", "@wheel"} }},
+		{name: "disabled", cause: "alice: disabled in the configuration", edit: user(config.Override{Set: []string{"disabled"}, Disabled: true})},
+		{name: "on the last day", now: noon.Add(12*time.Hour - time.Second), edit: user(config.Override{Set: []string{"expires"}, Expires: "2027-01-31"})},
+		{name: "after the last day", now: noon.Add(12 * time.Hour), cause: "alice: expired on 2027-01-31 (expires)",
+			edit: user(config.Override{Set: []string{"expires"}, Expires: "2027-01-31"})},
+		{name: "days are UTC's", now: noon.Add(12 * time.Hour).In(time.FixedZone("west", -5*3600)), cause: "alice: expired on 2027-01-31 (expires)",
+			edit: user(config.Override{Set: []string{"expires"}, Expires: "2027-01-31"})},
+		{name: "from a network allowed", edit: func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.0/24") }},
+		{name: "from an IPv4 address in IPv6", from: "::ffff:192.0.2.7", edit: func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.7/32") }},
+		{name: "from elsewhere", from: "198.51.100.1", cause: "alice: 198.51.100.1 is not in allow_from",
+			edit: func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.0/24") }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := config.Default()
+			c.edit(cfg)
+			backend := &staff{home: "/home/alice"}
+			p := &Policy{Config: cfg, Backend: backend, Now: func() time.Time { return c.now }}
+			login := Credentials{User: "alice", Remote: netip.MustParseAddr("192.0.2.7")}
+			if c.typed != "" {
+				login.User = c.typed
+			}
+			if c.from != "" {
+				login.Remote = netip.MustParseAddr(c.from)
+			}
+			_, err := p.Authenticate(t.Context(), login)
+			wantCause(t, err, c.cause)
+			if backend.asked == c.unasked {
+				t.Errorf("the backend was asked: %v", backend.asked)
+			}
+		})
+	}
+}
+
+// The causes are whole lines for the administrator, so they are compared whole.
+func TestPolicyHome(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range []string{"in", "out"} {
+		if err := os.MkdirAll(filepath.Join(dir, d, "alice"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, target := range map[string]string{"in/escape": "../out/alice", "out/return": "../in/alice", "root": "in", "system": "/proc"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	for _, c := range []struct {
+		name   string
+		roots  []string
+		home   string // of the configuration
+		system string // of the account
+		want   string // "" for a refusal
+		cause  string
+	}{
+		{name: "the account's own", system: "/home/alice", want: "/home/alice"},
+		{name: "the configuration's", home: "/srv/ftp/{user}", system: "/x", want: "/srv/ftp/alice"},
+		{name: "elsewhere", system: "/data/alice",
+			cause: `alice: home /data/alice is outside the directories served; to serve it set server.roots = ["/home", "/data/alice"]`},
+		{name: "a longer name is not inside", system: "/homework",
+			cause: `alice: home /homework is outside the directories served; to serve it set server.roots = ["/home", "/homework"]`},
+		{name: "inside", roots: []string{in}, system: in + "/alice", want: in + "/alice"},
+		{name: "the root itself", roots: []string{in + "/"}, system: in, want: in},
+		{name: "not there yet", roots: []string{in}, system: in + "/new/deep", want: in + "/new/deep"},
+		{name: "dots", roots: []string{in}, system: in + "/../out/alice",
+			cause: "alice: home " + out + `/alice is outside server.roots; add "` + out + `/alice" to it`},
+		{name: "a link out", roots: []string{in}, system: in + "/escape",
+			cause: "alice: home " + in + "/escape (" + out + `/alice) is outside server.roots; add "` + out + `/alice" to it`},
+		{name: "a link in", roots: []string{in}, system: out + "/return", want: out + "/return"},
+		{name: "dots inside", roots: []string{in}, system: in + "/x/../alice/", want: in + "/alice"},
+		{name: "a root that is a link", roots: []string{dir + "/root"}, system: in + "/alice", want: in + "/alice"},
+		{name: "all", roots: []string{"/"}, system: out + "/alice", want: out + "/alice"},
+		{name: "all but what must be named", roots: []string{"/"}, system: "/etc/alice",
+			cause: `alice: home /etc/alice is outside server.roots; add "/etc/alice" to it`},
+		{name: "named beside all", roots: []string{"/", "/etc"}, system: "/etc/alice", want: "/etc/alice"},
+		{name: "never", roots: []string{"/", "/proc"}, system: "/proc/1", cause: "alice: home /proc/1 is in /proc, which is never served"},
+		{name: "never by a link", roots: []string{"/"}, system: dir + "/system",
+			cause: "alice: home " + dir + "/system (/proc) is in /proc, which is never served"},
+		{name: "relative", system: "home", cause: `alice: home "home" is not an absolute path`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := config.Default()
+			cfg.Server.Roots, cfg.Defaults.Home = c.roots, c.home
+			p := &Policy{Config: cfg, Backend: &staff{home: c.system}}
+			a, err := p.Authenticate(t.Context(), Credentials{User: "alice"})
+			wantCause(t, err, c.cause)
+			if err == nil && a.Home != c.want {
+				t.Errorf("home %s, want %s", a.Home, c.want)
+			}
+		})
+	}
+}
+
+func TestPolicyPassesFailuresOn(t *testing.T) {
+	broken := errors.New("no helper")
+	p := &Policy{Config: config.Default(), Backend: failing{broken}}
+	if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err != broken {
+		t.Errorf("got %v", err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Authenticate(context.Context, Credentials) (*Account, error) { return nil, f.err }
+
+func user(o config.Override) func(*config.Config) {
+	return func(c *config.Config) { c.Users = []config.User{{Name: "alice", Override: o}} }
+}
+
+func networks(cidr string) config.Networks {
+	return config.Networks{{Prefix: netip.MustParsePrefix(cidr)}}
+}
+
+func wantCause(t *testing.T, err error, cause string) {
+	t.Helper()
+	var refusal *Refusal
+	switch {
+	case cause == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case cause != "" && !errors.As(err, &refusal):
+		t.Errorf("got %v, want the refusal %s", err, cause)
+	case cause != "" && refusal.Cause != cause:
+		t.Errorf("cause %s\nwant  %s", refusal.Cause, cause)
+	}
+}

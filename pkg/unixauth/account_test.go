@@ -1,0 +1,77 @@
+package unixauth
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"ftpd/pkg/auth"
+)
+
+func TestCheckCredentials(t *testing.T) {
+	for _, c := range []struct{ user, password, cause string }{
+		{"alice", "secret", ""},
+		{"jos\xe9", "caf\xe9", ""}, // Latin-1 is PAM's business
+		{"with blank", "", ""},
+		{"", "x", `"": the name is empty`},
+		{".", "x", `".": the name is a directory's`},
+		{"..", "x", `"..": the name is a directory's`},
+		{"../etc", "x", `"../etc": the name holds "/"`},
+		{"a\nb", "x", `"a\nb": the name holds control characters`},
+		{"a\x00b", "x", `"a\x00b": the name holds control characters`},
+		{"a\x7f", "x", `"a\x7f": the name holds control characters`},
+		{strings.Repeat("a", 256), "x", ""},
+		{strings.Repeat("a", 257), "x", `"` + strings.Repeat("a", 256) + `": the name is longer than 256 bytes`},
+		{"alice", "a\x00b", "alice: the password holds a NUL"},
+		{"alice", strings.Repeat("a", 511), ""},
+		{"alice", strings.Repeat("a", 512), "alice: the password is longer than the 511 bytes that PAM takes"},
+	} {
+		err := checkCredentials(auth.Credentials{User: c.user, Password: auth.Password(c.password)})
+		wantRefusal(t, err, c.cause)
+	}
+}
+
+func TestCheckAccount(t *testing.T) {
+	strict := Options{MinUID: 1000, RequireShell: true}
+	for _, c := range []struct {
+		options Options
+		passwd  Passwd
+		cause   string
+	}{
+		{strict, Passwd{Name: "a", UID: 1000, Home: "/home/a", Shell: "/bin/sh"}, ""},
+		{strict, Passwd{Name: "a", UID: 1000, Home: "/home/a"}, ""}, // an empty shell is /bin/sh
+		{strict, Passwd{Name: "a", UID: 999, Home: "/home/a", Shell: "/bin/sh"}, "a: uid 999 is below auth.min_uid 1000"},
+		{strict, Passwd{Name: "a", UID: 1000, Home: "/home/a", Shell: "/usr/sbin/nologin"}, "a: shell /usr/sbin/nologin is not in /etc/shells (auth.require_shell)"},
+		{strict, Passwd{Name: "a", UID: 1000, Home: "home", Shell: "/bin/sh"}, `a: the home "home" is not an absolute path`},
+		{Options{}, Passwd{Name: "a", UID: 1, Home: "/", Shell: "/usr/sbin/nologin"}, ""},
+		{Options{}, Passwd{Name: "a", UID: 0, Home: "/root"}, "a: uid 0 may not log in, whatever auth.min_uid says"},
+		{Options{MinUID: 1000}, Passwd{Name: "a", UID: 4294967294, Home: "/a"}, ""},
+	} {
+		wantRefusal(t, c.options.check(c.passwd), c.cause)
+	}
+	var refusal *auth.Refusal
+	if err := strict.check(Passwd{Name: "a/b", UID: 1000, Home: "/home/a"}); err == nil || errors.As(err, &refusal) {
+		t.Errorf("a canonical name with a slash: %v", err)
+	}
+}
+
+func TestParseShells(t *testing.T) {
+	got, err := parseShells(strings.NewReader("# comment\n/bin/sh\n  /bin/zsh # good\n\nrelative\n/bin/last"))
+	if want := []string{"/bin/sh", "/bin/zsh", "/bin/last"}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func wantRefusal(t *testing.T, err error, cause string) {
+	t.Helper()
+	var refusal *auth.Refusal
+	switch {
+	case cause == "" && err != nil:
+		t.Errorf("refused: %v", err)
+	case cause != "" && !errors.As(err, &refusal):
+		t.Errorf("got %v, want the refusal %s", err, cause)
+	case cause != "" && refusal.Cause != cause:
+		t.Errorf("cause %s\nwant  %s", refusal.Cause, cause)
+	}
+}
