@@ -17,11 +17,13 @@ var refusals = []pam.Error{
 	pam.ErrAcctExpired, pam.ErrAuthtokExpired, pam.ErrCredExpired,
 }
 
+const authentication = "authentication" // the stage of a login before which nothing is known of the user
+
 // explain makes a refusal or a failure of PAM's result, in words that an administrator can act on: what PAM tells is often less than
 // what the system knows.
 func (t *transaction) explain(stage string, err error) error {
 	cause := fmt.Sprintf("%s: PAM %s: %v", t.user, stage, err)
-	if hint := t.hint(err); hint != "" {
+	if hint := t.hint(stage, err); hint != "" {
 		cause += "; " + hint
 	}
 	if len(t.conversation.said) > 0 {
@@ -34,7 +36,7 @@ func (t *transaction) explain(stage string, err error) error {
 	return errors.New(cause)
 }
 
-func (t *transaction) hint(err error) string {
+func (t *transaction) hint(stage string, err error) string {
 	if p := t.conversation.prompt; p != "" {
 		return fmt.Sprintf("a module asks %q, and FTP can answer one hidden prompt only", p)
 	}
@@ -44,13 +46,15 @@ func (t *transaction) hint(err error) string {
 	if errors.Is(err, pam.ErrAcctExpired) {
 		return "the account has expired"
 	}
-	account, failed := lookup(t.user)
-	switch {
+	if stage != authentication {
+		return ""
+	}
+	switch account, failed := lookup(t.user); {
 	case failed != nil:
 		return ""
 	case account == nil:
 		return "the system knows no such account"
-	case locked(t.user):
+	case locked(account.Name):
 		return "its password is locked in /etc/shadow"
 	}
 	return ""

@@ -68,20 +68,23 @@ type conversation struct {
 	prompt   string // the question that could not be answered
 }
 
-const maxSaid = 16 // messages
+const (
+	maxSaid = 16  // messages
+	maxText = 256 // bytes of each
+)
 
 // RespondPAM implements pam.ConversationHandler.
 func (c *conversation) RespondPAM(style pam.Style, text string) (string, error) {
-	text = strings.TrimSpace(text)
+	text = strings.TrimSpace(text[:min(len(text), maxText)])
 	switch {
 	case style == pam.PromptEchoOff && !c.answered:
 		c.answered = true
 		return c.password, nil
-	case style == pam.PromptEchoOff || style == pam.PromptEchoOn:
+	case style != pam.TextInfo && style != pam.ErrorMsg:
 		c.prompt = text
 		return "", errors.New("FTP has one password and no further answer")
 	case len(c.said) < maxSaid && text != "":
-		c.said = append(c.said, text[:min(len(text), 256)])
+		c.said = append(c.said, text)
 	}
 	return "", nil
 }
@@ -106,7 +109,7 @@ func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 		return nil, fmt.Errorf("PAM items: %w", err)
 	}
 	if err := t.Authenticate(pam.DisallowNullAuthtok); err != nil {
-		return nil, t.explain("authentication", err)
+		return nil, t.explain(authentication, err)
 	}
 	if err := t.AcctMgmt(pam.DisallowNullAuthtok); err != nil {
 		return nil, t.explain("account", err)

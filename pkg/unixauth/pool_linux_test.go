@@ -1,0 +1,291 @@
+package unixauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/unixauth/internal/wire"
+)
+
+// The pool against helpers that behave and helpers that do not: this test program itself, started as `login` or `names`. Its file's
+// name says how it greets, the user's name what it does with the login.
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == "login" || os.Args[1] == "names") {
+		if err := fakeHelper(filepath.Base(os.Args[0]), os.Args[1]); err != nil {
+			os.Exit(3)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func fakeHelper(name, duty string) error {
+	c, err := wire.Open(os.NewFile(wire.Descriptor, "socket"))
+	if err != nil {
+		return err
+	}
+	hello := wire.Hello{Version: wire.Version}
+	switch name {
+	case "mute":
+		return nil
+	case "sorry":
+		hello.Failed = "this one cannot work"
+	case "old":
+		hello.Version--
+	}
+	if err := c.Send(hello); err != nil {
+		return err
+	}
+	if duty == "names" {
+		return fakeNames(c)
+	}
+	var l wire.Login
+	if err := c.Receive(&l); err != nil {
+		return nil
+	}
+	return fakeLogin(c, string(l.User), string(l.Password))
+}
+
+func fakeLogin(c *wire.Conn, user, password string) error {
+	passwd := wire.Reply{Passwd: &Passwd{Name: user, UID: 1000, GID: 100, Home: "/home/" + user, Shell: "/bin/sh"}}
+	session := wire.Reply{Session: &wire.Session{GIDs: []uint32{100, 4}, Groups: []string{"users"}}}
+	switch user {
+	case "refused":
+		return c.Send(wire.Reply{Refused: fmt.Sprintf("no, %q", password)})
+	case "failed":
+		return c.Send(wire.Reply{Failed: "the directory is down"})
+	case "dies":
+		os.Exit(7)
+	case "hangs":
+		return c.Receive(&wire.Proceed{}) // ends when the pool closes or kills
+	case "skips":
+		return c.Send(session)
+	case "twice":
+		return errors.Join(c.Send(passwd), c.Send(passwd))
+	case "empty":
+		return c.Send(wire.Reply{})
+	case "sleepy":
+		return errors.Join(c.Send(wire.Reply{Waiting: true}), c.Send(wire.Reply{Waiting: true}))
+	case "sleeps":
+		return errors.Join(c.Send(wire.Reply{Waiting: true}), c.Receive(&wire.Proceed{}))
+	case "noise":
+		return c.Send("noise")
+	case "root":
+		passwd.Passwd.UID = 0
+	}
+	if err := c.Send(passwd); err != nil {
+		return err
+	}
+	if err := c.Receive(&wire.Proceed{}); err != nil {
+		return nil
+	}
+	return c.Send(session)
+}
+
+// helperNamed gives a path of this program with that name.
+func helperNamed(t *testing.T, name string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(t.TempDir(), name)
+	if err := os.Symlink(self, link); err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
+func newFake(t *testing.T) *Authorizer {
+	t.Helper()
+	nothingLeft(t)
+	a, err := New(Options{Helper: helperNamed(t, "good"), MinUID: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return a
+}
+
+// nothingLeft checks at the end of the test that no descriptor and no process, zombies included, is left.
+func nothingLeft(t *testing.T) {
+	t.Helper()
+	before := descriptors(t)
+	t.Cleanup(func() {
+		if now := descriptors(t); now > before {
+			t.Errorf("%d descriptors, %d at the start", now, before)
+		}
+		tasks, _ := filepath.Glob("/proc/self/task/*/children")
+		for _, task := range tasks {
+			if children, _ := os.ReadFile(task); len(children) > 0 {
+				t.Errorf("child processes are left: %s", children)
+			}
+		}
+	})
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	fds, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(fds)
+}
+
+func (a *Authorizer) try(ctx context.Context, user string) (*auth.Account, error) {
+	return a.Authenticate(ctx, auth.Credentials{User: user, Password: "caf\xe9", Remote: addrA})
+}
+
+func TestLogin(t *testing.T) {
+	a := newFake(t)
+	for range 5 { // more than are started ahead
+		got, err := a.try(t.Context(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s := fmt.Sprintf("%s %s %+v %v", got.Name, got.Home, *got.As, got.Groups); s != "alice /home/alice {UID:1000 GID:100 Groups:[100 4]} [users]" {
+			t.Errorf("account %s", s)
+		}
+	}
+	_, err := a.try(t.Context(), "refused")
+	wantRefusal(t, err, `no, "caf\xe9"`) // passwords are bytes
+	_, err = a.try(t.Context(), "root")
+	wantRefusal(t, err, "root: uid 0 may not log in, whatever auth.min_uid says")
+}
+
+// A helper that dies or lies is a failure, never a success, and no refusal either.
+func TestHelperFails(t *testing.T) {
+	a := newFake(t)
+	for user, want := range map[string]string{
+		"failed": "the directory is down (exit status 0)",
+		"dies":   "EOF (exit status 7)",
+		"skips":  "it opened a session without being asked",
+		"twice":  "it named the account twice",
+		"empty":  "it sent an impossible message",
+		"sleepy": "it sent an impossible message",
+		"noise":  "cannot unmarshal string",
+	} {
+		got, err := a.try(t.Context(), user)
+		var refusal *auth.Refusal
+		if got != nil || err == nil || errors.As(err, &refusal) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, %v; want an error with %q", user, got, err, want)
+		}
+	}
+	if _, err := a.try(t.Context(), "alice"); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+func TestHelperCannotStart(t *testing.T) {
+	nothingLeft(t)
+	for name, want := range map[string]string{
+		"mute":  "no greeting: EOF (exit status 0)",
+		"sorry": "this one cannot work (exit status 0)",
+		"old":   "it speaks version 0, not 1",
+	} {
+		if _, err := New(Options{Helper: helperNamed(t, name)}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := New(Options{Helper: "/nonexistent/ftpd-auth"}); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no helper at all: %v", err)
+	}
+}
+
+func TestHelperKilled(t *testing.T) {
+	a := newFake(t)
+	failed := make(chan error)
+	go func() { // ends when the helper is killed
+		_, err := a.try(context.Background(), "hangs")
+		failed <- err
+	}()
+	a.pool.oneRunning().kill()
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "signal: killed") {
+		t.Errorf("killed helper: %v", err)
+	}
+}
+
+// oneRunning waits until a helper works, and gives it.
+func (p *pool) oneRunning() *helper {
+	for {
+		p.mu.Lock()
+		for h := range p.helpers {
+			p.mu.Unlock()
+			return h
+		}
+		p.mu.Unlock()
+	}
+}
+
+// Whoever gives up gets an answer at once; the login goes on and keeps its turn until the helper has ended.
+func TestCallerGivesUp(t *testing.T) {
+	a := newFake(t)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	left := errors.New("hung up")
+	failed := make(chan error)
+	go func() { // ends with ctx
+		_, err := a.try(ctx, "hangs")
+		failed <- err
+	}()
+	h := a.pool.oneRunning()
+	cancel(left)
+	if err := <-failed; err != left {
+		t.Errorf("got %v", err)
+	}
+	if h.ended() {
+		t.Error("the helper was cut off")
+	}
+	h.kill()
+}
+
+// Helpers that only wait make room: as many of them as there are turns hold nobody up.
+func TestSleepersGiveTheirTurnAway(t *testing.T) {
+	a := newFake(t)
+	turns := a.pool.queue.free
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	for range turns {
+		go a.try(ctx, "sleeps") // ends with ctx
+	}
+	for len(a.pool.sleepers) < turns {
+		if _, err := a.try(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := a.try(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	for h := range a.pool.all() {
+		h.kill()
+	}
+	a.Close()
+	if free := a.pool.queue.free; free != turns || len(a.pool.sleepers) != 0 {
+		t.Errorf("%d turns of %d are back, %d sleepers are counted", free, turns, len(a.pool.sleepers))
+	}
+}
+
+func (p *pool) all() map[*helper]bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	all := map[*helper]bool{}
+	for h := range p.helpers {
+		all[h] = true
+	}
+	return all
+}
+
+func TestClosed(t *testing.T) {
+	a := newFake(t)
+	a.Close()
+	if _, err := a.try(t.Context(), "alice"); err != errClosed {
+		t.Errorf("got %v", err)
+	}
+}
