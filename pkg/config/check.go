@@ -1,5 +1,162 @@
 package config
 
-const notSupported = "not supported yet"
+import (
+	"fmt"
+	"math"
+	"path"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
 
-func (s *Source) check() {}
+// The checks see the configuration after it was read: values within their types that are impossible all the same, and keys that do not
+// go together. They also bring paths into their shortest form.
+
+// check runs all checks. Those that miss something run only when every file could be read: what is missing may stand in another one.
+func (s *Source) check() {
+	s.checkNumbers()
+	s.checkServer()
+	s.checkAuth()
+	s.checkScopes()
+	s.checkUsers()
+	s.checkData()
+	s.checkTLS()
+	s.checkFiles()
+	s.checkPrograms()
+	s.checkHosts()
+	if s.whole {
+		s.checkTogether()
+	}
+}
+
+// item is the id of an item of a list.
+func item(key string, i int) string { return fmt.Sprintf("%s[%d]", key, i) }
+
+// The numbers that have bounds other than those of their type, both included.
+var bounds = []struct {
+	key       string
+	low, high int64
+}{
+	{"auth.min_uid", 1, math.MaxUint32 - 1}, // 0 is root, which the service never becomes
+	{"auth.max_attempts", 1, 1000},
+	{"defaults.max_sessions", 0, math.MaxInt32},
+	{"limits.max_sessions", 0, math.MaxInt32},
+	{"limits.max_sessions_per_ip", 0, math.MaxInt32},
+	{"ban.failures", 0, math.MaxInt32},
+	{"ban.address_failures", 0, math.MaxInt32},
+	{"ban.commands_per_second", 0, math.MaxInt32},
+	{"data.active_port", 0, 65535},
+}
+
+func (s *Source) checkNumbers() {
+	root := reflect.ValueOf(s.Config).Elem()
+	for _, b := range bounds {
+		ids := []string{b.key}
+		if setting, ok := strings.CutPrefix(b.key, "defaults."); ok {
+			for _, sc := range s.scopes()[1:] {
+				ids = append(ids, sc.id+"."+setting)
+			}
+		}
+		for _, id := range ids {
+			n, ok := lookUp(root, id)
+			switch {
+			case !ok || !s.given(id):
+			case n.Int() < b.low:
+				s.problem(id, "%d is too small: at least %d", n.Int(), b.low)
+			case n.Int() > b.high:
+				s.problem(id, "%d is too large: at most %d", n.Int(), b.high)
+			}
+		}
+	}
+}
+
+// hostPath checks an absolute path of the host and brings it into its shortest form. It says whether the path is good.
+func (s *Source) hostPath(id string, p *string) bool {
+	switch {
+	case *p == "" || s.failed[id]:
+		return false
+	case !filepath.IsAbs(*p) && !strings.HasPrefix(*p, "/"):
+		s.problem(id, "%q is not an absolute path", *p)
+	case hasControl(*p):
+		s.problem(id, "%q has control characters", *p)
+	case climbs(*p):
+		s.problem(id, "%q goes up by \"..\": write where it leads to", *p)
+	default:
+		*p = filepath.Clean(*p)
+		return true
+	}
+	return false
+}
+
+// ftpPath checks an absolute path of the user's tree and brings it into its shortest form.
+func (s *Source) ftpPath(id string, p *string) bool {
+	switch {
+	case *p == "" || s.failed[id]:
+		return false
+	case !strings.HasPrefix(*p, "/"):
+		s.problem(id, "%q is not an absolute FTP path: it begins with \"/\"", *p)
+	case hasControl(*p):
+		s.problem(id, "%q has control characters", *p)
+	case climbs(*p):
+		s.problem(id, "%q goes up by \"..\": write where it leads to", *p)
+	default:
+		*p = path.Clean(*p)
+		return true
+	}
+	return false
+}
+
+// placeholder is a word in braces.
+var placeholder = regexp.MustCompile(`\{[A-Za-z_]+\}`)
+
+// onlyPlaceholders tells of words in braces that are not filled in.
+func (s *Source) onlyPlaceholders(id, text string, known ...string) {
+	for _, word := range placeholder.FindAllString(text, -1) {
+		if !slices.Contains(known, word) {
+			s.problem(id, "%s is not filled in here; there is %s", word, strings.Join(known, " "))
+		}
+	}
+}
+
+// reply checks the text of a reply: lines without control characters.
+func (s *Source) reply(id, text string) {
+	if hasControl(strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(text)) {
+		s.problem(id, "the text of a reply has no control characters")
+	}
+}
+
+// name checks a name that may become part of a path.
+func (s *Source) name(id, name string) bool {
+	if s.failed[id] {
+		return false
+	}
+	if !s.given(id) {
+		s.problem(id, "missing")
+		return false
+	}
+	if err := checkName(name); err != nil {
+		s.problem(id, "%v", err)
+		return false
+	}
+	return true
+}
+
+// once tells of a name that an earlier item of the list has already.
+func (s *Source) once(seen map[string]string, id, name, shown string) {
+	if before, twice := seen[name]; twice {
+		s.problem(id, "%q is already at %s", shown, s.position(before))
+		return
+	}
+	seen[name] = id
+}
+
+func hasControl(text string) bool {
+	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
+}
+
+// climbs says whether a path has a component "..".
+func climbs(p string) bool {
+	return slices.Contains(strings.FieldsFunc(p, func(r rune) bool { return r == '/' || r == filepath.Separator }), "..")
+}

@@ -68,7 +68,9 @@ func (d *decoder) key(dst reflect.Value, v any, e *entry, id string) {
 			d.wrong(id, e, cmp.Or(madeList(id, v), wrongType("a table", v)))
 			return
 		}
-		d.mark(id, e)
+		if !d.given(id) {
+			d.at[id] = Position{File: d.file, Line: e.line}
+		}
 		d.table(dst, values, e, id+".")
 	case isTableList(dst.Type()):
 		d.list(dst, v, e, id)
@@ -89,7 +91,7 @@ func madeList(id string, v any) error {
 	return nil
 }
 
-// mark remembers where a key was written. Values that another file has set already are refused, tables are not.
+// mark remembers where a value was written. One that another file has set already is refused.
 func (d *decoder) mark(id string, e *entry) bool {
 	before, twice := d.at[id]
 	if !twice {
@@ -186,6 +188,9 @@ func (d *decoder) value(dst reflect.Value, v any, e *entry, id string) {
 		itemID := fmt.Sprintf("%s[%d]", id, i)
 		d.at[itemID] = Position{File: d.file, Line: place.line}
 		d.value(out.Index(i), item, place, itemID)
+		if d.failed[itemID] {
+			d.failed[id] = true
+		}
 	}
 	dst.Set(out)
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -62,14 +63,22 @@ func copyKeys[T any](dst, src *T, keys []string) {
 	}
 }
 
-// lookUp finds the field that a path of keys without list indexes leads to, from a table's value.
-func lookUp(table reflect.Value, path string) (reflect.Value, bool) {
-	key, rest, deeper := strings.Cut(path, ".")
+// lookUp finds what an id such as "user[0].home" leads to, from a table's value.
+func lookUp(table reflect.Value, id string) (reflect.Value, bool) {
+	part, rest, deeper := strings.Cut(id, ".")
+	key, index, indexed := strings.Cut(strings.TrimSuffix(part, "]"), "[")
 	for _, f := range fieldsOf(table.Type()) {
 		if f.key != key {
 			continue
 		}
 		v := table.FieldByIndex(f.index)
+		if indexed {
+			n, err := strconv.Atoi(index)
+			if err != nil || n >= v.Len() {
+				break
+			}
+			v = v.Index(n)
+		}
 		if !deeper {
 			return v, true
 		}

@@ -45,17 +45,18 @@ type indexer struct {
 	text  string
 	at    int
 	lines []int // offsets of the newlines
+	clash int   // offset of a second value for one key, which the decoder lets pass after a dotted key; -1 for none
 }
 
-// index makes the tree of a valid text.
-func index(text string) *entry {
-	x := &indexer{text: text}
+// index makes the tree of a valid text, and gives the offset of a value for a key that is a table already, or -1.
+func index(text string) (root *entry, clash int) {
+	x := &indexer{text: text, clash: -1}
 	for i := range len(text) {
 		if text[i] == '\n' {
 			x.lines = append(x.lines, i)
 		}
 	}
-	root := &entry{line: 1}
+	root = &entry{line: 1}
 	table := root
 	for x.blank(); x.at < len(x.text); x.blank() {
 		before, line := x.at, x.line()
@@ -75,7 +76,7 @@ func index(text string) *entry {
 			break
 		}
 	}
-	return root
+	return root, x.clash
 }
 
 // line is the line of the next byte.
@@ -145,9 +146,12 @@ func (x *indexer) keys() []string {
 
 // pair reads "key = value" into a table.
 func (x *indexer) pair(table *entry) {
-	line := x.line()
+	line, start := x.line(), x.at
 	parts := x.keys()
 	e := table.table(parts[:len(parts)-1], line).key(parts[len(parts)-1], line)
+	if x.clash < 0 && (e.keys != nil || e.items != nil || e.raw != "") {
+		x.clash = start
+	}
 	if x.accept("=") {
 		x.space()
 		x.value(e)

@@ -45,6 +45,7 @@ func Inspect(path string, accounts Accounts) *Source {
 	}
 	s.check()
 	s.checkAccounts(accounts)
+	s.checkSupported()
 	s.Problems = s.Problems.arrange(s.Files)
 	return s
 }
@@ -123,7 +124,11 @@ func parse(text string) (values map[string]any, root *entry, octals map[int]bool
 		values = map[string]any{}
 		_, err := toml.Decode(text, &values)
 		if err == nil {
-			return values, index(text), octals, nil
+			root, clash := index(text)
+			if clash >= 0 {
+				return nil, nil, nil, syntaxError(text, clash, "the key has already been defined as a table")
+			}
+			return values, root, octals, nil
 		}
 		var pe toml.ParseError
 		if !errors.As(err, &pe) {

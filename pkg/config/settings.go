@@ -35,18 +35,8 @@ func (c *Config) For(user string, groups []string) (Effective, error) {
 		return Effective{}, err
 	}
 	e := Effective{Settings: c.Defaults}
-	if user == AnonymousUser && c.Anonymous.Enabled {
-		e.Home, e.RunAs, e.Permissions = c.Anonymous.Directory, c.Anonymous.RunAs, c.Anonymous.Permissions
-	}
-	for i := range c.Groups {
-		if slices.Contains(groups, c.Groups[i].Name) {
-			e.override(&c.Groups[i].Override)
-		}
-	}
-	for i := range c.Users {
-		if c.Users[i].Name == user {
-			e.override(&c.Users[i].Override)
-		}
+	for _, l := range c.layers(user, groups) {
+		e.override(l.Override)
 	}
 	e.Home = strings.ReplaceAll(e.Home, userWord, user)
 	for i, m := range e.Mounts {
@@ -59,6 +49,34 @@ func (c *Config) For(user string, groups []string) (Effective, error) {
 		}
 	}
 	return e, nil
+}
+
+// A layer is one set of overrides for a user.
+type layer struct {
+	id string // "anonymous", "group[0]", "user[0]"
+	*Override
+}
+
+// layers are the overrides that apply to a user, each stronger than those before it.
+func (c *Config) layers(user string, groups []string) []layer {
+	var ls []layer
+	if a := c.Anonymous; user == AnonymousUser && a.Enabled {
+		ls = append(ls, layer{"anonymous", &Override{
+			Settings: Settings{Home: a.Directory, RunAs: a.RunAs, Permissions: a.Permissions},
+			Set:      []string{"home", "permissions", "run_as"},
+		}})
+	}
+	for i := range c.Groups {
+		if slices.Contains(groups, c.Groups[i].Name) {
+			ls = append(ls, layer{item("group", i), &c.Groups[i].Override})
+		}
+	}
+	for i := range c.Users {
+		if c.Users[i].Name == user {
+			ls = append(ls, layer{item("user", i), &c.Users[i].Override})
+		}
+	}
+	return ls
 }
 
 // AnonymousUser is the name of the [[user]] with the settings of anonymous sessions.

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"net/netip"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+func (s *Source) checkServer() {
+	c := &s.Config.Server
+	seen := map[string]string{}
+	for i, a := range c.Listen {
+		s.listenOnce(seen, item("server.listen", i), a)
+	}
+	for i, a := range c.ListenTLS {
+		s.listenOnce(seen, item("server.listen_tls", i), a)
+	}
+	s.reply("server.banner", c.Banner)
+	for i := range c.Roots {
+		id := item("server.roots", i)
+		if c.Roots[i] == "" {
+			s.problem(id, "a directory is empty")
+		} else if s.hostPath(id, &c.Roots[i]) && slices.ContainsFunc(neverServed, func(n string) bool { return within(c.Roots[i], n) }) {
+			s.problem(id, "%s is never served", c.Roots[i])
+		}
+	}
+	if s.hostPath("admin.socket", &s.Config.Admin.Socket) && len(s.Config.Admin.Socket) > 107 {
+		s.problem("admin.socket", "the path of a socket has at most 107 bytes")
+	} else if s.Config.Admin.Socket == "" && !s.failed["admin.socket"] {
+		s.problem("admin.socket", "the path is empty")
+	}
+	if m := s.Config.Admin.Metrics; m != "" {
+		if err := new(Address).UnmarshalText([]byte(m)); err != nil {
+			s.problem("admin.metrics", "%v", err)
+		}
+	}
+	if s.hostPath("log.file", &s.Config.Log.File) && s.hostPath("log.transfer_log", &s.Config.Log.TransferLog) &&
+		s.Config.Log.File == s.Config.Log.TransferLog {
+		s.problem("log.transfer_log", "the file is that of log.file; the two cannot share one")
+	}
+}
+
+// listenOnce tells of an address that stands twice.
+func (s *Source) listenOnce(seen map[string]string, id string, a Address) {
+	if a.IsValid() && a.Port() != 0 {
+		s.once(seen, id, a.String(), a.String())
+	}
+}
+
+// What the kernel makes up is no file of anybody's.
+var neverServed = []string{"/proc", "/sys"}
+
+// What server.roots = ["/"] leaves out, unless it is named.
+var notByRoot = []string{"/etc", "/root", "/boot", "/dev", "/proc", "/run", "/sys"}
+
+// served says whether a directory lies in one of the roots. It looks at names alone, not at symlinks.
+func served(roots []string, dir string) bool {
+	for _, r := range roots {
+		open := r != "/" || !slices.ContainsFunc(notByRoot, func(n string) bool { return within(dir, n) })
+		if open && within(dir, r) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Source) checkAuth() {
+	c := &s.Config.Auth
+	if p := c.PAMService; !s.failed["auth.pam_service"] && (checkName(p) != nil || p != path.Base(p)) {
+		s.problem("auth.pam_service", "%q is not the name of a file in /etc/pam.d", p)
+	}
+	if s.given("auth.guest") && c.Guest != "" {
+		s.account("auth.guest", c.Guest)
+	}
+	for key, names := range map[string][]string{"auth.allow": c.Allow, "auth.deny": c.Deny} {
+		for i, n := range names {
+			if id := item(key, i); s.given(id) && !s.failed[id] {
+				if err := checkName(strings.TrimPrefix(n, "@")); err != nil {
+					s.problem(id, "%v", err)
+				}
+			}
+		}
+	}
+	for i, n := range c.Allow {
+		if id := item("auth.allow", i); slices.Contains(c.Deny, n) && !s.failed[id] {
+			s.warn(id, "%q is in deny, too, which wins", n)
+		}
+	}
+}
+
+// account checks the name of an account whose identity is to be taken.
+func (s *Source) account(id, name string) {
+	if err := checkName(name); err != nil {
+		s.problem(id, "%v", err)
+	} else if name == "root" {
+		s.problem(id, "the service never takes root's identity")
+	}
+}
+
+func (s *Source) checkData() {
+	c := s.Config
+	if r := c.Data.PassivePorts; r.First > 0 && r.First < 1024 {
+		s.warn("data.passive_ports", "the service is not root and cannot take ports below 1024")
+	} else if n := r.Len(); n > 0 && n < narrow && c.TLS.Certificate == "" {
+		s.warn("data.passive_ports", "%d ports are few: without TLS, somebody at a client's own address can guess the next one and take its file; a range of %d or more makes that rare", n, 10*narrow)
+	}
+	s.publicName("nat.public_address", c.NAT.PublicAddress)
+	for _, name := range c.NAT.PublicAddresses {
+		s.publicName("nat.public_addresses", name)
+	}
+}
+
+// narrow is a range of ports so small that guessing one pays: with 1,000 ports a quarter of the files or more can be stolen.
+const narrow = 1000
+
+// hostName is a name as DNS has it.
+var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.?$`)
+
+// publicName checks what goes into a PASV reply.
+func (s *Source) publicName(id, name string) {
+	if name == "" {
+		return
+	}
+	addr, err := netip.ParseAddr(name)
+	switch {
+	case err == nil && !addr.Unmap().Is4():
+		s.problem(id, "%q: a PASV reply holds an IPv4 address; EPSV needs none", name)
+	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()):
+		s.problem(id, "no client can connect to %q", name)
+	case err != nil && (!hostName.MatchString(name) || strings.Trim(name, "0123456789.") == ""):
+		s.problem(id, "%q is neither an IP address nor a host name", name)
+	}
+}
+
+func (s *Source) checkTLS() {
+	for _, key := range []string{"tls.certificate", "tls.key", "tls.client_ca"} {
+		v, _ := lookUp(reflect.ValueOf(s.Config).Elem(), key)
+		s.hostPath(key, v.Addr().Interface().(*string))
+	}
+}
+
+func (s *Source) checkFiles() {
+	for i, pattern := range s.Config.Files.Hide {
+		id := item("files.hide", i)
+		_, err := path.Match(pattern, "x")
+		switch {
+		case s.failed[id]:
+		case pattern == "" || err != nil:
+			s.problem(id, "%q is not a pattern for names", pattern)
+		case strings.Contains(pattern, "/"):
+			s.problem(id, "%q never matches: a name has no slash", pattern)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package config
+
+import "slices"
+
+// checkTogether looks for keys that do not go together. Each problem is told at a key that a file sets.
+func (s *Source) checkTogether() {
+	s.togetherServer()
+	s.togetherTLS()
+	s.togetherAnonymous()
+	s.togetherUsers()
+	s.togetherRoots()
+}
+
+func (s *Source) togetherServer() {
+	c := s.Config
+	if len(c.Server.Listen)+len(c.Server.ListenTLS) == 0 && !s.failed["server.listen"] && !s.failed["server.listen_tls"] {
+		s.problem("server.listen", "the service would listen nowhere")
+	}
+	if !c.Data.Passive && !c.Data.Active {
+		s.problem("data.passive", "with data.active = false, too, no file can be moved")
+	}
+	if limit := c.Limits.LoginTimeout; limit > 0 && c.Auth.FailureDelay >= limit {
+		id := "auth.failure_delay"
+		if !s.given(id) {
+			id = "limits.login_timeout"
+		}
+		s.problem(id, "a failed login is answered after auth.failure_delay = \"%s\", but limits.login_timeout = \"%s\" ends the session before",
+			c.Auth.FailureDelay, limit)
+	}
+	if c.Ban.Failures+c.Ban.AddressFailures > 0 && c.Ban.Window == 0 {
+		s.problem("ban.window", "failures cannot be counted over no time; to switch them off, set failures and address_failures to 0")
+	}
+	if c.Ban.Failures+c.Ban.AddressFailures+c.Ban.CommandsPerSecond > 0 && c.Ban.Duration == 0 {
+		s.problem("ban.duration", "a ban has to last; to switch bans off, set failures, address_failures and commands_per_second to 0")
+	}
+	if c.Files.Publish == PublishComplete && !c.Files.AtomicUploads && !s.failed["files.atomic_uploads"] {
+		s.problem("files.publish", "\"complete\" needs files.atomic_uploads = true")
+	}
+}
+
+func (s *Source) togetherTLS() {
+	c := s.Config
+	without := c.TLS.Certificate == "" && !s.failed["tls.certificate"]
+	if c.TLS.Key != "" && without {
+		s.problem("tls.key", "a key needs tls.certificate")
+	}
+	if len(c.Server.ListenTLS) > 0 && without {
+		s.problem("server.listen_tls", "TLS needs tls.certificate")
+	}
+	if c.TLS.ClientAuth != ClientAuthOff && c.TLS.ClientCA == "" && !s.failed["tls.client_ca"] {
+		s.problem("tls.client_auth", "certificates of clients are checked with tls.client_ca, which is not set")
+	}
+	if c.TLS.ClientCA != "" && c.TLS.ClientAuth == ClientAuthOff && !s.failed["tls.client_auth"] {
+		s.warn("tls.client_ca", "nothing uses it while client_auth is \"off\"")
+	}
+	for _, sc := range s.scopes() {
+		need := sc.settings.RequireTLS
+		if (need == RequireTLSLogin || need == RequireTLSAll) && without {
+			s.problem(sc.id+".require_tls", "nobody could log in: there is no tls.certificate")
+		}
+	}
+}
+
+func (s *Source) togetherAnonymous() {
+	a := &s.Config.Anonymous
+	if a.Enabled && a.Directory == "" && !s.failed["anonymous.directory"] {
+		s.problem("anonymous.directory", "a directory is needed")
+	}
+	if a.Enabled && a.Permissions&^ReadOnly != 0 {
+		s.warn("anonymous.permissions", "anybody may change what is served to anonymous users")
+	}
+	for i := range s.Config.Users {
+		u := &s.Config.Users[i]
+		for from, to := range map[string]string{"home": "directory", "run_as": "run_as", "permissions": "permissions"} {
+			if u.Name == AnonymousUser && slices.Contains(u.Set, from) {
+				s.problem(item("user", i)+"."+from, "set anonymous.%s instead", to)
+			}
+		}
+	}
+}
+
+func (s *Source) togetherUsers() {
+	for i := range s.Config.Users {
+		u, id := &s.Config.Users[i], item("user", i)
+		virtual := s.given(id + ".password")
+		home := u.Home
+		if !slices.Contains(u.Set, "home") {
+			home = s.Config.Defaults.Home
+		}
+		if virtual && home == "" && u.Name != AnonymousUser && !s.failed[id+".home"] && !s.failed["defaults.home"] {
+			s.problem(id+".home", "a user with a password here has no account with a home: set it, here or in [defaults]")
+		}
+		if !virtual && s.Config.Auth.Backend == BackendVirtual && u.Name != AnonymousUser {
+			s.problem(id+".password", "missing: with auth.backend = \"virtual\", nobody else knows the user")
+		}
+	}
+}
+
+// togetherRoots compares what the configuration serves with server.roots.
+func (s *Source) togetherRoots() {
+	roots := s.Config.Server.Roots
+	if s.failed["server.roots"] {
+		return
+	}
+	if a := &s.Config.Anonymous; a.Enabled {
+		s.inRoots("anonymous.directory", a.Directory, roots)
+	}
+	for _, sc := range s.scopes() {
+		s.inRoots(sc.id+".home", sc.settings.Home, roots)
+		if sc.override != nil {
+			for i, m := range sc.override.Mounts {
+				s.inRoots(item(sc.id+".mount", i)+".directory", m.Directory, roots)
+			}
+		}
+		if id := sc.id + ".confine"; s.given(id) && !s.failed[id] && !sc.settings.Confine && !slices.Contains(roots, "/") {
+			s.problem(id, "false needs server.roots = [\"/\"] as well")
+		}
+	}
+}
+
+// inRoots tells of a directory whose users could not come in.
+func (s *Source) inRoots(id, dir string, roots []string) {
+	if dir == "" || s.failed[id] {
+		return
+	}
+	fixed := fixedParent(dir)
+	switch {
+	case len(roots) == 0 && fixed == "/":
+		s.problem(id, "%q may be anywhere on the host: name what is to be served in server.roots", dir)
+	case len(roots) > 0 && !served(roots, fixed):
+		s.problem(id, "%q lies outside server.roots: add %q there", dir, fixed)
+	}
+}

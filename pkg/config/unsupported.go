@@ -1,0 +1,130 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// notYet are the keys that the service does not honour yet, with the values besides the default that it does honour. A key of
+// [defaults] stands for that of [[group]] and [[user]] too. A key is honoured when its line here is gone.
+var notYet = map[string][]string{
+	"server.listen_tls":          nil,
+	"server.proxy_protocol_from": nil,
+	"server.sandbox":             {"auto", "off"},
+
+	"auth.backend":     {"unix"},
+	"auth.pam_session": nil,
+	"auth.guest":       nil,
+
+	"anonymous.enabled":     nil,
+	"anonymous.directory":   nil,
+	"anonymous.run_as":      nil,
+	"anonymous.permissions": nil,
+
+	"defaults.run_as":                nil,
+	"defaults.session_download_rate": nil,
+	"defaults.session_upload_rate":   nil,
+	"defaults.user_download_rate":    nil,
+	"defaults.user_upload_rate":      nil,
+	"defaults.max_sessions":          nil,
+	"defaults.max_file_size":         nil,
+	"defaults.require_tls":           {"auto", "off"},
+	"defaults.create_home":           nil,
+	"user.password":                  nil,
+
+	"limits.download_rate":  nil,
+	"limits.upload_rate":    nil,
+	"limits.min_free_space": nil,
+
+	"ban.failures":            nil,
+	"ban.address_failures":    nil,
+	"ban.commands_per_second": nil,
+	"ban.window":              nil,
+	"ban.duration":            nil,
+	"ban.exempt":              nil,
+
+	"data.active":                 nil,
+	"data.active_port":            nil,
+	"data.foreign_networks":       nil,
+	"data.allow_privileged_ports": nil,
+	"data.sendfile":               nil,
+
+	"nat.public_address":   nil,
+	"nat.public_addresses": nil,
+	"nat.local_networks":   nil,
+
+	"tls.certificate":          nil,
+	"tls.key":                  nil,
+	"tls.min_version":          nil,
+	"tls.client_ca":            nil,
+	"tls.client_auth":          nil,
+	"tls.session_reuse":        nil,
+	"tls.session_reuse_exempt": nil,
+
+	"files.atomic_uploads": nil,
+	"files.sync_uploads":   nil,
+	"files.publish":        nil,
+	"files.hide":           nil,
+
+	"log.file":         nil,
+	"log.transfer_log": nil,
+
+	"admin.socket":  nil,
+	"admin.metrics": nil,
+
+	"hook": nil,
+	"site": nil,
+	"host": nil,
+}
+
+// notSupported begins what is said of a key that is not honoured yet.
+const notSupported = "not supported yet"
+
+// checkSupported refuses each key of notYet that is set to a value that is not honoured, and each [[table]]. Nothing is ever ignored.
+func (s *Source) checkSupported() {
+	for id := range s.at {
+		key := supportKey(keyOf(id))
+		honoured, listed := notYet[key]
+		value, found := lookUp(reflect.ValueOf(s.Config).Elem(), id)
+		if !listed || !found || s.failed[id] {
+			continue
+		}
+		isItem := strings.HasSuffix(id, "]")
+		if isItem && isTable(value.Type()) || !isItem && !isDefault(key, value, honoured) {
+			s.problem(id, "%s%s", notSupported, only(honoured))
+		}
+	}
+}
+
+// supportKey is the key that stands in notYet for one of [[group]] or [[user]].
+func supportKey(key string) string {
+	table, rest, _ := strings.Cut(key, ".")
+	if (table == "group" || table == "user") && slices.Contains(keysOf(reflect.TypeFor[Settings]()), rest) {
+		return "defaults." + rest
+	}
+	return key
+}
+
+// isDefault says whether a value is the default of its key, or one of those that are honoured.
+func isDefault(key string, value reflect.Value, honoured []string) bool {
+	if slices.Contains(honoured, fmt.Sprint(value.Interface())) {
+		return true
+	}
+	if standard, ok := lookUp(reflect.ValueOf(Default()).Elem(), key); ok {
+		if standard.Kind() == reflect.Slice || standard.Kind() == reflect.Map {
+			return standard.Len() == 0 && value.Len() == 0 || reflect.DeepEqual(value.Interface(), standard.Interface())
+		}
+		return value.Equal(standard)
+	}
+	return value.IsZero()
+}
+
+// only names the values that are honoured.
+func only(honoured []string) string {
+	if len(honoured) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; what is: \"%s\"", strings.Join(honoured, `", "`))
+}
