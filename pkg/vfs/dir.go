@@ -1,0 +1,170 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"sync"
+
+	"ftpd/pkg/config"
+)
+
+// Detail says how much a listing tells about each entry.
+type Detail int
+
+const (
+	NamesOnly Detail = iota // the name, and of the mode the type where the directory has it
+	Links                   // everything; links themselves, with Target
+	Targets                 // everything; of links what they lead to, where that is inside the view and may be listed
+)
+
+// batchSize is how many entries one section yields: its cost vanishes among so many, and the first ones come soon.
+const batchSize = 500
+
+// A batch is what a listing works with. The pool spares each listing 150 KiB.
+type batch struct {
+	raw     [64 << 10]byte // of getdents64(2)
+	entries []Entry
+}
+
+var batches = sync.Pool{New: func() any { return &batch{entries: make([]Entry, 0, batchSize)} }}
+
+// A Dir is a directory that is being listed, by one goroutine. It must be closed.
+type Dir struct {
+	fs     *FS
+	at     location
+	detail Detail
+	reader *dirReader
+	batch  *batch // nil when closed
+	mounts []*mount
+	hidden map[string]bool // names that mounts stand in front of
+}
+
+// OpenDir opens a directory for listing.
+func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
+	var dir *Dir
+	err := f.on("list", name, config.List, func(at location) error {
+		reader, place, err := at.root.openDir(at.rel)
+		if err != nil {
+			return err
+		}
+		if err := f.permit(at.mount, place, config.List); err != nil {
+			reader.close()
+			return err
+		}
+		dir = &Dir{fs: f, at: at, detail: detail, reader: reader}
+		dir.findMounts(path.Join(at.mount.path, place))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	dir.batch = batches.Get().(*batch)
+	return dir, nil
+}
+
+// findMounts takes note of the mounts that lie in the directory, by the name it was opened by, and of what they hide where it really is.
+func (d *Dir) findMounts(place string) {
+	for _, m := range d.fs.mounts {
+		if m.path == "/" {
+			continue
+		}
+		if path.Dir(m.path) == d.at.name {
+			d.mounts = append(d.mounts, m)
+		}
+		if path.Dir(m.path) == place {
+			if d.hidden == nil {
+				d.hidden = make(map[string]bool)
+			}
+			d.hidden[path.Base(m.path)] = true
+		}
+	}
+}
+
+// Next yields about 500 further entries, in the directory's own order and without "." and "..", or io.EOF at the end. The slice is
+// good until the next call of Next or Close. An entry that was removed meanwhile is left out; any other failure ends the listing,
+// since a client takes what a listing does not show for deleted.
+func (d *Dir) Next() ([]Entry, error) {
+	if d.batch == nil {
+		return nil, fs.ErrClosed
+	}
+	d.batch.entries = d.batch.entries[:0]
+	err := d.fs.section(d.fill)
+	switch {
+	case err == io.EOF:
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("list %q: %w", d.at.name, kind(err))
+	}
+	return d.batch.entries, nil
+}
+
+// fill reads a batch.
+func (d *Dir) fill() error {
+	for _, m := range d.mounts {
+		e, err := m.top()
+		if err != nil {
+			return err
+		}
+		d.batch.entries = append(d.batch.entries, e)
+	}
+	d.mounts = nil
+	for len(d.batch.entries) < batchSize {
+		e, err := d.reader.next(d.detail, d.batch.raw[:])
+		if err == io.EOF && len(d.batch.entries) > 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if d.hidden[e.Name] {
+			continue
+		}
+		if d.detail == Targets && e.Mode&fs.ModeSymlink != 0 {
+			if err := d.follow(&e); err != nil {
+				return err
+			}
+		}
+		d.batch.entries = append(d.batch.entries, e)
+	}
+	return nil
+}
+
+// follow replaces a link by what it leads to. Where that is nothing, or nothing that the user may see, it stays a link.
+func (d *Dir) follow(link *Entry) error {
+	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true)
+	if err == nil {
+		err = d.fs.permit(d.at.mount, place, config.List)
+	}
+	switch k := kind(err); {
+	case k == nil:
+		e.Name = link.Name
+		*link = e
+		return nil
+	case errors.Is(k, fs.ErrNotExist), errors.Is(k, fs.ErrPermission), errors.Is(k, ErrNotAllowed), errors.Is(k, ErrNotDir), errors.Is(k, ErrName):
+		return nil
+	default:
+		return err
+	}
+}
+
+// top describes the mount's directory, under the name that it has in the view.
+func (m *mount) top() (Entry, error) {
+	e, _, err := m.root.stat(".", true)
+	e.Name = path.Base(m.path)
+	return e, err
+}
+
+// Close ends the listing.
+func (d *Dir) Close() error {
+	if d.batch == nil {
+		return nil
+	}
+	clear(d.batch.entries[:cap(d.batch.entries)]) // lets the names go
+	batches.Put(d.batch)
+	d.batch = nil
+	d.reader.close()
+	return nil
+}

@@ -1,0 +1,119 @@
+//go:build linux && !osroot
+
+package vfs
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+// A dirReader reads a directory by getdents64(2).
+type dirReader struct {
+	root       *root
+	fd         int
+	start, end int // what is left in the buffer
+}
+
+func (r *root) openDir(rel string) (*dirReader, string, error) {
+	fd, err := r.resolve(rel, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
+	if err != nil {
+		return nil, "", err
+	}
+	_, place, err := r.describe(fd)
+	if err != nil {
+		r.kernel.close(fd)
+		return nil, "", err
+	}
+	return &dirReader{root: r, fd: fd}, place, nil
+}
+
+func (d *dirReader) close() { d.root.kernel.close(d.fd) }
+
+// next reads one entry, or io.EOF. Between two calls the buffer is the reader's.
+func (d *dirReader) next(detail Detail, buf []byte) (Entry, error) {
+	for {
+		if d.start == d.end {
+			n, err := d.root.getdents(d.fd, buf)
+			if err != nil {
+				return Entry{}, err
+			}
+			if n == 0 {
+				return Entry{}, io.EOF
+			}
+			d.start, d.end = 0, n
+		}
+		name, format, err := d.record(buf)
+		if err != nil {
+			return Entry{}, err
+		}
+		if string(name) == ".\x00" || string(name) == "..\x00" {
+			continue
+		}
+		e, err := d.entry(name, format, detail)
+		if err != unix.ENOENT {
+			return e, err
+		}
+	}
+}
+
+var errRecord = errors.New("the directory is damaged")
+
+// record takes the next linux_dirent64 from the buffer: ino, off (8 bytes each), reclen (2), type (1), name. The name keeps its NUL.
+func (d *dirReader) record(buf []byte) (name []byte, format uint32, err error) {
+	const head = 19
+	rest := buf[d.start:d.end]
+	if len(rest) < head {
+		return nil, 0, errRecord
+	}
+	size := int(binary.NativeEndian.Uint16(rest[16:]))
+	if size <= head || size > len(rest) {
+		return nil, 0, errRecord
+	}
+	d.start += size
+	name = rest[head:size]
+	nul := bytes.IndexByte(name, 0)
+	if nul < 1 {
+		return nil, 0, errRecord
+	}
+	return name[:nul+1], uint32(rest[18]) << 12, nil // DT_… is the format of st_mode, shifted
+}
+
+// entry describes a name as far as was asked. Where the user may read the directory but not enter it, only name and type are known.
+func (d *dirReader) entry(name []byte, format uint32, detail Detail) (Entry, error) {
+	text := name[:len(name)-1]
+	if detail == NamesOnly {
+		return Entry{Name: string(text), Mode: knownType(format)}, nil
+	}
+	var st unix.Statx_t
+	switch err := d.root.statxAt(d.fd, &name[0], &st); err {
+	case nil:
+	case unix.EACCES:
+		return Entry{Name: string(text), Mode: knownType(format)}, nil
+	default:
+		return Entry{}, err
+	}
+	e := entryOf(&st)
+	e.Name = string(text)
+	if e.Mode&fs.ModeSymlink == 0 {
+		return e, nil
+	}
+	var err error
+	e.Target, err = d.root.readlinkat(d.fd, e.Name)
+	if err == unix.EINVAL {
+		err = nil // it is no link any more
+	}
+	return e, err
+}
+
+// knownType is the type of a directory's record; DT_UNKNOWN passes for a file.
+func knownType(format uint32) fs.FileMode {
+	if format == 0 {
+		return 0
+	}
+	return fileType(format)
+}

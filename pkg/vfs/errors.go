@@ -1,0 +1,88 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+)
+
+// What went wrong, for the reply. Beside these there are fs.ErrPermission, fs.ErrNotExist, fs.ErrExist, fs.ErrClosed and
+// impersonate.ErrBusy; any other error wraps the system's.
+var (
+	ErrNotAllowed = errors.New("not permitted by the configuration")
+	ErrNotDir     = errors.New("not a directory")
+	ErrIsDir      = errors.New("is a directory")
+	ErrNotEmpty   = errors.New("directory not empty")
+	ErrQuota      = errors.New("quota exceeded")
+	ErrNoSpace    = errors.New("no space left on the file system")
+	ErrReadOnly   = errors.New("read-only file system")
+	ErrCrossMount = errors.New("on another mount or file system")
+	ErrTooLarge   = errors.New("file too large")
+	ErrNotRegular = errors.New("not a regular file")
+	ErrName       = errors.New("not a possible name")
+	ErrOffset     = errors.New("restart beyond the end of the file")
+)
+
+var (
+	errMount  = fmt.Errorf("a mount, or a directory above one, stays where it is: %w", fs.ErrPermission)
+	errHidden = fmt.Errorf("hidden by a mount: %w", fs.ErrNotExist)
+)
+
+// kinds are the errors of every system. A loop of links leads nowhere, as a dangling one does.
+var kinds = map[syscall.Errno]error{
+	syscall.EACCES:       fs.ErrPermission,
+	syscall.EPERM:        fs.ErrPermission,
+	syscall.ENOENT:       fs.ErrNotExist,
+	syscall.ELOOP:        fs.ErrNotExist,
+	syscall.EEXIST:       fs.ErrExist,
+	syscall.ENOTDIR:      ErrNotDir,
+	syscall.EISDIR:       ErrIsDir,
+	syscall.ENOTEMPTY:    ErrNotEmpty,
+	syscall.EDQUOT:       ErrQuota,
+	syscall.ENOSPC:       ErrNoSpace,
+	syscall.EROFS:        ErrReadOnly,
+	syscall.EXDEV:        ErrCrossMount,
+	syscall.EFBIG:        ErrTooLarge,
+	syscall.ENXIO:        ErrNotRegular,
+	syscall.ENODEV:       ErrNotRegular,
+	syscall.ENAMETOOLONG: ErrName,
+	syscall.EINVAL:       ErrName,
+	syscall.EILSEQ:       ErrName,
+}
+
+// Kind turns an error from an open file's own descriptor (a splice, say) into the one that a caller asks for. Methods of this package
+// have done so already.
+func Kind(err error) error { return kind(err) }
+
+// kind turns a system error number into the error that a caller asks for. The number is not kept beside it: some numbers answer to
+// two questions (ENOTEMPTY is fs.ErrExist, too).
+func kind(err error) error {
+	var number syscall.Errno
+	if errors.As(err, &number) {
+		if k, ok := kinds[number]; ok {
+			return k
+		}
+		if k, ok := systemKinds[number]; ok {
+			return k
+		}
+		return err
+	}
+	var inPath *fs.PathError
+	var inLink *os.LinkError
+	if errors.As(err, &inPath) || errors.As(err, &inLink) {
+		return rootKind(err)
+	}
+	return err
+}
+
+// rootKind is for os.Root's own errors: what is neither a number nor a known error is a path that leaves the root.
+func rootKind(err error) error {
+	for _, known := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrClosed} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return fs.ErrPermission
+}

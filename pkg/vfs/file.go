@@ -1,0 +1,72 @@
+package vfs
+
+import (
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"ftpd/pkg/config"
+)
+
+// A File is a regular file, open for reading. Reading needs no section. It does not depend on the FS any more.
+type File struct {
+	*os.File
+	size   int64
+	host   string
+	faults Faults
+}
+
+// Open opens a regular file for reading. It never waits for the other end of a FIFO: what is no regular file is ErrNotRegular.
+func (f *FS) Open(name string) (*File, error) {
+	var opened *File
+	err := f.on("open", name, config.Read, func(at location) error {
+		o, err := at.root.open(at.rel, os.O_RDONLY)
+		if err != nil {
+			return err
+		}
+		if err := f.permit(at.mount, o.place, config.Read); err != nil {
+			_ = o.file.Close()
+			return err
+		}
+		opened = &File{File: o.file, size: o.size, host: f.hostPath(at, o.place), faults: at.root.faults}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return opened, nil
+}
+
+// Read reads as os.File does.
+func (f *File) Read(p []byte) (int, error) {
+	if err := f.faults.ask("read"); err != nil {
+		return 0, kind(err)
+	}
+	n, err := f.File.Read(p)
+	if err != nil && err != io.EOF {
+		err = kind(err)
+	}
+	return n, err
+}
+
+// Size is the length in bytes when the file was opened.
+func (f *File) Size() int64 { return f.size }
+
+// HostPath is the file's path on the host, for the log: the real one where the view asks for it, else with links unresolved.
+func (f *File) HostPath() string { return f.host }
+
+// An opened is a regular file that root.open has opened, and its place in the mount.
+type opened struct {
+	file  *os.File
+	size  int64
+	place string // "" where places are not asked for
+}
+
+// hostPath is the path on the host of a resolved place.
+func (f *FS) hostPath(at location, place string) string {
+	if !f.places {
+		place = at.rel
+	}
+	return filepath.Join(at.mount.directory, filepath.FromSlash(path.Clean(place)))
+}

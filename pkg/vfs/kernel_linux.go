@@ -1,0 +1,150 @@
+//go:build linux && !osroot
+
+package vfs
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A kernel is the seam: each system call on users' files goes through one of its methods, so that a test can fail or stop each one.
+type kernel struct{ faults Faults }
+
+// call makes one system call, again where a signal interrupted it.
+func (k kernel) call(name string, f func() error) error {
+	if err := k.faults.ask(name); err != nil {
+		return err
+	}
+	for {
+		if err := f(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// close gives a descriptor back. It was only read from, or only names a place, so there is nothing to be told.
+func (k kernel) close(fd int) { _ = unix.Close(fd) }
+
+// open opens a directory of the host, as a place to resolve from.
+func (k kernel) open(dir string) (fd int, err error) {
+	err = k.call("open", func() error {
+		fd, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+		return err
+	})
+	return fd, err
+}
+
+// openat2 resolves rel below dir as below a root directory.
+func (k kernel) openat2(dir int, rel string, flags int) (fd int, err error) {
+	how := unix.OpenHow{
+		Flags:   uint64(flags | unix.O_CLOEXEC),
+		Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS,
+	}
+	err = k.call("openat2", func() error {
+		fd, err = unix.Openat2(dir, rel, &how)
+		return err
+	})
+	return fd, err
+}
+
+// openat opens one component of dir, which must not be a link.
+func (k kernel) openat(dir int, name string, flags int, mode uint32) (fd int, err error) {
+	err = k.call("openat", func() error {
+		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		return err
+	})
+	return fd, err
+}
+
+// statx describes what fd is open on.
+func (k kernel) statx(fd int, st *unix.Statx_t) error {
+	var empty byte
+	return k.statxAt(fd, &empty, st)
+}
+
+// statxAt describes one component of dir, itself and not what it leads to. The name ends with a NUL; it is a pointer, so that a
+// listing need not copy each name to have it described.
+func (k kernel) statxAt(dir int, name *byte, st *unix.Statx_t) error {
+	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
+	return k.call("statx", func() error {
+		_, _, number := unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(name)),
+			flags, unix.STATX_BASIC_STATS, uintptr(unsafe.Pointer(st)), 0)
+		if number != 0 {
+			return number
+		}
+		return nil
+	})
+}
+
+func (k kernel) fstatfs(fd int, st *unix.Statfs_t) error {
+	return k.call("fstatfs", func() error { return unix.Fstatfs(fd, st) })
+}
+
+func (k kernel) getdents(fd int, buf []byte) (n int, err error) {
+	err = k.call("getdents64", func() error {
+		n, err = unix.Getdents(fd, buf)
+		return err
+	})
+	return n, err
+}
+
+// readlinkat reads the link that name in dir is; the empty name means dir itself.
+func (k kernel) readlinkat(dir int, name string) (string, error) {
+	buf := make([]byte, unix.PathMax)
+	n := 0
+	err := k.call("readlinkat", func() (err error) {
+		n, err = unix.Readlinkat(dir, name, buf)
+		return err
+	})
+	if err == nil && n == len(buf) {
+		err = unix.ENAMETOOLONG
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(buf[:n]), nil
+}
+
+// hostPath asks the kernel where in the host fd is.
+func (k kernel) hostPath(fd int) (string, error) {
+	return k.readlinkat(unix.AT_FDCWD, descriptor(fd))
+}
+
+// hasXattr reports whether a directory has an extended attribute. Where that cannot be asked (no such attributes, no /proc) it has
+// none. fgetxattr(2) refuses descriptors that only name a place.
+func (k kernel) hasXattr(fd int, name string) (bool, error) {
+	size := 0
+	err := k.call("getxattr", func() (err error) {
+		size, err = unix.Getxattr(descriptor(fd), name, nil)
+		return err
+	})
+	switch err {
+	case unix.ENODATA, unix.EOPNOTSUPP, unix.ENOENT, unix.EACCES:
+		return false, nil
+	}
+	return size > 0, err
+}
+
+func descriptor(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+
+func (k kernel) mkdirat(dir int, name string, mode uint32) error {
+	return k.call("mkdirat", func() error { return unix.Mkdirat(dir, name, mode) })
+}
+
+func (k kernel) unlinkat(dir int, name string, flags int) error {
+	return k.call("unlinkat", func() error { return unix.Unlinkat(dir, name, flags) })
+}
+
+func (k kernel) renameat2(dir int, name string, toDir int, toName string, flags uint) error {
+	return k.call("renameat2", func() error { return unix.Renameat2(dir, name, toDir, toName, flags) })
+}
+
+// setFlags replaces the status flags of an open file.
+func (k kernel) setFlags(fd, flags int) error {
+	return k.call("fcntl", func() error {
+		_, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flags)
+		return err
+	})
+}

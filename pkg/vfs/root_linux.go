@@ -1,0 +1,266 @@
+//go:build linux && !osroot
+
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// A root is the directory of a mount, held by a descriptor that only names it. It stays the same directory whatever it is called
+// meanwhile. All paths are relative; "." is the directory itself.
+type root struct {
+	kernel
+	fd     int
+	dev    uint64
+	places bool
+}
+
+// Probe says what this system lacks to confine anybody, nil if nothing.
+func Probe() error {
+	r, err := openRoot("/", false, nil)
+	if err != nil {
+		return err
+	}
+	r.close()
+	return nil
+}
+
+// openRoot opens a directory of the host that the user may enter. With places, the other methods tell where things really are.
+func openRoot(dir string, places bool, faults Faults) (*root, error) {
+	r := &root{kernel: kernel{faults}, places: places}
+	fd, err := r.kernel.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	r.fd = fd
+	if err := r.check(); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *root) check() error {
+	_, err := r.enter(".")
+	switch {
+	case errors.Is(err, unix.ENOSYS):
+		return errors.New("the system has no openat2(2): Linux 5.6 or later is needed")
+	case errors.Is(err, unix.EPERM):
+		return errors.New("openat2(2) is refused: the system call filter of this container is too old")
+	case err != nil && r.places && errors.Is(err, unix.ENOENT):
+		return errors.New("rules and mounts need /proc, to know where a link leads")
+	case err != nil:
+		return err
+	}
+	var st unix.Statx_t
+	if err := r.statx(r.fd, &st); err != nil {
+		return err
+	}
+	if err := r.served(r.fd, ^uint64(0)); err != nil {
+		return err
+	}
+	r.dev = unix.Mkdev(st.Dev_major, st.Dev_minor)
+	return nil
+}
+
+func (r *root) close() { r.kernel.close(r.fd) }
+
+// resolve opens what rel leads to below the root. The kernel answers EAGAIN where it could not tell whether ".." stayed inside,
+// because something was renamed meanwhile.
+func (r *root) resolve(rel string, flags int) (fd int, err error) {
+	for range 64 {
+		fd, err = r.openat2(r.fd, rel, flags)
+		if err != unix.EAGAIN {
+			break
+		}
+	}
+	return fd, err
+}
+
+// place is where fd is below the root: "." for the root, "" where nobody asks.
+func (r *root) place(fd int) (string, error) {
+	if !r.places {
+		return "", nil
+	}
+	base, err := r.hostPath(r.fd)
+	if err != nil {
+		return "", err
+	}
+	at, err := r.hostPath(fd)
+	if err != nil {
+		return "", err
+	}
+	base = strings.TrimSuffix(base, "/")
+	switch {
+	case at == base || at == base+"/":
+		return ".", nil
+	case strings.HasPrefix(at, base+"/"):
+		return at[len(base)+1:], nil
+	}
+	return "", fmt.Errorf("moved out of the view: %w", unix.EACCES)
+}
+
+// The file systems of /proc and /sys are never served, whatever is: a file there can be the memory of this process.
+var unserved = map[int64]bool{
+	unix.PROC_SUPER_MAGIC: true, unix.SYSFS_MAGIC: true, unix.CGROUP_SUPER_MAGIC: true, unix.CGROUP2_SUPER_MAGIC: true,
+	unix.DEBUGFS_MAGIC: true, unix.TRACEFS_MAGIC: true, unix.SECURITYFS_MAGIC: true, unix.BPF_FS_MAGIC: true,
+	unix.SELINUX_MAGIC: true, unix.EFIVARFS_MAGIC: true, unix.PSTOREFS_MAGIC: true,
+}
+
+// served refuses what lies on such a file system. The one of the root itself was asked at the start.
+func (r *root) served(fd int, dev uint64) error {
+	if dev == r.dev {
+		return nil
+	}
+	var st unix.Statfs_t
+	if err := r.fstatfs(fd, &st); err != nil {
+		return err
+	}
+	if unserved[int64(st.Type)] {
+		return fmt.Errorf("a file system of the kernel is never served: %w", unix.EACCES)
+	}
+	return nil
+}
+
+// describe is what is known about an open descriptor: what it is, and where.
+func (r *root) describe(fd int) (e Entry, place string, err error) {
+	var st unix.Statx_t
+	if err := r.statx(fd, &st); err != nil {
+		return Entry{}, "", err
+	}
+	e = entryOf(&st)
+	if err := r.served(fd, e.Dev); err != nil {
+		return Entry{}, "", err
+	}
+	place, err = r.place(fd)
+	return e, place, err
+}
+
+// stat describes what rel leads to, or with follow false the last link itself.
+func (r *root) stat(rel string, follow bool) (Entry, string, error) {
+	flags := unix.O_PATH
+	if !follow {
+		flags |= unix.O_NOFOLLOW
+	}
+	fd, err := r.resolve(rel, flags)
+	if err != nil {
+		return Entry{}, "", err
+	}
+	defer r.kernel.close(fd)
+	e, place, err := r.describe(fd)
+	if err == nil && e.Mode&os.ModeSymlink != 0 {
+		e.Target, err = r.readlinkat(fd, "")
+	}
+	return e, place, err
+}
+
+// enter resolves a directory that the user may enter, and tells its place. The dot at the end makes the kernel ask for the right to.
+func (r *root) enter(rel string) (string, error) {
+	fd, err := r.resolve(rel+"/.", unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return "", err
+	}
+	defer r.kernel.close(fd)
+	return r.place(fd)
+}
+
+// open opens a regular file, for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). O_NONBLOCK and O_NOCTTY keep it from
+// waiting for a FIFO's other end or becoming a terminal's session before it is known what was opened.
+func (r *root) open(rel string, flags int) (opened, error) {
+	fd, err := r.resolve(rel, flags|unix.O_NONBLOCK|unix.O_NOCTTY)
+	if err != nil {
+		return opened{}, err
+	}
+	e, place, err := r.describe(fd)
+	switch {
+	case err != nil:
+	case e.Mode.IsDir():
+		err = ErrIsDir
+	case !e.Mode.IsRegular():
+		err = ErrNotRegular
+	default:
+		err = r.setFlags(fd, flags&os.O_APPEND)
+	}
+	if err != nil {
+		r.kernel.close(fd)
+		return opened{}, err
+	}
+	return opened{file: os.NewFile(uintptr(fd), rel), size: e.Size, place: place}, nil
+}
+
+// A parent is a directory whose entries are made, renamed or removed.
+type parent struct {
+	root  *root
+	fd    int
+	place string // of the directory, as of root.place
+}
+
+func (r *root) parent(rel string) (*parent, error) {
+	dir := &parent{root: r, fd: r.fd, place: "."}
+	if rel == "." {
+		return dir, nil
+	}
+	fd, err := r.resolve(rel, unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	dir.fd = fd
+	if dir.place, err = r.place(fd); err != nil {
+		dir.close()
+		return nil, err
+	}
+	return dir, nil
+}
+
+func (p *parent) close() {
+	if p.fd != p.root.fd {
+		p.root.kernel.close(p.fd)
+	}
+}
+
+// create makes a file that is not there yet.
+func (p *parent) create(name string, flags int, mode uint32) (*os.File, error) {
+	fd, err := p.root.openat(p.fd, name, flags|unix.O_CREAT|unix.O_EXCL, mode)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+func (p *parent) mkdir(name string, mode uint32) error { return p.root.mkdirat(p.fd, name, mode) }
+func (p *parent) unlink(name string) error             { return p.root.unlinkat(p.fd, name, 0) }
+func (p *parent) rmdir(name string) error              { return p.root.unlinkat(p.fd, name, unix.AT_REMOVEDIR) }
+
+// hasDefaultACL reports whether the ACL of new entries comes from the directory.
+func (p *parent) hasDefaultACL() (bool, error) {
+	return p.root.hasXattr(p.fd, "system.posix_acl_default")
+}
+
+// rename renames, and replaces only if it may. Where the file system cannot promise that (NFS), the name is looked at first.
+func (p *parent) rename(name string, to *parent, toName string, replace bool) error {
+	if replace {
+		return p.root.renameat2(p.fd, name, to.fd, toName, 0)
+	}
+	err := p.root.renameat2(p.fd, name, to.fd, toName, unix.RENAME_NOREPLACE)
+	if err != unix.EINVAL {
+		return err
+	}
+	var st unix.Statx_t
+	nul, err := unix.BytePtrFromString(toName)
+	if err != nil {
+		return err
+	}
+	switch err := to.root.statxAt(to.fd, nul, &st); err {
+	case nil:
+		return unix.EEXIST
+	case unix.ENOENT:
+		return p.root.renameat2(p.fd, name, to.fd, toName, 0)
+	default:
+		return err
+	}
+}

@@ -1,0 +1,371 @@
+//go:build !linux || osroot
+
+package vfs
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// A root is the directory of a mount, as an os.Root: it refuses absolute links, and ones that lead outside. Where permissions depend
+// on the path there is no asking where an open file really is, so links are then not followed at all, and each directory on the way
+// is compared with what its name stood for. (The build tag osroot tests this on Linux.)
+type root struct {
+	top    *os.Root
+	places bool
+	faults Faults
+}
+
+// Probe says what this system lacks to confine anybody, nil if nothing.
+func Probe() error { return nil }
+
+// openRoot opens a directory of the host. With places, the other methods tell where things really are.
+func openRoot(dir string, places bool, faults Faults) (*root, error) {
+	if err := faults.ask("openroot"); err != nil {
+		return nil, err
+	}
+	top, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &root{top: top, places: places, faults: faults}, nil
+}
+
+func (r *root) close() { _ = r.top.Close() }
+
+// A parent is a directory whose entries are looked at, made, renamed or removed.
+type parent struct {
+	root  *root
+	dir   *os.Root
+	place string // of the directory: "." for the root's
+}
+
+func (p *parent) close() {
+	if p.dir != p.root.top {
+		_ = p.dir.Close()
+	}
+}
+
+// parent resolves a directory.
+func (r *root) parent(rel string) (*parent, error) {
+	if rel == "." {
+		return &parent{root: r, dir: r.top, place: rel}, nil
+	}
+	local, err := filepath.Localize(rel)
+	if err != nil {
+		return nil, ErrName
+	}
+	if r.places {
+		return r.walk(rel)
+	}
+	if err := r.faults.ask("openroot"); err != nil {
+		return nil, err
+	}
+	dir, err := r.top.OpenRoot(local)
+	if err != nil {
+		return nil, err
+	}
+	return &parent{root: r, dir: dir, place: rel}, nil
+}
+
+// walk resolves a directory without following links. A directory that was opened is the one whose name was looked at before, or that
+// name was changed meanwhile.
+func (r *root) walk(rel string) (*parent, error) {
+	at := &parent{root: r, dir: r.top, place: rel}
+	for name := range strings.SplitSeq(rel, "/") {
+		next, err := at.step(name)
+		at.close()
+		if err != nil {
+			return nil, err
+		}
+		at.dir = next
+	}
+	return at, nil
+}
+
+func (p *parent) step(name string) (*os.Root, error) {
+	before, err := p.lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if before.Mode()&fs.ModeSymlink != 0 {
+		return nil, fs.ErrPermission
+	}
+	if !before.IsDir() {
+		return nil, ErrNotDir
+	}
+	if err := p.root.faults.ask("openroot"); err != nil {
+		return nil, err
+	}
+	next, err := p.dir.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	after, err := next.Stat(".")
+	if err == nil && !os.SameFile(before, after) {
+		err = fs.ErrPermission
+	}
+	if err != nil {
+		_ = next.Close()
+		return nil, err
+	}
+	return next, nil
+}
+
+// split resolves the directory that rel lies in. The mount itself lies in itself, as ".".
+func (r *root) split(rel string) (*parent, string, error) {
+	base := path.Base(rel)
+	if _, err := filepath.Localize(base); err != nil {
+		return nil, "", ErrName
+	}
+	dir, err := r.parent(path.Dir(rel))
+	return dir, base, err
+}
+
+// stat describes what rel leads to, or with follow false the last link itself.
+func (r *root) stat(rel string, follow bool) (Entry, string, error) {
+	dir, base, err := r.split(rel)
+	if err != nil {
+		return Entry{}, "", err
+	}
+	defer dir.close()
+	info, err := dir.lstat(base)
+	if err != nil {
+		return Entry{}, "", err
+	}
+	if info.Mode()&fs.ModeSymlink == 0 {
+		return entryOf(info), rel, nil
+	}
+	if !follow {
+		e := entryOf(info)
+		e.Target, err = dir.readlink(base)
+		return e, rel, err
+	}
+	if r.places {
+		return Entry{}, "", fs.ErrPermission
+	}
+	if err := r.faults.ask("stat"); err != nil {
+		return Entry{}, "", err
+	}
+	info, err = r.top.Stat(filepath.FromSlash(rel))
+	if err != nil {
+		return Entry{}, "", err
+	}
+	return entryOf(info), rel, nil
+}
+
+// enter resolves a directory that the user may enter, and tells its place.
+func (r *root) enter(rel string) (string, error) {
+	dir, err := r.parent(rel)
+	if err != nil {
+		return "", err
+	}
+	defer dir.close()
+	_, err = dir.lstat(".")
+	return rel, err
+}
+
+// open opens a regular file, for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND), without waiting for a FIFO's other end.
+func (r *root) open(rel string, flags int) (opened, error) {
+	dir, base, err := r.split(rel)
+	if err != nil {
+		return opened{}, err
+	}
+	defer dir.close()
+	before, err := dir.lstat(base)
+	if err != nil {
+		return opened{}, err
+	}
+	if err := r.faults.ask("open"); err != nil {
+		return opened{}, err
+	}
+	var f *os.File
+	switch link := before.Mode()&fs.ModeSymlink != 0; {
+	case link && r.places:
+		err = fs.ErrPermission
+	case link:
+		f, err = r.top.OpenFile(filepath.FromSlash(rel), flags|nonblock, 0)
+	default:
+		f, err = dir.dir.OpenFile(base, flags|nonblock, 0)
+	}
+	if err != nil {
+		return opened{}, err
+	}
+	info, err := regular(f)
+	if err == nil && r.places && !os.SameFile(before, info) {
+		err = fs.ErrPermission
+	}
+	if err != nil {
+		_ = f.Close()
+		return opened{}, err
+	}
+	return opened{file: f, size: info.Size(), place: rel}, nil
+}
+
+// regular describes an open file, if it is one.
+func regular(f *os.File) (fs.FileInfo, error) {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return nil, ErrIsDir
+	case !info.Mode().IsRegular():
+		return nil, ErrNotRegular
+	}
+	return info, nil
+}
+
+func (p *parent) lstat(name string) (fs.FileInfo, error) {
+	if err := p.root.faults.ask("lstat"); err != nil {
+		return nil, err
+	}
+	return p.dir.Lstat(name)
+}
+
+func (p *parent) readlink(name string) (string, error) {
+	if err := p.root.faults.ask("readlink"); err != nil {
+		return "", err
+	}
+	return p.dir.Readlink(name)
+}
+
+// create makes a file that is not there yet.
+func (p *parent) create(name string, flags int, mode uint32) (*os.File, error) {
+	if err := p.possible("create", name); err != nil {
+		return nil, err
+	}
+	return p.dir.OpenFile(name, flags|os.O_CREATE|os.O_EXCL, fs.FileMode(mode))
+}
+
+func (p *parent) mkdir(name string, mode uint32) error {
+	if err := p.possible("mkdir", name); err != nil {
+		return err
+	}
+	return p.dir.Mkdir(name, fs.FileMode(mode))
+}
+
+// unlink removes anything but a directory. os.Root.Remove takes both, so what it is is looked at first.
+func (p *parent) unlink(name string) error { return p.remove(name, false) }
+
+func (p *parent) rmdir(name string) error { return p.remove(name, true) }
+
+func (p *parent) remove(name string, dir bool) error {
+	if err := p.possible("remove", name); err != nil {
+		return err
+	}
+	info, err := p.lstat(name)
+	switch {
+	case err != nil:
+		return err
+	case dir && !info.IsDir():
+		return ErrNotDir
+	case !dir && info.IsDir():
+		return ErrIsDir
+	}
+	return p.dir.Remove(name)
+}
+
+// rename renames by the paths from the top, since no call takes two directories. It replaces only if it may; nothing but a look
+// beforehand can be had for that.
+func (p *parent) rename(name string, to *parent, toName string, replace bool) error {
+	if err := p.possible("rename", name); err != nil {
+		return err
+	}
+	if err := to.possible("rename", toName); err != nil {
+		return err
+	}
+	if _, err := to.lstat(toName); !replace && err == nil {
+		return fs.ErrExist
+	}
+	from, dest := path.Join(p.place, name), path.Join(to.place, toName)
+	return p.root.top.Rename(filepath.FromSlash(from), filepath.FromSlash(dest))
+}
+
+// possible asks whether the call may be made and the system can have such a name.
+func (p *parent) possible(call, name string) error {
+	if _, err := filepath.Localize(name); err != nil {
+		return ErrName
+	}
+	return p.root.faults.ask(call)
+}
+
+// hasDefaultACL reports whether the ACL of new entries comes from the directory.
+func (p *parent) hasDefaultACL() (bool, error) { return false, nil }
+
+// A dirReader reads a directory. Entries are described through the os.Root: what os.File.ReadDir knows comes by path.
+type dirReader struct {
+	parent *parent
+	file   *os.File
+	names  []string
+}
+
+func (r *root) openDir(rel string) (*dirReader, string, error) {
+	dir, err := r.parent(rel)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := r.faults.ask("open"); err != nil {
+		dir.close()
+		return nil, "", err
+	}
+	file, err := dir.dir.Open(".")
+	if err != nil {
+		dir.close()
+		return nil, "", err
+	}
+	return &dirReader{parent: dir, file: file}, rel, nil
+}
+
+func (d *dirReader) close() {
+	_ = d.file.Close()
+	d.parent.close()
+}
+
+// next reads one entry, or io.EOF. The buffer is not used.
+func (d *dirReader) next(detail Detail, _ []byte) (Entry, error) {
+	for {
+		if len(d.names) == 0 {
+			if err := d.parent.root.faults.ask("readdir"); err != nil {
+				return Entry{}, err
+			}
+			names, err := d.file.Readdirnames(batchSize)
+			if len(names) == 0 {
+				if err == nil {
+					err = io.EOF
+				}
+				return Entry{}, err
+			}
+			d.names = names
+		}
+		name := d.names[0]
+		d.names = d.names[1:]
+		if detail == NamesOnly {
+			return Entry{Name: name}, nil
+		}
+		e, err := d.entry(name)
+		if kind(err) != fs.ErrNotExist {
+			return e, err
+		}
+	}
+}
+
+func (d *dirReader) entry(name string) (Entry, error) {
+	info, err := d.parent.lstat(name)
+	if kind(err) == fs.ErrPermission {
+		return Entry{Name: name}, nil
+	}
+	if err != nil {
+		return Entry{}, err
+	}
+	e := entryOf(info)
+	e.Name = name
+	if e.Mode&fs.ModeSymlink != 0 {
+		e.Target, err = d.parent.readlink(name)
+	}
+	return e, err
+}

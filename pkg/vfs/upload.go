@@ -1,0 +1,180 @@
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"syscall"
+
+	"ftpd/pkg/config"
+)
+
+// Creation says how an upload starts.
+type Creation struct {
+	Offset int64 // where in an existing file the bytes go (REST); what lies behind them stays. 0: the file starts anew
+	Append bool  // at the end (APPE); Offset is not looked at
+}
+
+// An Upload is a file that arrives. Exactly one of Commit and Abort ends it. One goroutine writes; it does not depend on the FS any more.
+type Upload struct {
+	file   *os.File
+	name   string
+	host   string
+	faults Faults
+}
+
+// Create starts an upload. A file that is not there is made ("write"); one that is there is replaced or changed inside ("overwrite"),
+// or added to ("append", also for a restart exactly at its end). APPE needs "append" in any case. A restart beyond the end is
+// ErrOffset, one of a file that is not there fs.ErrNotExist. Nothing is cut off before all of this is known.
+func (f *FS) Create(name string, c Creation) (*Upload, error) {
+	var started *Upload
+	err := f.on("create", name, 0, func(at location) error {
+		if at.rel == "." {
+			return ErrIsDir
+		}
+		o, err := f.openOrMake(at, c)
+		if err != nil {
+			return err
+		}
+		started = &Upload{file: o.file, name: at.name, host: f.hostPath(at, o.place), faults: at.root.faults}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return started, nil
+}
+
+// openOrMake tries the existing file, then a new one, and again where somebody else was faster.
+func (f *FS) openOrMake(at location, c Creation) (opened, error) {
+	var err error
+	for range 4 {
+		var o opened
+		o, err = f.openExisting(at, c)
+		if err == nil || !errors.Is(kind(err), fs.ErrNotExist) {
+			return o, err
+		}
+		if c.Offset > 0 && !c.Append {
+			break
+		}
+		o, err = f.makeFile(at, c)
+		if err == nil || !errors.Is(kind(err), fs.ErrExist) {
+			return o, err
+		}
+	}
+	if f.allow(at.name, config.Write) != nil {
+		err = ErrNotAllowed
+	}
+	return opened{}, err // always made and removed by others, or a link that leads nowhere
+}
+
+// openExisting opens the file that is there, through links, and prepares it for the bytes to come.
+func (f *FS) openExisting(at location, c Creation) (opened, error) {
+	flags := os.O_WRONLY
+	if c.Append {
+		flags |= os.O_APPEND
+	}
+	o, err := at.root.open(at.rel, flags)
+	if err != nil {
+		return opened{}, err
+	}
+	if err := f.permit(at.mount, o.place, c.need(o.size)); err != nil {
+		_ = o.file.Close()
+		return opened{}, err
+	}
+	if err := c.prepare(o, at.root.faults); err != nil {
+		_ = o.file.Close()
+		return opened{}, err
+	}
+	return o, nil
+}
+
+// need says what the user needs to send to a file of that size.
+func (c Creation) need(size int64) config.Permissions {
+	if c.Append || c.Offset > 0 && c.Offset >= size {
+		return config.Append
+	}
+	return config.Overwrite
+}
+
+// prepare cuts the file off, or goes to where the bytes start.
+func (c Creation) prepare(o opened, faults Faults) error {
+	switch {
+	case c.Append:
+		return nil
+	case c.Offset > o.size:
+		return ErrOffset
+	case c.Offset > 0:
+		if err := faults.ask("lseek"); err != nil {
+			return err
+		}
+		_, err := o.file.Seek(c.Offset, io.SeekStart)
+		return err
+	case o.size == 0:
+		return nil
+	}
+	if err := faults.ask("ftruncate"); err != nil {
+		return err
+	}
+	return o.file.Truncate(0)
+}
+
+// makeFile makes a new file.
+func (f *FS) makeFile(at location, c Creation) (opened, error) {
+	want := config.Write
+	flags := os.O_WRONLY
+	if c.Append {
+		want |= config.Append
+		flags |= os.O_APPEND
+	}
+	var o opened
+	err := f.within(at, want, func(dir *parent, base string) error {
+		mode, err := f.mode(dir, 0o666)
+		if err != nil {
+			return err
+		}
+		o.file, err = dir.create(base, flags, mode)
+		o.place = path.Join(dir.place, base)
+		return err
+	})
+	return o, err
+}
+
+// Write adds bytes. After an error the number says how many arrived.
+func (u *Upload) Write(p []byte) (int, error) {
+	if err := u.faults.ask("write"); err != nil {
+		return 0, u.failed("write", err)
+	}
+	n, err := u.file.Write(p)
+	return n, u.failed("write", err)
+}
+
+// SyscallConn gives the descriptor, for calls that move bytes without copying them. Kind knows their errors.
+func (u *Upload) SyscallConn() (syscall.RawConn, error) { return u.file.SyscallConn() }
+
+// Commit ends an upload that is complete. Its error means that bytes may be lost: file systems of the network tell it here.
+func (u *Upload) Commit() error { return u.close() }
+
+// Abort ends an upload that is not complete. The bytes that arrived stay, so that the client can resume.
+func (u *Upload) Abort() error { return u.close() }
+
+func (u *Upload) close() error {
+	err := u.faults.ask("close")
+	if closing := u.file.Close(); err == nil {
+		err = closing
+	}
+	return u.failed("close", err)
+}
+
+// HostPath is the file's path on the host, for the log: the real one where the view asks for it, else with links unresolved.
+func (u *Upload) HostPath() string { return u.host }
+
+func (u *Upload) failed(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s %q: %w", op, u.name, kind(err))
+}
