@@ -1,0 +1,96 @@
+package core
+
+import (
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// An acceptor takes connections from one listener. It keeps two descriptors in reserve, the ends of a pipe, so that a client can be
+// told 421 when there are no others: a client that waits in the queue unanswered helps nobody, and a listener that polls ready
+// makes a loop that only fails spin.
+type acceptor struct {
+	srv      *Server
+	listener net.Listener
+	spare    [2]*os.File
+}
+
+var errNoDescriptor = reply(421, "Too many connections, try again later.")
+
+func (a *acceptor) run() error {
+	for pause := time.Duration(0); ; {
+		c, err := a.listener.Accept()
+		if outOfDescriptors(err) && a.spare[0] != nil {
+			a.dropSpare()
+			c, err = a.listener.Accept()
+		}
+		switch {
+		case err == nil:
+			pause = 0
+			a.serve(c)
+		case errors.Is(err, net.ErrClosed) || !transient(err):
+			return err
+		default:
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			time.Sleep(pause)
+		}
+		a.keepSpare()
+	}
+}
+
+// serve starts a session, or says 421 when this connection has the last descriptor.
+func (a *acceptor) serve(nc net.Conn) {
+	tcp, ok := nc.(*net.TCPConn)
+	if !ok {
+		nc.Close()
+		return
+	}
+	c, err := newRawConn(tcp)
+	if err != nil {
+		nc.Close()
+		return
+	}
+	if !a.keepSpare() {
+		refuseConn(c, errNoDescriptor)
+		return
+	}
+	c.setControl()
+	go a.srv.ServeConn(c) // ends with the session
+}
+
+func (a *acceptor) keepSpare() bool {
+	if a.spare[0] == nil {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return false
+		}
+		a.spare = [2]*os.File{r, w}
+	}
+	return true
+}
+
+func (a *acceptor) dropSpare() {
+	for i, f := range a.spare {
+		if f != nil {
+			f.Close()
+		}
+		a.spare[i] = nil
+	}
+}
+
+func outOfDescriptors(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
+}
+
+// transient says whether accepting may work again later.
+func transient(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET,
+		syscall.EINTR, syscall.EAGAIN, syscall.EPERM, syscall.EPROTO, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

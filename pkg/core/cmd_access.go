@@ -1,0 +1,172 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
+	"ftpd/pkg/vfs"
+)
+
+var (
+	errNoUser   = reply(503, "Log in with USER first.")
+	errLoggedIn = reply(503, "You are logged in already.")
+	errLogin    = reply(530, "Login incorrect.")
+)
+
+// userName begins a login (RFC 959 §4.1.1). The answer is the same for every name, so that it tells nobody who exists. Whoever was
+// logged in is not any more.
+func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
+	s.logout()
+	s.user = arg
+	return reply(331, "Password required."), nil
+}
+
+// rein starts the session anew (RFC 959 §4.1.1).
+func (s *Session) rein(context.Context, string) (Reply, error) {
+	s.logout()
+	return reply(230, "Ready for a new user."), nil
+}
+
+// quit ends the session (RFC 959 §4.1.1). A transfer that runs comes to its end first, and so do the lines that were sent before.
+func (s *Session) quit(context.Context, string) (Reply, error) {
+	s.leaving = true
+	if s.login != nil && s.login.settings.QuitMessage != "" {
+		return lines(221, s.login.settings.QuitMessage), nil
+	}
+	return reply(221, "Goodbye."), nil
+}
+
+// pass checks the password (RFC 959 §4.1.1). The check is a job beside the session, so that a client that leaves meanwhile ends it.
+func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
+	switch {
+	case s.login != nil:
+		return Reply{}, errLoggedIn
+	case s.user == "":
+		return Reply{}, errNoUser
+	}
+	c := auth.Credentials{User: s.user, Password: auth.Password(password), Remote: s.conn.Remote().Addr()}
+	due := s.loginBy
+	refused := time.Now().Add(time.Duration(s.srv.config.Auth.FailureDelay))
+	s.start(ctx, false, func(ctx context.Context) func() {
+		if !due.IsZero() {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadlineCause(ctx, due, errLoginTimeout)
+			defer cancel()
+		}
+		l, err := s.authenticate(ctx, c)
+		if err == nil {
+			return func() { s.welcome(l) }
+		}
+		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: errLogin.Code, Cause: err.Error()})
+		sleep(ctx, time.Until(refused))
+		return func() { s.turnAway(ctx) }
+	})
+	return Reply{}, nil // the job answers
+}
+
+// sleep waits for d, or until ctx ends.
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// authenticate asks whether the client may come in, and opens what the user will see, as the user.
+func (s *Session) authenticate(ctx context.Context, c auth.Credentials) (*login, error) {
+	account, err := s.srv.supervisor.Authenticate(ctx, s.id, c)
+	if err != nil {
+		return nil, err
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	settings, err := s.srv.config.For(account.Name, account.Groups)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := s.srv.identity(account)
+	if err != nil {
+		return nil, err
+	}
+	l := &login{account: account, settings: settings, rights: settings.Rights()}
+	root := account.Home
+	if !settings.Confine {
+		root = "/"
+	}
+	l.fs, err = vfs.Open(vfs.Options{
+		Mounts:   append([]config.Mount{{Path: "/", Directory: root}}, settings.Mounts...),
+		Identity: identity,
+		Rights:   l.rights,
+		Umask:    settings.Umask,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+var errNoThreads = errors.New("this server impersonates nobody")
+
+// identity is whose rights the account's file access has; nil is the server's own.
+func (srv *Server) identity(a *auth.Account) (*impersonate.Identity, error) {
+	switch {
+	case a.As == nil:
+		return nil, nil
+	case srv.threads == nil:
+		return nil, fmt.Errorf("act as uid %d: %w", a.As.UID, errNoThreads)
+	}
+	return srv.threads.Identity(*a.As), nil
+}
+
+// welcome logs the user in.
+func (s *Session) welcome(l *login) {
+	if s.ended {
+		l.fs.Close()
+		return
+	}
+	s.login, s.user, s.failures, s.loginBy = l, "", 0, time.Time{}
+	s.dir = "/"
+	if start := l.start(); start != "/" && l.fs.ChangeDir(start) == nil {
+		s.dir = start
+	}
+	s.emit(events.Event{Kind: events.Login, User: l.account.Name})
+	if message := l.settings.LoginMessage; message != "" {
+		s.say(lines(230, message))
+		return
+	}
+	s.say(reply(230, "Login successful."))
+}
+
+// start is the working directory at the login.
+func (l *login) start() string {
+	switch {
+	case l.settings.StartDirectory != "":
+		return clean("/", l.settings.StartDirectory)
+	case !l.settings.Confine:
+		return clean("/", l.account.Home)
+	}
+	return "/"
+}
+
+// turnAway answers a failed login.
+func (s *Session) turnAway(ctx context.Context) {
+	if context.Cause(ctx) == errLoginTimeout {
+		s.dismiss(errLoginTimeout)
+		return
+	}
+	s.user = ""
+	s.failures++
+	s.say(errLogin)
+	if s.failures >= s.srv.config.Auth.MaxAttempts {
+		s.end(errAttempts)
+	}
+}

@@ -1,0 +1,80 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"ftpd/pkg/vfs"
+)
+
+var (
+	errSizeASCII = reply(550, "SIZE is not allowed in ASCII mode; use TYPE I.")
+	errNoRename  = reply(503, "Bad sequence of commands: use RNFR first.")
+)
+
+// size tells a file's length as it would be sent (RFC 3659 §4). In ASCII the whole file would have to be read for that, and a wrong
+// figure breaks resuming.
+func (s *Session) size(_ context.Context, arg string) (Reply, error) {
+	if s.ascii {
+		return Reply{}, errSizeASCII
+	}
+	e, err := s.plainFile(arg)
+	if err != nil {
+		return Reply{}, err
+	}
+	return reply(213, "%d", e.Size), nil
+}
+
+// mdtm tells when a file was changed (RFC 3659 §3), always in UTC.
+func (s *Session) mdtm(_ context.Context, arg string) (Reply, error) {
+	e, err := s.plainFile(arg)
+	if err != nil {
+		return Reply{}, err
+	}
+	return reply(213, "%s", appendStamp(nil, e.ModTime)), nil
+}
+
+func (s *Session) plainFile(arg string) (vfs.Entry, error) {
+	e, err := s.login.fs.Stat(s.abs(arg))
+	if err == nil && !e.Mode.IsRegular() {
+		err = vfs.ErrNotRegular
+	}
+	return e, err
+}
+
+// appendStamp writes a time-val (RFC 3659 §2.3).
+func appendStamp(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, "20060102150405") }
+
+// dele removes a file (RFC 959 §4.1.3).
+func (s *Session) dele(_ context.Context, arg string) (Reply, error) {
+	if err := s.login.fs.Remove(s.abs(arg)); err != nil {
+		return Reply{}, err
+	}
+	return reply(250, "File removed."), nil
+}
+
+// rnfr names what RNTO will rename (RFC 959 §4.1.3). Who may rename but not list learns of a missing file from RNTO.
+func (s *Session) rnfr(_ context.Context, arg string) (Reply, error) {
+	s.rename = ""
+	from := s.abs(arg)
+	if _, err := s.login.fs.Lstat(from); err != nil && !errors.Is(err, vfs.ErrNotAllowed) {
+		return Reply{}, err
+	}
+	if from == "/" {
+		return reply(550, "The root directory cannot be renamed."), nil
+	}
+	s.rename = from
+	return reply(350, "Ready for the new name."), nil
+}
+
+// rnto renames what the RNFR right before it has named (RFC 959 §4.1.3).
+func (s *Session) rnto(_ context.Context, arg string) (Reply, error) {
+	if s.rename == "" {
+		return Reply{}, errNoRename
+	}
+	if err := s.login.fs.Rename(s.rename, s.abs(arg)); err != nil {
+		return Reply{}, err
+	}
+	return reply(250, "Renaming done."), nil
+}

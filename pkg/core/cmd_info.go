@@ -1,0 +1,59 @@
+package core
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// syst tells what listings look like (RFC 959 §4.1.3). Java's commons-net chooses its parser by it.
+func (s *Session) syst(context.Context, string) (Reply, error) {
+	return reply(215, "UNIX Type: L8"), nil
+}
+
+// noop does nothing (RFC 959 §4.1.3).
+func (s *Session) noop(context.Context, string) (Reply, error) { return reply(200, "OK."), nil }
+
+// feat lists the extensions, one in a line, each after one blank (RFC 2389 §3).
+func (s *Session) feat(context.Context, string) (Reply, error) {
+	features := []string{" TVFS", " UTF8"}
+	for _, c := range s.srv.commands {
+		switch c.feat {
+		case "":
+		case "MLST":
+			features = append(features, " MLST "+s.facts.feature())
+		default:
+			features = append(features, " "+c.feat)
+		}
+	}
+	slices.Sort(features)
+	return Reply{Code: 211, Text: append(append([]string{"Extensions supported:"}, features...), "End")}, nil
+}
+
+// help lists the commands, or tells the syntax of one (RFC 959 §4.1.3).
+func (s *Session) help(_ context.Context, arg string) (Reply, error) {
+	if verb := strings.ToUpper(trimBlanks(arg)); verb != "" {
+		c := s.srv.commands[verb]
+		if c == nil || c.run == nil {
+			return reply(501, "There is no such command."), nil
+		}
+		return reply(214, "Syntax: %s", c.help), nil
+	}
+	text := []string{"These commands are recognized:"}
+	row := ""
+	for _, verb := range slices.Sorted(maps.Keys(s.srv.commands)) {
+		if s.srv.commands[verb].run == nil {
+			continue
+		}
+		row += fmt.Sprintf(" %-5s", verb)
+		if len(row) >= 60 {
+			text, row = append(text, strings.TrimRight(row, " ")), ""
+		}
+	}
+	if row != "" {
+		text = append(text, strings.TrimRight(row, " "))
+	}
+	return Reply{Code: 214, Text: append(text, "HELP followed by a command tells its syntax.")}, nil
+}

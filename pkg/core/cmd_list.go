@@ -1,0 +1,126 @@
+package core
+
+import (
+	"context"
+	"path"
+	"strings"
+	"time"
+
+	"ftpd/pkg/vfs"
+)
+
+// list sends a directory, or a file's line, as `ls -lA` writes it (RFC 959 §4.1.3).
+func (s *Session) list(ctx context.Context, arg string) (Reply, error) {
+	format := &longFormat{zone: s.srv.zone, now: time.Now(), names: s.srv.names.of}
+	l := &lister{learn: s.srv.names.learn, before: format.append, arrows: true}
+	if s.login.settings.HideOwners {
+		l.learn = nil
+		format.names = func(*vfs.Entry) (user, group string) { return "ftp", "ftp" }
+	}
+	return s.sendList(ctx, s.abs(s.listPath(arg)), vfs.Links, l)
+}
+
+// nlst sends names alone (RFC 959 §4.1.3).
+func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
+	return s.sendList(ctx, s.abs(s.listPath(arg)), vfs.NamesOnly, &lister{})
+}
+
+var errMLSDFile = reply(501, "Not a directory.")
+
+// mlsd sends a directory for programs (RFC 3659 §7). A link counts as what it points to: with a type of its own, clients take it for
+// a file, or drop it.
+func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
+	dir := s.abs(arg)
+	e, err := s.login.fs.Stat(dir)
+	if err != nil {
+		return Reply{}, err
+	}
+	if !e.Mode.IsDir() {
+		return Reply{}, errMLSDFile
+	}
+	return s.sendList(ctx, dir, vfs.Targets, &lister{before: s.factsIn(dir)})
+}
+
+// factsIn writes facts of a directory's entries. What rules permit is looked up for each entry only where there are rules.
+func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
+	format := &factFormat{facts: s.facts, rights: s.login.rights.Base}
+	if s.login.settings.HideOwners {
+		format.facts &^= factUID | factGID
+	}
+	if len(s.login.rights.Rules) == 0 {
+		return format.append
+	}
+	rights := s.login.rights
+	return func(dst []byte, e *vfs.Entry) []byte {
+		format.rights = rights.At(path.Join(dir, e.Name))
+		return format.append(dst, e)
+	}
+}
+
+// mlst tells the facts of one file or directory on the control connection (RFC 3659 §7.2).
+func (s *Session) mlst(_ context.Context, arg string) (Reply, error) {
+	name := s.abs(arg)
+	e, err := s.login.fs.Stat(name)
+	if err != nil {
+		return Reply{}, err
+	}
+	e.Name = path.Base(name)
+	facts := s.factsIn(path.Dir(name))([]byte{' '}, &e)
+	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
+}
+
+// listPath is the pathname in the argument of LIST or NLST. Most clients send options of ls, which change nothing here; but a file that
+// has such a name is meant where it exists.
+func (s *Session) listPath(arg string) string {
+	if !strings.HasPrefix(arg, "-") {
+		return arg
+	}
+	if _, err := s.login.fs.Lstat(s.abs(arg)); err == nil {
+		return arg
+	}
+	for strings.HasPrefix(arg, "-") {
+		_, arg, _ = strings.Cut(arg, " ")
+	}
+	return arg
+}
+
+// sendList sends what l makes of a directory's entries, or of a file.
+func (s *Session) sendList(ctx context.Context, name string, d vfs.Detail, l *lister) (Reply, error) {
+	e, err := s.login.fs.Stat(name)
+	if err != nil || !e.Mode.IsDir() {
+		return s.sendLine(ctx, name, l)
+	}
+	dir, err := s.login.fs.OpenDir(name, d)
+	if err != nil {
+		return Reply{}, err
+	}
+	if s.opener == nil {
+		dir.Close()
+		return Reply{}, errNoData
+	}
+	return s.transfer(ctx, "", task{
+		move:     func(ctx context.Context, t *transfer) error { return l.list(ctx, t, dir) },
+		finished: func(*transfer, Reply) { dir.Close() },
+	}), nil
+}
+
+// sendLine lists what is no directory, a link that leads nowhere among it.
+func (s *Session) sendLine(ctx context.Context, name string, l *lister) (Reply, error) {
+	e, err := s.login.fs.Lstat(name)
+	if err != nil {
+		return Reply{}, err
+	}
+	if s.opener == nil {
+		return Reply{}, errNoData
+	}
+	return s.transfer(ctx, "", task{
+		move: func(ctx context.Context, t *transfer) error {
+			if l.learn != nil {
+				l.learn(ctx, []vfs.Entry{e})
+			}
+			l.add(&e, false)
+			return t.write(ctx, l.text)
+		},
+		finished: func(*transfer, Reply) {},
+	}), nil
+}

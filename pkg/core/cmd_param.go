@@ -1,0 +1,135 @@
+package core
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+var (
+	errType     = reply(504, "Type not implemented.")
+	errParam    = reply(504, "Parameter not implemented.")
+	errSyntax   = reply(501, "Syntax error in the argument.")
+	errRestType = reply(501, "REST is not allowed in ASCII mode; use TYPE I.")
+	errEPSVOnly = reply(501, "Not allowed after EPSV ALL.")
+	errPASV6    = reply(522, "PASV has no IPv6; use EPSV.")
+	errFamily4  = reply(522, "Network protocol not supported, use (1).")
+	errFamily6  = reply(522, "Network protocol not supported, use (2).")
+)
+
+// typeCode sets the representation type (RFC 959 §3.1.1). Until it is used the type is ASCII, as the RFC says.
+func (s *Session) typeCode(_ context.Context, arg string) (Reply, error) {
+	switch strings.ToUpper(strings.Join(strings.Fields(arg), "")) {
+	case "A", "AN", "L7":
+		s.ascii = true
+		return reply(200, "Type set to ASCII."), nil
+	case "I", "L8":
+		s.ascii = false
+		return reply(200, "Type set to binary."), nil
+	}
+	return Reply{}, errType
+}
+
+// mode sets the transfer mode (RFC 959 §3.4). Only the stream mode is there.
+func (s *Session) mode(_ context.Context, arg string) (Reply, error) {
+	switch strings.ToUpper(trimBlanks(arg)) {
+	case "S":
+		return reply(200, "Transfer mode set to stream."), nil
+	case "B", "C":
+		return Reply{}, errParam
+	}
+	return Reply{}, errSyntax
+}
+
+// stru sets the file structure (RFC 959 §3.1.2). Only files are there.
+func (s *Session) stru(_ context.Context, arg string) (Reply, error) {
+	switch strings.ToUpper(trimBlanks(arg)) {
+	case "F":
+		return reply(200, "File transfer structure set to file."), nil
+	case "P", "R":
+		return Reply{}, errParam
+	}
+	return Reply{}, errSyntax
+}
+
+// rest marks where the next transfer starts (RFC 3659 §5). "REST 0" is also what WinSCP keeps a session alive with, in any type.
+func (s *Session) rest(_ context.Context, arg string) (Reply, error) {
+	offset, err := strconv.ParseUint(trimBlanks(arg), 10, 63)
+	switch {
+	case err != nil:
+		return Reply{}, errSyntax
+	case s.ascii && offset > 0:
+		return Reply{}, errRestType
+	}
+	s.restart = int64(offset)
+	return reply(350, "Restarting at %d.", offset), nil
+}
+
+// opts sets options of commands (RFC 2389 §4). UTF8 is always on; Windows' ftp.exe asks for it before USER, and others in lower case.
+func (s *Session) opts(_ context.Context, arg string) (Reply, error) {
+	name, value, _ := strings.Cut(trimBlanks(arg), " ")
+	switch strings.ToUpper(name) {
+	case "UTF8", "UTF-8":
+		if v := strings.ToUpper(trimBlanks(value)); v != "" && v != "ON" {
+			return Reply{}, errSyntax
+		}
+		return reply(200, "UTF8 is always on."), nil
+	case "MLST":
+		return s.optsMLST(value)
+	}
+	return Reply{}, errSyntax
+}
+
+// pasv listens for a data connection (RFC 959 §4.1.2). Old clients search for six numbers, others demand the parentheses.
+func (s *Session) pasv(context.Context, string) (Reply, error) {
+	local := s.conn.Local().Addr()
+	switch {
+	case s.epsvOnly:
+		return Reply{}, errEPSVOnly
+	case !local.Is4():
+		return Reply{}, errPASV6
+	}
+	p, err := s.listen()
+	if err != nil {
+		return Reply{}, err
+	}
+	a := local.As4()
+	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3], p.port>>8, p.port&0xff), nil
+}
+
+// epsv listens for a data connection of the control connection's family (RFC 2428 §3).
+func (s *Session) epsv(_ context.Context, arg string) (Reply, error) {
+	is4 := s.conn.Local().Addr().Is4()
+	switch strings.ToUpper(trimBlanks(arg)) {
+	case "":
+	case "ALL":
+		s.epsvOnly = true
+		return reply(220, "Only EPSV is allowed from now on."), nil
+	case "1":
+		if !is4 {
+			return Reply{}, errFamily6
+		}
+	case "2":
+		if is4 {
+			return Reply{}, errFamily4
+		}
+	default:
+		return Reply{}, errSyntax
+	}
+	p, err := s.listen()
+	if err != nil {
+		return Reply{}, err
+	}
+	return reply(229, "Entering Extended Passive Mode (|||%d|).", p.port), nil
+}
+
+// listen reserves a passive port; the one that was reserved before, and its data connection, go.
+func (s *Session) listen() (*passive, error) {
+	s.dropOpener()
+	p, err := s.srv.ports.Reserve(s.conn.Local().Addr(), s.conn.Remote().Addr())
+	if err != nil {
+		return nil, errNoPort.because(err)
+	}
+	s.opener = p
+	return p, nil
+}

@@ -1,0 +1,95 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"ftpd/pkg/events"
+	"ftpd/pkg/vfs"
+)
+
+var errASCII = reply(504, "ASCII transfers are not implemented; use TYPE I.")
+
+// retr sends a file (RFC 959 §4.1.3), from the restart marker on (RFC 3659 §5). The file is opened first: what is wrong with it is told
+// whether or not a data connection was prepared.
+func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
+	path, offset := s.abs(arg), s.restart
+	s.restart = 0
+	if s.ascii {
+		return Reply{}, errASCII
+	}
+	f, err := s.login.fs.Open(path)
+	if err != nil {
+		return Reply{}, err
+	}
+	size := f.Size()
+	switch {
+	case offset > size:
+		err = vfs.ErrOffset
+	case s.opener == nil:
+		err = errNoData
+	case offset > 0:
+		_, err = f.Seek(offset, io.SeekStart)
+	}
+	if err != nil {
+		f.Close()
+		return Reply{}, err
+	}
+	about := ""
+	if offset == 0 {
+		about = fmt.Sprintf(" (%d bytes)", size) // Python's ftplib reads it
+	}
+	return s.transfer(ctx, about, task{
+		move: func(ctx context.Context, t *transfer) error { return t.send(ctx, f) },
+		finished: func(t *transfer, r Reply) {
+			f.Close()
+			t.emit(events.Download, events.DownloadIncomplete, events.Event{Verb: "RETR", Path: path, Host: f.HostPath()}, r)
+		},
+	}), nil
+}
+
+// stor receives a file (RFC 959 §4.1.3). After a REST it goes on at the marker.
+func (s *Session) stor(ctx context.Context, arg string) (Reply, error) {
+	c := vfs.Creation{Offset: s.restart}
+	s.restart = 0
+	return s.receive(ctx, "STOR", s.abs(arg), c)
+}
+
+// appe receives the end of a file (RFC 959 §4.1.3).
+func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
+	if s.restart > 0 {
+		return reply(450, "Cannot append while a restart marker is set."), nil
+	}
+	return s.receive(ctx, "APPE", s.abs(arg), vfs.Creation{Append: true})
+}
+
+func (s *Session) receive(ctx context.Context, verb, path string, c vfs.Creation) (Reply, error) {
+	if s.ascii {
+		return Reply{}, errASCII
+	}
+	up, err := s.login.fs.Create(path, c)
+	if err != nil {
+		return Reply{}, err
+	}
+	if s.opener == nil {
+		return Reply{}, errors.Join(errNoData, up.Abort())
+	}
+	committed := false
+	return s.transfer(ctx, "", task{
+		move: func(ctx context.Context, t *transfer) error {
+			if err := t.receive(ctx, up); err != nil {
+				return err
+			}
+			committed = true
+			return up.Commit()
+		},
+		finished: func(t *transfer, r Reply) {
+			if !committed {
+				up.Abort()
+			}
+			t.emit(events.Upload, events.UploadIncomplete, events.Event{Verb: verb, Path: path, Host: up.HostPath()}, r)
+		},
+	}), nil
+}

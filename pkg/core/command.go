@@ -1,0 +1,117 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"strings"
+)
+
+// A command is all that the server knows about a command; dispatch, HELP and FEAT read it.
+type command struct {
+	run    func(*Session, context.Context, string) (Reply, error) // nil: known but absent (502)
+	arg    argRule
+	login  bool   // only after login (530)
+	during bool   // also while a transfer runs
+	data   bool   // uses up the data connection that was prepared, refused or not
+	path   bool   // the argument is a pathname; for the log
+	log    bool   // is logged when it succeeds, too
+	secret bool   // the argument is never logged
+	help   string // "RETR <SP> pathname"
+	feat   string // its line in FEAT, if any
+	verb   string // its key in the table
+}
+
+type argRule uint8
+
+const (
+	noArg argRule = iota
+	optionalArg
+	needArg
+)
+
+// commands is the table of every command. HELP reads it, so it comes from a function: a variable would be an initialization cycle.
+func commands() map[string]*command {
+	table := map[string]*command{
+		// Access (RFC 959 §4.1.1)
+		"USER": {run: (*Session).userName, arg: needArg, help: "USER <SP> username"},
+		"PASS": {run: (*Session).pass, arg: optionalArg, secret: true, help: "PASS [<SP> password]"},
+		"REIN": {run: (*Session).rein, login: true, log: true, help: "REIN"},
+		"QUIT": {run: (*Session).quit, during: true, help: "QUIT"},
+
+		// Directories
+		"CWD":  {run: (*Session).cwd, arg: optionalArg, login: true, path: true, log: true, help: "CWD [<SP> pathname]"},
+		"CDUP": {run: (*Session).cdup, login: true, help: "CDUP"},
+		"PWD":  {run: (*Session).pwd, login: true, help: "PWD"},
+		"MKD":  {run: (*Session).mkd, arg: needArg, login: true, path: true, log: true, help: "MKD <SP> pathname"},
+		"RMD":  {run: (*Session).rmd, arg: needArg, login: true, path: true, log: true, help: "RMD <SP> pathname"},
+
+		// Transfer parameters (RFC 959 §4.1.2, RFC 2428, RFC 2389)
+		"TYPE": {run: (*Session).typeCode, arg: needArg, login: true, help: "TYPE <SP> A | I | L <SP> 7 | L <SP> 8"},
+		"MODE": {run: (*Session).mode, arg: needArg, login: true, help: "MODE <SP> S"},
+		"STRU": {run: (*Session).stru, arg: needArg, login: true, help: "STRU <SP> F"},
+		"PASV": {run: (*Session).pasv, login: true, help: "PASV"},
+		"EPSV": {run: (*Session).epsv, arg: optionalArg, login: true, help: "EPSV [<SP> 1 | 2 | ALL]", feat: "EPSV"},
+		"REST": {run: (*Session).rest, arg: needArg, login: true, help: "REST <SP> bytes", feat: "REST STREAM"},
+		"OPTS": {run: (*Session).opts, arg: needArg, help: "OPTS <SP> UTF8 <SP> ON | MLST [<SP> fact;...]"},
+
+		// Transfers (RFC 959 §4.1.3)
+		"RETR": {run: (*Session).retr, arg: needArg, login: true, data: true, path: true, help: "RETR <SP> pathname"},
+		"STOR": {run: (*Session).stor, arg: needArg, login: true, data: true, path: true, help: "STOR <SP> pathname"},
+		"APPE": {run: (*Session).appe, arg: needArg, login: true, data: true, path: true, help: "APPE <SP> pathname"},
+		"LIST": {run: (*Session).list, arg: optionalArg, login: true, data: true, path: true, help: "LIST [<SP> pathname]"},
+		"NLST": {run: (*Session).nlst, arg: optionalArg, login: true, data: true, path: true, help: "NLST [<SP> pathname]"},
+		"MLSD": {run: (*Session).mlsd, arg: optionalArg, login: true, data: true, path: true, help: "MLSD [<SP> pathname]"},
+		"MLST": {run: (*Session).mlst, arg: optionalArg, login: true, path: true, help: "MLST [<SP> pathname]", feat: "MLST"},
+
+		// Files (RFC 959 §4.1.3, RFC 3659)
+		"SIZE": {run: (*Session).size, arg: needArg, login: true, path: true, help: "SIZE <SP> pathname", feat: "SIZE"},
+		"MDTM": {run: (*Session).mdtm, arg: needArg, login: true, path: true, help: "MDTM <SP> pathname", feat: "MDTM"},
+		"DELE": {run: (*Session).dele, arg: needArg, login: true, path: true, log: true, help: "DELE <SP> pathname"},
+		"RNFR": {run: (*Session).rnfr, arg: needArg, login: true, path: true, log: true, help: "RNFR <SP> pathname"},
+		"RNTO": {run: (*Session).rnto, arg: needArg, login: true, path: true, log: true, help: "RNTO <SP> pathname"},
+
+		// Information (RFC 959 §4.1.3, RFC 2389)
+		"SYST": {run: (*Session).syst, help: "SYST"},
+		"FEAT": {run: (*Session).feat, help: "FEAT"},
+		"HELP": {run: (*Session).help, arg: optionalArg, help: "HELP [<SP> command]"},
+		"NOOP": {run: (*Session).noop, during: true, help: "NOOP"},
+	}
+	// The names that RFC 775 gave to four of them; Windows' ftp.exe sends XPWD.
+	for old, now := range map[string]string{"XCWD": "CWD", "XCUP": "CDUP", "XPWD": "PWD", "XMKD": "MKD", "XRMD": "RMD"} {
+		c := *table[now]
+		c.help = old + strings.TrimPrefix(c.help, now)
+		table[old] = &c
+	}
+	for verb := range strings.FieldsSeq(absent) {
+		table[verb] = &command{}
+	}
+	table["ACCT"].secret = true
+	for verb, c := range table {
+		c.verb = verb
+	}
+	return table
+}
+
+// absent are commands that are known from the RFCs, or from other servers, and not there.
+const absent = `ABOR ACCT ADAT ALLO AUTH AVBL CCC CLNT COMB CONF CSID DSIZ ENC EPRT ESTP HASH HOST LANG LPRT LPSV MAIL MFCT MFF MFMT
+	MIC MLFL MRCP MRSQ MSAM MSND MSOM OPEN PBSZ PORT PROT RANG SITE SMNT SPSV STAT STOU THMB XCRC XMD5 XRCP XRSQ XSEM XSEN XSHA XSHA1
+	XSHA256 XSHA512`
+
+// lookup finds a line's command, in any case, and its argument: all that follows the first blank, other blanks included. The
+// command is nil when there is none of that name.
+func (srv *Server) lookup(line []byte) (cmd *command, arg []byte) {
+	word, arg, _ := bytes.Cut(line, []byte{' '})
+	var verb [8]byte
+	if len(word) > len(verb) {
+		return nil, arg
+	}
+	for i, c := range word {
+		if 'a' <= c && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		verb[i] = c
+	}
+	return srv.commands[string(verb[:len(word)])], arg
+}
+
+func trimBlanks(s string) string { return strings.Trim(s, " \t") }

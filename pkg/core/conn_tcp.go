@@ -1,0 +1,95 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// ErrPortBusy says that somebody else listens on the port.
+var ErrPortBusy = errors.New("port is busy")
+
+// A rawConn is the TCP connection under everything that a session reads and writes: it remembers that the stream has ended, which
+// the layers above may not tell apart from an end of their own.
+type rawConn struct {
+	*net.TCPConn
+	raw           syscall.RawConn
+	local, remote netip.AddrPort
+	eof           atomic.Bool // the peer has closed its side
+	ready         readiness   // of Await; the reader's
+}
+
+func newRawConn(c *net.TCPConn) (*rawConn, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	r := &rawConn{TCPConn: c, raw: raw, local: addrPort(c.LocalAddr()), remote: addrPort(c.RemoteAddr())}
+	r.ready.init()
+	return r, nil
+}
+
+func (c *rawConn) Local() netip.AddrPort  { return c.local }
+func (c *rawConn) Remote() netip.AddrPort { return c.remote }
+
+func (c *rawConn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	if err == io.EOF {
+		c.eof.Store(true)
+	}
+	return n, err
+}
+
+// lingering bounds what Finish reads from a peer that goes on sending.
+const lingering = 1 << 20
+
+func (c *rawConn) Finish() error {
+	if err := c.CloseWrite(); err == nil && !c.eof.Load() {
+		c.SetReadDeadline(time.Time{})
+		c.drain(lingering)
+	}
+	return c.TCPConn.Close()
+}
+
+// setControl sets what a control connection needs. SO_OOBINLINE keeps the urgent byte in the stream: Python's ftplib sends ABOR as
+// urgent data, and its last byte would be missing otherwise. Go has switched off Nagle's algorithm already.
+func (c *rawConn) setControl() {
+	c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4})
+	c.raw.Control(setInline)
+}
+
+// tcp is the Network of the system.
+type tcp struct{}
+
+func (tcp) Listen(at netip.AddrPort) (Listener, error) {
+	network := "tcp6"
+	if at.Addr().Is4() {
+		network = "tcp4"
+	}
+	var lc net.ListenConfig // sets SO_REUSEADDR where that does not let two listeners share a port
+	l, err := lc.Listen(context.Background(), network, at.String())
+	if err != nil {
+		if portBusy(err) {
+			return nil, ErrPortBusy
+		}
+		return nil, err
+	}
+	return tcpListener{l.(*net.TCPListener)}, nil
+}
+
+type tcpListener struct{ l *net.TCPListener }
+
+func (t tcpListener) Close() error { return t.l.Close() }
+
+func (t tcpListener) Accept() (Conn, error) {
+	c, err := t.l.AcceptTCP()
+	if err != nil {
+		return nil, err
+	}
+	return newRawConn(c)
+}

@@ -1,0 +1,215 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"ftpd/pkg/events"
+)
+
+// take handles bytes of the client's. They are a buffer's, so what stays must be copied.
+func (s *Session) take(ctx context.Context, p []byte) {
+	if s.leaving {
+		return
+	}
+	if !s.heard && p[0] == tlsHandshake {
+		s.end(errNotFTP)
+		return
+	}
+	s.heard = true
+	p = s.in.filter(p)
+	if len(s.ahead) > 0 {
+		s.ahead = append(s.ahead, p...)
+		p = s.ahead
+	}
+	s.proceed(ctx, p)
+}
+
+// tlsHandshake is the first byte of a TLS record that opens a connection, and of no FTP command.
+const tlsHandshake = 22
+
+// proceed runs lines until none is whole or a job holds them up, and keeps what is left.
+func (s *Session) proceed(ctx context.Context, p []byte) {
+	for s.job == nil && !s.ended {
+		line, rest, ok := cutLine(p)
+		if !ok {
+			break
+		}
+		p = rest
+		if !s.execute(ctx, line) {
+			p = nil
+			break
+		}
+	}
+	if s.job != nil {
+		p = s.meanwhile(ctx, p)
+	}
+	if len(p) == 0 || s.ended {
+		s.ahead = nil
+		return
+	}
+	s.ahead = append(s.ahead[:0], p...)
+}
+
+// meanwhile runs the lines that need not wait for the job and moves the others together, in place. Nothing after a QUIT counts.
+func (s *Session) meanwhile(ctx context.Context, p []byte) []byte {
+	kept, p := p[:s.waiting], p[s.waiting:]
+	for {
+		line, rest, ok := cutLine(p)
+		if !ok {
+			return append(kept, p...)
+		}
+		cmd, _ := s.srv.lookup(line)
+		if cmd == nil || !cmd.during || !s.job.during {
+			kept = append(kept, p[:len(p)-len(rest)]...)
+			s.waiting = len(kept)
+		} else if !s.execute(ctx, line) {
+			return kept
+		}
+		p = rest
+	}
+}
+
+// execute runs one line and answers it. When it returns false, nothing after the line counts.
+func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
+	cmd, rest := s.srv.lookup(line)
+	arg := string(rest)
+	s.trace(cmd, line, arg)
+	if cmd == nil && s.login == nil && bytes.Contains(line, []byte(" HTTP/")) {
+		s.end(errNotFTP)
+		return false
+	}
+	path, stays, user := "", !s.leaving, s.login
+	if cmd != nil && cmd.path && user != nil {
+		path = s.abs(arg)
+	}
+	r, err := s.check(cmd, line, arg)
+	if err == nil {
+		r, err = cmd.run(s, ctx, arg)
+	}
+	if err != nil {
+		r = refuse(err)
+	}
+	if user != nil && cmd != nil {
+		s.report(cmd, path, r)
+	}
+	s.say(r)
+	if cmd == nil {
+		return !s.ended
+	}
+	if cmd.data && r.refusal() {
+		s.flush() // before the data connection goes: a client must not take its end for the answer
+		s.dropOpener()
+	}
+	if cmd.verb != "RNFR" {
+		s.rename = "" // RNTO has to follow at once
+	}
+	return !s.ended && !(stays && s.leaving)
+}
+
+var (
+	errTooLong   = reply(500, "Command too long.")
+	errUnknown   = reply(500, "Unknown command.")
+	errNUL       = reply(501, "A command may not hold a NUL.")
+	errAbsent    = reply(502, "Command not implemented.")
+	errNoArg     = reply(501, "Syntax error: command needs an argument.")
+	errArg       = reply(501, "Syntax error: command takes no argument.")
+	errNeedLogin = reply(530, "Please log in with USER and PASS.")
+)
+
+// check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments, login.
+func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
+	switch {
+	case len(line) > maxLine:
+		return Reply{}, errTooLong
+	case bytes.IndexByte(line, 0) >= 0:
+		return Reply{}, errNUL
+	case cmd == nil:
+		return Reply{}, errUnknown
+	case cmd.run == nil:
+		return Reply{}, errAbsent
+	case cmd.arg == needArg && arg == "":
+		return Reply{}, errNoArg
+	case cmd.arg == noArg && trimBlanks(arg) != "":
+		return Reply{}, errArg
+	case cmd.login && s.login == nil:
+		return Reply{}, errNeedLogin
+	}
+	return Reply{}, nil
+}
+
+// report emits what the log shall know of a command: that it changed something, or why it was refused. Refusals before the login are
+// the bread of bots, and failed logins have an event of their own.
+func (s *Session) report(cmd *command, path string, r Reply) {
+	if cmd.run == nil || !cmd.log && !r.refusal() {
+		return
+	}
+	e := events.Event{Kind: events.Command, Verb: cmd.verb, Path: path, Reply: r.Code}
+	if cmd.verb == "RNTO" {
+		e.Path, e.To = s.rename, path
+	}
+	if r.refusal() {
+		e.Cause = r.why()
+	}
+	s.emit(e)
+}
+
+// trace tells the log each line, where it wants to know. A password never gets there, nor what may be a password behind a
+// misspelt PASS.
+func (s *Session) trace(cmd *command, line []byte, arg string) {
+	if !s.srv.debug {
+		return
+	}
+	e := events.Event{Kind: events.Line}
+	switch {
+	case cmd != nil && !cmd.secret:
+		e.Verb, e.Path = cmd.verb, arg
+	case cmd != nil:
+		e.Verb, e.Path = cmd.verb, "***"
+	case s.user != "" && s.login == nil:
+		e.Verb = "***"
+	default:
+		e.Path = string(line)
+	}
+	s.emit(e)
+}
+
+// say adds a reply to what the next flush writes.
+func (s *Session) say(r Reply) {
+	if s.ended || r.Code == 0 {
+		return
+	}
+	if s.srv.debug {
+		s.emit(events.Event{Kind: events.Line, Reply: r.Code, Cause: r.Text[0]})
+	}
+	if s.out == nil {
+		s.out = s.srv.buffers.Get()
+		s.out.Data = s.out.Data[:0]
+	}
+	s.out.Data = r.append(s.out.Data)
+	if len(s.out.Data) >= len(s.out.room)/2 {
+		s.flush()
+	}
+}
+
+// flush writes what was said. A client that does not read its replies for as long as it may be idle is gone.
+func (s *Session) flush() {
+	if s.out == nil {
+		return
+	}
+	out := s.out
+	s.out = nil
+	limit := time.Duration(s.srv.config.Limits.IdleTimeout)
+	if s.srv.draining.Load() {
+		limit = lastWord
+	}
+	if limit > 0 {
+		s.conn.SetWriteDeadline(time.Now().Add(limit))
+	}
+	_, err := s.conn.Write(out.Data)
+	s.srv.buffers.Put(out)
+	if err != nil {
+		s.end(err)
+	}
+}

@@ -1,0 +1,272 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ftpd/pkg/config"
+)
+
+// A dataOpener is what PASV prepared for the next transfer.
+type dataOpener interface {
+	// open waits for the data connection, for as long as data connections may take. It is called once.
+	open(context.Context) (Conn, error)
+	// ready says that the data connection stands already (125 instead of 150).
+	ready() bool
+	close()
+}
+
+var (
+	errNoData   = reply(425, "Use PASV or EPSV first.")
+	errNoPort   = reply(425, "Cannot open a passive port.")
+	errNobody   = reply(425, "No data connection was made.")
+	errReplaced = errors.New("not used")
+)
+
+// ports gives out passive ports.
+type ports struct {
+	network Network
+	all     config.PortRange
+	patient time.Duration // limits.connect_timeout; 0 is for ever
+}
+
+func newPorts(o Options) *ports {
+	p := &ports{network: o.Network, all: o.Config.Data.PassivePorts, patient: time.Duration(o.Config.Limits.ConnectTimeout)}
+	if p.network == nil {
+		p.network = tcp{}
+	}
+	if p.all == (config.PortRange{}) {
+		p.all = o.Ports
+	}
+	if p.all == (config.PortRange{}) {
+		p.all = config.PortRange{First: 32768, Last: 60999}
+	}
+	return p
+}
+
+// randomTries are made before a crowded range is walked through.
+const randomTries = 32
+
+// Reserve listens on a port of the range at local, an address of this host, and accepts client's connection in the background. Ports
+// are taken at random: a port that can be guessed is a data connection that can be stolen (RFC 2577 §8). The system never chooses (port
+// 0): it passes over each port that some earlier transfer has left in TIME_WAIT, slower with each one.
+func (p *ports) Reserve(local, client netip.Addr) (*passive, error) {
+	size := int(p.all.Last) - int(p.all.First) + 1
+	start := rand.IntN(size)
+	for i := range randomTries + size {
+		offset := (start + i - randomTries + size) % size
+		if i < randomTries {
+			offset = rand.IntN(size)
+		}
+		port := p.all.First + uint16(offset)
+		l, err := p.network.Listen(netip.AddrPortFrom(local, port))
+		if errors.Is(err, ErrPortBusy) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("listen on port %d of %s: %w", port, local, err)
+		}
+		return newPassive(l, port, client, p.patient), nil
+	}
+	return nil, fmt.Errorf("all passive ports of %s are busy", p.all)
+}
+
+// A passive waits for the client's data connection. The first connection from the right address is taken and the port given back at
+// once, so that it is nobody else's to connect to.
+type passive struct {
+	listener Listener
+	port     uint16
+	client   netip.Addr
+	patient  time.Duration
+	done     chan struct{} // closed when conn or err is there
+
+	mu       sync.Mutex
+	timer    *time.Timer // guarded by mu; closes the listener when nobody comes
+	conn     Conn        // guarded by mu
+	err      error       // guarded by mu
+	stranger netip.Addr  // guarded by mu; the last one that was turned away
+}
+
+func newPassive(l Listener, port uint16, client netip.Addr, patient time.Duration) *passive {
+	p := &passive{listener: l, port: port, client: client, patient: patient, done: make(chan struct{})}
+	p.await()
+	go p.accept() // ends with the listener, which the timer or close closes
+	return p
+}
+
+// await gives the client its full time, from now on.
+func (p *passive) await() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	if p.patient > 0 {
+		p.timer = time.AfterFunc(p.patient, func() { p.finish(nil, os.ErrDeadlineExceeded) })
+	}
+}
+
+func (p *passive) accept() {
+	for {
+		c, err := p.listener.Accept()
+		if err == nil && c.Remote().Addr().WithZone("") != p.client.WithZone("") {
+			p.mu.Lock()
+			p.stranger = c.Remote().Addr()
+			p.mu.Unlock()
+			c.Close()
+			continue
+		}
+		if !p.finish(c, err) && c != nil {
+			c.Close()
+		}
+		return
+	}
+}
+
+// finish settles what open returns; only the first call counts.
+func (p *passive) finish(c Conn, err error) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.done:
+		return false
+	default:
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.conn, p.err = c, err
+	close(p.done)
+	p.listener.Close()
+	return true
+}
+
+func (p *passive) open(ctx context.Context) (Conn, error) {
+	p.await()
+	select {
+	case <-p.done:
+	case <-ctx.Done():
+		p.close()
+		return nil, context.Cause(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case p.err == nil:
+		return p.conn, nil
+	case p.stranger.IsValid():
+		return nil, errNobody.because(fmt.Errorf("port %d: %w; %s was turned away", p.port, p.err, p.stranger))
+	}
+	return nil, errNobody.because(fmt.Errorf("port %d: %w", p.port, p.err))
+}
+
+func (p *passive) ready() bool {
+	select {
+	case <-p.done:
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.conn != nil
+	default:
+		return false
+	}
+}
+
+// close gives the port back, and a data connection that was made without a reset: its client may have sent something already, and
+// basic-ftp gives up the whole session for a reset.
+func (p *passive) close() {
+	if !p.finish(nil, errReplaced) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.conn != nil {
+			p.conn.Finish()
+		}
+	}
+}
+
+// dropOpener gives back what PASV prepared.
+func (s *Session) dropOpener() {
+	if s.opener != nil {
+		s.opener.close()
+		s.opener = nil
+	}
+}
+
+// A dataConn is the server-DTP's end of one data connection (RFC 959 §2.3). It fails with errStalled when no byte moves for as long as
+// the client may take, and with ctx's cause when that ends.
+type dataConn struct {
+	conn  Conn
+	stall time.Duration // 0 is for ever
+	moved atomic.Int64  // bytes so far
+
+	// The transfer's goroutine owns the following.
+	last  time.Time // when a byte moved, or the wait for one began
+	armed bool      // a deadline is set, not later than last+stall
+}
+
+// arm sets the deadline for the next wait. It stays until it passes, however many bytes move meanwhile, and is then looked at again:
+// a deadline for each piece would cost more than some pieces.
+func (d *dataConn) arm(ctx context.Context) error {
+	if d.stall > 0 && !d.armed {
+		due := d.last.Add(d.stall)
+		if !time.Now().Before(due) {
+			return errStalled
+		}
+		d.armed = true
+		d.conn.SetDeadline(due)
+	}
+	return context.Cause(ctx) // after the deadline, which may have undone the wake
+}
+
+// read reads some bytes, or waits for them. The end of the stream is io.EOF as it is; everything else is a connError.
+func (d *dataConn) read(ctx context.Context, p []byte) (int, error) {
+	d.last = time.Now()
+	for {
+		if err := d.arm(ctx); err != nil {
+			return 0, err
+		}
+		n, err := d.conn.Read(p)
+		d.moved.Add(int64(n))
+		switch {
+		case n > 0:
+			return n, nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			d.armed = false
+		case err == io.EOF:
+			return 0, err
+		default:
+			return 0, &connError{err}
+		}
+	}
+}
+
+// write writes all of p.
+func (d *dataConn) write(ctx context.Context, p []byte) error {
+	d.last = time.Now()
+	for {
+		if err := d.arm(ctx); err != nil {
+			return err
+		}
+		n, err := d.conn.Write(p)
+		if n > 0 {
+			d.moved.Add(int64(n))
+			d.last = time.Now()
+			p = p[n:]
+		}
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			d.armed = false
+		default:
+			return &connError{err}
+		}
+	}
+}

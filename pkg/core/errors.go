@@ -1,0 +1,83 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"ftpd/pkg/impersonate"
+	"ftpd/pkg/vfs"
+)
+
+// Errors become reply codes here and nowhere else. The client reads a fixed sentence, the log the error itself.
+
+// refusals are the answers to commands that failed, the first that fits. Storage that is used up is 552: curl takes that for "remote
+// disk full". rclone takes 550 for "is not there".
+var refusals = []struct {
+	err   error
+	reply Reply
+}{
+	{vfs.ErrNotAllowed, reply(550, "Not enough privileges.")},
+	{vfs.ErrQuota, reply(552, "Quota exceeded.")},
+	{vfs.ErrNoSpace, reply(552, "No space left on the device.")},
+	{vfs.ErrTooLarge, reply(552, "File too large.")},
+	{vfs.ErrOffset, reply(554, "Restart position is beyond the end of the file.")},
+	{vfs.ErrNotRegular, reply(550, "Not a plain file.")},
+	{vfs.ErrNotDir, reply(550, "Not a directory.")},
+	{vfs.ErrIsDir, reply(550, "Is a directory.")},
+	{vfs.ErrNotEmpty, reply(550, "Directory is not empty.")},
+	{vfs.ErrReadOnly, reply(550, "File system is read-only.")},
+	{vfs.ErrCrossMount, reply(553, "Cannot rename from one file system to another.")},
+	{vfs.ErrName, reply(553, "File name not allowed.")},
+	{fs.ErrPermission, reply(550, "Permission denied.")},
+	{fs.ErrNotExist, reply(550, "No such file or directory.")},
+	{fs.ErrExist, reply(550, "File exists.")},
+	{impersonate.ErrBusy, reply(450, "Too much is going on; try again later.")},
+}
+
+var errLocal = reply(451, "Local error.")
+
+// refuse is the reply to a command that failed.
+func refuse(err error) Reply {
+	if r, ok := errors.AsType[Reply](err); ok {
+		return r
+	}
+	for _, r := range refusals {
+		if errors.Is(err, r.err) {
+			return r.reply.because(err)
+		}
+	}
+	return errLocal.because(err)
+}
+
+// A connError is a failure of the data connection, as opposed to one of the file.
+type connError struct{ err error }
+
+func (e *connError) Error() string { return "data connection: " + e.err.Error() }
+func (e *connError) Unwrap() error { return e.err }
+
+// conclude is the last reply to a transfer that has begun (RFC 959 §5.4): 426 when the data connection failed, 451 or 552 when the
+// file did. Zero means that the session ends for ctx's cause, and says that instead.
+func conclude(ctx context.Context, err error) Reply {
+	if err == nil {
+		return reply(226, "Transfer complete.")
+	}
+	if errors.Is(err, errStalled) || ctx.Err() != nil {
+		return Reply{cause: err}
+	}
+	if _, ok := errors.AsType[*connError](err); ok {
+		return reply(426, "Data connection closed; transfer aborted.").because(err)
+	}
+	if r := refuse(err); r.Code < 550 || r.Code == 552 {
+		return r
+	}
+	return errLocal.because(err)
+}
+
+// why is a refusal's cause, for the log.
+func (r Reply) why() string {
+	if r.cause != nil {
+		return r.cause.Error()
+	}
+	return r.Text[0]
+}

@@ -1,0 +1,147 @@
+package core
+
+import (
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/vfs"
+)
+
+// A factSet says which facts MLST and MLSD tell (RFC 3659 §7.5).
+type factSet uint8
+
+const (
+	factType factSet = 1 << iota
+	factSize
+	factModify
+	factPerm
+	factUnique
+	factMode
+	factUID
+	factGID
+
+	defaultFacts = factType | factSize | factModify | factPerm | factUnique
+)
+
+var factNames = []string{"type", "size", "modify", "perm", "unique", "unix.mode", "unix.uid", "unix.gid"}
+
+// feature is MLST's line in FEAT; a star marks the facts in force (RFC 3659 §7.8).
+func (f factSet) feature() string {
+	var b strings.Builder
+	for i, name := range factNames {
+		b.WriteString(name)
+		if f&(1<<i) != 0 {
+			b.WriteByte('*')
+		}
+		b.WriteByte(';')
+	}
+	return b.String()
+}
+
+// optsMLST chooses facts (RFC 3659 §7.9). Those that are not there are passed over; the reply tells which are.
+func (s *Session) optsMLST(arg string) (Reply, error) {
+	list := trimBlanks(arg)
+	if strings.ContainsAny(list, " \t") || list != "" && !strings.HasSuffix(list, ";") {
+		return Reply{}, errSyntax
+	}
+	s.facts = 0
+	for want := range strings.SplitSeq(strings.ToLower(list), ";") {
+		for i, name := range factNames {
+			if name == want {
+				s.facts |= 1 << i
+			}
+		}
+	}
+	text := "MLST OPTS"
+	for i, name := range factNames {
+		if s.facts&(1<<i) != 0 {
+			if text == "MLST OPTS" {
+				text += " "
+			}
+			text += name + ";"
+		}
+	}
+	return reply(200, "%s", text), nil
+}
+
+// factFormat writes facts as MLST and MLSD tell them, with the blank that ends them.
+type factFormat struct {
+	facts  factSet
+	rights config.Permissions // at the entry
+}
+
+func (f *factFormat) append(dst []byte, e *vfs.Entry) []byte {
+	if f.facts&factType != 0 {
+		dst = append(dst, "type="...)
+		if e.Mode.IsDir() {
+			dst = append(dst, "dir;"...)
+		} else {
+			dst = append(dst, "file;"...)
+		}
+	}
+	if f.facts&factSize != 0 {
+		dst = append(strconv.AppendInt(append(dst, "size="...), e.Size, 10), ';')
+	}
+	if f.facts&factModify != 0 {
+		dst = append(appendStamp(append(dst, "modify="...), e.ModTime), ';')
+	}
+	if f.facts&factPerm != 0 {
+		dst = append(f.appendPerm(append(dst, "perm="...), e.Mode), ';')
+	}
+	if f.facts&factUnique != 0 {
+		dst = strconv.AppendUint(append(dst, "unique="...), e.Dev, 16)
+		dst = append(strconv.AppendUint(append(dst, 'g'), e.Ino, 16), ';')
+	}
+	if f.facts&factMode != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.mode=0"...), unixMode(e.Mode), 8), ';')
+	}
+	if f.facts&factUID != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.uid="...), uint64(e.UID), 10), ';')
+	}
+	if f.facts&factGID != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.gid="...), uint64(e.GID), 10), ';')
+	}
+	return append(dst, ' ')
+}
+
+// A permFact is a letter of the perm fact and what it takes (RFC 3659 §7.5.5).
+type permFact struct {
+	letter byte
+	needs  config.Permissions
+}
+
+var (
+	dirPerms  = []permFact{{'c', config.Write}, {'d', config.Delete}, {'e', 0}, {'f', config.Rename}, {'l', config.List}, {'m', config.Mkdir}, {'p', config.Delete}}
+	filePerms = []permFact{{'a', config.Append}, {'d', config.Delete}, {'f', config.Rename}, {'r', config.Read}, {'w', config.Overwrite}}
+)
+
+// appendPerm tells what the configuration permits; the kernel may refuse more.
+func (f *factFormat) appendPerm(dst []byte, m fs.FileMode) []byte {
+	perms := filePerms
+	if m.IsDir() {
+		perms = dirPerms
+	}
+	for _, p := range perms {
+		if f.rights&p.needs == p.needs {
+			dst = append(dst, p.letter)
+		}
+	}
+	return dst
+}
+
+// unixMode is a mode as chmod(1) takes it.
+func unixMode(m fs.FileMode) uint64 {
+	mode := uint64(m.Perm())
+	if m&fs.ModeSetuid != 0 {
+		mode |= 0o4000
+	}
+	if m&fs.ModeSetgid != 0 {
+		mode |= 0o2000
+	}
+	if m&fs.ModeSticky != 0 {
+		mode |= 0o1000
+	}
+	return mode
+}

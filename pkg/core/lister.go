@@ -1,0 +1,94 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+
+	"ftpd/pkg/vfs"
+)
+
+// A lister streams a directory. Up to maxSorted entries are sorted by name; a larger directory goes out in its own order, so that
+// neither the memory nor the wait for the first byte grows with it.
+type lister struct {
+	learn  func(context.Context, []vfs.Entry) // called for each batch before its lines are written; may be nil
+	before func([]byte, *vfs.Entry) []byte    // writes what stands before the name; may be nil
+	arrows bool                               // a link's target follows its name
+
+	text  []byte
+	lines []lineAt // of text, as long as they are to be sorted
+}
+
+// A lineAt is a line of a listing: where it and its name begin, and where both end.
+type lineAt struct{ start, name, end uint32 }
+
+const maxSorted = 10_000
+
+// list writes all of dir to the data connection.
+func (l *lister) list(ctx context.Context, t *transfer, dir *vfs.Dir) error {
+	sorting := true
+	for {
+		batch, err := dir.Next()
+		if err == io.EOF {
+			if sorting {
+				return l.flushSorted(ctx, t)
+			}
+			return t.write(ctx, l.text)
+		}
+		if err != nil {
+			return err
+		}
+		if l.learn != nil {
+			l.learn(ctx, batch)
+		}
+		for i := range batch {
+			l.add(&batch[i], sorting)
+		}
+		if sorting && len(l.lines) <= maxSorted {
+			continue
+		}
+		sorting, l.lines = false, nil
+		if err := t.write(ctx, l.text); err != nil {
+			return err
+		}
+		l.text = l.text[:0]
+	}
+}
+
+func (l *lister) add(e *vfs.Entry, sorting bool) {
+	line := lineAt{start: uint32(len(l.text))}
+	if l.before != nil {
+		l.text = l.before(l.text, e)
+	}
+	line.name = uint32(len(l.text))
+	l.text = appendName(l.text, e.Name)
+	if l.arrows && e.Target != "" {
+		l.text = appendName(append(l.text, " -> "...), e.Target)
+	}
+	l.text = append(l.text, '\r', '\n')
+	line.end = uint32(len(l.text))
+	if sorting {
+		l.lines = append(l.lines, line)
+	}
+}
+
+// flushSorted writes the lines in the order of their names.
+func (l *lister) flushSorted(ctx context.Context, t *transfer) error {
+	slices.SortFunc(l.lines, func(a, b lineAt) int {
+		return bytes.Compare(l.text[a.name:a.end], l.text[b.name:b.end])
+	})
+	block := t.s.srv.blocks.get()
+	defer t.s.srv.blocks.put(block)
+	out := block[:0]
+	for _, line := range l.lines {
+		if len(out)+int(line.end-line.start) > len(block) {
+			if err := t.write(ctx, out); err != nil {
+				return err
+			}
+			out = block[:0]
+		}
+		out = append(out, l.text[line.start:line.end]...)
+	}
+	return t.write(ctx, out)
+}

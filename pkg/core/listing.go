@@ -1,0 +1,107 @@
+package core
+
+import (
+	"io/fs"
+	"strconv"
+	"time"
+
+	"ftpd/pkg/vfs"
+)
+
+// longFormat writes lines as `ls -lA` does: mode, links, owner, group, size, time, name. Half of the world splits them at blanks, so
+// each column is there and none but the last holds one; and exactly one stands before the name, which may begin with another.
+type longFormat struct {
+	zone  *time.Location
+	now   time.Time
+	names func(*vfs.Entry) (user, group string)
+}
+
+func (f *longFormat) append(dst []byte, e *vfs.Entry) []byte {
+	user, group := f.names(e)
+	dst = appendMode(dst, e.Mode)
+	dst = appendRight(append(dst, ' '), int64(e.Links), 3)
+	dst = appendLeft(append(dst, ' '), user, 8)
+	dst = appendLeft(append(dst, ' '), group, 8)
+	dst = appendRight(append(dst, ' '), e.Size, 8)
+	dst = f.appendTime(append(dst, ' '), e.ModTime)
+	return append(dst, ' ')
+}
+
+// halfYear is when ls shows the year instead of the hour.
+const halfYear = 365 * 24 * time.Hour / 2
+
+func (f *longFormat) appendTime(dst []byte, t time.Time) []byte {
+	const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
+	old := f.now.Sub(t) >= halfYear || t.After(f.now.Add(time.Minute))
+	t = t.In(f.zone)
+	year, month, day := t.Date()
+	dst = append(dst, months[3*month-3:3*month]...)
+	dst = appendRight(append(dst, ' '), int64(day), 2)
+	if old {
+		return appendRight(append(dst, ' ', ' '), int64(year), 4)
+	}
+	hour, minute, _ := t.Clock()
+	dst = appendTwo(append(dst, ' '), hour)
+	return appendTwo(append(dst, ':'), minute)
+}
+
+func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
+
+// appendRight writes a number at the right of a column.
+func appendRight(dst []byte, n int64, width int) []byte {
+	var digits [20]byte
+	text := strconv.AppendInt(digits[:0], n, 10)
+	for range width - len(text) {
+		dst = append(dst, ' ')
+	}
+	return append(dst, text...)
+}
+
+// appendLeft writes a word at the left of a column.
+func appendLeft(dst []byte, word string, width int) []byte {
+	dst = append(dst, word...)
+	for range width - len(word) {
+		dst = append(dst, ' ')
+	}
+	return dst
+}
+
+// appendMode writes a mode as ls does.
+func appendMode(dst []byte, m fs.FileMode) []byte {
+	kind := byte('-')
+	switch {
+	case m.IsDir():
+		kind = 'd'
+	case m&fs.ModeSymlink != 0:
+		kind = 'l'
+	case m&fs.ModeNamedPipe != 0:
+		kind = 'p'
+	case m&fs.ModeSocket != 0:
+		kind = 's'
+	case m&fs.ModeCharDevice != 0:
+		kind = 'c'
+	case m&fs.ModeDevice != 0:
+		kind = 'b'
+	}
+	at := len(dst)
+	dst = append(append(dst, kind), "rwxrwxrwx"...)
+	for bit := range 9 {
+		if m&(1<<(8-bit)) == 0 {
+			dst[at+1+bit] = '-'
+		}
+	}
+	special := func(set fs.FileMode, at int, with, without byte) {
+		if m&set == 0 {
+			return
+		}
+		if dst[at] == 'x' {
+			dst[at] = with
+		} else {
+			dst[at] = without
+		}
+	}
+	special(fs.ModeSetuid, at+3, 's', 'S')
+	special(fs.ModeSetgid, at+6, 's', 'S')
+	special(fs.ModeSticky, at+9, 't', 'T')
+	return dst
+}

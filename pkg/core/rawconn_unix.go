@@ -1,0 +1,88 @@
+//go:build unix
+
+package core
+
+import (
+	"errors"
+	"io"
+	"os"
+	"syscall"
+)
+
+// These few lines are the only ones of the package that depend on the system. The callback of syscall.RawConn.Read may try a
+// read(2) on Unix, whose sockets do not block; on Windows it may not (rawconn_windows.go).
+
+// A readiness is the callback of RawConn.Read, made once for a connection, and what it found.
+type readiness struct {
+	attempt func(fd uintptr) bool
+	buffers *Buffers
+	buf     *Buffer
+	n       int
+	err     error
+}
+
+func (r *readiness) init() {
+	r.attempt = func(fd uintptr) bool {
+		r.buf = r.buffers.Get()
+		r.n, r.err = readNow(fd, r.buf.Data)
+		if r.err == syscall.EAGAIN {
+			r.buffers.Put(r.buf)
+			r.buf = nil
+			return false
+		}
+		return true
+	}
+}
+
+// Await reads at once and waits only when nothing is there. A callback that returned false before it had tried would wait for the
+// next arrival and miss the one that is there.
+func (c *rawConn) Await(buffers *Buffers) (*Buffer, error) {
+	r := &c.ready
+	r.buffers, r.n, r.err = buffers, 0, nil
+	err := c.raw.Read(r.attempt)
+	buf := r.buf
+	r.buf = nil
+	switch {
+	case err != nil:
+	case r.err != nil:
+		err = os.NewSyscallError("read", r.err)
+	case r.n == 0:
+		c.eof.Store(true)
+		err = io.EOF
+	default:
+		buf.Data = buf.Data[:r.n]
+		return buf, nil
+	}
+	buffers.Put(buf)
+	return nil, err
+}
+
+func readNow(fd uintptr, p []byte) (int, error) {
+	for {
+		n, err := syscall.Read(int(fd), p)
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
+}
+
+// drain throws away what has arrived, up to max bytes, and does not wait for more.
+func (c *rawConn) drain(max int) {
+	p := make([]byte, 4<<10)
+	c.raw.Read(func(fd uintptr) bool {
+		for max > 0 {
+			n, err := readNow(fd, p)
+			if n <= 0 || err != nil {
+				break
+			}
+			max -= n
+		}
+		return true
+	})
+}
+
+func setInline(fd uintptr) {
+	syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_OOBINLINE, 1)
+}
+
+func portBusy(err error) bool { return errors.Is(err, syscall.EADDRINUSE) }

@@ -1,0 +1,162 @@
+// Package core speaks FTP: RFC 959 and its successors, and nothing else. It knows no file outside the users' trees, no configuration
+// file and no password; what it needs from outside it asks of its Supervisor.
+package core
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
+	"ftpd/pkg/monitor"
+)
+
+// Options are what a server needs; Config and Supervisor are required.
+type Options struct {
+	Config     *config.Config       // must not change any more
+	Supervisor monitor.Supervisor   // must be good for calls from many goroutines
+	Threads    *impersonate.Threads // nil: nobody is impersonated, and an account that wants it is refused
+	Zone       *time.Location       // for LIST when files.utc_times is false; nil is UTC
+	Ports      config.PortRange     // the system's ephemeral ports; zero is 32768-60999
+	Network    Network              // nil: TCP
+}
+
+// A Server serves FTP on any number of listeners.
+type Server struct {
+	config     *config.Config
+	supervisor monitor.Supervisor
+	threads    *impersonate.Threads
+	zone       *time.Location
+	ports      *ports
+	names      *names
+	commands   map[string]*command
+	debug      bool // lines are logged
+	buffers    Buffers
+	blocks     blocks
+
+	draining atomic.Bool // no session begins or stays without a transfer
+
+	mu       sync.Mutex
+	sessions map[*Session]struct{} // guarded by mu
+	running  sync.WaitGroup        // of sessions; added to under mu, before draining
+}
+
+// New makes a server.
+func New(o Options) *Server {
+	srv := &Server{
+		config:     o.Config,
+		supervisor: o.Supervisor,
+		threads:    o.Threads,
+		zone:       time.UTC,
+		ports:      newPorts(o),
+		names:      newNames(o.Supervisor),
+		commands:   commands(),
+		debug:      o.Config.Log.Level == config.LogDebug,
+		sessions:   make(map[*Session]struct{}),
+	}
+	if !o.Config.Files.UTCTimes && o.Zone != nil {
+		srv.zone = o.Zone
+	}
+	return srv
+}
+
+// ServeConn serves one session on c, until it ends. It takes c over.
+func (srv *Server) ServeConn(c Conn) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	s := &Session{srv: srv, conn: c, cancel: cancel, started: time.Now(), active: time.Now()}
+	if !srv.enter(s) {
+		refuseConn(c, reply(421, "Closing the control connection: %s.", errShutdown))
+		return
+	}
+	defer srv.leave(s)
+	admission, err := srv.supervisor.Admit(ctx, monitor.Connection{Remote: c.Remote(), Local: c.Local()})
+	switch {
+	case err != nil:
+		refuseConn(c, reply(421, "Service not available, try again later."))
+		return
+	case admission.Session == "":
+		refuseConn(c, lines(421, admission.Refusal))
+		return
+	}
+	defer srv.supervisor.End(admission.Session)
+	s.id = admission.Session
+	s.emit(events.Event{Kind: events.Connect})
+	s.logout()
+	s.serve(ctx)
+}
+
+// refuseConn answers a client that gets no session.
+func refuseConn(c Conn, r Reply) {
+	c.SetWriteDeadline(time.Now().Add(lastWord)) // so little fits into any socket's buffer
+	c.Write(r.append(nil))
+	c.Finish()
+}
+
+func (srv *Server) enter(s *Session) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.draining.Load() {
+		return false
+	}
+	srv.sessions[s] = struct{}{}
+	srv.running.Add(1)
+	return true
+}
+
+func (srv *Server) leave(s *Session) {
+	srv.mu.Lock()
+	delete(srv.sessions, s)
+	srv.mu.Unlock()
+	srv.running.Done()
+}
+
+// Shutdown ends the server: sessions without a transfer read 421 at once, the others when their transfer has ended. When ctx ends
+// first, transfers are cut and the error is ctx's. The listeners are the caller's to close.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.mu.Lock()
+	srv.draining.Store(true)
+	for s := range srv.sessions {
+		s.wake()
+	}
+	srv.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() { // ends when all sessions have; the cut below ends them
+		srv.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	srv.mu.Lock()
+	for s := range srv.sessions {
+		s.cancel(errShutdown)
+		s.conn.SetWriteDeadline(time.Now().Add(lastWord))
+		s.wake()
+	}
+	srv.mu.Unlock()
+	select {
+	case <-done:
+	case <-time.After(2 * lastWord): // a file system may hang
+	}
+	return ctx.Err()
+}
+
+// lastWord is how long a client may take to read its 421.
+const lastWord = time.Second
+
+// Serve accepts control connections until l is closed, and then returns the error, which is net.ErrClosed. It goes on when the
+// process has no descriptor left.
+func (srv *Server) Serve(l net.Listener) error {
+	a := acceptor{srv: srv, listener: l}
+	a.keepSpare()
+	defer a.dropSpare()
+	return a.run()
+}

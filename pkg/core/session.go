@@ -1,0 +1,316 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+	"ftpd/pkg/vfs"
+)
+
+// A Session is one control connection with the server-PI behind it (RFC 959 §2.3).
+//
+// It is parked while nothing happens: it holds no buffer then, and all of its state is in here, none on a stack. burst is the only way
+// from "bytes are there" to "parked again". What takes long (a login, a transfer) is a job beside it; the lines after it wait.
+type Session struct {
+	srv     *Server                 // immutable
+	conn    Conn                    // the control connection; serve reads it, whoever has the turn writes it
+	id      string                  // immutable after the admission
+	started time.Time               // immutable
+	cancel  context.CancelCauseFunc // ends everything that runs for the session; immutable
+
+	turn sync.Mutex // held while lines run; guards all that follows
+
+	in      input
+	ahead   []byte  // was read and not run: a part of a line, or lines that wait for the job's end
+	waiting int     // so many bytes of ahead are lines that wait
+	out     *Buffer // replies that are not written yet; nil when there are none
+	job     *job    // the login or the transfer under way
+	heard   bool    // a byte has come from the client
+	deaf    bool    // the client has closed its side
+	leaving bool    // QUIT was answered; the session ends with its job
+	ended   bool    // nothing more is read or said
+	cause   error   // why it ended; nil after QUIT
+
+	deadline time.Time // the read deadline in force; zero when none is
+	active   time.Time // of the last line, or the last job's end
+	loginBy  time.Time // zero when somebody is logged in, or may take his time
+
+	user     string     // what USER named
+	failures int        // of logins
+	login    *login     // nil before it
+	dir      string     // working directory, an absolute FTP path
+	ascii    bool       // TYPE A
+	opener   dataOpener // what PASV prepared; nil once used
+	epsvOnly bool       // after EPSV ALL (RFC 2428 §4)
+	restart  int64      // REST marker for the next transfer only
+	rename   string     // RNFR's path, for a RNTO that follows at once; "" when there is none
+	facts    factSet    // what MLST and MLSD tell
+}
+
+// A login is what a session has while a user is logged in.
+type login struct {
+	account  *auth.Account
+	settings config.Effective
+	rights   config.Rights
+	fs       *vfs.FS
+}
+
+// A job is what goes on beside a session's turn.
+type job struct {
+	during bool          // commands marked so in the table run meanwhile
+	done   chan struct{} // closed when the job has ended and the lines that waited for it have run
+}
+
+// These end a session; the client reads the text as a 421.
+var (
+	errLoginTimeout = errors.New("login timeout")
+	errIdle         = errors.New("idle timeout")
+	errStalled      = errors.New("data transfer stalled")
+	errShutdown     = errors.New("server is shutting down")
+	errInside       = errors.New("internal error")
+)
+
+// These end it without a word.
+var (
+	errGone     = errors.New("client closed the control connection")
+	errNotFTP   = errors.New("client does not speak FTP")
+	errAttempts = errors.New("too many failed logins")
+)
+
+// serve runs a session from its 220 to its end. This is the goroutine in which an idle session waits.
+func (s *Session) serve(ctx context.Context) {
+	open := s.greet(ctx)
+	for open {
+		buf, err := s.conn.Await(&s.srv.buffers)
+		var held <-chan struct{}
+		held, open = s.burst(ctx, buf, err)
+		s.srv.buffers.Put(buf)
+		if held != nil {
+			<-held
+		}
+	}
+	s.close(ctx)
+}
+
+// greet says 220, unless the session has no slot.
+func (s *Session) greet(ctx context.Context) bool {
+	_, open := s.inTurn(ctx, func() {
+		s.say(lines(220, s.srv.config.Server.Banner))
+	})
+	return open
+}
+
+// burst handles what Await brought and parks the session again. When held is not nil, nothing more is read until it is closed.
+func (s *Session) burst(ctx context.Context, in *Buffer, err error) (held <-chan struct{}, open bool) {
+	return s.inTurn(ctx, func() {
+		switch {
+		case s.ended:
+		case err == nil:
+			s.active = time.Now()
+			s.take(ctx, in.Data)
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			s.expire()
+		default:
+			s.hungUp(err)
+		}
+	})
+}
+
+// inTurn runs act in the session's turn, writes what it has said, and leaves the session parked. A panic ends this session alone.
+func (s *Session) inTurn(ctx context.Context, act func()) (held <-chan struct{}, open bool) {
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	func() {
+		defer func() {
+			if v := recover(); v != nil {
+				s.failed(v)
+			}
+		}()
+		act()
+	}()
+	s.settle(ctx)
+	s.flush()
+	return s.park(ctx)
+}
+
+// settle ends a session that has nothing left to do.
+func (s *Session) settle(ctx context.Context) {
+	switch {
+	case s.job != nil || s.ended:
+	case ctx.Err() != nil:
+		s.dismiss(context.Cause(ctx))
+	case s.leaving:
+		s.end(nil)
+	case s.srv.draining.Load():
+		s.dismiss(errShutdown)
+	}
+}
+
+// maxAhead bounds the lines that wait for a job's end. Beyond it the client is not read, as if the lines had run.
+const maxAhead = 16 << 10
+
+// park arms the read deadline. It moves only when it has passed, not for each command: whoever wakes by it looks at the clock.
+func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
+	switch {
+	case s.ended:
+		return nil, false
+	case s.job != nil && (s.deaf || len(s.ahead) >= maxAhead):
+		return s.job.done, true
+	}
+	if due := s.due(); !due.IsZero() && (s.deadline.IsZero() || due.Before(s.deadline)) {
+		s.deadline = due
+		s.conn.SetReadDeadline(due)
+	}
+	if s.job == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
+		s.wake() // whoever asked may have done so before the deadline was set
+	}
+	return nil, true
+}
+
+// due is when the session's patience ends; zero is never. A job has a clock of its own, and the session's stands still meanwhile.
+func (s *Session) due() time.Time {
+	var due time.Time
+	if s.job == nil {
+		due = s.loginBy
+	}
+	if idle := time.Duration(s.srv.config.Limits.IdleTimeout); idle > 0 {
+		if t := s.active.Add(idle); due.IsZero() || t.Before(due) {
+			due = t
+		}
+	}
+	return due
+}
+
+// expire ends a session whose time is over. A deadline also passes because the client was active after it was set, because a job
+// runs, or because of wake.
+func (s *Session) expire() {
+	s.deadline = time.Time{}
+	s.conn.SetReadDeadline(s.deadline)
+	now, due := time.Now(), s.due()
+	switch {
+	case due.IsZero() || now.Before(due):
+	case s.job != nil:
+		s.active = now
+	case due.Equal(s.loginBy):
+		s.dismiss(errLoginTimeout)
+	default:
+		s.dismiss(errIdle)
+	}
+}
+
+// wake makes the wait for the client return at once.
+func (s *Session) wake() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
+
+// hungUp ends a session whose client is gone. A client that has sent all its lines and closed its side (a script through netcat) is
+// not gone while they wait for its login.
+func (s *Session) hungUp(err error) {
+	if err == io.EOF {
+		if s.job != nil && !s.job.during && s.waiting > 0 {
+			s.deaf = true
+			return
+		}
+		err = errGone
+	}
+	s.end(err)
+}
+
+// dismiss says 421 and why, and ends the session.
+func (s *Session) dismiss(cause error) {
+	s.say(reply(421, "Closing the control connection: %s.", cause))
+	s.end(cause)
+}
+
+// end stops the session; serve cleans up when its job has ended.
+func (s *Session) end(cause error) {
+	s.flush()
+	if s.ended {
+		return
+	}
+	s.ended, s.cause = true, cause
+	s.cancel(cause)
+	s.wake()
+}
+
+// failed reports a panic and ends the session.
+func (s *Session) failed(v any) {
+	s.emit(events.Event{Kind: events.Panic, Cause: fmt.Sprintf("%v\n%s", v, debug.Stack())})
+	s.dismiss(errInside)
+}
+
+// start begins a job. What it returns is called in the session's turn, to answer; then the lines run that have waited.
+func (s *Session) start(ctx context.Context, during bool, run func(context.Context) (answer func())) {
+	j := &job{during: during, done: make(chan struct{})}
+	s.job = j
+	go s.perform(ctx, j, run) // ends when run does, which ends with ctx
+}
+
+func (s *Session) perform(ctx context.Context, j *job, run func(context.Context) (answer func())) {
+	defer close(j.done)
+	answer := s.guarded(ctx, run)
+	s.inTurn(ctx, func() {
+		s.job, s.active, s.waiting = nil, time.Now(), 0
+		answer()
+		if ctx.Err() == nil {
+			s.proceed(ctx, s.ahead)
+		}
+	})
+}
+
+// guarded turns a panic of run into the end of the session.
+func (s *Session) guarded(ctx context.Context, run func(context.Context) func()) (answer func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.emit(events.Event{Kind: events.Panic, Cause: fmt.Sprintf("%v\n%s", v, debug.Stack())})
+			answer = func() { s.dismiss(errInside) }
+		}
+	}()
+	return run(ctx)
+}
+
+// close gives back all that the session holds. Its job has been told to end.
+func (s *Session) close(ctx context.Context) {
+	s.turn.Lock()
+	j := s.job
+	s.turn.Unlock()
+	if j != nil {
+		<-j.done
+	}
+	s.conn.Finish()
+	s.logout()
+	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}
+	if s.cause != nil {
+		e.Cause = s.cause.Error()
+	}
+	s.emit(e)
+}
+
+// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN).
+func (s *Session) logout() {
+	s.dropOpener()
+	s.user, s.dir, s.rename, s.restart = "", "", "", 0
+	s.ascii, s.epsvOnly, s.facts = true, false, defaultFacts
+	s.loginBy = time.Time{}
+	if limit := time.Duration(s.srv.config.Limits.LoginTimeout); limit > 0 {
+		s.loginBy = time.Now().Add(limit)
+	}
+	if s.login == nil {
+		return
+	}
+	s.emit(events.Event{Kind: events.Logout})
+	s.login.fs.Close()
+	s.login = nil
+}
+
+func (s *Session) emit(e events.Event) {
+	e.Session = s.id
+	s.srv.supervisor.Emit(e)
+}

@@ -1,0 +1,164 @@
+package core
+
+import (
+	"context"
+	"io"
+	"sync"
+	"time"
+
+	"ftpd/pkg/events"
+)
+
+// A transfer is one use of the data connection, from its 150 to its 226. It runs as a job of its session.
+type transfer struct {
+	s      *Session
+	data   dataConn
+	opener dataOpener
+	limits []*limiter // the transfer waits on each
+	begun  time.Time
+}
+
+// A block is the piece in which a transfer moves bytes.
+type block [256 << 10]byte
+
+// blocks lends them out.
+type blocks struct{ pool sync.Pool }
+
+func (b *blocks) get() *block {
+	if p, ok := b.pool.Get().(*block); ok {
+		return p
+	}
+	return new(block)
+}
+
+func (b *blocks) put(p *block) { b.pool.Put(p) }
+
+// A task is what a transfer command has the transfer do.
+type task struct {
+	move     func(context.Context, *transfer) error // moves the bytes
+	finished func(*transfer, Reply)                 // called once, with the reply that tells the outcome; gives back what move used
+}
+
+// transfer starts a task and answers its command. about is for the end of the reply's text.
+func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
+	t := &transfer{s: s, opener: s.opener, begun: time.Now()}
+	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
+	s.opener = nil
+	first := reply(150, "%s", "File status okay; opening data connection"+about+".")
+	if t.opener.ready() {
+		first = reply(125, "%s", "Data connection already open; transfer starting"+about+".")
+	}
+	s.start(ctx, true, func(ctx context.Context) func() { return t.run(ctx, do) })
+	return first
+}
+
+// run opens the data connection, moves the bytes and closes it. After a success the client reads 226 when the data connection is
+// closed. After a failure it reads the reply first, since the end of the connection is no answer.
+func (t *transfer) run(ctx context.Context, do task) (answer func()) {
+	r := Reply{cause: errInside} // of a panic
+	defer func() {
+		do.finished(t, r)
+		if answer == nil && t.data.conn != nil {
+			t.data.conn.Close()
+		}
+	}()
+	err := t.perform(ctx, do.move)
+	open := t.data.conn != nil
+	if open && err == nil {
+		t.data.conn.Finish()
+		open = false
+	}
+	r = conclude(ctx, err)
+	return func() {
+		if r.Code == 0 {
+			t.s.dismissFor(ctx, err)
+		}
+		t.s.say(r)
+		t.s.flush()
+		if open {
+			t.data.conn.Finish()
+		}
+	}
+}
+
+func (t *transfer) perform(ctx context.Context, move func(context.Context, *transfer) error) (err error) {
+	if t.data.conn, err = t.opener.open(ctx); err != nil {
+		return err
+	}
+	defer context.AfterFunc(ctx, t.interrupt)()
+	return move(ctx, t)
+}
+
+// dismissFor ends the session whose transfer has stalled, or was cut.
+func (s *Session) dismissFor(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	s.dismiss(err)
+}
+
+// interrupt ends a wait for the client; arm then finds the context's cause.
+func (t *transfer) interrupt() { t.data.conn.SetDeadline(time.Unix(1, 0)) }
+
+// send moves all of src to the client.
+func (t *transfer) send(ctx context.Context, src io.Reader) error {
+	b := t.s.srv.blocks.get()
+	defer t.s.srv.blocks.put(b)
+	for {
+		n, err := src.Read(b[:])
+		if n > 0 {
+			if err := t.write(ctx, b[:n]); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+	}
+}
+
+// write sends one piece, as fast as it may.
+func (t *transfer) write(ctx context.Context, p []byte) error {
+	for _, l := range t.limits {
+		if err := l.wait(ctx, len(p)); err != nil {
+			return err
+		}
+	}
+	return t.data.write(ctx, p)
+}
+
+// receive moves all that the client sends to dst. Only a FIN is an end: a reset may have destroyed what was on its way.
+func (t *transfer) receive(ctx context.Context, dst io.Writer) error {
+	b := t.s.srv.blocks.get()
+	defer t.s.srv.blocks.put(b)
+	for {
+		n, err := t.data.read(ctx, b[:])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := dst.Write(b[:n]); err != nil {
+			return err
+		}
+		for _, l := range t.limits {
+			if err := l.wait(ctx, n); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// emit reports the outcome of a file's transfer.
+func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Reply) {
+	e.Kind, e.Reply = complete, r.Code
+	if r.Code != 226 {
+		e.Kind, e.Cause = incomplete, r.why()
+	}
+	e.Bytes, e.Took = t.data.moved.Load(), time.Since(t.begun)
+	t.s.emit(e)
+}
