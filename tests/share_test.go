@@ -28,8 +28,11 @@ func TestShare(t *testing.T) {
 		t.Errorf("an upload was accepted: %s", out)
 	}
 	c := login(t, s.addr, "anonymous", "guest@example.org")
-	for _, line := range []string{"DELE hello.txt", "MKD new", "RNFR hello.txt"} {
-		c.expect(t, 550, line)
+	c.expect(t, 550, "DELE hello.txt")
+	c.expect(t, 550, "MKD new")
+	c.do("RNFR hello.txt")
+	if r, err := c.do("RNTO new"); err != nil || r.code < 500 {
+		t.Errorf("RNTO: %v, %v", r, err)
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("the folder has %v (%v)", entries, err)
