@@ -3,6 +3,8 @@ package auth
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/netip"
 
 	"ftpd/pkg/impersonate"
@@ -11,14 +13,14 @@ import (
 // A Password is what a client typed. It prints as *** in every verb.
 type Password string
 
-func (Password) String() string   { return "***" }
-func (Password) GoString() string { return "***" }
+// Format implements fmt.Formatter; a String method would not be asked under verbs such as %d.
+func (Password) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
 
-// Credentials are what a client presents with USER and PASS.
+// Credentials are what a client presents with USER and PASS. Both are bytes of whatever encoding the client has.
 type Credentials struct {
-	User     string     `json:"user"`
-	Password Password   `json:"password"`
-	Remote   netip.Addr `json:"remote"` // filled in by the supervisor from the admission, never believed from the core
+	User     string
+	Password Password
+	Remote   netip.Addr // filled in by the supervisor from the admission, never believed from the core
 }
 
 // An Account is a user who may come in.

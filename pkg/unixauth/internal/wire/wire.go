@@ -9,6 +9,7 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"time"
@@ -29,11 +30,11 @@ type Hello struct {
 	Failed  string `json:"failed,omitempty"` // why the helper cannot work
 }
 
-// A Secret is sent as it is and prints as ***.
+// A Secret is sent as it is and prints as *** in every verb.
 type Secret []byte
 
-func (Secret) String() string   { return "***" }
-func (Secret) GoString() string { return "***" }
+// Format implements fmt.Formatter; a String method would not be asked under verbs such as %d.
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
 
 // Login asks for one login. User and Password are bytes, since clients are free to send other things than UTF-8.
 type Login struct {
