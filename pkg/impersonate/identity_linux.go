@@ -42,12 +42,12 @@ func (id *Identity) check() error {
 // section runs call as the user and sends its outcome, whatever happens to the goroutine.
 func (id *Identity) section(call func() error, done chan<- error) {
 	runtime.LockOSThread()
-	err := ErrExited
+	err, regrouped := ErrExited, false
 	defer func() {
 		if r := recover(); r != nil {
 			err = &Panic{Value: r, Stack: debug.Stack()}
 		}
-		if id.leave() {
+		if id.leave(regrouped) {
 			runtime.UnlockOSThread()
 		} else if err == nil {
 			err = ErrLost
@@ -56,32 +56,35 @@ func (id *Identity) section(call func() error, done chan<- error) {
 		}
 		done <- err // still locked after a failure: the thread ends with this goroutine
 	}()
-	if refused := id.enter(); refused != nil {
+	var refused error
+	if regrouped, refused = id.enter(); refused != nil {
 		err = refused
 		return
 	}
 	err = call()
 }
 
-// enter gives the thread the user's identity. After an error the thread may have any part of it, until leave.
-func (id *Identity) enter() error {
+// enter gives the thread the user's identity, and says whether it changed the groups. After an error the thread may have any part of
+// the identity, until leave.
+func (id *Identity) enter() (regrouped bool, err error) {
 	if id.needsGroups() {
 		if err := unix.Setgroups(id.groups); err != nil {
-			return fmt.Errorf("groups of uid %d: %w", id.as.UID, err)
+			return false, fmt.Errorf("groups of uid %d (CAP_SETGID is needed): %w", id.as.UID, err)
 		}
+		regrouped = true
 	}
 	setFSIDs(id.as.UID, id.as.GID)
 	if uid, gid := fsuid(), fsgid(); uid != id.as.UID || gid != id.as.GID {
-		return fmt.Errorf("the system refused uid %d, gid %d (CAP_SETUID and CAP_SETGID are needed): %w", id.as.UID, id.as.GID, unix.EPERM)
+		return regrouped, fmt.Errorf("the system refused uid %d, gid %d (CAP_SETUID and CAP_SETGID are needed): %w", id.as.UID, id.as.GID, unix.EPERM)
 	}
-	return nil
+	return regrouped, nil
 }
 
 // leave gives the thread the identity of the process back, and reports whether it has it.
-func (id *Identity) leave() bool {
+func (id *Identity) leave(regrouped bool) bool {
 	own := id.threads.own
 	setFSIDs(own.uid, own.gid)
-	if id.needsGroups() && unix.Setgroups(own.groups) != nil {
+	if regrouped && unix.Setgroups(own.groups) != nil {
 		return false
 	}
 	return fsuid() == own.uid && fsgid() == own.gid

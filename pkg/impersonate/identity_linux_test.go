@@ -1,0 +1,199 @@
+package impersonate
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// ownState is the state of the calling thread.
+func ownState(t *testing.T) threadState {
+	t.Helper()
+	return threadStates(t)[fmt.Sprint(unix.Gettid())]
+}
+
+func TestNilIdentityIsTheProcess(t *testing.T) {
+	want := errors.New("what the call says")
+	var id *Identity
+	if err := id.Do(func() error { return want }); err != want {
+		t.Fatalf("got %v, want the call's own error", err)
+	}
+}
+
+func TestRootIsRefused(t *testing.T) {
+	ran := false
+	err := NewThreads(10).Identity(Credentials{UID: 0, GID: 0}).Do(func() error { ran = true; return nil })
+	if !errors.Is(err, ErrRoot) || ran {
+		t.Fatalf("uid 0: %v, ran: %v", err, ran)
+	}
+}
+
+func TestIdentityInsideAndAfter(t *testing.T) {
+	if asCore(t, nil, bothCaps...) == "" {
+		return
+	}
+	threads := NewThreads(10)
+	for _, user := range []Credentials{alice, bob, {UID: aliceID, GID: bobID}} {
+		var inside threadState
+		if err := threads.Identity(user).Do(func() error { inside = ownState(t); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		want := threadState{uid: fmt.Sprint(user.UID), gid: fmt.Sprint(user.GID)}
+		if len(user.Groups) == 2 {
+			want.groups = fmt.Sprint(teamID)
+		}
+		if inside != want {
+			t.Errorf("inside a section of %+v: %+v", user, inside)
+		}
+		if after := ownState(t); after != coreState {
+			t.Errorf("after a section of %+v: %+v", user, after)
+		}
+	}
+}
+
+// A user without supplementary groups does not keep those of the process.
+func TestGroupsOfTheProcessAreLeftBehind(t *testing.T) {
+	if asCore(t, []uint32{teamID}, bothCaps...) == "" {
+		return
+	}
+	var inside threadState
+	if err := NewThreads(10).Identity(bob).Do(func() error { inside = ownState(t); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if inside != stateOf(bob) {
+		t.Errorf("inside: %+v", inside)
+	}
+	want := threadState{uid: fmt.Sprint(coreID), gid: fmt.Sprint(coreID), groups: fmt.Sprint(teamID)}
+	for thread, state := range threadStates(t) {
+		if state != want {
+			t.Errorf("thread %s afterwards: %+v", thread, state)
+		}
+	}
+}
+
+func TestWithoutCapabilities(t *testing.T) {
+	if asCore(t, nil) == "" {
+		return
+	}
+	refuseAll(t)
+}
+
+func TestWithoutSetuid(t *testing.T) {
+	if asCore(t, nil, unix.CAP_SETGID) == "" {
+		return
+	}
+	refuseAll(t)
+}
+
+func TestWithoutSetgid(t *testing.T) {
+	if asCore(t, nil, unix.CAP_SETUID) == "" {
+		return
+	}
+	refuseAll(t)
+}
+
+// refuseAll checks that no call runs, and that no thread keeps a part of what it was given.
+func refuseAll(t *testing.T) {
+	threads := NewThreads(10)
+	for _, user := range []Credentials{alice, bob, {UID: aliceID, GID: ^uint32(0)}, {UID: ^uint32(0), GID: bobID}} {
+		ran := false
+		err := threads.Identity(user).Do(func() error { ran = true; return nil })
+		if !errors.Is(err, os.ErrPermission) || errors.Is(err, ErrLost) || ran {
+			t.Errorf("%+v: %v, ran: %v", user, err, ran)
+		}
+	}
+	for thread, state := range threadStates(t) {
+		if state != coreState {
+			t.Errorf("thread %s was left with %+v", thread, state)
+		}
+	}
+}
+
+func TestBadEndings(t *testing.T) {
+	if asCore(t, nil, bothCaps...) == "" {
+		return
+	}
+	id := NewThreads(10).Identity(alice)
+	var panicked *Panic
+	err := id.Do(func() error { panic("oh") })
+	if !errors.As(err, &panicked) || panicked.Value != "oh" || !strings.Contains(string(panicked.Stack), "TestBadEndings") {
+		t.Errorf("a panic: %v", err)
+	}
+	if err := id.Do(func() error { runtime.Goexit(); return nil }); !errors.Is(err, ErrExited) {
+		t.Errorf("Goexit: %v", err)
+	}
+	ran := false
+	if err := id.Do(func() error { return id.Do(func() error { ran = true; return nil }) }); !errors.Is(err, ErrNested) || ran {
+		t.Errorf("a section inside: %v, ran: %v", err, ran)
+	}
+	for thread, state := range threadStates(t) {
+		if state != coreState {
+			t.Errorf("thread %s was left with %+v", thread, state)
+		}
+	}
+}
+
+// A section that makes its own restoring impossible: the thread becomes alice for good and gives up its capabilities. The kernel then
+// refuses to take the core's id back, and says nothing.
+func trap() error {
+	if _, _, number := unix.RawSyscall(unix.SYS_SETRESUID, aliceID, aliceID, aliceID); number != 0 {
+		return number
+	}
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var none [2]unix.CapUserData
+	return unix.Capset(&header, &none[0])
+}
+
+func TestLostThreads(t *testing.T) {
+	if asCore(t, nil, bothCaps...) == "" {
+		return
+	}
+	threads := NewThreads(1000)
+	ids := []*Identity{threads.Identity(alice), threads.Identity(bob)} // with groups to restore, and without
+	before := threadStates(t)
+	lost := make(map[string]bool)
+	for i := range 100 {
+		var thread string
+		err := ids[i%2].Do(func() error { thread = fmt.Sprint(unix.Gettid()); return trap() })
+		if !errors.Is(err, ErrLost) {
+			t.Fatalf("section %d: %v", i, err)
+		}
+		if lost[thread] {
+			t.Fatalf("thread %s served again after it was lost", thread)
+		}
+		lost[thread] = true
+	}
+	for thread := range lost { // they end soon after their sections
+		for exists(thread) {
+			runtime.Gosched()
+		}
+	}
+	after := threadStates(t)
+	for thread, state := range after {
+		if state != coreState {
+			t.Errorf("thread %s was left with %+v", thread, state)
+		}
+	}
+	for thread := range before {
+		if _, lives := after[thread]; !lives && !lost[thread] {
+			t.Errorf("thread %s went without having been lost", thread)
+		}
+	}
+	if threads.held != 0 || len(threads.users) != 0 {
+		t.Errorf("sections left over: %d, %v", threads.held, threads.users)
+	}
+	if err := ids[0].Do(func() error { return nil }); err != nil {
+		t.Errorf("the next section: %v", err)
+	}
+}
+
+func exists(thread string) bool {
+	_, err := os.Stat(filepath.Join("/proc/self/task", thread))
+	return err == nil
+}
