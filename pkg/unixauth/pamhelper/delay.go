@@ -40,9 +40,10 @@ const glance = 50 * time.Millisecond
 // report tells ftpd, once, that the login only waits: for a directory server, another factor, or PAM's own delay. That is so when PAM's
 // thread is found asleep twice, and not for a child (pam_unix under SELinux has unix_chkpwd do the hashing).
 func report(c *wire.Conn, thread int) {
+	task := fmt.Sprintf("/proc/self/task/%d/", thread)
 	for asleep := 0; asleep < 2; {
 		time.Sleep(glance)
-		if sleeps(thread) {
+		if sleeps(task) {
 			asleep++
 		} else {
 			asleep = 0
@@ -51,8 +52,8 @@ func report(c *wire.Conn, thread int) {
 	c.Send(wire.Reply{Waiting: true}) // a closed socket ends the login, too
 }
 
-func sleeps(thread int) bool {
-	task := fmt.Sprintf("/proc/self/task/%d/", thread)
+// sleeps tells whether a thread, given by its directory in /proc, waits for something that is not a child.
+func sleeps(task string) bool {
 	stat, err := os.ReadFile(task + "stat")
 	if err != nil {
 		return false

@@ -3,7 +3,9 @@
 package pamhelper
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"runtime"
 	"slices"
 	"strings"
@@ -57,48 +59,52 @@ func TestConversationIsBounded(t *testing.T) {
 	}
 }
 
-// A thread that hashes never looks asleep, one that waits in the kernel does.
+// Who hashes, or waits for a child that does, never looks asleep; who waits in the kernel does. Processes stand for threads here,
+// since Go's scheduler puts threads to sleep as it likes.
 func TestSleeps(t *testing.T) {
-	started := make(chan int)
-	done := make(chan struct{})
-	go func() { // ends with done
-		runtime.LockOSThread()
-		started <- unix.Gettid()
-		for {
-			select {
-			case <-done:
-				return
-			default:
-			}
-		}
-	}()
-	busy := <-started
-	for range 1000 {
+	busy := startShell(t, "echo; while :; do :; done")
+	parent := startShell(t, "echo; cat; :")
+	for children, _ := os.ReadFile(parent + "children"); len(children) == 0; {
+		children, _ = os.ReadFile(parent + "children")
+	}
+	for range 100 {
 		if sleeps(busy) {
 			t.Fatal("a busy thread looks asleep")
 		}
+		if sleeps(parent) {
+			t.Fatal("one that waits for its child looks asleep")
+		}
 	}
-	close(done)
+	for idle := startShell(t, "echo; read line"); !sleeps(idle); {
+		runtime.Gosched()
+	}
+}
 
-	r, w, err := os.Pipe()
+// startShell runs a script that says a line first, and gives its directory in /proc.
+func startShell(t *testing.T, script string) string {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", script)
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer r.Close()
-	go func() { // ends when w is closed
-		runtime.LockOSThread()
-		started <- unix.Gettid()
-		fds := []unix.PollFd{{Fd: int32(r.Fd()), Events: unix.POLLIN}}
-		for {
-			if _, err := unix.Poll(fds, -1); err != unix.EINTR {
-				return
-			}
-		}
-	}()
-	for idle := <-started; !sleeps(idle); {
-		runtime.Gosched()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
 	}
-	w.Close()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		cmd.Wait()
+	})
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("/proc/%d/task/%d/", cmd.Process.Pid, cmd.Process.Pid)
 }
 
 func TestLookup(t *testing.T) {
