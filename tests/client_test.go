@@ -43,7 +43,7 @@ func dial(addr string) (*client, reply, error) {
 	return c, greeting, nil
 }
 
-// login connects and logs in, or fails the test.
+// login connects, logs in and asks for binary transfers, or fails the test.
 func login(t *testing.T, addr, user, password string) *client {
 	t.Helper()
 	c, err := logIn(addr, user, password)
@@ -67,6 +67,10 @@ func logIn(addr, user, password string) (*client, error) {
 	if r, err := c.do("PASS " + password); err != nil || r.code != 230 {
 		c.conn.Close()
 		return nil, fmt.Errorf("login of %s: %v, %v", user, r, err)
+	}
+	if r, err := c.do("TYPE I"); err != nil || r.code != 200 {
+		c.conn.Close()
+		return nil, fmt.Errorf("TYPE I: %v, %v", r, err)
 	}
 	return c, nil
 }

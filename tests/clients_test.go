@@ -34,6 +34,7 @@ func TestClients(t *testing.T) {
 		for family, addr := range map[string]string{"IPv4": s.addr, "IPv6": s.addr6} {
 			t.Run(c.program+"/"+family, func(t *testing.T) {
 				need(t, c.program)
+				t.Cleanup(func() { os.RemoveAll(filepath.Join(user.home, "one")) })
 				folder := t.TempDir()
 				c.run(t, addr, user, big, folder)
 
@@ -45,9 +46,6 @@ func TestClients(t *testing.T) {
 				}
 				belongsTo(t, uploaded, user.uid, user.gid)
 				belongsTo(t, filepath.Dir(uploaded), user.uid, user.gid)
-				if err := os.RemoveAll(filepath.Join(user.home, "one")); err != nil {
-					t.Error(err)
-				}
 			})
 		}
 	}

@@ -20,7 +20,6 @@ listen = ["127.0.0.1:2121"]
 banner = 220
 
 [anonymous]
-enabled = true
 run_as = "ftpdtest-nobody"
 
 [limits]
@@ -35,7 +34,7 @@ name = "alice"
 [[user]]
 name = "alice"
 `
-	want := []string{`3: server\.banner: `, `7: anonymous\.run_as: .*ftpdtest-nobody`, `10: limits\.idle_timout: .*idle_timeout`, `13: auth\.max_attempts: `, `19: user\b.*alice.*16`}
+	want := []string{`3: server\.banner: `, `6: anonymous\.run_as: .*ftpdtest-nobody`, `9: limits\.idle_timout: .*idle_timeout`, `12: auth\.max_attempts: `, `18: user\b.*alice.*15`}
 	for _, command := range []string{"check", "serve"} {
 		t.Run(command, func(t *testing.T) { expectProblems(t, command, config, want) })
 	}

@@ -74,7 +74,6 @@ func (w *worker) work(ctx context.Context, addr string, operations int) error {
 	}
 	defer c.conn.Close()
 	w.client = c
-	c.do("TYPE I")
 	steps := []func(int) error{w.stor, w.retrOther, w.rename, w.list, w.retr, w.storOther}
 	for i := range operations {
 		if ctx.Err() != nil {

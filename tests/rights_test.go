@@ -17,7 +17,6 @@ func TestRightsOfUsers(t *testing.T) {
 	user.file(t, "roots", "of root", 0, 0, 0o600)
 	s := serve(t, nil)
 	c := login(t, s.addr, user.name, user.password)
-	c.expect(t, 200, "TYPE I")
 
 	if data, r, err := c.retrieve("RETR team"); data != "of the team" || r.code != 226 || err != nil {
 		t.Errorf("a file of a supplementary group: %q, %v, %v", data, r, err)

@@ -47,6 +47,7 @@ class Enough(Exception):
 
 
 with open(down, "wb") as f:
+    ftp.voidcmd("TYPE I")  # the listings have asked for TYPE A
     conn, _ = ftp.ntransfercmd("RETR renamed.bin")
     while f.tell() < half:
         f.write(conn.recv(65536))
