@@ -47,7 +47,7 @@ func (s *Source) accountUses() []accountUse {
 	c := s.Config
 	uses := []accountUse{}
 	use := func(id, name string, used bool) {
-		if name != "" && (used || s.given(id)) && !s.failed[id] {
+		if name != "" && (used || s.given(id)) && !s.told[id] {
 			uses = append(uses, accountUse{id, name})
 		}
 	}
@@ -63,7 +63,7 @@ func (s *Source) accountUses() []accountUse {
 		if inherited && !s.given("defaults.run_as") {
 			runAs = c.Defaults.RunAs
 		}
-		use(id, runAs, inherited && u.Password != "")
+		use(id, runAs, inherited && u.Password != "" && !s.told[item("user", i)+".password"])
 	}
 	for i, h := range c.Hooks {
 		id, early := item("hook", i)+".run_as", beforeLogin(h.On)

@@ -82,15 +82,16 @@ func (s *Source) togetherAnonymous() {
 func (s *Source) togetherUsers() {
 	for i := range s.Config.Users {
 		u, id := &s.Config.Users[i], item("user", i)
-		virtual := s.given(id + ".password")
+		password := id + ".password"
+		virtual := s.given(password) && !s.told[password]
 		home := u.Home
 		if !slices.Contains(u.Set, "home") {
 			home = s.Config.Defaults.Home
 		}
-		if virtual && home == "" && u.Name != AnonymousUser && !s.failed[id+".home"] && !s.failed["defaults.home"] {
+		if virtual && home == "" && u.Name != AnonymousUser && !s.told[id+".home"] && !s.told["defaults.home"] {
 			s.problem(id+".home", "a user with a password here has no account with a home: set it, here or in [defaults]")
 		}
-		if !virtual && s.Config.Auth.Backend == BackendVirtual && u.Name != AnonymousUser {
+		if !s.given(password) && s.Config.Auth.Backend == BackendVirtual && u.Name != AnonymousUser {
 			s.problem(id+".password", "missing: with auth.backend = \"virtual\", nobody else knows the user")
 		}
 	}
@@ -120,7 +121,7 @@ func (s *Source) togetherRoots() {
 
 // inRoots tells of a directory whose users could not come in.
 func (s *Source) inRoots(id, dir string, roots []string) {
-	if dir == "" || s.failed[id] {
+	if dir == "" || s.told[id] {
 		return
 	}
 	fixed := fixedParent(dir)

@@ -5,7 +5,7 @@ package config
 
 import "net/netip"
 
-//go:generate go run ./internal/example ../../etc/ftpd.toml
+//go:generate go test -run TestExampleIsFresh -update .
 
 // A Config is the whole configuration. It is a plain value: copy it with care for its slices, and leave it alone once it is in use.
 type Config struct {
@@ -158,18 +158,18 @@ type Settings struct {
 
 // A Group is one [[group]].
 type Group struct {
-	Override
 	// The system group.
 	Name string `toml:"name"`
+	Override
 }
 
 // A User is one [[user]].
 type User struct {
-	Override
 	// The name at login.
 	Name string `toml:"name"`
 	// Hash of the password (bcrypt, argon2id, yescrypt, sha512-crypt or sha256-crypt), from `ftpd passwd`. It makes the user a virtual one.
 	Password Hash `toml:"password"`
+	Override
 }
 
 // An Override is what [[group]] and [[user]] share. Of its settings, only those in Set mean anything.

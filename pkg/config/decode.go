@@ -74,11 +74,9 @@ func (d *decoder) key(dst reflect.Value, v any, e *entry, id string) {
 		d.table(dst, values, e, id+".")
 	case isTableList(dst.Type()):
 		d.list(dst, v, e, id)
+	case id == "include" && !d.main:
+		d.wrong(id, e, errors.New("only the main file may include others"))
 	case d.mark(id, e):
-		if id == "include" && !d.main {
-			d.wrong(id, e, errors.New("only the main file may include others"))
-			return
-		}
 		d.value(dst, v, e, id)
 	}
 }
@@ -175,8 +173,12 @@ func (d *decoder) value(dst reflect.Value, v any, e *entry, id string) {
 		return
 	}
 	items, ok := v.([]any)
+	if text, isText := v.(string); isText {
+		d.wrong(id, e, fmt.Errorf("wrong type: an array is needed: [%s]", quote(text)))
+		return
+	}
 	if !ok {
-		d.wrong(id, e, wrongType("an array of strings, such as [\"a\", \"b\"]", v))
+		d.wrong(id, e, wrongType("an array of strings such as [\"a\", \"b\"]", v))
 		return
 	}
 	out := reflect.MakeSlice(dst.Type(), len(items), len(items))
@@ -189,8 +191,11 @@ func (d *decoder) value(dst reflect.Value, v any, e *entry, id string) {
 		d.at[itemID] = Position{File: d.file, Line: place.line}
 		d.value(out.Index(i), item, place, itemID)
 		if d.failed[itemID] {
-			d.failed[id] = true
+			d.failed[id], d.told[id] = true, true
 		}
+	}
+	if len(items) == 0 {
+		out = reflect.Zero(dst.Type()) // one form for "none"
 	}
 	dst.Set(out)
 }
@@ -199,7 +204,7 @@ func (d *decoder) value(dst reflect.Value, v any, e *entry, id string) {
 func (d *decoder) wrong(id string, e *entry, err error) {
 	if err != nil {
 		d.Problems = append(d.Problems, Problem{File: d.file, Line: e.line, Key: keyOf(id), Text: err.Error()})
-		d.failed[id] = true
+		d.failed[id], d.told[id] = true, true
 	}
 }
 
@@ -253,7 +258,10 @@ func assignAddresses(to *map[netip.Addr]string, v any) error {
 	if !ok {
 		return wrongType(need, v)
 	}
-	*to = map[netip.Addr]string{}
+	*to = nil
+	if len(values) > 0 {
+		*to = map[netip.Addr]string{}
+	}
 	for key, value := range values {
 		addr, err := netip.ParseAddr(key)
 		text, isText := value.(string)
@@ -296,26 +304,35 @@ func (d *decoder) unknown(table reflect.Type, key, id string, e *entry) {
 	if e.keys != nil || len(e.items) > 0 {
 		text = "unknown table"
 	}
+	meant := ""
 	if near := nearest(key, keysOf(table)); near != "" {
-		text += "; did you mean " + near + "?"
-	} else if elsewhere := findKey(reflect.TypeFor[Config](), key, ""); elsewhere != "" {
-		text += "; did you mean " + elsewhere + "?"
+		meant = findKey(table, near, strings.TrimSuffix(keyOf(id), key), "")
+	} else {
+		meant = findKey(reflect.TypeFor[Config](), key, "", "")
+	}
+	if meant != "" {
+		text += "; did you mean " + meant + "?"
 	}
 	d.Problems = append(d.Problems, Problem{File: d.file, Line: e.line, Key: keyOf(id), Text: text})
 }
 
-// findKey looks for a key in a table and all tables below it, and gives its full name, or "".
-func findKey(table reflect.Type, key, prefix string) string {
+// findKey looks for a key in a table and all tables below it, and gives it as users write it: "idle_timeout" in the same table,
+// "limits.idle_timeout" in another, "[limits]" or "[[user]]" for a table. It gives "" when there is none.
+func findKey(table reflect.Type, key, above, prefix string) string {
 	for _, f := range fieldsOf(table) {
-		if f.key == key {
-			return prefix + key
-		}
 		below := f.typ
-		if isTableList(below) {
+		switch {
+		case f.key == key && isTableList(f.typ):
+			return "[[" + above + prefix + key + "]]"
+		case f.key == key && isTable(f.typ):
+			return "[" + above + prefix + key + "]"
+		case f.key == key:
+			return prefix + key
+		case isTableList(below):
 			below = below.Elem()
 		}
 		if isTable(below) {
-			if found := findKey(below, key, prefix+f.key+"."); found != "" {
+			if found := findKey(below, key, above, prefix+f.key+"."); found != "" {
 				return found
 			}
 		}

@@ -23,6 +23,7 @@ type Source struct {
 	at     map[string]Position // by key, with indexes: "user[0].rule[1].path"
 	whole  bool                // every file could be read, so what is missing is really not there
 	failed map[string]bool     // keys whose value could not be taken
+	told   map[string]bool     // keys that are wrong, those of failed among them
 }
 
 // Load reads a configuration with all files that it includes, and checks it. The error is Problems: all of them, warnings left out.
@@ -38,7 +39,7 @@ func Load(path string) (*Config, error) {
 // Inspect reads a configuration with all files that it includes, and checks it. Account names are looked up with accounts, unless that is
 // nil.
 func Inspect(path string, accounts Accounts) *Source {
-	s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, whole: true}
+	s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, told: map[string]bool{}, whole: true}
 	s.file(path, true)
 	for _, file := range s.included(path) {
 		s.file(file, false)
@@ -159,6 +160,7 @@ func syntaxError(text string, offset int, message string) *Problem {
 
 // problem tells what is wrong with a key.
 func (s *Source) problem(id, format string, args ...any) {
+	s.told[id] = true
 	s.add(id, false, format, args...)
 }
 

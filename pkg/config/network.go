@@ -39,10 +39,10 @@ func (n *Network) UnmarshalText(text []byte) error {
 		return nil
 	}
 	p, err := netip.ParsePrefix(s)
-	if addr, addrErr := netip.ParseAddr(s); addrErr == nil {
+	if addr, addrErr := netip.ParseAddr(s); addrErr == nil && addr.Zone() == "" {
 		p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
-	if err != nil || p.Addr().Zone() != "" {
+	if err != nil {
 		return fmt.Errorf("%q is not a network such as \"10.0.0.0/8\", or an address such as \"192.0.2.1\"", text)
 	}
 	if p.Addr().Is4In6() && p.Bits() >= 96 {

@@ -159,9 +159,9 @@ func choose[T choice](dst *T, text []byte) error {
 	return nil
 }
 
-// notAmong is the refusal of a word: it names the likely one, or all.
+// notAmong is the refusal of a word: it names all, or the likely one of many.
 func notAmong(word string, allowed []string) error {
-	if near := nearest(word, allowed); near != "" {
+	if near := nearest(word, allowed); near != "" && len(allowed) > 4 {
 		return fmt.Errorf("%q is not known; did you mean %q?", word, near)
 	}
 	return fmt.Errorf("%q is not one of \"%s\"", word, strings.Join(allowed, `", "`))

@@ -1,0 +1,142 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Each file in testdata is a story: what it is about, the files of a configuration after "-- NAME --" lines, and what becomes of them:
+//
+//	-- problems --                   every line that is told
+//	-- show --                       what `ftpd check --show` prints
+//	-- show --all --user NAME … --   the same with options
+//
+// The system of the stories has the accounts www-data (of the group www-data) and alice (of alice, staff and ftpusers), no account
+// "ftp", and cannot answer for "slow". `go test -update` writes the outcomes anew.
+func TestGolden(t *testing.T) {
+	stories, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(stories) == 0 {
+		t.Fatalf("no stories: %v", err)
+	}
+	for _, story := range stories {
+		t.Run(strings.TrimSuffix(filepath.Base(story), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(story)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := play(t, string(text))
+			if *update {
+				if err := os.WriteFile(story, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != string(text) {
+				t.Errorf("%s: the outcome is\n%s", story, got)
+			}
+		})
+	}
+}
+
+// play runs a story and gives it back with the outcomes that it has.
+func play(t *testing.T, text string) string {
+	dir := t.TempDir()
+	var out strings.Builder
+	intro, sections := split(text)
+	out.WriteString(intro)
+	var s *Source
+	for _, sec := range sections {
+		fmt.Fprintf(&out, "-- %s --\n", sec.name)
+		words := strings.Fields(sec.name)
+		switch words[0] {
+		case "problems":
+			s = Inspect(filepath.Join(dir, "ftpd.toml"), villagers{})
+			for _, p := range s.Problems {
+				out.WriteString(strings.ReplaceAll(p.String(), dir+string(filepath.Separator), "") + "\n")
+			}
+		case "show":
+			out.WriteString(strings.ReplaceAll(show(t, s, words[1:]), dir+string(filepath.Separator), ""))
+		default:
+			file := filepath.Join(dir, sec.name)
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(sec.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			out.WriteString(sec.text)
+		}
+	}
+	return out.String()
+}
+
+func show(t *testing.T, s *Source, options []string) string {
+	var out strings.Builder
+	var user string
+	var groups []string
+	all := slices.Contains(options, "--all")
+	if i := slices.Index(options, "--user"); i >= 0 {
+		user = options[i+1]
+		groups, _ = villagers{}.GroupsOf(user)
+	}
+	if i := slices.Index(options, "--from"); i >= 0 {
+		if err := s.ShowFrom(&out, user, groups, netip.MustParseAddr(options[i+1])); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := error(nil)
+	if user != "" {
+		err = s.ShowUser(&out, user, groups, all)
+	} else {
+		err = s.Show(&out, all)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+type section struct{ name, text string }
+
+// split cuts a story at its "-- NAME --" lines.
+func split(text string) (intro string, sections []section) {
+	for line := range strings.Lines(text) {
+		name, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "-- ")
+		name, closed := strings.CutSuffix(name, " --")
+		switch n := len(sections) - 1; {
+		case ok && closed:
+			sections = append(sections, section{name: name})
+		case n < 0:
+			intro += line
+		default:
+			sections[n].text += line
+		}
+	}
+	return intro, sections
+}
+
+// villagers are the accounts of the stories' system.
+type villagers struct{}
+
+var errSlow = errors.New("the directory service does not answer")
+
+func (villagers) UserExists(name string) (bool, error) {
+	if name == "slow" {
+		return false, errSlow
+	}
+	return name == "www-data" || name == "alice" || name == "nobody" || name == "root", nil
+}
+
+func (villagers) GroupsOf(name string) ([]string, error) {
+	switch name {
+	case "alice":
+		return []string{"alice", "staff", "ftpusers"}, nil
+	case "www-data":
+		return []string{"www-data"}, nil
+	}
+	return nil, nil
+}
