@@ -1,21 +1,29 @@
-// Package monitor is the boundary between the core and its supervisor.
+// Package monitor is the privilege boundary: everything that may cross between a core, which talks to the network and is trusted with
+// nothing, and its supervisor, which is root. Both ends live here so that they cannot drift apart.
+//
+// The model is OpenSSH's monitor: one table of requests, each with who may send it when, its bound, and what a core that lies
+// gains by it. The core takes any uid of a user by itself, so order alone contains nothing; what counts is that no message is an
+// oracle for passwords, or a way into the log, beyond its bound.
 package monitor
 
 import (
 	"context"
 	"net/netip"
+	"time"
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/events"
 )
 
-// A Supervisor is what a core may ask for. *Client asks another process; in one process the supervisor itself answers.
+// A Supervisor is what a core may ask for. *Client asks another process; where there is nothing to separate, the supervisor answers
+// itself in the same process.
 type Supervisor interface {
 	// Admit asks for a session's slot before the 220.
 	Admit(context.Context, Connection) (Admission, error)
-	// Authenticate checks a login. The error is *auth.Refusal, or a failure of the backend.
+	// Authenticate checks a login. The error is *auth.Refusal, or a failure of the backend. The supervisor has logged either, and
+	// the cause does not come along: the core answers 530 and knows no more than the client.
 	Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error)
-	// Names gives the names of owners; ids without a name are missing from the answer.
+	// Names gives the names of owners, of at most MaxNames ids; ids without a name are missing from the answer.
 	Names(ctx context.Context, uids, gids []uint32) (Names, error)
 	// End gives the slot back. It is called once for each admitted session, whatever happened.
 	End(session string)
@@ -30,7 +38,7 @@ type Connection struct {
 
 // An Admission is the answer: a session's id, or the text of a 421.
 type Admission struct {
-	Session string `json:"session,omitempty"` // eight letters and digits, unique while the log is kept
+	Session string `json:"session,omitempty"` // eight letters and digits
 	Refusal string `json:"refusal,omitempty"`
 }
 
@@ -38,4 +46,79 @@ type Admission struct {
 type Names struct {
 	Users  map[uint32]string `json:"users,omitempty"`
 	Groups map[uint32]string `json:"groups,omitempty"`
+}
+
+// MaxNames bounds the ids of one Names request, users and groups together.
+const MaxNames = 512
+
+// version is equal in both ends or they do not talk. Fields may be added to a message, since unknown ones are ignored; none changes
+// its meaning without a new version.
+const version = 1
+
+// maxMessage bounds a message in both directions, in bytes. The kernel keeps the boundaries (SOCK_SEQPACKET).
+const maxMessage = 64 << 10
+
+type kind string
+
+const (
+	configure    kind = "configure"
+	drain        kind = "drain"
+	answer       kind = "answer"
+	ready        kind = "ready"
+	admit        kind = "admit"
+	authenticate kind = "authenticate"
+	names        kind = "names"
+	end          kind = "end"
+	event        kind = "event"
+)
+
+// A rule is one line of the table.
+type rule struct {
+	kind     kind
+	state    state         // when it may come
+	session  bool          // names a session that was admitted to this core and has not ended
+	size     int           // bound of its body in bytes
+	atOnce   int           // bound of those under way at one time; 0: it is done when it is read
+	deadline time.Duration // for the answer; 0: there is none
+	lie      string        // what a lying core gains by it
+}
+
+type state int
+
+const (
+	starting state = iota // until the core has said that it is ready
+	serving               // from then on
+)
+
+// fromCore is everything that a core may say. Anything else, or this in the wrong state, or beyond its bound, is impossible, and the
+// supervisor ends the core.
+var fromCore = []rule{
+	{kind: ready, state: starting, size: 2,
+		lie: "It is given connections early; it serves them itself or not at all."},
+	{kind: admit, state: serving, size: 256, atOnce: 64, deadline: 5 * time.Second,
+		lie: "It may invent client addresses, and so take every slot: it denies service, which it can do by not serving."},
+	{kind: authenticate, state: serving, session: true, size: 4 << 10, atOnce: 4096, deadline: 2 * time.Minute,
+		lie: "It may guess passwords as a client may: one guess at a time for each session, as many failures for each as auth.max_attempts, all of them logged, in the one queue that bounds hashing. It learns yes or no, never why, and the numbers of an account that came in."},
+	{kind: names, state: serving, size: 16 << 10, atOnce: 16, deadline: 10 * time.Second,
+		lie: "It learns the names that go with ids: what every local user may ask."},
+	{kind: end, state: serving, session: true, size: 256,
+		lie: "It gives a slot back early and holds more connections than the limits say: it denies service."},
+	{kind: event, state: serving, session: true, size: 32 << 10,
+		lie: "It writes untrue facts about its own sessions into the log; user and address are the supervisor's own record, control characters are escaped, and the log's speed bounds it."},
+}
+
+// fromSupervisor is everything that a supervisor may say.
+var fromSupervisor = []rule{
+	{kind: configure, state: starting, size: 1 << 10}, // the first message, with descriptors: the Setup in a memfd, then the listeners
+	{kind: answer, state: serving, size: maxMessage - 1<<10},
+	{kind: drain, state: serving, size: 64},
+}
+
+func find(table []rule, k kind) (rule, bool) {
+	for _, r := range table {
+		if r.kind == k {
+			return r, true
+		}
+	}
+	return rule{}, false
 }

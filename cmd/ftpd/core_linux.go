@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/core"
+	"ftpd/pkg/impersonate"
+	"ftpd/pkg/monitor"
+)
+
+// monitorSocket is the descriptor that the supervisor gives its core.
+const monitorSocket = 3
+
+// runCore is the process that talks to the network. The supervisor starts it as the user ftpd, confined, with no more capabilities
+// than it takes to act as other users. It ends with its supervisor.
+func runCore(args []string, stdout, stderr io.Writer) int {
+	flags := newFlags("core", "", "ftpd serve, which starts it")
+	if code, done := parse(flags, args, 0, stdout, stderr); done {
+		return code
+	}
+	if err := serveCore(); err != nil && !errors.Is(err, monitor.ErrHungUp) {
+		fmt.Fprintln(stderr, "ftpd core:", err)
+		return exitError
+	}
+	return exitOK
+}
+
+func serveCore() error {
+	// A terminal's Ctrl-C and a service manager's TERM are for the supervisor, which says what to do.
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	if err := keepPermittedOnly(); err != nil {
+		return err
+	}
+	unix.Umask(0) // each session masks modes itself
+	client, setup, listeners, err := monitor.Connect(monitorSocket)
+	if err != nil {
+		return err
+	}
+	zone, err := setup.Location()
+	if err != nil {
+		return err
+	}
+	server := core.New(core.Options{
+		Config:     setup.Config,
+		Supervisor: client,
+		Threads:    impersonate.NewThreads(sections(setup.Config.Limits.MaxSessions)),
+		Zone:       zone,
+		Ports:      setup.Ports,
+	})
+	for _, l := range listeners {
+		go serveListener(server, l) // ends with the process, or when drained
+	}
+	if err := client.Ready(); err != nil {
+		return err
+	}
+	return client.Run(func(timeout time.Duration) {
+		for _, l := range listeners {
+			l.Close()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), timeout)
+		defer cancel()
+		server.Shutdown(ctx)
+		os.Exit(exitOK)
+	})
+}
+
+func serveListener(server *core.Server, l net.Listener) {
+	if err := server.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
+		fmt.Fprintln(os.Stderr, "ftpd core:", err) // the supervisor starts another one
+		os.Exit(exitError)
+	}
+}
+
+// maxSections is below the 10,000 threads at which Go ends the process.
+const maxSections = 8999
+
+// sections is how many threads may act as a user at one time: sessions hold one each, rarely two; the rest is room.
+func sections(maxSessions int) int {
+	if maxSessions <= 0 {
+		return maxSections
+	}
+	return min(4*maxSessions, maxSections)
+}
+
+// keepPermittedOnly clears the inheritable set, and the ambient set with it, on every thread: with them the program was given its
+// capabilities, and with them it would pass them on.
+func keepPermittedOnly() error {
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&header, &data[0]); err != nil {
+		return fmt.Errorf("read capabilities: %w", err)
+	}
+	data[0].Inheritable, data[1].Inheritable = 0, 0
+	_, _, errno := syscall.AllThreadsSyscall(unix.SYS_CAPSET, uintptr(unsafe.Pointer(&header)), uintptr(unsafe.Pointer(&data[0])), 0)
+	if errno != 0 {
+		return fmt.Errorf("clear inheritable capabilities: %w", errno)
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/events"
+)
+
+// ErrHungUp means that the supervisor is gone; a core ends with it.
+var ErrHungUp = errors.New("the supervisor hung up")
+
+// A Client is the core's end. Its methods may be called from any goroutine.
+type Client struct {
+	conn   *net.UnixConn
+	bounds map[kind]chan struct{} // a place for each request that may be under way
+	gone   chan struct{}          // closed when the supervisor hung up
+
+	mu      sync.Mutex
+	last    uint64             // the newest request's number
+	pending map[uint64]pending // requests whose answer is awaited
+}
+
+type pending struct {
+	kind kind
+	body chan json.RawMessage // takes the one answer without a reader, should the asker have left
+}
+
+// Connect takes the supervisor's first message from the socket fd, which it owns from then on, with the listeners that came along.
+func Connect(fd uintptr) (*Client, Setup, []net.Listener, error) {
+	file := os.NewFile(fd, "monitor")
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, Setup{}, nil, fmt.Errorf("no supervisor at descriptor %d (ftpd serve starts its core itself): %w", fd, err)
+	}
+	c := &Client{
+		conn:    conn.(*net.UnixConn),
+		bounds:  map[kind]chan struct{}{},
+		gone:    make(chan struct{}),
+		pending: map[uint64]pending{},
+	}
+	for _, r := range fromCore {
+		if r.atOnce > 0 {
+			c.bounds[r.kind] = make(chan struct{}, r.atOnce)
+		}
+	}
+	setup, listeners, err := c.first()
+	return c, setup, listeners, err
+}
+
+func (c *Client) first() (Setup, []net.Listener, error) {
+	m, files, err := receive(c.conn, make([]byte, maxMessage), make([]byte, unix.CmsgSpace(4*maxDescriptors)))
+	defer func() {
+		for _, f := range files {
+			f.Close() // listeners work on duplicates
+		}
+	}()
+	if err != nil {
+		return Setup{}, nil, fmt.Errorf("read the first message: %w", err)
+	}
+	var body configureBody
+	if err := json.Unmarshal(m.Body, &body); err != nil || m.Kind != configure {
+		return Setup{}, nil, fmt.Errorf("the first message is a %q: %w", m.Kind, errors.Join(err, errors.ErrUnsupported))
+	}
+	if body.Version != version || len(files) != 1+body.Listeners {
+		return Setup{}, nil, fmt.Errorf("supervisor speaks version %d with %d descriptors, this core version %d", body.Version, len(files), version)
+	}
+	var setup Setup
+	if err := json.NewDecoder(files[0]).Decode(&setup); err != nil {
+		return Setup{}, nil, fmt.Errorf("read the setup: %w", err)
+	}
+	var listeners []net.Listener
+	for _, f := range files[1:] {
+		l, err := net.FileListener(f)
+		if err != nil {
+			return Setup{}, nil, fmt.Errorf("use a listener of the supervisor: %w", err)
+		}
+		listeners = append(listeners, l)
+	}
+	return setup, listeners, nil
+}
+
+// Ready tells the supervisor that connections may come.
+func (c *Client) Ready() error { return c.send(ready, 0, struct{}{}) }
+
+// Run reads what the supervisor says until it hangs up, which is ErrHungUp. Drain is called, in a goroutine of its own, with the
+// time that running transfers may take.
+func (c *Client) Run(stop func(time.Duration)) error {
+	defer close(c.gone)
+	buf := make([]byte, maxMessage)
+	for {
+		m, _, err := receive(c.conn, buf, nil)
+		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
+			return ErrHungUp
+		}
+		if err != nil {
+			return fmt.Errorf("read from the supervisor: %w", err)
+		}
+		switch m.Kind {
+		case answer:
+			c.deliver(m)
+		case drain:
+			var body drainBody
+			if err := json.Unmarshal(m.Body, &body); err != nil {
+				return fmt.Errorf("read a drain: %w", err)
+			}
+			go stop(body.Timeout) // ends with the process, which it ends
+		default:
+			return fmt.Errorf("the supervisor said %q", m.Kind)
+		}
+	}
+}
+
+func (c *Client) deliver(m message) {
+	c.mu.Lock()
+	p, ok := c.pending[m.ID]
+	delete(c.pending, m.ID)
+	c.mu.Unlock()
+	if ok {
+		p.body <- append(json.RawMessage(nil), m.Body...)
+		<-c.bounds[p.kind]
+	}
+}
+
+// call sends a request and waits for its answer. A caller that leaves early leaves its place taken until the answer came, since the
+// supervisor counts it until then.
+func (c *Client) call(ctx context.Context, k kind, body, out any) error {
+	r, _ := find(fromCore, k)
+	ctx, cancel := context.WithTimeout(ctx, r.deadline)
+	defer cancel()
+	select {
+	case c.bounds[k] <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("%s: too many under way: %w", k, context.Cause(ctx))
+	}
+	p := pending{kind: k, body: make(chan json.RawMessage, 1)}
+	c.mu.Lock()
+	c.last++
+	id := c.last
+	c.pending[id] = p
+	c.mu.Unlock()
+
+	if err := c.send(k, id, body); err != nil {
+		c.mu.Lock()
+		delete(c.pending, id)
+		c.mu.Unlock()
+		<-c.bounds[k]
+		return err
+	}
+	select {
+	case raw := <-p.body:
+		return json.Unmarshal(raw, out)
+	case <-c.gone:
+		return ErrHungUp
+	case <-ctx.Done():
+		return fmt.Errorf("%s: no answer: %w", k, context.Cause(ctx))
+	}
+}
+
+func (c *Client) send(k kind, id uint64, body any) error {
+	packet, err := encode(k, id, body)
+	if err != nil {
+		return err
+	}
+	_, err = c.conn.Write(packet)
+	return err
+}
+
+// Admit implements Supervisor.
+func (c *Client) Admit(ctx context.Context, conn Connection) (Admission, error) {
+	var a Admission
+	err := c.call(ctx, admit, conn, &a)
+	return a, err
+}
+
+// Authenticate implements Supervisor.
+func (c *Client) Authenticate(ctx context.Context, session string, cred auth.Credentials) (*auth.Account, error) {
+	var a authenticateAnswer
+	body := authenticateBody{Session: session, User: []byte(cred.User), Password: []byte(cred.Password)}
+	if err := c.call(ctx, authenticate, body, &a); err != nil {
+		return nil, err
+	}
+	switch {
+	case a.Refused:
+		return nil, &auth.Refusal{Cause: "refused by the supervisor"}
+	case a.Account == nil:
+		return nil, errors.New("the supervisor could not check the login")
+	}
+	return a.Account, nil
+}
+
+// Names implements Supervisor.
+func (c *Client) Names(ctx context.Context, uids, gids []uint32) (Names, error) {
+	var n Names
+	err := c.call(ctx, names, namesBody{Users: uids, Groups: gids}, &n)
+	return n, err
+}
+
+// End implements Supervisor. It fails only when the supervisor is gone, and then the core ends too.
+func (c *Client) End(session string) { _ = c.send(end, 0, endBody{Session: session}) }
+
+// Emit implements events.Sink; as End, it fails only when the supervisor is gone.
+func (c *Client) Emit(e events.Event) { _ = c.send(event, 0, packEvent(e)) }

@@ -1,0 +1,322 @@
+package monitor
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
+)
+
+// A fake is a supervisor that admits everybody and knows one user.
+type fake struct {
+	mu     sync.Mutex
+	events []events.Event
+	ended  []string
+	last   int
+	hold   chan struct{} // a login waits for it, if there is one
+}
+
+func (f *fake) Admit(context.Context, Connection) (Admission, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last++
+	return Admission{Session: fmt.Sprintf("s%d", f.last)}, nil
+}
+
+func (f *fake) Authenticate(ctx context.Context, _ string, c auth.Credentials) (*auth.Account, error) {
+	if f.hold != nil {
+		select {
+		case <-f.hold:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	if c.User != "al\xffice" || c.Password != "\xe4\x00" {
+		return nil, &auth.Refusal{Cause: "a cause that stays here"}
+	}
+	return &auth.Account{Name: "alice", Home: "/home/alice", As: &impersonate.Credentials{UID: 1000, GID: 1000}}, nil
+}
+
+func (f *fake) Names(_ context.Context, uids, gids []uint32) (Names, error) {
+	return Names{Users: map[uint32]string{uids[0]: "alice"}, Groups: map[uint32]string{gids[0]: "staff"}}, nil
+}
+
+func (f *fake) End(session string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = append(f.ended, session)
+}
+
+func (f *fake) Emit(e events.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events = append(f.events, e)
+}
+
+func pair(t *testing.T) (ours *net.UnixConn, theirs int) {
+	t.Helper()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return connOf(t, fds[0]), fds[1]
+}
+
+func connOf(t *testing.T, fd int) *net.UnixConn {
+	t.Helper()
+	f := os.NewFile(uintptr(fd), "test")
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn.(*net.UnixConn)
+}
+
+// start runs both ends; the outcome of the supervisor's end arrives in the channel.
+func start(t *testing.T, f *fake) (*Client, chan error) {
+	t.Helper()
+	conn, fd := pair(t)
+	server := NewServer(conn, f, 3)
+	cfg := &config.Config{}
+	cfg.Server.Banner = "hello"
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if err := server.Configure(Setup{Config: cfg}, []int{int(file.Fd())}); err != nil {
+		t.Fatal(err)
+	}
+	client, setup, listeners, err := Connect(uintptr(fd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.conn.Close() })
+	if setup.Config.Server.Banner != "hello" || len(listeners) != 1 || listeners[0].Addr().String() != l.Addr().String() {
+		t.Fatalf("setup = %+v with listeners %v", setup.Config.Server, listeners)
+	}
+	listeners[0].Close()
+	ended := make(chan error, 1)
+	up := make(chan struct{})
+	go func() { // ends when the client's connection is closed
+		_, err := server.Run(func() { close(up) })
+		ended <- err
+	}()
+	go client.Run(nil) // likewise
+	if err := client.Ready(); err != nil {
+		t.Fatal(err)
+	}
+	<-up
+	return client, ended
+}
+
+func TestRequests(t *testing.T) {
+	f := new(fake)
+	c, ended := start(t, f)
+	ctx := t.Context()
+	a, err := c.Admit(ctx, Connection{Remote: netip.MustParseAddrPort("192.0.2.1:1")})
+	if err != nil || a.Session != "s1" {
+		t.Fatalf("Admit = %+v, %v", a, err)
+	}
+	account, err := c.Authenticate(ctx, "s1", auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}) // bytes, no text
+	if err != nil || account.Name != "alice" || account.As.UID != 1000 {
+		t.Fatalf("Authenticate = %+v, %v", account, err)
+	}
+	_, err = c.Authenticate(ctx, "s1", auth.Credentials{User: "alice", Password: "x"})
+	var refusal *auth.Refusal
+	if !errors.As(err, &refusal) || strings.Contains(err.Error(), "stays here") {
+		t.Errorf("a wrong password: %v", err)
+	}
+	n, err := c.Names(ctx, []uint32{1000}, []uint32{50})
+	if err != nil || n.Users[1000] != "alice" || n.Groups[50] != "staff" {
+		t.Errorf("Names = %+v, %v", n, err)
+	}
+	c.Emit(events.Event{Kind: events.Upload, Session: "s1", Path: "/\xff\n", Cause: strings.Repeat("x", 1<<20)})
+	c.End("s1")
+	c.conn.Close()
+	if err := <-ended; err != nil {
+		t.Fatalf("an orderly core: %v", err)
+	}
+	if len(f.events) != 1 || f.events[0].Path != "/\xff\n" || len(f.events[0].Cause) != maxText {
+		t.Errorf("events = %.200v", f.events)
+	}
+	if len(f.ended) != 1 {
+		t.Errorf("ended = %v", f.ended)
+	}
+}
+
+// What a core leaves behind is given back.
+func TestDeathGivesSlotsBack(t *testing.T) {
+	f := &fake{hold: make(chan struct{})}
+	c, ended := start(t, f)
+	for range 3 {
+		if _, err := c.Admit(t.Context(), Connection{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.send(authenticate, 99, authenticateBody{Session: "s1"}); err != nil { // under way meanwhile
+		t.Fatal(err)
+	}
+	c.End("s2")
+	c.conn.Close()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if len(f.ended) != 3 {
+		t.Errorf("ended = %v, want each of 3 once", f.ended)
+	}
+}
+
+// More requests than may be under way wait in the client, whose callers may leave.
+func TestClientKeepsBounds(t *testing.T) {
+	f := &fake{hold: make(chan struct{})}
+	c, ended := start(t, f)
+	a, err := c.Admit(t.Context(), Connection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	left := errors.New("the client left")
+	cancel(left)
+	if _, err := c.Authenticate(ctx, a.Session, auth.Credentials{}); !errors.Is(err, left) {
+		t.Errorf("a caller that left: %v", err)
+	}
+	close(f.hold)
+	c.conn.Close()
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each of these messages is impossible, and ends the core that sent it.
+func TestHostileCore(t *testing.T) {
+	body := func(v any) json.RawMessage {
+		raw, err := json.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return raw
+	}
+	packet := func(m message) []byte { return body(m) }
+	login := packet(message{Kind: authenticate, ID: 1, Body: body(authenticateBody{Session: "s1"})})
+	many := func(n int, p []byte) (out [][]byte) {
+		for range n {
+			out = append(out, p)
+		}
+		return out
+	}
+	for name, test := range map[string]struct {
+		packets [][]byte
+		want    string
+	}{
+		"no JSON":             {[][]byte{[]byte("\x00\xff")}, "not JSON"},
+		"too long":            {[][]byte{bytes.Repeat([]byte("x"), maxMessage+1)}, "over the bound"},
+		"unknown":             {[][]byte{packet(message{Kind: "shell"})}, "no request"},
+		"ours":                {[][]byte{packet(message{Kind: drain})}, "no request"},
+		"ready twice":         {[][]byte{packet(message{Kind: ready})}, "wrong time"},
+		"body too long":       {[][]byte{packet(message{Kind: admit, Body: body(strings.Repeat("x", 300))})}, "over the bound of 256"},
+		"malformed":           {[][]byte{packet(message{Kind: admit, Body: body("x")})}, "malformed admit"},
+		"no such session":     {[][]byte{packet(message{Kind: end, Body: body(endBody{Session: "s9"})})}, "does not have"},
+		"event of a stranger": {[][]byte{packet(message{Kind: event, Body: body(eventBody{})})}, "does not have"},
+		"two logins at once":  {many(2, login), "may not try"},
+		"too many names": {[][]byte{packet(message{Kind: names, Body: body(namesBody{Users: make([]uint32, MaxNames+1)})})},
+			"513 names"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := &fake{hold: make(chan struct{})}
+			c, ended := start(t, f)
+			if _, err := c.Admit(t.Context(), Connection{}); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range test.packets {
+				if _, err := c.conn.Write(p); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := <-ended; err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error = %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}
+
+// A session may fail as many logins as the configuration says, and no more.
+func TestGuesses(t *testing.T) {
+	c, ended := start(t, new(fake))
+	a, err := c.Admit(t.Context(), Connection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := c.Authenticate(t.Context(), a.Session, auth.Credentials{User: "alice"}); err == nil {
+			t.Fatal("a guess was right")
+		}
+	}
+	go c.Authenticate(t.Context(), a.Session, auth.Credentials{User: "alice"}) // ends when its answer cannot come any more
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "may not try") {
+		t.Errorf("the fourth guess: %v", err)
+	}
+}
+
+// Descriptors that a core sends are dropped by the kernel, and end it.
+func TestDescriptorsFromCore(t *testing.T) {
+	c, ended := start(t, new(fake))
+	packet, err := encode(end, 0, endBody{Session: "s1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := c.conn.WriteMsgUnix(packet, unix.UnixRights(0), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil {
+		t.Error("a descriptor was taken")
+	}
+}
+
+// The supervisor's word to stop reaches the core, and the core learns when the supervisor is gone.
+func TestDrainAndHangUp(t *testing.T) {
+	conn, fd := pair(t)
+	server := NewServer(conn, new(fake), 3)
+	if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	client, _, _, err := Connect(uintptr(fd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan time.Duration, 1)
+	ended := make(chan error, 1)
+	go func() { ended <- client.Run(func(d time.Duration) { asked <- d }) }() // ends with the connection
+	if err := server.Drain(time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	if d := <-asked; d != time.Minute {
+		t.Errorf("drain = %v", d)
+	}
+	conn.Close()
+	if err := <-ended; !errors.Is(err, ErrHungUp) {
+		t.Errorf("after the supervisor hung up: %v", err)
+	}
+}

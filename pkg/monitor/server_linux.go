@@ -1,0 +1,300 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/auth"
+)
+
+// maxDescriptors bounds what one message carries: the kernel's own bound (SCM_MAX_FD).
+const maxDescriptors = 253
+
+// answerTimeout bounds how long a core may leave its answers unread.
+const answerTimeout = 10 * time.Second
+
+// A Server is the supervisor's end of one core, every message of which it takes for hostile.
+type Server struct {
+	conn     *net.UnixConn
+	sup      Supervisor
+	attempts int // failed logins that one session may try
+
+	state state // owned by Run
+
+	mu       sync.Mutex
+	sessions map[string]*session // admitted to this core and not ended
+	underWay map[kind]int
+}
+
+// A session is what the supervisor's end knows of one of the core's sessions; Server.mu guards it.
+type session struct {
+	asking context.CancelFunc // ends the login that is under way; nil: none is
+	failed int
+}
+
+// NewServer answers the core at the other end of conn from sup. No session may fail more logins than attempts.
+func NewServer(conn *net.UnixConn, sup Supervisor, attempts int) *Server {
+	return &Server{conn: conn, sup: sup, attempts: attempts, sessions: map[string]*session{}, underWay: map[kind]int{}}
+}
+
+// Configure sends the first message: the setup, and the listeners that the core shall serve. The caller keeps its
+// listeners, which are plain descriptors: an *os.File would switch them to blocking mode, for all cores.
+func (s *Server) Configure(setup Setup, listeners []int) error {
+	memory, err := sealed(setup)
+	if err != nil {
+		return fmt.Errorf("pack the configuration: %w", err)
+	}
+	defer memory.Close()
+	fds := append([]int{int(memory.Fd())}, listeners...)
+	packet, err := encode(configure, 0, configureBody{Version: version, Listeners: len(listeners)})
+	if err != nil {
+		return err
+	}
+	_, _, err = s.conn.WriteMsgUnix(packet, unix.UnixRights(fds...), nil)
+	return err
+}
+
+// sealed is a file in memory that holds the setup and cannot be changed any more.
+func sealed(setup Setup) (*os.File, error) {
+	fd, err := unix.MemfdCreate("ftpd-setup", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "ftpd-setup")
+	if err := json.NewEncoder(f).Encode(setup); err != nil {
+		f.Close()
+		return nil, err
+	}
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		f.Close()
+		return nil, err
+	}
+	_, err = unix.FcntlInt(f.Fd(), unix.F_ADD_SEALS, unix.F_SEAL_WRITE|unix.F_SEAL_GROW|unix.F_SEAL_SHRINK|unix.F_SEAL_SEAL)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Drain asks the core to accept no more, to let running transfers end within the timeout, and then to end itself.
+func (s *Server) Drain(timeout time.Duration) error {
+	return s.send(drain, 0, drainBody{Timeout: timeout})
+}
+
+// Run answers the core until it hangs up (nil) or says something impossible (an error, after which the caller kills it). It calls
+// onReady when the core is ready, and gives back the slots of all sessions that were left, whose number it returns.
+func (s *Server) Run(onReady func()) (lost int, err error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	buf := make([]byte, maxMessage)
+	for err == nil {
+		var m message
+		m, _, err = receive(s.conn, buf, nil) // with no room for descriptors: those of a core are dropped, and the message is impossible
+		if err == nil {
+			err = s.take(ctx, m, onReady)
+		}
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, net.ErrClosed) {
+		err = nil
+	}
+	s.conn.Close()
+	return s.release(), err
+}
+
+// release ends the sessions that the core has left behind.
+func (s *Server) release() int {
+	s.mu.Lock()
+	left := s.sessions
+	s.sessions = nil
+	s.mu.Unlock()
+	for id := range left {
+		s.sup.End(id)
+	}
+	return len(left)
+}
+
+// take checks a message against the table and acts on it. An error is fatal for the core.
+func (s *Server) take(ctx context.Context, m message, onReady func()) error {
+	r, ok := find(fromCore, m.Kind)
+	switch {
+	case !ok:
+		return fmt.Errorf("core said %.32q, which is no request", m.Kind)
+	case r.state != s.state:
+		return fmt.Errorf("core said %q at the wrong time", m.Kind)
+	case len(m.Body) > r.size:
+		return fmt.Errorf("core said a %s of %d bytes, over the bound of %d", m.Kind, len(m.Body), r.size)
+	case !s.begin(r):
+		return fmt.Errorf("core has more than %d of %s under way", r.atOnce, m.Kind)
+	}
+	switch m.Kind {
+	case ready:
+		s.state = serving
+		onReady()
+		return nil
+	case admit:
+		return s.admit(ctx, m)
+	case authenticate:
+		return s.authenticate(ctx, r, m)
+	case names:
+		return s.names(ctx, r, m)
+	case end:
+		return s.end(m)
+	default:
+		return s.event(m)
+	}
+}
+
+func (s *Server) begin(r rule) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.atOnce == 0 {
+		return true
+	}
+	s.underWay[r.kind]++
+	return s.underWay[r.kind] <= r.atOnce
+}
+
+// reply answers a request, which is no longer under way then. A core that does not read its answers loses its supervisor.
+func (s *Server) reply(k kind, id uint64, body any) {
+	s.mu.Lock()
+	s.underWay[k]--
+	s.mu.Unlock()
+	if err := s.send(answer, id, body); err != nil {
+		s.conn.Close()
+	}
+}
+
+func (s *Server) send(k kind, id uint64, body any) error {
+	packet, err := encode(k, id, body)
+	if err != nil {
+		return err
+	}
+	if err := s.conn.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
+		return err
+	}
+	_, err = s.conn.Write(packet)
+	return err
+}
+
+func unpack(m message, body any) error {
+	if err := json.Unmarshal(m.Body, body); err != nil {
+		return fmt.Errorf("core said a malformed %s: %w", m.Kind, err)
+	}
+	return nil
+}
+
+func (s *Server) admit(ctx context.Context, m message) error {
+	var c Connection
+	if err := unpack(m, &c); err != nil {
+		return err
+	}
+	a, err := s.sup.Admit(ctx, c)
+	if err != nil {
+		a = Admission{Refusal: "Service not available."}
+	}
+	if a.Session != "" {
+		s.mu.Lock()
+		s.sessions[a.Session] = &session{}
+		s.mu.Unlock()
+	}
+	s.reply(admit, m.ID, a)
+	return nil
+}
+
+func (s *Server) authenticate(ctx context.Context, r rule, m message) error {
+	var body authenticateBody
+	if err := unpack(m, &body); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.deadline)
+	s.mu.Lock()
+	ses := s.sessions[body.Session]
+	possible := ses != nil && ses.asking == nil && ses.failed < s.attempts
+	if possible {
+		ses.asking = cancel
+	}
+	s.mu.Unlock()
+	if !possible {
+		cancel()
+		return errors.New("core asked for a login that its session may not try")
+	}
+	go func() { // ends with the login, at its deadline, or with its session
+		defer cancel()
+		cred := auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)}
+		account, err := s.sup.Authenticate(ctx, body.Session, cred)
+		var refusal *auth.Refusal
+		refused := errors.As(err, &refusal)
+		s.mu.Lock()
+		ses.asking = nil
+		if refused {
+			ses.failed++ // a backend that failed has told nothing
+		}
+		s.mu.Unlock()
+		s.reply(authenticate, m.ID, authenticateAnswer{Account: account, Refused: refused})
+	}()
+	return nil
+}
+
+func (s *Server) names(ctx context.Context, r rule, m message) error {
+	var body namesBody
+	if err := unpack(m, &body); err != nil {
+		return err
+	}
+	if n := len(body.Users) + len(body.Groups); n > MaxNames {
+		return fmt.Errorf("core asked for %d names at once", n)
+	}
+	go func() { // ends with the answer or at the deadline
+		ctx, cancel := context.WithTimeout(ctx, r.deadline)
+		defer cancel()
+		n, err := s.sup.Names(ctx, body.Users, body.Groups)
+		if err != nil {
+			n = Names{} // the listing shows numbers
+		}
+		s.reply(names, m.ID, n)
+	}()
+	return nil
+}
+
+func (s *Server) end(m message) error {
+	var body endBody
+	if err := unpack(m, &body); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	ses := s.sessions[body.Session]
+	delete(s.sessions, body.Session)
+	if ses != nil && ses.asking != nil {
+		ses.asking()
+	}
+	s.mu.Unlock()
+	if ses == nil {
+		return errors.New("core ended a session that it does not have")
+	}
+	s.sup.End(body.Session)
+	return nil
+}
+
+func (s *Server) event(m message) error {
+	var body eventBody
+	if err := unpack(m, &body); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	_, ok := s.sessions[body.Session]
+	s.mu.Unlock()
+	if !ok {
+		return errors.New("core reported an event of a session that it does not have")
+	}
+	s.sup.Emit(body.unpack())
+	return nil
+}

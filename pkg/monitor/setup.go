@@ -1,0 +1,27 @@
+package monitor
+
+import (
+	"fmt"
+	"time"
+
+	"ftpd/pkg/config"
+)
+
+// A Setup is all that a core needs to know, since it opens no file but those of users.
+type Setup struct {
+	Config *config.Config   `json:"config"`         // without secrets
+	Zone   []byte           `json:"zone,omitempty"` // the local time zone as a TZif file (RFC 9636); empty is UTC
+	Ports  config.PortRange `json:"ports"`          // the system's range of ephemeral ports
+}
+
+// Location is the local time zone.
+func (s Setup) Location() (*time.Location, error) {
+	if len(s.Zone) == 0 {
+		return time.UTC, nil
+	}
+	loc, err := time.LoadLocationFromTZData("Local", s.Zone)
+	if err != nil {
+		return nil, fmt.Errorf("load the time zone: %w", err)
+	}
+	return loc, nil
+}

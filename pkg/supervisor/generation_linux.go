@@ -1,0 +1,125 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/monitor"
+	"ftpd/pkg/sandbox"
+)
+
+// coreCapabilities are all that a core holds: to take the identity of users around filesystem calls.
+var coreCapabilities = []uintptr{unix.CAP_SETGID, unix.CAP_SETUID}
+
+// startTimeout bounds how long a core may take until it is ready.
+const startTimeout = 30 * time.Second
+
+// A generation is one core process with one configuration.
+type generation struct {
+	cmd     *exec.Cmd
+	server  *monitor.Server
+	pid     int
+	started time.Time
+	output  *tail         // the last lines that the core wrote itself, which are those of a crash
+	ready   chan struct{} // closed when the core accepts connections
+	ended   chan struct{} // closed when the process is gone; the following may be read then
+	cause   string
+	lost    int // sessions that it took along
+}
+
+// start starts a core and hands it configuration and listeners.
+func (k *keeper) start() (*generation, sandbox.Layers, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, sandbox.Layers{}, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "monitor"), os.NewFile(uintptr(pair[1]), "monitor of the core")
+	defer ours.Close() // the connection works on a duplicate
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, sandbox.Layers{}, err
+	}
+	g := &generation{
+		server:  monitor.NewServer(conn.(*net.UnixConn), k.desk, k.Config.Auth.MaxAttempts),
+		started: time.Now(),
+		output:  new(tail),
+		ready:   make(chan struct{}),
+		ended:   make(chan struct{}),
+	}
+	layers, err := g.exec(k, theirs)
+	if err != nil {
+		conn.Close()
+		return nil, layers, fmt.Errorf("start the core: %w", err)
+	}
+	setup := monitor.Setup{Config: k.Config.WithoutSecrets(), Zone: localZone(), Ports: ephemeralPorts()}
+	if err := g.server.Configure(setup, k.listeners); err != nil {
+		conn.Close() // the watch below then ends the process
+		k.Log.Error().Err(err).Msg("the core cannot be configured")
+	}
+	go g.watch(func() { k.Log.Info().Int("pid", g.pid).Msg("core ready") }) // ends with the process
+	return g, layers, nil
+}
+
+// exec starts the process.
+func (g *generation) exec(k *keeper, socket *os.File) (sandbox.Layers, error) {
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return sandbox.Layers{}, err
+	}
+	defer null.Close()
+	g.cmd = exec.Command(k.program, "core")
+	g.cmd.Dir = "/"
+	g.cmd.Env = []string{fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))} // a core cannot read the cgroup's files
+	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = null, g.output, g.output
+	g.cmd.ExtraFiles = []*os.File{socket}
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  k.identity,
+		AmbientCaps: coreCapabilities,
+		Setpgid:     true, // a terminal's Ctrl-C is for the supervisor, which lets transfers end
+	}
+	layers, err := sandbox.Start(g.cmd, k.confinement())
+	if err == nil {
+		g.pid = g.cmd.Process.Pid
+	}
+	return layers, err
+}
+
+// watch answers the core until it ends, and sees to it that it does.
+func (g *generation) watch(onReady func()) {
+	late := time.AfterFunc(startTimeout, func() { g.cmd.Process.Kill() })
+	lost, impossible := g.server.Run(func() {
+		late.Stop()
+		onReady()
+		close(g.ready)
+	})
+	late.Stop()
+	g.cmd.Process.Kill() // it has hung up or is not to be trusted; one that is ending has its exit status already
+	err := g.cmd.Wait()
+	g.lost, g.cause = lost, "ended by itself"
+	if err = errors.Join(impossible, err); err != nil {
+		g.cause = err.Error()
+	}
+	close(g.ended)
+}
+
+// drain asks the core to end and waits until it has, or the timeout and a moment more have passed.
+func (g *generation) drain(timeout time.Duration) {
+	if err := g.server.Drain(timeout); err != nil {
+		g.cmd.Process.Kill()
+	}
+	select {
+	case <-g.ended:
+	case <-time.After(timeout + 5*time.Second):
+		g.cmd.Process.Kill()
+		<-g.ended
+	}
+}

@@ -1,0 +1,139 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/sandbox"
+)
+
+// A keeper keeps one core serving.
+type keeper struct {
+	Options
+	desk      *desk
+	program   string // of the core: this one's own
+	identity  *syscall.Credential
+	listeners []int // descriptors that never close while the service runs; no file of Go's, which would switch them to blocking mode
+	addresses []net.Listener
+}
+
+func newKeeper(o Options, d *desk, listeners []net.Listener) (*keeper, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	identity, err := coreIdentity()
+	if err != nil {
+		return nil, err
+	}
+	k := &keeper{Options: o, desk: d, program: program, identity: identity, addresses: listeners}
+	for _, l := range listeners {
+		fd, err := descriptor(l)
+		if err != nil {
+			return nil, err
+		}
+		k.listeners = append(k.listeners, fd)
+	}
+	return k, nil
+}
+
+// coreIdentity is the account that cores run as.
+func coreIdentity() (*syscall.Credential, error) {
+	account, err := user.Lookup("ftpd") // made by the package on this host: /etc/passwd is enough
+	if err != nil {
+		return nil, fmt.Errorf("the account ftpd, which serves the network, does not exist: make it with "+
+			"useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ftpd (%w)", err)
+	}
+	uid, err := strconv.ParseUint(account.Uid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	gid, err := strconv.ParseUint(account.Gid, 10, 32)
+	if err != nil {
+		return nil, err
+	}
+	if uid == 0 || gid == 0 {
+		return nil, fmt.Errorf("the account ftpd must not be root: it has uid %d and gid %d", uid, gid)
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: []uint32{}}, nil
+}
+
+func descriptor(l net.Listener) (fd int, err error) {
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	control := raw.Control(func(s uintptr) {
+		fd, err = unix.FcntlInt(s, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if control != nil {
+		return -1, control
+	}
+	return fd, err
+}
+
+// run starts the first core, and another one whenever one dies, until ctx ends; then the last one drains.
+func (k *keeper) run(ctx context.Context) error {
+	g, layers, err := k.start()
+	if err != nil {
+		return err
+	}
+	announce(k.Options, k.addresses, layers)
+	select {
+	case <-g.ready:
+	case <-g.ended:
+		return fmt.Errorf("the core ended before it was ready: %s", g.cause)
+	}
+	ready(k.Options)
+	var b backoff
+	for {
+		select {
+		case <-ctx.Done():
+			stopping(k.Options)
+			g.drain(timeout(k.Config.Server.DrainTimeout))
+			return nil
+		case <-g.ended:
+		}
+		k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).Int("sessions", g.lost).Msg("core died")
+		if g = k.again(ctx, b.next(time.Since(g.started))); g == nil {
+			return nil
+		}
+	}
+}
+
+// again waits out the pause and starts a core, until one could be started or ctx ends (nil).
+func (k *keeper) again(ctx context.Context, pause time.Duration) *generation {
+	for {
+		if pause > 0 {
+			k.Log.Warn().Dur("pause", pause).Msg("cores die again and again: the next one waits")
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+		g, _, err := k.start()
+		if err == nil {
+			return g
+		}
+		k.Log.Error().Err(err).Msg("the core cannot be started")
+		pause = maxPause
+	}
+}
+
+// confinement is what a core may still reach.
+func (k *keeper) confinement() sandbox.Confinement {
+	return sandbox.Confinement{
+		Roots: k.Config.Roots(),
+		Keep:  coreCapabilities,
+		Bare:  k.Config.Server.Sandbox == "off",
+	}
+}

@@ -1,0 +1,54 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"ftpd/pkg/config"
+)
+
+// listen binds every address, or none.
+func listen(ctx context.Context, addresses []config.Address) ([]net.Listener, error) {
+	var open []net.Listener
+	for _, a := range addresses {
+		l, err := listenOne(ctx, a)
+		if err != nil {
+			closeAll(open)
+			return nil, err
+		}
+		open = append(open, l)
+	}
+	return open, nil
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
+}
+
+// listenOne binds one address: "[::]" takes IPv4 as well, and means 0.0.0.0 where the host has no IPv6.
+func listenOne(ctx context.Context, a config.Address) (net.Listener, error) {
+	network := "tcp"
+	if a.Addr().Is4() {
+		network = "tcp4" // or 0.0.0.0 would be taken for [::]
+	}
+	l, err := new(net.ListenConfig).Listen(ctx, network, a.String())
+	if errors.Is(err, syscall.EAFNOSUPPORT) && a.Addr().IsUnspecified() && a.Addr().Is6() {
+		l, err = new(net.ListenConfig).Listen(ctx, "tcp4", fmt.Sprintf("0.0.0.0:%d", a.Port()))
+	}
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, syscall.EACCES) && a.Port() < 1024:
+		return nil, fmt.Errorf("cannot listen on %s: ports below 1024 need root; use a port above 1024, such as %d, or run ftpd as a service",
+			a, a.Port()+2100)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("cannot listen on %s: another program does (ss -ltnp 'sport = :%d' shows which)", a, a.Port())
+	default:
+		return nil, fmt.Errorf("cannot listen on %s: %w", a, err)
+	}
+}

@@ -1,0 +1,130 @@
+// Package supervisor is the privileged side of the service: all that a running service needs and a protocol does not. It owns the
+// listeners, the configuration, the log, the counts of sessions and the helpers that ask PAM and NSS, and keeps a core running that
+// serves FTP with none of these. The picture is in docs/processes.md.
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/rs/zerolog"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
+	"ftpd/pkg/core"
+	"ftpd/pkg/events"
+	"ftpd/pkg/sandbox"
+)
+
+// Options are what a service is started with.
+type Options struct {
+	Config  *config.Config // checked; not changed any more
+	Log     zerolog.Logger
+	Version string
+	Layers  sandbox.Layers // what confines this process already
+}
+
+// Serve runs the service in separate processes until ctx ends: this one, which must be root, starts a core, starts it again when it
+// dies, and keeps the listeners open meanwhile. It returns when running transfers have ended, or after server.drain_timeout.
+func Serve(ctx context.Context, o Options) error {
+	listeners, err := listen(ctx, o.Config.Server.Listen)
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners)
+	backend, err := startBackend(o)
+	if err != nil {
+		return err
+	}
+	defer backend.close()
+	keeper, err := newKeeper(o, backend.desk(o), listeners)
+	if err != nil {
+		return err
+	}
+	return keeper.run(ctx)
+}
+
+// ServeHere runs supervisor and core in this process until ctx ends, for what has nothing to separate: nobody's identity is taken,
+// and the only user is an anonymous one.
+func ServeHere(ctx context.Context, o Options) error {
+	listeners, err := listen(ctx, o.Config.Server.Listen)
+	if err != nil {
+		return err
+	}
+	d := &desk{
+		registry: newRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
+		auth:     &auth.Anonymous{Config: o.Config},
+		log:      events.Log{Logger: o.Log},
+	}
+	server := core.New(core.Options{Config: o.Config, Supervisor: d, Ports: ephemeralPorts()})
+	announce(o, listeners, o.Layers)
+	ended := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { ended <- server.Serve(l) }() // ends when closeAll closes its listener
+	}
+	ready(o)
+	select {
+	case err = <-ended:
+	case <-ctx.Done():
+	}
+	closeAll(listeners)
+	stopping(o)
+	drained, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout(o.Config.Server.DrainTimeout))
+	defer cancel()
+	server.Shutdown(drained)
+	return err
+}
+
+// announce writes the start record: what an administrator wants to know of a running service.
+func announce(o Options, listeners []net.Listener, layers sandbox.Layers) {
+	addresses := make([]string, len(listeners))
+	for i, l := range listeners {
+		addresses[i] = l.Addr().String()
+	}
+	passive := o.Config.Data.PassivePorts.String()
+	if passive == "" {
+		passive = "any (" + ephemeralPorts().String() + ")"
+	}
+	e := o.Log.Info().Str("version", o.Version).Int("pid", os.Getpid()).Strs("listen", addresses).Str("passive_ports", passive).
+		Stringer("sandbox", layers)
+	if len(layers.Missing) > 0 {
+		e.Strs("missing", layers.Missing)
+	}
+	e.Msg("start")
+	if len(layers.Skipped) > 0 {
+		o.Log.Warn().Strs("roots", layers.Skipped).Msg("roots that do not exist are served only after the next start")
+	}
+	if o.Config.TLS.Certificate == "" {
+		o.Log.Warn().Msg("no certificate: passwords and files cross the network in clear text")
+	}
+}
+
+func ready(o Options) {
+	o.Log.Info().Msg("ready")
+	notify(o, daemon.SdNotifyReady)
+}
+
+func stopping(o Options) {
+	o.Log.Info().Msg("stop")
+	notify(o, daemon.SdNotifyStopping)
+}
+
+// notify tells systemd, if it started us.
+func notify(o Options, state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		o.Log.Warn().Err(err).Msg("systemd cannot be told")
+	}
+}
+
+// ephemeralPorts is the system's own range, from which passive ports come where none is configured.
+func ephemeralPorts() config.PortRange {
+	r := config.PortRange{First: 49152, Last: 65535} // RFC 6335 §6
+	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
+		fmt.Sscan(strings.TrimSpace(string(text)), &r.First, &r.Last)
+	}
+	return r
+}

@@ -1,0 +1,24 @@
+package supervisor
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// localZone reads the TZif file of the local time zone, which a confined core cannot: that of $TZ, else /etc/localtime. Where there
+// is none, local time is UTC.
+func localZone() []byte {
+	path := "/etc/localtime"
+	if tz, set := os.LookupEnv("TZ"); set {
+		path = strings.TrimPrefix(tz, ":")
+		if !filepath.IsAbs(path) {
+			path = filepath.Join("/usr/share/zoneinfo", path)
+		}
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	return data
+}
