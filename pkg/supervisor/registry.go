@@ -21,7 +21,7 @@ type registry struct {
 // An entry is one session.
 type entry struct {
 	remote netip.AddrPort
-	user   string // "" before login
+	user   string // who logged in last; "" before
 }
 
 func newRegistry(max, perAddress int) *registry {
