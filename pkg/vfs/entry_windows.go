@@ -1,8 +1,14 @@
 package vfs
 
-import "io/fs"
+import (
+	"io/fs"
+	"path/filepath"
+)
 
 const nonblock = 0
+
+// localize turns a relative FTP path into one of the system's, which has no backslashes, colons or reserved names in it.
+func localize(rel string) (string, error) { return filepath.Localize(rel) }
 
 // entryOf is what the system told, without a name. Owners are no numbers there.
 func entryOf(info fs.FileInfo) Entry {

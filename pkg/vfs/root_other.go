@@ -30,9 +30,17 @@ func openRoot(dir string, places bool, faults Faults) (*root, error) {
 	}
 	top, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, err
+		return nil, noRoot(err, func() (fs.FileInfo, error) { return os.Stat(dir) })
 	}
 	return &root{top: top, places: places, faults: faults}, nil
+}
+
+// noRoot is why a directory could not be opened. os.Root has an error without a number for what is none.
+func noRoot(err error, stat func() (fs.FileInfo, error)) error {
+	if info, failed := stat(); failed == nil && !info.IsDir() {
+		return ErrNotDir
+	}
+	return err
 }
 
 func (r *root) close() { _ = r.top.Close() }
@@ -55,7 +63,7 @@ func (r *root) parent(rel string) (*parent, error) {
 	if rel == "." {
 		return &parent{root: r, dir: r.top, place: rel}, nil
 	}
-	local, err := filepath.Localize(rel)
+	local, err := localize(rel)
 	if err != nil {
 		return nil, ErrName
 	}
@@ -67,7 +75,7 @@ func (r *root) parent(rel string) (*parent, error) {
 	}
 	dir, err := r.top.OpenRoot(local)
 	if err != nil {
-		return nil, err
+		return nil, noRoot(err, func() (fs.FileInfo, error) { return r.top.Stat(local) })
 	}
 	return &parent{root: r, dir: dir, place: rel}, nil
 }
@@ -119,7 +127,7 @@ func (p *parent) step(name string) (*os.Root, error) {
 // split resolves the directory that rel lies in. The mount itself lies in itself, as ".".
 func (r *root) split(rel string) (*parent, string, error) {
 	base := path.Base(rel)
-	if _, err := filepath.Localize(base); err != nil {
+	if _, err := localize(base); err != nil {
 		return nil, "", ErrName
 	}
 	dir, err := r.parent(path.Dir(rel))
@@ -288,7 +296,7 @@ func (p *parent) rename(name string, to *parent, toName string, replace bool) er
 
 // possible asks whether the call may be made and the system can have such a name.
 func (p *parent) possible(call, name string) error {
-	if _, err := filepath.Localize(name); err != nil {
+	if _, err := localize(name); err != nil {
 		return ErrName
 	}
 	return p.root.faults.ask(call)
