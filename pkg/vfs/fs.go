@@ -220,11 +220,11 @@ func (f *FS) Rename(from, to string) error {
 		return fmt.Errorf("rename to %q: %w", to, err)
 	}
 	return f.on("rename", from, config.Rename, func(at location) error {
-		if at.mount != target.mount {
-			return ErrCrossMount
-		}
 		if f.holdsMount(at.name) || f.holdsMount(target.name) {
 			return errMount
+		}
+		if at.mount != target.mount {
+			return ErrCrossMount
 		}
 		return f.within(at, config.Rename, func(dir *parent, base string) error {
 			if f.ruled(path.Join(at.mount.path, dir.place, base)) {

@@ -32,10 +32,10 @@ type Upload struct {
 func (f *FS) Create(name string, c Creation) (*Upload, error) {
 	var started *Upload
 	err := f.on("create", name, 0, func(at location) error {
-		if at.rel == "." {
-			return ErrIsDir
-		}
 		o, err := f.openOrMake(at, c)
+		if err != nil && f.rights.At(at.name)&(config.Write|config.Overwrite|config.Append) == 0 {
+			return ErrNotAllowed // whatever there is
+		}
 		if err != nil {
 			return err
 		}
@@ -64,9 +64,6 @@ func (f *FS) openOrMake(at location, c Creation) (opened, error) {
 		if err == nil || !errors.Is(kind(err), fs.ErrExist) {
 			return o, err
 		}
-	}
-	if f.allow(at.name, config.Write) != nil {
-		err = ErrNotAllowed
 	}
 	return opened{}, err // always made and removed by others, or a link that leads nowhere
 }

@@ -1,0 +1,145 @@
+package vfs
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"ftpd/pkg/config"
+)
+
+func TestLargeListing(t *testing.T) {
+	const count = 2345
+	dir := tree(t)
+	var want []string
+	for i := range count {
+		name := fmt.Sprintf("%s-%d", "a-name-of-some-length"[:i%20], i)
+		want = append(want, name)
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	slices.Sort(want)
+	f := open(t, dir)
+	for _, detail := range []Detail{NamesOnly, Links, Targets} {
+		if got := names(t, f, "/", detail); !slices.Equal(got, want) {
+			t.Errorf("detail %d: %d names, want %d", detail, len(got), count)
+		}
+	}
+	d, err := f.OpenDir("/", Links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = d.Close() }()
+	if entries, err := d.Next(); len(entries) != batchSize || err != nil {
+		t.Errorf("a batch of %d entries, %v", len(entries), err)
+	}
+}
+
+func TestListingDetails(t *testing.T) {
+	f := open(t, tree(t, "file", "dir/x", "tofile -> file", "todir -> dir", "nowhere -> none", "out -> ../../../../../../etc", "round -> round"))
+	links, targets := byName(list(t, f, "/", Links)), byName(list(t, f, "/", Targets))
+	if e := links["file"]; !e.Mode.IsRegular() || e.Size != 4 || e.ModTime.IsZero() {
+		t.Errorf("file: %+v", e)
+	}
+	if e := links["dir"]; !e.Mode.IsDir() {
+		t.Errorf("dir: %+v", e)
+	}
+	for name, target := range map[string]string{"tofile": "file", "todir": "dir", "nowhere": "none", "round": "round", "out": "../../../../../../etc"} {
+		if e := links[name]; e.Mode&fs.ModeSymlink == 0 || e.Target != target {
+			t.Errorf("link: %+v", e)
+		}
+	}
+	if e := targets["tofile"]; !e.Mode.IsRegular() || e.Size != 4 || e.Target != "" {
+		t.Errorf("link to a file: %+v", e)
+	}
+	if e := targets["todir"]; !e.Mode.IsDir() {
+		t.Errorf("link to a directory: %+v", e)
+	}
+	for _, name := range []string{"nowhere", "round", "out"} {
+		if e := targets[name]; e.Mode&fs.ModeSymlink == 0 || e.Target == "" {
+			t.Errorf("a link to nothing: %+v", e)
+		}
+	}
+	is(t, "a file", second(f.OpenDir("/file", Links)), ErrNotDir)
+	is(t, "nothing", second(f.OpenDir("/none", Links)), fs.ErrNotExist)
+	if e := list(t, f, "/dir", NamesOnly); len(e) != 1 || e[0].Name != "x" {
+		t.Errorf("names: %+v", e)
+	}
+}
+
+func byName(entries []Entry) map[string]Entry {
+	m := make(map[string]Entry)
+	for _, e := range entries {
+		m[e.Name] = e
+	}
+	return m
+}
+
+// A link shows as what it leads to only where that may be listed.
+func TestTargetsThatMayNotBeListed(t *testing.T) {
+	f := open(t, tree(t, "secret/file", "link -> secret/file"), permissions(config.Full, config.Rule{Path: "/secret"}))
+	if e := byName(list(t, f, "/", Targets))["link"]; e.Mode&fs.ModeSymlink == 0 {
+		t.Errorf("link: %+v", e)
+	}
+}
+
+func TestEmptyListing(t *testing.T) {
+	d, err := open(t, tree(t)).OpenDir("/", Links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if entries, err := d.Next(); len(entries) != 0 || err != io.EOF {
+			t.Errorf("%v, %v", entries, err)
+		}
+	}
+	is(t, "close", d.Close(), nil)
+	is(t, "a closed one", second(d.Next()), fs.ErrClosed)
+}
+
+// The names are all that a listing leaves for the collector.
+func TestListingGarbage(t *testing.T) {
+	if runtime.GOOS != "linux" || osRoot {
+		t.Skip("os.Root makes garbage")
+	}
+	const count = 2000
+	dir := tree(t)
+	for i := range count {
+		name := filepath.Join(dir, fmt.Sprint(i))
+		err := os.WriteFile(name, nil, 0o644)
+		if i%2 == 0 {
+			err = os.Symlink(fmt.Sprint(i+1), name+"link")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := open(t, dir)
+	list(t, f, "/", Links) // fills the pool
+	entries := 0
+	allocs := testing.AllocsPerRun(5, func() {
+		d, err := f.OpenDir("/", Links)
+		if err != nil {
+			t.Fatal(err)
+		}
+		entries = 0
+		for {
+			batch, err := d.Next()
+			if err != nil {
+				break
+			}
+			entries += len(batch)
+		}
+		_ = d.Close()
+	})
+	const perListing = 60
+	if wanted := float64(entries + count/2*2 + perListing); allocs > wanted {
+		t.Errorf("%.0f allocations for %d entries, %d of them links, want at most %.0f", allocs, entries, count/2, wanted)
+	}
+}

@@ -1,0 +1,5 @@
+//go:build osroot
+
+package vfs
+
+const osRoot = true
