@@ -63,6 +63,7 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 		if err == nil {
 			return func() { s.welcome(l) }
 		}
+		rethrow(err)
 		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: errLogin.Code, Cause: err.Error()})
 		sleep(ctx, time.Until(refused))
 		return func() { s.turnAway(ctx) }

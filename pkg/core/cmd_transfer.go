@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -15,12 +14,12 @@ var errASCII = reply(504, "ASCII transfers are not implemented; use TYPE I.")
 // retr sends a file (RFC 959 §4.1.3), from the restart marker on (RFC 3659 §5). The file is opened first: what is wrong with it is told
 // whether or not a data connection was prepared.
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
-	path, offset := s.abs(arg), s.restart
+	name, offset := s.abs(arg), s.restart
 	s.restart = 0
 	if s.ascii {
 		return Reply{}, errASCII
 	}
-	f, err := s.login.fs.Open(path)
+	f, err := s.login.fs.Open(name)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -45,7 +44,7 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		move: func(ctx context.Context, t *transfer) error { return t.send(ctx, f) },
 		finished: func(t *transfer, r Reply) {
 			f.Close()
-			t.emit(events.Download, events.DownloadIncomplete, events.Event{Verb: "RETR", Path: path, Host: f.HostPath()}, r)
+			t.emit(events.Download, events.DownloadIncomplete, events.Event{Verb: "RETR", Path: name, Host: f.HostPath()}, r)
 		},
 	}), nil
 }
@@ -65,16 +64,19 @@ func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
 	return s.receive(ctx, "APPE", s.abs(arg), vfs.Creation{Append: true})
 }
 
-func (s *Session) receive(ctx context.Context, verb, path string, c vfs.Creation) (Reply, error) {
+func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation) (Reply, error) {
 	if s.ascii {
 		return Reply{}, errASCII
 	}
-	up, err := s.login.fs.Create(path, c)
+	if s.opener == nil {
+		if err := s.login.fs.CanCreate(name, c); err != nil {
+			return Reply{}, err
+		}
+		return Reply{}, errNoData
+	}
+	up, err := s.login.fs.Create(name, c)
 	if err != nil {
 		return Reply{}, err
-	}
-	if s.opener == nil {
-		return Reply{}, errors.Join(errNoData, up.Abort())
 	}
 	committed := false
 	return s.transfer(ctx, "", task{
@@ -89,7 +91,7 @@ func (s *Session) receive(ctx context.Context, verb, path string, c vfs.Creation
 			if !committed {
 				up.Abort()
 			}
-			t.emit(events.Upload, events.UploadIncomplete, events.Event{Verb: verb, Path: path, Host: up.HostPath()}, r)
+			t.emit(events.Upload, events.UploadIncomplete, events.Event{Verb: verb, Path: name, Host: up.HostPath()}, r)
 		},
 	}), nil
 }

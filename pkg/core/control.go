@@ -89,6 +89,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		r, err = cmd.run(s, ctx, arg)
 	}
 	if err != nil {
+		rethrow(err)
 		r = refuse(err)
 	}
 	if user != nil && cmd != nil {

@@ -208,16 +208,23 @@ type dataConn struct {
 
 	// The transfer's goroutine owns the following.
 	last  time.Time // when a byte moved, or the wait for one began
-	armed bool      // a deadline is set, not later than last+stall
+	armed bool      // a deadline is set
 }
+
+// looks is how often a wait looks whether bytes move: a write that is cut short does not tell when the last one did.
+const looks = 8
 
 // arm sets the deadline for the next wait. It stays until it passes, however many bytes move meanwhile, and is then looked at again:
 // a deadline for each piece would cost more than some pieces.
 func (d *dataConn) arm(ctx context.Context) error {
 	if d.stall > 0 && !d.armed {
+		now := time.Now()
 		due := d.last.Add(d.stall)
-		if !time.Now().Before(due) {
+		if !now.Before(due) {
 			return errStalled
+		}
+		if soon := now.Add(d.stall / looks); soon.Before(due) {
+			due = soon
 		}
 		d.armed = true
 		d.conn.SetDeadline(due)

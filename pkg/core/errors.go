@@ -3,7 +3,9 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"runtime/debug"
 
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/vfs"
@@ -48,6 +50,22 @@ func refuse(err error) Reply {
 		}
 	}
 	return errLocal.because(err)
+}
+
+// rethrow makes a panic inside a section one of this goroutine, which ends the session.
+func rethrow(err error) {
+	if p, ok := errors.AsType[*impersonate.Panic](err); ok {
+		panic(p)
+	}
+}
+
+// panicReport is what the log shall know of a recovered panic.
+func panicReport(v any) string {
+	stack := debug.Stack()
+	if p, ok := v.(*impersonate.Panic); ok {
+		v, stack = p.Value, p.Stack
+	}
+	return fmt.Sprintf("%v\n%s", v, stack)
 }
 
 // A connError is a failure of the data connection, as opposed to one of the file.

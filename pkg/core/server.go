@@ -86,7 +86,8 @@ func (srv *Server) ServeConn(c Conn) {
 	defer srv.supervisor.End(admission.Session)
 	s.id = admission.Session
 	s.emit(events.Event{Kind: events.Connect})
-	s.logout()
+	s.reset()
+	s.startLoginClock()
 	s.serve(ctx)
 }
 

@@ -3,10 +3,8 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -242,7 +240,7 @@ func (s *Session) end(cause error) {
 
 // failed reports a panic and ends the session.
 func (s *Session) failed(v any) {
-	s.emit(events.Event{Kind: events.Panic, Cause: fmt.Sprintf("%v\n%s", v, debug.Stack())})
+	s.emit(events.Event{Kind: events.Panic, Cause: panicReport(v)})
 	s.dismiss(errInside)
 }
 
@@ -269,7 +267,7 @@ func (s *Session) perform(ctx context.Context, j *job, run func(context.Context)
 func (s *Session) guarded(ctx context.Context, run func(context.Context) func()) (answer func()) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.emit(events.Event{Kind: events.Panic, Cause: fmt.Sprintf("%v\n%s", v, debug.Stack())})
+			s.emit(events.Event{Kind: events.Panic, Cause: panicReport(v)})
 			answer = func() { s.dismiss(errInside) }
 		}
 	}()
@@ -293,21 +291,29 @@ func (s *Session) close(ctx context.Context) {
 	s.emit(e)
 }
 
-// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN).
+// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN). The time for the next login begins.
 func (s *Session) logout() {
-	s.dropOpener()
-	s.user, s.dir, s.rename, s.restart = "", "", "", 0
-	s.ascii, s.epsvOnly, s.facts = true, false, defaultFacts
-	s.loginBy = time.Time{}
-	if limit := time.Duration(s.srv.config.Limits.LoginTimeout); limit > 0 {
-		s.loginBy = time.Now().Add(limit)
-	}
+	s.reset()
 	if s.login == nil {
 		return
 	}
+	s.startLoginClock()
 	s.emit(events.Event{Kind: events.Logout})
 	s.login.fs.Close()
 	s.login = nil
+}
+
+// reset gives the parameters the values that they have when a session begins.
+func (s *Session) reset() {
+	s.dropOpener()
+	s.user, s.dir, s.rename, s.restart = "", "", "", 0
+	s.ascii, s.epsvOnly, s.facts = true, false, defaultFacts
+}
+
+func (s *Session) startLoginClock() {
+	if limit := time.Duration(s.srv.config.Limits.LoginTimeout); limit > 0 {
+		s.loginBy = time.Now().Add(limit)
+	}
 }
 
 func (s *Session) emit(e events.Event) {

@@ -63,6 +63,7 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 		}
 	}()
 	err := t.perform(ctx, do.move)
+	rethrow(err)
 	open := t.data.conn != nil
 	if open && err == nil {
 		t.data.conn.Finish()

@@ -1,0 +1,370 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Transcripts are the tests of the protocol, and its manual: one file in testdata for each behaviour, whose first lines tell its story.
+//
+//	C: text      the client sends a line (Go escapes; \c at the end sends no line end)
+//	S: pattern   the server says a line, at once; ... matches any text
+//	S: (nothing), S: (closed)
+//	D: pattern   a line of what the data connection brings until its end; an empty pattern: it brings nothing
+//	E: pattern   an event was emitted, after the one before
+//
+// connect opens the data connection that the last 227 or 229 offers (D: does so by itself), connect from ADDR as somebody else; send TEXT,
+// send SIZE*TEXT, fin, reset, read SIZE, and data closed act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
+// connection, half-close its one direction. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
+// PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
+// home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so.
+func TestTranscripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no transcripts", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(string(text), "# ") {
+				t.Fatal("does not tell its story first")
+			}
+			synctest.Test(t, func(t *testing.T) {
+				play(t, file, string(text))
+			})
+		})
+	}
+}
+
+// A player goes through a transcript.
+type player struct {
+	*world
+	control *memConn
+	said    []byte // by the server, not yet looked at
+	data    *memConn
+	dialled bool     // since the last offer
+	listed  []string // lines of the data connection, not yet looked at
+	listing bool
+	passive uint16
+	seen    int // events
+	cut     context.CancelFunc
+}
+
+func play(t *testing.T, file, text string) {
+	p := &player{world: newWorld(t)}
+	for i, line := range strings.Split(text, "\n") {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if err := p.step(line); err != nil {
+			t.Errorf("%s:%d: %s\n\t%v", file, i+1, line, err)
+			break
+		}
+	}
+	if err := p.endListing(); err != nil {
+		t.Error(file, "at the end:", err)
+	}
+	p.finish(file)
+}
+
+// finish hangs up and looks whether the session leaves something behind.
+func (p *player) finish(file string) {
+	if p.control != nil {
+		p.control.Close()
+	}
+	p.sessions.Wait()
+	if p.data != nil {
+		p.data.Close()
+	}
+	if p.cut != nil {
+		p.cut()
+	}
+	if n := len(p.net.listeners); n > 0 {
+		p.t.Errorf("%s: %d listeners are left", file, n)
+	}
+	if len(p.supervisor.ended) != p.supervisor.ids {
+		p.t.Errorf("%s: %d sessions were admitted, %d ended", file, p.supervisor.ids, len(p.supervisor.ended))
+	}
+}
+
+func (p *player) step(line string) error {
+	word, rest, _ := strings.Cut(line, " ")
+	if word != "D:" {
+		if err := p.endListing(); err != nil {
+			return err
+		}
+	}
+	name, value, _ := strings.Cut(rest, " ")
+	path := filepath.Join(p.supervisor.home, name)
+	switch word {
+	case "set":
+		p.set(name, unescape(value))
+		return nil
+	case "file":
+		return os.WriteFile(filepath.Join(p.supervisor.home, unescape(name)), []byte(unescape(value)), 0o644)
+	case "sized":
+		f, err := os.Create(path)
+		if err != nil {
+			return err
+		}
+		size, err := strconv.ParseInt(value, 10, 64)
+		return errors.Join(err, f.Truncate(size), f.Close())
+	case "dir":
+		return os.Mkdir(path, 0o755)
+	case "link":
+		return os.Symlink(value, path)
+	case "time":
+		at, err := time.Parse("2006-01-02T15:04:05", value)
+		return errors.Join(err, os.Chtimes(path, at, at))
+	case "client":
+		p.remote = netip.MustParseAddrPort(rest)
+		return nil
+	case "server":
+		p.local = netip.MustParseAddrPort(rest)
+		return nil
+	case "refuse":
+		p.supervisor.refuse = rest
+		return nil
+	case "check":
+		got, err := os.ReadFile(path)
+		if err == nil && string(got) != unescape(value) {
+			err = fmt.Errorf("%s holds %q", name, got)
+		}
+		return err
+	case "gone":
+		if _, err := os.Lstat(path); !os.IsNotExist(err) {
+			return fmt.Errorf("%s is there (%v)", name, err)
+		}
+		return nil
+	}
+	if p.control == nil {
+		p.control = p.connect()
+	}
+	synctest.Wait()
+	return p.talk(word, rest)
+}
+
+func (p *player) talk(word, rest string) error {
+	switch word {
+	case "C:":
+		end := "\r\n"
+		if strings.HasSuffix(rest, `\c`) {
+			rest, end = strings.TrimSuffix(rest, `\c`), ""
+		}
+		_, err := p.control.Write([]byte(unescape(rest) + end))
+		return err
+	case "S:":
+		return p.expect(rest)
+	case "login":
+		for _, line := range []string{"C: USER " + rest, "S: 331 ...", "C: PASS secret", "S: 230 ...", "C: TYPE I", "S: 200 ..."} {
+			if err := p.step(line); err != nil {
+				return fmt.Errorf("%s: %w", line, err)
+			}
+		}
+		return nil
+	case "half-close":
+		return p.control.CloseWrite()
+	case "hang":
+		return p.control.Close()
+	case "advance":
+		d, err := time.ParseDuration(rest)
+		time.Sleep(d)
+		return err
+	case "D:":
+		return p.listLine(rest)
+	case "E:":
+		return p.event(rest)
+	case "drain":
+		p.drain()
+		return nil
+	case "cut":
+		p.cut()
+		return nil
+	}
+	return p.act(word, rest)
+}
+
+// drain stops the server; cut ends its patience.
+func (p *player) drain() {
+	var ctx context.Context
+	ctx, p.cut = context.WithCancel(context.Background())
+	p.sessions.Go(func() { p.server().Shutdown(ctx) }) // ends with the sessions
+}
+
+// act does something with the data connection.
+func (p *player) act(word, rest string) error {
+	switch word {
+	case "connect":
+		from := p.remote
+		if other, ok := strings.CutPrefix(rest, "from "); ok {
+			from = netip.MustParseAddrPort(other)
+		}
+		return p.dial(from)
+	case "send":
+		if count, text, ok := strings.Cut(rest, "*"); ok {
+			n, err := strconv.Atoi(count)
+			if err != nil {
+				return err
+			}
+			rest = strings.Repeat(text, n)
+		}
+		_, err := p.data.Write([]byte(unescape(rest)))
+		return err
+	case "fin":
+		return p.data.Finish()
+	case "reset":
+		p.data.reset()
+		return nil
+	case "read":
+		n, err := strconv.Atoi(rest)
+		if err != nil {
+			return err
+		}
+		_, err = io.ReadFull(p.data, make([]byte, n))
+		return err
+	case "data":
+		p.data.SetReadDeadline(time.Now().Add(time.Nanosecond))
+		if _, err := p.data.Read(make([]byte, 1)); err != io.EOF {
+			return fmt.Errorf("the data connection is not closed, but: %v", err)
+		}
+		return nil
+	}
+	return fmt.Errorf("what is %q?", word)
+}
+
+func (p *player) dial(from netip.AddrPort) (err error) {
+	p.dialled = p.dialled || from == p.remote
+	p.data, err = p.net.dial(from, netip.AddrPortFrom(p.local.Addr().Unmap(), p.passive))
+	return err
+}
+
+// expect compares the next line of the server's.
+func (p *player) expect(pattern string) error {
+	buf := make([]byte, windowSize)
+	p.control.in.mu.Lock()
+	ready := len(p.control.in.data) > 0
+	ended := p.control.in.ended || p.control.in.broken
+	p.control.in.mu.Unlock()
+	if ready {
+		n, err := p.control.Read(buf)
+		if err != nil {
+			return err
+		}
+		p.said = append(p.said, buf[:n]...)
+	}
+	line, rest, ok := strings.Cut(string(p.said), "\r\n")
+	switch {
+	case pattern == "(nothing)" && len(p.said) == 0 && !ended:
+		return nil
+	case pattern == "(closed)" && len(p.said) == 0 && ended:
+		return nil
+	case !ok && len(p.said) == 0 && ended:
+		return errors.New("the server has closed the connection")
+	case !ok:
+		return fmt.Errorf("the server has said %q", p.said)
+	case !matches(pattern, line):
+		return fmt.Errorf("the server says %q", line)
+	}
+	p.said = []byte(rest)
+	var h, port, low int
+	if n, _ := fmt.Sscanf(line[min(4, len(line)):], "Entering Passive Mode (%d,%d,%d,%d,%d,%d)", &h, &h, &h, &h, &port, &low); n == 6 {
+		p.passive, p.dialled = uint16(port<<8|low), false
+	}
+	if n, _ := fmt.Sscanf(line[min(4, len(line)):], "Entering Extended Passive Mode (|||%d|)", &port); n == 1 {
+		p.passive, p.dialled = uint16(port), false
+	}
+	return nil
+}
+
+// listLine compares the next line of the data connection, which is read to its end when the first one is asked for.
+func (p *player) listLine(pattern string) error {
+	if !p.listing {
+		if !p.dialled {
+			if err := p.dial(p.remote); err != nil {
+				return err
+			}
+		}
+		p.data.SetReadDeadline(time.Now().Add(time.Nanosecond))
+		all, err := io.ReadAll(p.data)
+		if err != nil {
+			return fmt.Errorf("after %q: %w", all, err)
+		}
+		p.data.Close()
+		p.listing, p.listed = true, nil
+		if len(all) > 0 {
+			p.listed = strings.Split(strings.TrimSuffix(string(all), "\r\n"), "\r\n")
+		}
+	}
+	if pattern == "" && len(p.listed) == 0 {
+		return nil
+	}
+	if len(p.listed) == 0 || !matches(pattern, p.listed[0]) {
+		return fmt.Errorf("the data connection brings %q", p.listed)
+	}
+	p.listed = p.listed[1:]
+	return nil
+}
+
+// endListing ends a listing: all of it must have been expected.
+func (p *player) endListing() error {
+	p.listing = false
+	if len(p.listed) > 0 {
+		return fmt.Errorf("the data connection has also brought %q", p.listed)
+	}
+	return nil
+}
+
+// event looks for an event among those that were not looked at.
+func (p *player) event(pattern string) error {
+	p.supervisor.mu.Lock()
+	defer p.supervisor.mu.Unlock()
+	for i, e := range p.supervisor.events[p.seen:] {
+		if matches(pattern, e) {
+			p.seen += i + 1
+			return nil
+		}
+	}
+	return fmt.Errorf("the events were %q", p.supervisor.events[p.seen:])
+}
+
+// matches compares a text with a pattern, in which ... stands for any text.
+func matches(pattern, text string) bool {
+	pattern = unescape(pattern)
+	parts := strings.Split(pattern, "...")
+	rest, ok := strings.CutPrefix(text, parts[0])
+	if !ok || len(parts) == 1 {
+		return ok && rest == ""
+	}
+	for _, part := range parts[1 : len(parts)-1] {
+		_, rest, ok = strings.Cut(rest, part)
+		if !ok {
+			return false
+		}
+	}
+	return strings.HasSuffix(rest, parts[len(parts)-1])
+}
+
+// unescape reads Go's escapes.
+func unescape(s string) string {
+	if !strings.Contains(s, `\`) {
+		return s
+	}
+	text, err := strconv.Unquote(`"` + strings.ReplaceAll(s, `"`, `\"`) + `"`)
+	if err != nil {
+		panic(fmt.Sprintf("%s: %v", s, err))
+	}
+	return text
+}

@@ -1,0 +1,198 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
+	"ftpd/pkg/monitor"
+)
+
+// A fakeSupervisor knows a few users, and writes down what it is told.
+type fakeSupervisor struct {
+	home string
+
+	mu     sync.Mutex
+	refuse string // of the next admissions; guarded by mu
+	ids    int    // guarded by mu
+	ended  []string
+	events []string
+	asked  int // how often for names
+}
+
+func (f *fakeSupervisor) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse != "" {
+		return monitor.Admission{Refusal: f.refuse}, nil
+	}
+	f.ids++
+	return monitor.Admission{Session: fmt.Sprintf("session%d", f.ids)}, nil
+}
+
+// Authenticate: alice's password is "secret", anonymous has none. The other names stand for what may go wrong.
+func (f *fakeSupervisor) Authenticate(ctx context.Context, _ string, c auth.Credentials) (*auth.Account, error) {
+	account := &auth.Account{Name: c.User, Home: f.home}
+	switch c.User {
+	case "alice", "bob":
+		if c.Password != "secret" {
+			return nil, &auth.Refusal{Cause: "wrong password"}
+		}
+	case "anonymous":
+	case "slow": // the backend takes ten seconds
+		select {
+		case <-time.After(10 * time.Second):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	case "stuck": // the backend never answers
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	case "crash":
+		panic("the backend's answer makes no sense")
+	case "homeless":
+		account.Home = f.home + "/missing"
+	case "foreign":
+		account.As = &impersonate.Credentials{UID: 1000, GID: 1000}
+	default:
+		return nil, &auth.Refusal{Cause: "unknown user"}
+	}
+	return account, nil
+}
+
+func (f *fakeSupervisor) Names(_ context.Context, uids, gids []uint32) (monitor.Names, error) {
+	if len(uids)+len(gids) > monitor.MaxNames {
+		return monitor.Names{}, errors.New("too many")
+	}
+	f.mu.Lock()
+	f.asked++
+	f.mu.Unlock()
+	n := monitor.Names{Users: map[uint32]string{}, Groups: map[uint32]string{}}
+	for _, id := range uids {
+		n.Users[id] = "owner"
+	}
+	for _, id := range gids {
+		n.Groups[id] = "group"
+	}
+	return n, nil
+}
+
+func (f *fakeSupervisor) End(session string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.ended = append(f.ended, session)
+}
+
+func (f *fakeSupervisor) Emit(e events.Event) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.events = append(f.events, eventText(e))
+}
+
+// eventText is an event as transcripts write it: its kind and the fields that are set. Sessions and times are left out.
+func eventText(e events.Event) string {
+	words := []string{string(e.Kind)}
+	for _, w := range []struct{ name, value string }{
+		{"", e.Verb}, {"", e.Path}, {"to=", e.To}, {"user=", e.User},
+	} {
+		if w.value != "" {
+			words = append(words, w.name+w.value)
+		}
+	}
+	if e.Bytes != 0 {
+		words = append(words, fmt.Sprintf("bytes=%d", e.Bytes))
+	}
+	if e.Reply != 0 {
+		words = append(words, fmt.Sprint(e.Reply))
+	}
+	if e.Cause != "" {
+		words = append(words, "("+e.Cause+")")
+	}
+	return strings.Join(words, " ")
+}
+
+// A world is a server with its surroundings in a synctest bubble.
+type world struct {
+	t          *testing.T
+	config     *config.Config
+	supervisor *fakeSupervisor
+	net        *memNet
+	srv        *Server
+	local      netip.AddrPort // the server's address
+	remote     netip.AddrPort // the client's
+	sessions   sync.WaitGroup
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{
+		t:          t,
+		config:     config.Default(),
+		supervisor: &fakeSupervisor{home: t.TempDir()},
+		net:        &memNet{},
+		local:      netip.MustParseAddrPort("192.0.2.1:21"),
+		remote:     netip.MustParseAddrPort("192.0.2.99:4321"),
+	}
+	w.config.Data.PassivePorts = config.PortRange{First: 50000, Last: 50009}
+	return w
+}
+
+func (w *world) server() *Server {
+	if w.srv == nil {
+		w.srv = New(Options{Config: w.config, Supervisor: w.supervisor, Network: w.net})
+	}
+	return w.srv
+}
+
+// connect starts a session and returns the client's end.
+func (w *world) connect() *memConn {
+	server, client := memPipe(w.local, w.remote)
+	srv := w.server()
+	w.sessions.Go(func() { srv.ServeConn(server) }) // ends with the session
+	return client
+}
+
+// set changes a key of the configuration.
+func (w *world) set(key, value string) {
+	c := w.config
+	texts := map[string]interface{ UnmarshalText([]byte) error }{
+		"limits.login_timeout":   &c.Limits.LoginTimeout,
+		"limits.idle_timeout":    &c.Limits.IdleTimeout,
+		"limits.stall_timeout":   &c.Limits.StallTimeout,
+		"limits.connect_timeout": &c.Limits.ConnectTimeout,
+		"auth.failure_delay":     &c.Auth.FailureDelay,
+		"data.passive_ports":     &c.Data.PassivePorts,
+		"log.level":              &c.Log.Level,
+		"defaults.permissions":   &c.Defaults.Permissions,
+	}
+	words := map[string]*string{
+		"server.banner":            &c.Server.Banner,
+		"defaults.login_message":   &c.Defaults.LoginMessage,
+		"defaults.quit_message":    &c.Defaults.QuitMessage,
+		"defaults.start_directory": &c.Defaults.StartDirectory,
+	}
+	flags := map[string]*bool{
+		"defaults.confine":     &c.Defaults.Confine,
+		"defaults.hide_owners": &c.Defaults.HideOwners,
+	}
+	switch {
+	case texts[key] != nil:
+		if err := texts[key].UnmarshalText([]byte(value)); err != nil {
+			w.t.Fatal(err)
+		}
+	case words[key] != nil:
+		*words[key] = value
+	case flags[key] != nil:
+		*flags[key] = value == "true"
+	default:
+		w.t.Fatalf("no key %s here", key)
+	}
+}

@@ -1,0 +1,42 @@
+package vfs
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	"ftpd/pkg/config"
+)
+
+// CanCreate is the error that Create would have, but makes no file and cuts none off. Whether the kernel lets the user make a file in
+// a directory is not asked: only making it tells.
+func (f *FS) CanCreate(name string, c Creation) error {
+	return f.on("create", name, 0, func(at location) error {
+		if at.rel == "." {
+			return ErrIsDir
+		}
+		o, err := at.root.open(at.rel, os.O_WRONLY)
+		if err == nil {
+			defer o.file.Close()
+			return f.canReceive(at, o, c)
+		}
+		if c.Offset > 0 && !c.Append || !errors.Is(kind(err), fs.ErrNotExist) {
+			return err
+		}
+		want := config.Write
+		if c.Append {
+			want |= config.Append
+		}
+		return f.within(at, want, func(*parent, string) error { return nil })
+	})
+}
+
+func (f *FS) canReceive(at location, o opened, c Creation) error {
+	if err := f.permit(at.mount, o.place, c.need(o.size)); err != nil {
+		return err
+	}
+	if !c.Append && c.Offset > o.size {
+		return ErrOffset
+	}
+	return nil
+}
