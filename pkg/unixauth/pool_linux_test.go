@@ -68,7 +68,7 @@ func fakeLogin(c *wire.Conn, user, password string) error {
 	case "skips":
 		return c.Send(session)
 	case "twice":
-		return errors.Join(c.Send(passwd), c.Send(passwd))
+		return errors.Join(c.Send(passwd), c.Send(passwd), c.Receive(&wire.Proceed{}))
 	case "empty":
 		return c.Send(wire.Reply{})
 	case "sleepy":

@@ -151,6 +151,7 @@ func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
 	if err := t.SetCred(pam.EstablishCred); err != nil {
 		return nil, t.explain("credentials", err)
 	}
+	defer t.SetCred(pam.DeleteCred)
 	ids, err := unix.Getgroups()
 	if err != nil {
 		return nil, fmt.Errorf("getgroups: %w", err)
@@ -167,8 +168,6 @@ func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
 	if err := t.OpenSession(0); err != nil {
 		return nil, t.explain("session", err)
 	}
-	// The user is in; a module that cannot tidy up does not change that.
-	_ = t.CloseSession(0)
-	_ = t.SetCred(pam.DeleteCred)
+	_ = t.CloseSession(0) // the user is in; a module that cannot tidy up does not change that
 	return session, nil
 }

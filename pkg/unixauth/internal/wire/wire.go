@@ -91,7 +91,7 @@ type Answer struct {
 	Failed     string            `json:"failed,omitempty"`
 }
 
-// A Conn is one end of the socket. One goroutine may send while another receives.
+// A Conn is one end of the socket. It is safe for use by several goroutines.
 type Conn struct{ c *net.UnixConn }
 
 // Open makes a Conn of a SOCK_SEQPACKET socket and closes f.
