@@ -56,7 +56,9 @@ func TestIdentities(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	t.Logf("%d operations in %v", operations, time.Since(began).Round(time.Second))
+	if !t.Failed() {
+		t.Logf("%d operations in %v", operations, time.Since(began).Round(time.Second))
+	}
 }
 
 // A worker is one session's user.
