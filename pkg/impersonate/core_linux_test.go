@@ -3,23 +3,20 @@ package impersonate
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"testing"
 
-	"golang.org/x/sys/unix"
+	"ftpd/pkg/internal/coretest"
 )
 
 // Main's thread runs no section, as in the service.
 func init() { runtime.LockOSThread() }
 
-// These tests run as the core does: an ordinary user with CAP_SETUID and CAP_SETGID. As root the test binary executes itself so, for
-// one test at a time. The users need no names.
+// The users of these tests need no names.
 const (
-	coreID  = 60969
+	coreID  = coretest.ID
 	aliceID = 61001
 	bobID   = 61002
 	teamID  = 61003 // a supplementary group of alice
@@ -29,52 +26,6 @@ var (
 	alice = Credentials{UID: aliceID, GID: aliceID, Groups: []uint32{aliceID, teamID}}
 	bob   = Credentials{UID: bobID, GID: bobID, Groups: []uint32{bobID}}
 )
-
-// dirVariable tells the other process that it is the core, and its directory, which everybody may write.
-const dirVariable = "FTPD_TEST_CORE"
-
-// asCore runs the calling test again in a process with these capabilities and supplementary groups. There it returns the directory;
-// in the first process it returns "" after the other one has passed.
-func asCore(t *testing.T, groups []uint32, caps ...uintptr) string {
-	t.Helper()
-	if dir := os.Getenv(dirVariable); dir != "" {
-		return dir
-	}
-	if os.Getuid() != 0 {
-		t.Skip("needs root: sudo go test ./pkg/impersonate/")
-	}
-	dir, err := os.MkdirTemp("", "ftpdtest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
-		t.Fatal(err)
-	}
-	program := filepath.Join(dir, "core.test") // go test's own copy lies where only root looks
-	image, err := os.ReadFile("/proc/self/exe")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(program, image, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	core := exec.Command(program, "-test.run=^"+t.Name()+"$", "-test.v")
-	core.Dir = "/"
-	core.Env = append(os.Environ(), dirVariable+"="+dir)
-	core.SysProcAttr = &syscall.SysProcAttr{
-		Credential:  &syscall.Credential{Uid: coreID, Gid: coreID, Groups: groups},
-		AmbientCaps: caps,
-	}
-	out, err := core.CombinedOutput()
-	t.Logf("as the core:\n%s", out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return ""
-}
-
-var bothCaps = []uintptr{unix.CAP_SETUID, unix.CAP_SETGID}
 
 // threadState is one thread's line in the identity of the process, as /proc shows it.
 type threadState struct{ uid, gid, groups string }

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/internal/coretest"
 )
 
 // ownState is the state of the calling thread.
@@ -35,7 +37,7 @@ func TestRootIsRefused(t *testing.T) {
 }
 
 func TestIdentityInsideAndAfter(t *testing.T) {
-	if asCore(t, nil, bothCaps...) == "" {
+	if coretest.Run(t, nil, coretest.Caps...) == "" {
 		return
 	}
 	threads := NewThreads(10)
@@ -59,7 +61,7 @@ func TestIdentityInsideAndAfter(t *testing.T) {
 
 // A user without supplementary groups does not keep those of the process.
 func TestGroupsOfTheProcessAreLeftBehind(t *testing.T) {
-	if asCore(t, []uint32{teamID}, bothCaps...) == "" {
+	if coretest.Run(t, []uint32{teamID}, coretest.Caps...) == "" {
 		return
 	}
 	var inside threadState
@@ -78,21 +80,21 @@ func TestGroupsOfTheProcessAreLeftBehind(t *testing.T) {
 }
 
 func TestWithoutCapabilities(t *testing.T) {
-	if asCore(t, nil) == "" {
+	if coretest.Run(t, nil) == "" {
 		return
 	}
 	refuseAll(t)
 }
 
 func TestWithoutSetuid(t *testing.T) {
-	if asCore(t, nil, unix.CAP_SETGID) == "" {
+	if coretest.Run(t, nil, unix.CAP_SETGID) == "" {
 		return
 	}
 	refuseAll(t)
 }
 
 func TestWithoutSetgid(t *testing.T) {
-	if asCore(t, nil, unix.CAP_SETUID) == "" {
+	if coretest.Run(t, nil, unix.CAP_SETUID) == "" {
 		return
 	}
 	refuseAll(t)
@@ -116,7 +118,7 @@ func refuseAll(t *testing.T) {
 }
 
 func TestBadEndings(t *testing.T) {
-	if asCore(t, nil, bothCaps...) == "" {
+	if coretest.Run(t, nil, coretest.Caps...) == "" {
 		return
 	}
 	id := NewThreads(10).Identity(alice)
@@ -151,7 +153,7 @@ func trap() error {
 }
 
 func TestLostThreads(t *testing.T) {
-	if asCore(t, nil, bothCaps...) == "" {
+	if coretest.Run(t, nil, coretest.Caps...) == "" {
 		return
 	}
 	threads := NewThreads(1000)

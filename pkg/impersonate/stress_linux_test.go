@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/internal/coretest"
 )
 
 // Many goroutines of two users and of the core itself look at each other's files, while the scheduler is given every reason to move
@@ -46,7 +48,7 @@ func unlocked(id *Identity, call func() error) (err error) {
 }
 
 func TestStress(t *testing.T) {
-	dir := asCore(t, nil, bothCaps...)
+	dir := coretest.Run(t, nil, coretest.Caps...)
 	if dir == "" {
 		return
 	}
@@ -87,7 +89,7 @@ func TestStress(t *testing.T) {
 }
 
 func TestStressControl(t *testing.T) {
-	dir := asCore(t, nil, bothCaps...)
+	dir := coretest.Run(t, nil, coretest.Caps...)
 	if dir == "" {
 		return
 	}

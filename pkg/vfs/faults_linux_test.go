@@ -1,0 +1,216 @@
+//go:build linux && !osroot
+
+package vfs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/config"
+)
+
+// operations are whole operations on a tree with "file", "link" to it, "dir/file", "empty/" and a mount.
+var operations = []struct {
+	name string
+	run  func(f *FS) error
+}{
+	{"enter", func(f *FS) error { return f.ChangeDir("/dir") }},
+	{"stat", func(f *FS) error { return second(f.Stat("/dir/file")) }},
+	{"lstat of a link", func(f *FS) error { return second(f.Lstat("/link")) }},
+	{"names", func(f *FS) error { return listAll(f, "/", NamesOnly) }},
+	{"list", func(f *FS) error { return listAll(f, "/", Links) }},
+	{"list targets", func(f *FS) error { return listAll(f, "/", Targets) }},
+	{"read", func(f *FS) error { return second(read(f, "/dir/file")) }},
+	{"new file", func(f *FS) error { return upload(f, "/dir/new", "x", Creation{}) }},
+	{"replace", func(f *FS) error { return upload(f, "/dir/file", "x", Creation{}) }},
+	{"append", func(f *FS) error { return upload(f, "/dir/file", "x", Creation{Append: true}) }},
+	{"restart", func(f *FS) error { return upload(f, "/dir/file", "x", Creation{Offset: 2}) }},
+	{"abort", func(f *FS) error {
+		u, err := f.Create("/dir/new", Creation{})
+		if err != nil {
+			return err
+		}
+		return u.Abort()
+	}},
+	{"mkdir", func(f *FS) error { return f.MakeDir("/dir/new") }},
+	{"remove", func(f *FS) error { return f.Remove("/dir/file") }},
+	{"rmdir", func(f *FS) error { return f.RemoveDir("/empty") }},
+	{"rename", func(f *FS) error { return f.Rename("/dir/file", "/empty/file") }},
+}
+
+func listAll(f *FS, name string, detail Detail) error {
+	d, err := f.OpenDir(name, detail)
+	if err != nil {
+		return err
+	}
+	for err == nil {
+		_, err = d.Next()
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	return errors.Join(err, d.Close())
+}
+
+// Each system call of each operation fails once. The error arrives, whatever it was; no descriptor stays open; and where the call
+// that fails comes before the one that changes something, nothing is changed.
+func TestEachCallFails(t *testing.T) {
+	for _, operation := range operations {
+		made := 0
+		for n := 1; ; n++ {
+			calls, err := failAt(t, operation.name, operation.run, n)
+			if len(calls) < n {
+				is(t, operation.name+" without a fault", err, nil)
+				break
+			}
+			made = n
+			if !errors.Is(err, unix.EIO) {
+				t.Errorf("%s: call %d (%s) failed, the operation says %v", operation.name, n, calls[n-1], err)
+			}
+		}
+		if made == 0 {
+			t.Errorf("%s makes no calls that the seam sees", operation.name)
+		}
+	}
+	for n := 1; ; n++ { // opening the view itself
+		calls, err := failAt(t, "open", nil, n)
+		if len(calls) < n {
+			break
+		}
+		if !errors.Is(err, unix.EIO) {
+			t.Errorf("open: call %d (%s) failed: %v", n, calls[n-1], err)
+		}
+	}
+}
+
+// changing are the calls that change something; after one of them the operation is past the point of no return.
+var changing = []string{"openat", "ftruncate", "mkdirat", "unlinkat", "renameat2", "write"}
+
+// failAt runs an operation with its n-th call failing, on a view whose permissions depend on the path, and with a umask, so that
+// all calls are made that there are. It returns the calls so far. A nil operation is Open.
+func failAt(t *testing.T, name string, run func(*FS) error, n int) (calls []string, err error) {
+	t.Helper()
+	dir := tree(t, "file", "link -> file", "nowhere -> none", "dir/file", "empty/")
+	mounted := tree(t, "x")
+	before, descriptors := snapshot(t, dir), openDescriptors(t)
+	armed := run == nil
+	f, err := Open(Options{
+		Mounts: []config.Mount{{Path: "/", Directory: dir}, {Path: "/mount", Directory: mounted}},
+		Rights: config.NewRights(config.Full, []config.Rule{{Path: "/none"}}),
+		Umask:  0o022,
+		Faults: func(call string) error {
+			if !armed {
+				return nil
+			}
+			calls = append(calls, call)
+			if len(calls) == n {
+				return unix.EIO
+			}
+			return nil
+		},
+	})
+	if run != nil {
+		if err != nil {
+			t.Fatal(err)
+		}
+		armed = true
+		err = run(f)
+	}
+	if f != nil {
+		err = errors.Join(err, f.Close())
+	}
+	if after := openDescriptors(t); !slices.Equal(after, descriptors) {
+		t.Errorf("%s: after call %d of %v failed, descriptors %v are %v", name, n, calls, descriptors, after)
+	}
+	reached := len(calls) >= n
+	harmless := reached && !slices.ContainsFunc(calls[:n-1], func(call string) bool { return slices.Contains(changing, call) })
+	if after := snapshot(t, dir); harmless && !slices.Equal(before, after) {
+		t.Errorf("%s: call %d of %v failed and %v became %v", name, n, calls, before, after)
+	}
+	return calls, err
+}
+
+func openDescriptors(t *testing.T) (all []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		target, err := os.Readlink("/proc/self/fd/" + e.Name())
+		if err == nil && !strings.HasPrefix(target, "anon_inode:") { // the runtime's own come and go
+			all = append(all, fmt.Sprintf("%s -> %s", e.Name(), target))
+		}
+	}
+	return all
+}
+
+// A call that is interrupted by a signal is made again; one that fails with what is no failure leaves a listing whole.
+func TestEntriesThatGoAndStay(t *testing.T) {
+	for number, want := range map[unix.Errno]int{unix.ENOENT: 1, unix.EACCES: 2} {
+		failed := false
+		f := open(t, tree(t, "a", "b"), func(o *Options) {
+			armed := false
+			o.Faults = func(call string) error {
+				if call == "getdents64" {
+					armed = true
+				}
+				if call == "statx" && armed && !failed {
+					failed = true
+					return number
+				}
+				return nil
+			}
+		})
+		if got := list(t, f, "/", Links); len(got) != want || !failed {
+			t.Errorf("an entry fails with %v: %+v, want %d entries", number, got, want)
+		}
+	}
+}
+
+// Two uploads race for one name that is not there: the second replaces what the first made only where it may.
+func TestAFileThatAppearsMeanwhile(t *testing.T) {
+	for base, want := range map[config.Permissions]error{config.Full: nil, config.Full &^ config.Overwrite: ErrNotAllowed} {
+		dir := tree(t)
+		f := open(t, dir, permissions(base), func(o *Options) {
+			o.Faults = func(call string) error {
+				if call != "openat" {
+					return nil
+				}
+				return os.WriteFile(dir+"/new", []byte("of somebody else"), 0o666)
+			}
+		})
+		is(t, "upload", upload(f, "/new", "mine", Creation{}), want)
+		if got := content(t, dir, "new"); (got == "mine") != (want == nil) {
+			t.Errorf("the file holds %q", got)
+		}
+	}
+}
+
+// On a file system that cannot promise not to replace, the name is looked at first.
+func TestRenameWithoutThePromise(t *testing.T) {
+	dir := tree(t, "from", "to")
+	refused := 0
+	f := open(t, dir, permissions(config.Full&^config.Overwrite), func(o *Options) {
+		o.Faults = func(call string) error {
+			if call == "renameat2" && refused%2 == 0 {
+				refused++
+				return unix.EINVAL
+			}
+			return nil
+		}
+	})
+	is(t, "onto a name", f.Rename("/from", "/to"), os.ErrExist)
+	refused = 0
+	is(t, "to a new name", f.Rename("/from", "/new"), nil)
+	if got := content(t, dir, "to") + content(t, dir, "new"); got != "tofrom" {
+		t.Errorf("they hold %q", got)
+	}
+}
