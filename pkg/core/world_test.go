@@ -19,7 +19,8 @@ import (
 
 // A fakeSupervisor knows a few users, and writes down what it is told.
 type fakeSupervisor struct {
-	home string
+	home   string
+	broken bool // Names panics
 
 	mu     sync.Mutex
 	refuse string // of the next admissions; guarded by mu
@@ -70,6 +71,9 @@ func (f *fakeSupervisor) Authenticate(ctx context.Context, _ string, c auth.Cred
 }
 
 func (f *fakeSupervisor) Names(_ context.Context, uids, gids []uint32) (monitor.Names, error) {
+	if f.broken {
+		panic("at the disco")
+	}
 	if len(uids)+len(gids) > monitor.MaxNames {
 		return monitor.Names{}, errors.New("too many")
 	}
@@ -151,6 +155,9 @@ func (w *world) server() *Server {
 	}
 	return w.srv
 }
+
+// at is a port of the server's address.
+func (w *world) at(port uint16) netip.AddrPort { return netip.AddrPortFrom(w.local.Addr(), port) }
 
 // connect starts a session and returns the client's end.
 func (w *world) connect() *memConn {

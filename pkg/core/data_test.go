@@ -1,0 +1,64 @@
+package core
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"ftpd/pkg/config"
+)
+
+// Every port of the range is found, however crowded it is, and no other one; then the answer is that all are busy.
+func TestReserve(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		local, client := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		p := &ports{network: &memNet{}, all: config.PortRange{First: 65_400, Last: 65_535}}
+		var taken []*passive
+		seen := map[uint16]bool{}
+		rising := 0
+		for range p.all.Len() {
+			got, err := p.Reserve(local, client)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.port < p.all.First || seen[got.port] {
+				t.Errorf("port %d", got.port)
+			}
+			if n := len(taken); n > 0 && got.port == taken[n-1].port+1 {
+				rising++
+			}
+			seen[got.port] = true
+			taken = append(taken, got)
+		}
+		if rising > p.all.Len()/2 {
+			t.Error("ports can be guessed: they rise by one", rising, "times")
+		}
+		if _, err := p.Reserve(local, client); err == nil || !strings.Contains(err.Error(), "65400-65535 are busy") {
+			t.Error(err)
+		}
+		taken[7].close()
+		again, err := p.Reserve(local, client)
+		if err != nil || again.port != taken[7].port {
+			t.Error(again, err)
+		}
+		taken[7] = again
+		for _, p := range taken {
+			p.close()
+		}
+	})
+}
+
+func TestPortsByDefault(t *testing.T) {
+	c := config.Default()
+	for _, test := range []struct{ configured, system, want config.PortRange }{
+		{config.PortRange{}, config.PortRange{}, config.PortRange{First: 32768, Last: 60999}},
+		{config.PortRange{}, config.PortRange{First: 1, Last: 2}, config.PortRange{First: 1, Last: 2}},
+		{config.PortRange{First: 3, Last: 4}, config.PortRange{First: 1, Last: 2}, config.PortRange{First: 3, Last: 4}},
+	} {
+		c.Data.PassivePorts = test.configured
+		if got := newPorts(Options{Config: c, Ports: test.system}).all; got != test.want {
+			t.Errorf("%v and %v make %v", test.configured, test.system, got)
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package core
+
+import (
+	"bytes"
+	"io/fs"
+	"strings"
+	"testing"
+	"time"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/vfs"
+)
+
+var listNow = time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
+
+func TestLongFormat(t *testing.T) {
+	file := vfs.Entry{Name: "f", Mode: 0o644, Size: 12, ModTime: listNow.Add(-time.Hour), Links: 1, UID: 1000, GID: 100}
+	with := func(change func(*vfs.Entry)) vfs.Entry {
+		e := file
+		change(&e)
+		return e
+	}
+	east := time.FixedZone("east", 2*60*60)
+	for _, test := range []struct {
+		entry vfs.Entry
+		zone  *time.Location
+		want  string
+	}{
+		{file, time.UTC, "-rw-r--r--   1 alice    users          12 Jul 15 11:00 "},
+		{file, east, "-rw-r--r--   1 alice    users          12 Jul 15 13:00 "},
+		{with(func(e *vfs.Entry) { e.Mode = fs.ModeDir | 0o755; e.Links = 1234 }), time.UTC,
+			"drwxr-xr-x 1234 alice    users          12 Jul 15 11:00 "},
+		{with(func(e *vfs.Entry) { e.Size = 5_000_000_000_000 }), time.UTC,
+			"-rw-r--r--   1 alice    users    5000000000000 Jul 15 11:00 "},
+		// Six months, and the future, show the year instead of the hour.
+		{with(func(e *vfs.Entry) { e.ModTime = listNow.Add(-halfYear + time.Second) }), time.UTC,
+			"-rw-r--r--   1 alice    users          12 Jan 14 00:00 "},
+		{with(func(e *vfs.Entry) { e.ModTime = listNow.Add(-halfYear) }), time.UTC,
+			"-rw-r--r--   1 alice    users          12 Jan 14  2026 "},
+		{with(func(e *vfs.Entry) { e.ModTime = listNow.Add(time.Second) }), time.UTC,
+			"-rw-r--r--   1 alice    users          12 Jul 15 12:00 "},
+		{with(func(e *vfs.Entry) { e.ModTime = listNow.Add(time.Hour) }), time.UTC,
+			"-rw-r--r--   1 alice    users          12 Jul 15  2026 "},
+		{with(func(e *vfs.Entry) { e.ModTime = time.Date(1601, 1, 2, 0, 0, 0, 0, time.UTC) }), time.UTC,
+			"-rw-r--r--   1 alice    users          12 Jan  2  1601 "},
+		{with(func(e *vfs.Entry) { e.ModTime = time.Time{} }), time.UTC,
+			"-rw-r--r--   1 alice    users          12 Jan  1     1 "},
+	} {
+		format := longFormat{zone: test.zone, now: listNow, names: func(*vfs.Entry) (string, string) { return "alice", "users" }}
+		if got := string(format.append(nil, &test.entry)); got != test.want {
+			t.Errorf("%v:\n%s\n%s", test.entry, got, test.want)
+		}
+	}
+}
+
+func TestMode(t *testing.T) {
+	for mode, want := range map[fs.FileMode]string{
+		0:                                  "----------",
+		0o777:                              "-rwxrwxrwx",
+		0o640:                              "-rw-r-----",
+		fs.ModeDir | fs.ModeSticky | 0o777: "drwxrwxrwt",
+		fs.ModeDir | fs.ModeSticky | 0o770: "drwxrwx--T",
+		fs.ModeSetuid | 0o755:              "-rwsr-xr-x",
+		fs.ModeSetuid | 0o655:              "-rwSr-xr-x",
+		fs.ModeSetgid | 0o755:              "-rwxr-sr-x",
+		fs.ModeSetgid | 0o745:              "-rwxr-Sr-x",
+		fs.ModeSymlink | 0o777:             "lrwxrwxrwx",
+		fs.ModeNamedPipe | 0o600:           "prw-------",
+		fs.ModeSocket | 0o600:              "srw-------",
+		fs.ModeDevice | 0o600:              "brw-------",
+		fs.ModeDevice | fs.ModeCharDevice:  "c---------",
+	} {
+		if got := string(appendMode(nil, mode)); got != want {
+			t.Errorf("%v is %s, not %s", mode, got, want)
+		}
+	}
+}
+
+func TestFacts(t *testing.T) {
+	e := vfs.Entry{Name: "x", Mode: fs.ModeSetgid | 0o750, Size: 7, ModTime: listNow, UID: 5, GID: 6, Dev: 0x801, Ino: 0xabc}
+	all := factFormat{facts: 1<<len(factNames) - 1, rights: config.Full}
+	want := "type=file;size=7;modify=20260715120000;perm=adfrw;unique=801gabc;unix.mode=02750;unix.uid=5;unix.gid=6; "
+	if got := string(all.append(nil, &e)); got != want {
+		t.Errorf("%s\n%s", got, want)
+	}
+	for rights, want := range map[config.Permissions][2]string{
+		0:               {"e", ""},
+		config.ReadOnly: {"el", "r"},
+		config.DropBox:  {"cem", ""},
+		config.Full:     {"cdeflmp", "adfrw"},
+	} {
+		f := factFormat{rights: rights}
+		if dir, file := string(f.appendPerm(nil, fs.ModeDir)), string(f.appendPerm(nil, 0)); dir != want[0] || file != want[1] {
+			t.Errorf("%v is perm=%s; for a directory and perm=%s; for a file", rights, dir, file)
+		}
+	}
+}
+
+// Whatever a file is called and whenever it was changed, its entry is one line whose end is the name.
+func FuzzListing(f *testing.F) {
+	f.Add("name", "target", uint32(0o100644), int64(5), int64(1_000_000_000))
+	f.Add(" leading", "", uint32(0), int64(-1), int64(-70_000_000_000))
+	f.Add("a\r\nb\nc\x00", "-> x", uint32(1<<31), int64(1)<<62, int64(1)<<55)
+	f.Fuzz(func(t *testing.T, name, target string, mode uint32, size, at int64) {
+		e := vfs.Entry{Name: name, Target: target, Mode: fs.FileMode(mode), Size: size, ModTime: time.Unix(at, 0), Links: 1}
+		long := &longFormat{zone: time.UTC, now: listNow, names: func(*vfs.Entry) (string, string) { return "0", "0" }}
+		facts := &factFormat{facts: defaultFacts, rights: config.Full}
+		shown := string(appendName(nil, name))
+		for kind, l := range map[string]*lister{
+			"LIST": {before: long.append, arrows: true},
+			"MLSD": {before: facts.append},
+			"NLST": {},
+		} {
+			l.add(&e, true)
+			line, ok := bytes.CutSuffix(l.text, []byte("\r\n"))
+			if !ok || bytes.ContainsAny(line, "\r\n") {
+				t.Errorf("%s: not one line: %q", kind, l.text)
+			}
+			if got := string(l.text[l.lines[0].name:]); !strings.HasPrefix(got, shown) {
+				t.Errorf("%s: the name is %q, not %q", kind, got, shown)
+			}
+			before := string(l.text[:l.lines[0].name])
+			if kind == "LIST" && len(strings.Fields(before)) != 8 || kind == "MLSD" && strings.Count(before, " ") != 1 {
+				t.Errorf("%s: columns %q", kind, before)
+			}
+		}
+	})
+}
