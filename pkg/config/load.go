@@ -135,8 +135,8 @@ func parse(text string) (values map[string]any, root *entry, octals map[int]bool
 		if !errors.As(err, &pe) {
 			return nil, nil, nil, &Problem{Line: 1, Text: strings.TrimPrefix(err.Error(), "toml: ")}
 		}
-		start := min(pe.Position.Start, len(text))
-		end := min(start+pe.Position.Len, len(text))
+		start := max(0, min(pe.Position.Start, len(text))) // the decoder may point at one before the first
+		end := max(start, min(start+pe.Position.Len, len(text)))
 		if !leadingZero.MatchString(text[start:end]) || octals[start] {
 			return nil, nil, nil, syntaxError(text, start, pe.Message)
 		}

@@ -44,7 +44,25 @@ func (p Problem) String() string {
 	if p.Key != "" {
 		parts = append(parts, p.Key)
 	}
-	return strings.Join(append(parts, p.Text), ": ")
+	return printable(strings.Join(append(parts, p.Text), ": "))
+}
+
+// printable spells out what would break the line or the terminal: keys and names of files may hold anything.
+func printable(line string) string {
+	var b strings.Builder
+	for _, r := range line {
+		if isControl(r) {
+			fmt.Fprintf(&b, `\u%04X`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// isControl says whether a character is none to be seen: control characters, and what turns the direction of the text.
+func isControl(r rune) bool {
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
 // Problems are all that was found, in the order of the files and their lines.

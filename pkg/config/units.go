@@ -65,7 +65,7 @@ type Size int64
 // A Rate is a number of bytes per second, written as a Size; 0 is unlimited.
 type Rate int64
 
-// The units of sizes, the larger of each family first. "" and "B" are bytes.
+// The units of sizes. "" and "B" are bytes.
 var sizeUnits = []struct {
 	name  string
 	bytes int64
@@ -105,16 +105,17 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a size such as \"64KiB\", \"10MiB\" or \"2GB\"", text)
 }
 
-// MarshalText writes the size with the largest unit that divides it.
+// MarshalText writes the size with the unit that makes the smallest whole number of it.
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 func (s Size) String() string {
+	number, unit := int64(s), ""
 	for _, u := range sizeUnits {
-		if n := int64(s); u.bytes > 1 && n != 0 && n%u.bytes == 0 {
-			return strconv.FormatInt(n/u.bytes, 10) + u.name
+		if n := int64(s) / u.bytes; int64(s)%u.bytes == 0 && n < number {
+			number, unit = n, u.name
 		}
 	}
-	return strconv.FormatInt(int64(s), 10)
+	return strconv.FormatInt(number, 10) + unit
 }
 
 func (s *Size) decodeTOML(v any, _ string) error {

@@ -1,0 +1,219 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/BurntSushi/toml"
+)
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, "good.toml"), filepath.Join(dir, "bad.toml")
+	write(t, good, "[defaults]\numask = \"777\"\n") // a warning
+	write(t, bad, "[log]\nlevel = 1\n[limits]\nidle = 1\n")
+	c, err := Load(good)
+	if err != nil || c.Defaults.Umask != 0o777 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err = Load(bad)
+	var ps Problems
+	if c != nil || !errors.As(err, &ps) || len(ps) != 2 || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestProblemLine(t *testing.T) {
+	for want, p := range map[string]Problem{
+		"/etc/ftpd.toml:12: limits.idle_timout: unknown key; did you mean idle_timeout?": {
+			File: "/etc/ftpd.toml", Line: 12, Key: "limits.idle_timout", Text: "unknown key; did you mean idle_timeout?"},
+		"f:3:9: bad":             {File: "f", Line: 3, Column: 9, Text: "bad"},
+		"f: bad":                 {File: "f", Text: "bad"},
+		`f:1: k\u000Al: t\u001B`: {File: "f", Line: 1, Key: "k\nl", Text: "t\x1b"},
+		"f:1: warning: k: w":     {File: "f", Line: 1, Key: "k", Text: "w", Warning: true},
+	} {
+		if got := p.String(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
+// The folder of the main file stands for itself, whatever its name.
+func TestIncludeFromAFolderWithAPatternsName(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "a[b]*")
+	if err := os.MkdirAll(filepath.Join(dir, "ftpd.d"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "ftpd.toml"), "")
+	write(t, filepath.Join(dir, "ftpd.d", "x.toml"), "log.level = 'debug'")
+	if c, err := Load(filepath.Join(dir, "ftpd.toml")); err != nil || c.Log.Level != LogDebug {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// Windows editors write a mark first and end lines with CR LF.
+func TestMarkAndCRLF(t *testing.T) {
+	s := inspectText(t, "\ufeff[log]\r\nlevel = \"loud\"\r\n[server]\r\nbanner = \"\"\"a\r\nb\"\"\"\r\nsandbox = 1\r\n")
+	if len(s.Problems) != 2 || s.Problems[0].Line != 2 || s.Problems[1].Line != 6 {
+		t.Error(s.Problems)
+	}
+}
+
+// Each key that is not honoured yet is there, and is refused in [defaults], [[group]] and [[user]] alike when it is not the default.
+func TestNotYetIsRefused(t *testing.T) {
+	for key := range notYet {
+		section, name, _ := strings.Cut(key, ".")
+		sections := []string{"[" + section + "]"}
+		switch {
+		case name == "":
+			s := inspectText(t, "[["+key+"]]\n")
+			if !told(s.Problems, key, notSupported) {
+				t.Errorf("[[%s]] is accepted: %v", key, s.Problems)
+			}
+			continue
+		case section == "defaults":
+			sections = []string{"[defaults]", "[[group]]", "[[user]]"}
+		case section == "user":
+			sections = []string{"[[user]]"}
+		}
+		for _, header := range sections {
+			other := otherValue(t, key)
+			s := inspectText(t, header+"\n"+name+" = "+other+"\n")
+			if !told(s.Problems, strings.Trim(header, "[]")+"."+name, notSupported) {
+				t.Errorf("%s %s = %s is accepted: %v", header, name, other, s.Problems)
+			}
+		}
+	}
+}
+
+// otherValue is a value of the key that is neither its default nor honoured.
+func otherValue(t *testing.T, key string) string {
+	words := map[string]string{
+		"server.sandbox": "log", "auth.backend": "virtual", "defaults.require_tls": "all", "tls.min_version": "1.3",
+		"tls.client_auth": "optional", "tls.session_reuse": "off", "files.publish": "complete", "user.password": "$6$salt$hash",
+		"server.listen_tls": ":990", "nat.public_addresses": `{ "10.0.0.5" = "203.0.113.7" }`, "anonymous.permissions": "full",
+	}
+	root := reflect.ValueOf(Default()).Elem()
+	v, ok := lookUp(root, key)
+	if key == "user.password" {
+		v, ok = reflect.ValueOf(Hash("")), true
+	}
+	if !ok {
+		t.Fatalf("%s is no key", key)
+	}
+	word, known := words[key]
+	switch {
+	case v.Kind() == reflect.Map:
+		return word
+	case v.Kind() == reflect.Slice && known:
+		return `["` + word + `"]`
+	case known:
+		return quote(word)
+	case v.Kind() == reflect.Slice:
+		return `["192.0.2.0"]`
+	case v.Kind() == reflect.Bool:
+		return map[bool]string{true: "false", false: "true"}[v.Bool()]
+	case v.Kind() == reflect.Int:
+		return "77"
+	case v.Type() == reflect.TypeFor[Duration]():
+		return `"77s"`
+	case v.Kind() == reflect.Int64:
+		return `"77KiB"`
+	}
+	return `"/other"`
+}
+
+func told(ps Problems, key, text string) bool {
+	for _, p := range ps {
+		if p.Key == key && strings.Contains(p.Text, text) && !p.Warning {
+			return true
+		}
+	}
+	return false
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever a file holds, it is read or every problem has a file, a line and one line of text; and the index has the same tables, keys and
+// arrays as the decoder, at lines that exist.
+func FuzzLoad(f *testing.F) {
+	stories, _ := filepath.Glob("testdata/*.txt")
+	for _, story := range stories {
+		text, err := os.ReadFile(story)
+		if err != nil {
+			f.Fatal(err)
+		}
+		_, sections := split(string(text))
+		for _, s := range sections {
+			if strings.HasSuffix(s.name, ".toml") {
+				f.Add(s.text)
+			}
+		}
+	}
+	for _, text := range []string{
+		"", "a.b.c.d = 1\n[a.b]\nx=2\n[a]\ny=3", "[[a.b]]\n[a.b.c]\nd=[{e={f=1}}, {g=\"}\"}]\n[[a.b]]\n[a.b.c]\nd=2",
+		"\"a\\\"b\\u00e9\\x41\" = '''\n''''' # x\n'' = 1\n", "a = \"\"\"x\\\"\"\"\"\"\"\nb = {c = [1, # {\n2,], }\n", "\ufeffa=1\r\n", "x=-01\ny=[07,{z=08}]",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, told: map[string]bool{}, whole: true}
+		s.Files = []string{"ftpd.toml"}
+		s.text("ftpd.toml", text, true)
+		s.check()
+		s.checkAccounts(villagers{})
+		s.checkSupported()
+		lines := strings.Count(text, "\n") + 1
+		for _, p := range s.Problems.arrange(s.Files) {
+			if p.Line < 1 || p.Line > lines || p.File != "ftpd.toml" || strings.ContainsFunc(p.String(), isControl) {
+				t.Errorf("%q: %+v", text, p)
+			}
+		}
+		values, root, _, problem := parse(text)
+		if problem == nil {
+			sameShape(t, text, values, root, lines)
+		}
+		var plain map[string]any
+		if _, err := toml.Decode(text, &plain); err == nil && problem != nil && !strings.Contains(problem.Text, "as a table") {
+			t.Errorf("%q is refused: %v", text, problem)
+		}
+	})
+}
+
+func sameShape(t *testing.T, text string, v any, e *entry, lines int) {
+	if e == nil || e.line < 1 || e.line > lines {
+		t.Fatalf("%q: no place for %v", text, v)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if len(v) != len(e.keys) {
+			t.Fatalf("%q: keys %v are indexed as %v", text, v, e.keys)
+		}
+		for key, value := range v {
+			sameShape(t, text, value, e.keys[key], lines)
+		}
+	case []map[string]any:
+		if len(v) != len(e.items) {
+			t.Fatalf("%q: %d tables are indexed as %d", text, len(v), len(e.items))
+		}
+		for i := range v {
+			sameShape(t, text, v[i], e.items[i], lines)
+		}
+	case []any:
+		if len(v) != len(e.items) {
+			t.Fatalf("%q: %d items are indexed as %d", text, len(v), len(e.items))
+		}
+		for i := range v {
+			sameShape(t, text, v[i], e.items[i], lines)
+		}
+	}
+}
