@@ -1,0 +1,201 @@
+package core
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/vfs"
+)
+
+// refit gives the session that is logged in a file system whose calls may fail.
+func (w *world) refit(t *testing.T, faults vfs.Faults) {
+	t.Helper()
+	view, err := vfs.Open(vfs.Options{
+		Mounts: []config.Mount{{Path: "/", Directory: w.supervisor.home}},
+		Rights: config.Rights{Base: config.Full},
+		Faults: faults,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for s := range w.srv.sessions {
+		s.turn.Lock()
+		s.login.fs.Close()
+		s.login.fs = view
+		s.turn.Unlock()
+	}
+}
+
+// What goes wrong with a file while bytes move is never 226.
+func TestStorageFails(t *testing.T) {
+	for _, test := range []struct {
+		call string
+		err  error
+		cmd  string
+		want string
+	}{
+		{"write", syscall.ENOSPC, "STOR new", "552 No space left on the device."},
+		{"write", syscall.EDQUOT, "STOR new", "552 Quota exceeded."},
+		{"write", syscall.EFBIG, "STOR new", "552 File too large."},
+		{"write", syscall.EIO, "STOR new", "451 Local error."},
+		{"close", syscall.EIO, "STOR new", "451 Local error."},
+		{"close", syscall.EDQUOT, "APPE new", "552 Quota exceeded."},
+		{"read", syscall.EIO, "RETR old", "451 Local error."},
+		{"read", syscall.EACCES, "RETR old", "451 Local error."}, // a network file system; 550 is no answer after 150
+	} {
+		t.Run(fmt.Sprint(test.call, test.err), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				if err := os.WriteFile(filepath.Join(w.supervisor.home, "old"), []byte("text"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				c := w.connect()
+				heard(c)
+				say(t, c, "USER alice\r\nPASS secret\r\nTYPE I")
+				w.refit(t, func(call string) error {
+					if call == test.call {
+						return test.err
+					}
+					return nil
+				})
+				port := passivePort(t, say(t, c, "EPSV"))
+				if got := say(t, c, test.cmd); !strings.HasPrefix(got, "150 ") {
+					t.Fatal(got)
+				}
+				w.upload(t, port, "hello")
+				if got := heard(c); got != test.want+"\r\n" {
+					t.Errorf("the server says %q", got)
+				}
+				c.Close()
+				w.sessions.Wait()
+				if all := strings.Join(w.supervisor.events, "\n"); !strings.Contains(all, "_incomplete ") {
+					t.Error(all)
+				}
+			})
+		})
+	}
+}
+
+// A listing that fails half-way is 451, never 226.
+func TestListingFailsHalfWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		fill(t, w.supervisor.home, 1200)
+		c := w.connect()
+		heard(c)
+		say(t, c, "USER alice\r\nPASS secret")
+		var stats atomic.Int64
+		w.refit(t, func(call string) error {
+			if strings.HasPrefix(call, "getdents") || call == "readdir" {
+				if stats.Add(1) == 2 {
+					return syscall.EIO
+				}
+			}
+			return nil
+		})
+		port := passivePort(t, say(t, c, "EPSV"))
+		if got := say(t, c, "LIST"); !strings.HasPrefix(got, "150 ") {
+			t.Fatal(got)
+		}
+		w.upload(t, port, "")
+		if got := heard(c); got != "451 Local error.\r\n" {
+			t.Errorf("the server says %q", got)
+		}
+		c.Close()
+		w.sessions.Wait()
+	})
+}
+
+func fill(t *testing.T, dir string, files int) (names []string) {
+	t.Helper()
+	for i := range files {
+		name := fmt.Sprintf("file%06d", i)
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// Up to the bound a listing is sorted; beyond it every entry is there once, in the directory's order.
+func TestLargeListings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		names := fill(t, w.supervisor.home, maxSorted)
+		c := w.connect()
+		heard(c)
+		say(t, c, "USER alice\r\nPASS secret")
+		if got := w.listing(t, c, "NLST"); !slices.Equal(got, names) {
+			t.Errorf("%d names are not all of them, sorted", len(got))
+		}
+		more := filepath.Join(w.supervisor.home, "file-extra")
+		if err := os.WriteFile(more, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := append([]string{"file-extra"}, names...) // as long as the others, and first among them
+		for _, verb := range []string{"NLST", "MLSD", "LIST"} {
+			got := w.listing(t, c, verb)
+			if verb == "NLST" && slices.IsSorted(got) {
+				t.Error("sorted beyond the bound")
+			}
+			for i, line := range got {
+				got[i] = line[len(line)-len("file-extra"):]
+			}
+			if slices.Sort(got); !slices.Equal(got, want) {
+				t.Errorf("%s: %d names are not all of them", verb, len(got))
+			}
+		}
+		c.Close()
+		w.sessions.Wait()
+	})
+}
+
+func (w *world) listing(t *testing.T, c *memConn, verb string) []string {
+	t.Helper()
+	port := passivePort(t, say(t, c, "EPSV"))
+	d, err := w.net.dial(w.remote, w.at(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte(verb + "\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	var all []byte
+	block := make([]byte, 32<<10)
+	for err == nil {
+		var n int
+		n, err = d.Read(block)
+		all = append(all, block[:n]...)
+	}
+	d.Close()
+	if got := heard(c); !strings.HasSuffix(got, "226 Transfer complete.\r\n") {
+		t.Fatal(got, err)
+	}
+	return strings.Split(strings.TrimSuffix(string(all), "\r\n"), "\r\n")
+}
+
+// The sentinels of vfs each have an answer of their own, and nothing else has 2xx or 3xx.
+func TestRefusals(t *testing.T) {
+	for _, r := range refusals {
+		wrapped := fmt.Errorf("open %q: %w", "x", r.err)
+		if got := refuse(wrapped); got.Code != r.reply.Code || got.Text[0] != r.reply.Text[0] || got.why() != wrapped.Error() {
+			t.Errorf("%v is answered %v", r.err, got)
+		}
+		if r.reply.Code < 400 {
+			t.Errorf("%v is no refusal: %v", r.err, r.reply)
+		}
+	}
+	if got := refuse(errors.New("else")); got.Code != 451 {
+		t.Error(got)
+	}
+}

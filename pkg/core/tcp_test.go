@@ -1,0 +1,261 @@
+package core
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// What the kernel decides is tried over loopback; everything else is in the transcripts.
+
+// patience bounds a test that hangs; nothing is asserted about time.
+const patience = 30 * time.Second
+
+// A loopback is a server on a TCP socket.
+type loopback struct {
+	*world
+	addr *net.TCPAddr
+}
+
+func serveTCP(t *testing.T, listen string) *loopback {
+	w := newWorld(t)
+	w.config.Data.PassivePorts.First, w.config.Data.PassivePorts.Last = 0, 0
+	w.srv = New(Options{Config: w.config, Supervisor: w.supervisor})
+	l, err := net.Listen("tcp", listen)
+	if err != nil {
+		t.Skip("no such address here:", err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- w.srv.Serve(l) }() // ends when l is closed
+	t.Cleanup(func() {
+		l.Close()
+		if err := <-served; !errors.Is(err, net.ErrClosed) {
+			t.Error("Serve ended with", err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := w.srv.Shutdown(ctx); err != nil {
+			t.Error("sessions did not end:", err)
+		}
+	})
+	return &loopback{world: w, addr: l.Addr().(*net.TCPAddr)}
+}
+
+// A tcpClient is a simple one that fails its test when something is not as expected.
+type tcpClient struct {
+	t    *testing.T
+	conn *net.TCPConn
+	r    *bufio.Reader
+	ip   net.IP
+}
+
+func (l *loopback) client(ip net.IP) *tcpClient {
+	l.t.Helper()
+	conn, err := net.DialTCP("tcp", nil, &net.TCPAddr{IP: ip, Port: l.addr.Port})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(patience))
+	l.t.Cleanup(func() { conn.Close() })
+	c := &tcpClient{t: l.t, conn: conn, r: bufio.NewReader(conn), ip: ip}
+	c.expect("220 ")
+	return c
+}
+
+func (c *tcpClient) login() {
+	c.t.Helper()
+	c.cmd("331 ", "USER alice")
+	c.cmd("230 ", "PASS secret")
+	c.cmd("200 ", "TYPE I")
+}
+
+func (c *tcpClient) expect(want string) string {
+	c.t.Helper()
+	line, err := c.r.ReadString('\n')
+	if err != nil || !strings.HasPrefix(line, want) {
+		c.t.Fatalf("expected %s, got %q, %v", want, line, err)
+	}
+	return line
+}
+
+func (c *tcpClient) cmd(want, line string) string {
+	c.t.Helper()
+	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
+		c.t.Fatal(err)
+	}
+	return c.expect(want)
+}
+
+// pasv opens a data connection by PASV or EPSV.
+func (c *tcpClient) pasv(verb string) *net.TCPConn {
+	c.t.Helper()
+	addr := &net.TCPAddr{IP: c.ip}
+	if verb == "PASV" {
+		line := c.cmd("227 ", verb)
+		var a, b, d, e, high, low byte
+		if _, err := fmt.Sscanf(line[strings.IndexByte(line, '('):], "(%d,%d,%d,%d,%d,%d)", &a, &b, &d, &e, &high, &low); err != nil {
+			c.t.Fatal(line, err)
+		}
+		addr.IP, addr.Port = net.IPv4(a, b, d, e), int(high)<<8|int(low)
+	} else if _, err := fmt.Sscanf(c.cmd("229 ", verb), "229 Entering Extended Passive Mode (|||%d|)", &addr.Port); err != nil {
+		c.t.Fatal(err)
+	}
+	conn, err := net.DialTCP("tcp", nil, addr)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+func TestTransfersOverTCP(t *testing.T) {
+	content := make([]byte, 5<<20+123)
+	rand.Read(content)
+	for _, test := range []struct{ listen, dial, verb string }{
+		{"127.0.0.1:0", "127.0.0.1", "PASV"},
+		{"127.0.0.1:0", "127.0.0.1", "EPSV"},
+		{"[::1]:0", "::1", "EPSV"},
+		{"[::]:0", "127.0.0.1", "PASV"}, // dual stack: the address is mapped into IPv6
+		{"[::]:0", "127.0.0.1", "EPSV 1"},
+		{"[::]:0", "::1", "EPSV 2"},
+	} {
+		t.Run(test.listen+" "+test.verb, func(t *testing.T) {
+			l := serveTCP(t, test.listen)
+			c := l.client(net.ParseIP(test.dial))
+			c.login()
+			d := c.pasv(test.verb)
+			io.WriteString(c.conn, "STOR f\r\n")
+			c.expect("1")
+			if _, err := d.Write(content); err != nil {
+				t.Fatal(err)
+			}
+			d.Close()
+			c.expect("226 ")
+			stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f"))
+			if err != nil || !bytes.Equal(stored, content) {
+				t.Fatal("the file is another one", err)
+			}
+			d = c.pasv(test.verb)
+			io.WriteString(c.conn, "RETR f\r\n")
+			c.expect("1")
+			got, err := io.ReadAll(d)
+			if err != nil || !bytes.Equal(got, content) {
+				t.Fatal("the download is another one", err)
+			}
+			c.expect("226 ")
+			d = c.pasv(test.verb)
+			io.WriteString(c.conn, "NLST\r\n")
+			c.expect("1")
+			if got, err := io.ReadAll(d); err != nil || string(got) != "f\r\n" {
+				t.Errorf("the listing is %q, %v", got, err)
+			}
+			c.expect("226 ")
+			c.cmd("221 ", "QUIT")
+		})
+	}
+}
+
+// A client that has sent something on the data connection of a refused transfer reads the end of the stream, and no reset.
+func TestRefusedTransferIsNotReset(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	c.login()
+	for range 20 {
+		d := c.pasv("PASV")
+		if _, err := d.Write(bytes.Repeat([]byte("hello"), 4000)); err != nil {
+			t.Fatal(err)
+		}
+		c.cmd("550 ", "RETR missing")
+		if n, err := d.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+			t.Fatal("the data connection ended with", err)
+		}
+		d.Close()
+	}
+}
+
+// A reset of the data connection is no end of an upload.
+func TestResetUploadOverTCP(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	c.login()
+	d := c.pasv("PASV")
+	io.WriteString(c.conn, "STOR f\r\n")
+	c.expect("1")
+	d.Write([]byte("half"))
+	d.SetLinger(0)
+	d.Close()
+	c.expect("426 ")
+	c.cmd("200 ", "NOOP")
+}
+
+// A client that goes away in the middle of a download ends it, however full the connection is, and the session goes on.
+func TestLostDownloadOverTCP(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	if err := os.WriteFile(filepath.Join(l.supervisor.home, "big"), make([]byte, 64<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	c.login()
+	d := c.pasv("PASV")
+	io.WriteString(c.conn, "RETR big\r\n")
+	c.expect("1")
+	if _, err := io.ReadFull(d, make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	c.cmd("200 ", "NOOP") // the control connection is read while the other one is full
+	d.Close()
+	c.expect("426 ")
+	c.cmd("200 ", "NOOP")
+}
+
+// Each byte that arrives is seen, however the pieces fall: a wait that looks only for new arrivals would hang.
+func TestNoArrivalIsLost(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	var all sync.WaitGroup
+	for range 8 {
+		c := l.client(net.IPv4(127, 0, 0, 1))
+		all.Go(func() {
+			for i := range 2000 {
+				line := "NOOP\r\n"
+				cut := i % len(line)
+				io.WriteString(c.conn, line[:cut])
+				io.WriteString(c.conn, line[cut:])
+				if got, err := c.r.ReadString('\n'); got != "200 OK.\r\n" {
+					t.Error(i, got, err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// A stop does not wait for sessions that are idle.
+func TestShutdownOverTCP(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	clients := []*tcpClient{l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1))}
+	clients[1].login()
+	if err := l.srv.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	for _, c := range clients {
+		c.expect("421 ")
+		if _, err := c.r.ReadByte(); err != io.EOF {
+			t.Error(err)
+		}
+	}
+	if len(l.supervisor.ended) != 2 {
+		t.Error("slots were not given back:", l.supervisor.ended)
+	}
+}

@@ -1,0 +1,131 @@
+//go:build unix
+
+package core
+
+import (
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A command that arrives as urgent data is read like any other: without SO_OOBINLINE its last byte would be missing, and Python's
+// ftplib sends ABOR so.
+func TestUrgentData(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	raw, err := c.conn.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{"NOOP\r\n", "\xff\xf4\xff\xf2NOOP\r\n"} {
+		raw.Write(func(fd uintptr) bool {
+			err = syscall.Sendto(int(fd), []byte(line), syscall.MSG_OOB, nil)
+			return true
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.expect("200 ")
+	}
+}
+
+// fewDescriptors is what the server in TestOutOfDescriptors may have open.
+const fewDescriptors = 48
+
+// Without a descriptor left clients still read 421, the listener stays, and when some have gone the next one is served. The server runs
+// in a process of its own, whose limit is low.
+func TestOutOfDescriptors(t *testing.T) {
+	if os.Getenv("FTPD_TEST_SERVE") != "" {
+		serveWithFewDescriptors(t)
+		return
+	}
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	file, err := listener.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	server := exec.Command(os.Args[0], "-test.run=^TestOutOfDescriptors$")
+	server.Env = append(os.Environ(), "FTPD_TEST_SERVE=1")
+	server.ExtraFiles = []*os.File{file}
+	server.Stderr = os.Stderr
+	stop, err := server.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer server.Wait()
+	defer stop.Close()
+
+	greeting := func() (string, net.Conn) {
+		c, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetDeadline(time.Now().Add(patience))
+		line := make([]byte, 4)
+		if _, err := io.ReadFull(c, line); err != nil {
+			t.Fatal("no greeting:", err)
+		}
+		return string(line), c
+	}
+	var open []net.Conn
+	served, turned := 0, 0
+	for range 2 * fewDescriptors {
+		line, c := greeting()
+		open = append(open, c)
+		switch line {
+		case "220 ":
+			served++
+		case "421 ":
+			turned++
+		default:
+			t.Errorf("the server says %q", line)
+		}
+	}
+	if served < fewDescriptors/3 || turned < fewDescriptors {
+		t.Errorf("%d were served and %d turned away", served, turned)
+	}
+	for _, c := range open {
+		c.Close()
+	}
+	for range 10_000 { // until the server has seen them go
+		line, c := greeting()
+		c.Close()
+		if line == "220 " {
+			return
+		}
+	}
+	t.Error("the server does not recover")
+}
+
+func serveWithFewDescriptors(t *testing.T) {
+	limit := syscall.Rlimit{Cur: fewDescriptors, Max: fewDescriptors}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.FileListener(os.NewFile(3, "listener"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t)
+	srv := New(Options{Config: w.config, Supervisor: w.supervisor})
+	go func() {
+		io.Copy(io.Discard, os.Stdin) // until the parent is through
+		l.Close()
+	}()
+	if err := srv.Serve(l); !strings.Contains(err.Error(), "closed") {
+		t.Error(err)
+	}
+}
