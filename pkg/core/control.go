@@ -101,7 +101,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	}
 	if cmd.data && r.refusal() {
 		s.flush() // before the data connection goes: a client must not take its end for the answer
-		s.dropOpener()
+		s.refuseOpener()
 	}
 	if cmd.verb != "RNFR" {
 		s.rename = "" // RNTO has to follow at once

@@ -21,6 +21,8 @@ type dataOpener interface {
 	open(context.Context) (Conn, error)
 	// ready says that the data connection stands already (125 instead of 150).
 	ready() bool
+	// refuse ends a data connection that was made, or will be, without a word.
+	refuse()
 	close()
 }
 
@@ -93,6 +95,7 @@ type passive struct {
 	conn     Conn        // guarded by mu
 	err      error       // guarded by mu
 	stranger netip.Addr  // guarded by mu; the last one that was turned away
+	refused  bool        // guarded by mu
 }
 
 func newPassive(l Listener, port uint16, client netip.Addr, patient time.Duration) *passive {
@@ -146,7 +149,16 @@ func (p *passive) finish(c Conn, err error) bool {
 	p.conn, p.err = c, err
 	close(p.done)
 	p.listener.Close()
+	p.endLocked()
 	return true
+}
+
+// endLocked ends a data connection that nobody wants. Its client may have sent something already: with a reset basic-ftp gives up the
+// whole session.
+func (p *passive) endLocked() {
+	if p.refused && p.conn != nil {
+		p.conn.Finish()
+	}
 }
 
 func (p *passive) open(ctx context.Context) (Conn, error) {
@@ -179,23 +191,36 @@ func (p *passive) ready() bool {
 	}
 }
 
-// close gives the port back, and a data connection that was made without a reset: its client may have sent something already, and
-// basic-ftp gives up the whole session for a reset.
+// refuse leaves the listener: a client that is just connecting would read a reset, even though it has got its answer.
+func (p *passive) refuse() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.refused = true
+	p.endLocked()
+}
+
+// close gives the port back, and the data connection.
 func (p *passive) close() {
 	if !p.finish(nil, errReplaced) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.conn != nil {
-			p.conn.Finish()
-		}
+		p.refuse()
 	}
 }
 
 // dropOpener gives back what PASV prepared.
 func (s *Session) dropOpener() {
+	for _, o := range []dataOpener{s.opener, s.refused} {
+		if o != nil {
+			o.close()
+		}
+	}
+	s.opener, s.refused = nil, nil
+}
+
+// refuseOpener uses it up.
+func (s *Session) refuseOpener() {
 	if s.opener != nil {
-		s.opener.close()
-		s.opener = nil
+		s.opener.refuse()
+		s.opener, s.refused = nil, s.opener
 	}
 }
 

@@ -48,6 +48,7 @@ type Session struct {
 	dir      string     // working directory, an absolute FTP path
 	ascii    bool       // TYPE A
 	opener   dataOpener // what PASV prepared; nil once used
+	refused  dataOpener // was prepared for a transfer that was refused; its client may be connecting
 	epsvOnly bool       // after EPSV ALL (RFC 2428 §4)
 	restart  int64      // REST marker for the next transfer only
 	rename   string     // RNFR's path, for a RNTO that follows at once; "" when there is none
