@@ -92,7 +92,8 @@ func TestAllIsGivenBack(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // of the bubble
+		synctest.Wait()
 		if threads.held != 0 || len(threads.users) != 0 || len(threads.waiting) != 0 {
 			t.Fatalf("left over: held %d, users %v, waiting %d", threads.held, threads.users, len(threads.waiting))
 		}

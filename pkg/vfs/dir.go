@@ -59,6 +59,9 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 		return nil
 	})
 	if err != nil {
+		if dir != nil { // opened, but the section ended badly
+			dir.reader.close()
+		}
 		return nil, err
 	}
 	dir.batch = batches.Get().(*batch)
@@ -96,7 +99,7 @@ func (d *Dir) Next() ([]Entry, error) {
 	case err == io.EOF:
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("list %q: %w", d.at.name, kind(err))
+		return nil, fmt.Errorf("list %q: %w", d.at.name, err)
 	}
 	return d.batch.entries, nil
 }

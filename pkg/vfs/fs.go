@@ -113,14 +113,14 @@ func (f *FS) Close() error {
 	return nil
 }
 
-// section runs call as the user while the view is open.
+// section runs call as the user while the view is open. An error of the identity itself keeps its words.
 func (f *FS) section(call func() error) error {
 	f.closing.RLock()
 	defer f.closing.RUnlock()
 	if f.closed {
 		return fs.ErrClosed
 	}
-	return f.identity.Do(call)
+	return f.identity.Do(func() error { return kind(call()) })
 }
 
 // on runs call as the user, with the place of name in the table of mounts, and says in the error what was being done. want is what
@@ -140,7 +140,7 @@ func (f *FS) on(op, name string, want config.Permissions, call func(at location)
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("%s %q: %w", op, name, kind(err))
+		return fmt.Errorf("%s %q: %w", op, name, err)
 	}
 	return nil
 }

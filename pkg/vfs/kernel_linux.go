@@ -3,7 +3,7 @@
 package vfs
 
 import (
-	"fmt"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -127,7 +127,7 @@ func (k kernel) hasXattr(fd int, name string) (bool, error) {
 	return size > 0, err
 }
 
-func descriptor(fd int) string { return fmt.Sprintf("/proc/self/fd/%d", fd) }
+func descriptor(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
 func (k kernel) mkdirat(dir int, name string, mode uint32) error {
 	return k.call("mkdirat", func() error { return unix.Mkdirat(dir, name, mode) })
