@@ -74,7 +74,7 @@ func enter(program string, c Confinement) (Layers, error) {
 		return Probe(), nil // tells why
 	}
 	layers := Probe()
-	c.Roots = Expand(c.Roots, topNames())
+	c.Roots = Expand(c.Roots, TopNames())
 	layers.Skipped, err = restrict(abi, program, c)
 	return layers, err
 }
@@ -101,7 +101,7 @@ func dropBounding(keep []uintptr) error {
 }
 
 // topNames are the entries of "/", for roots that hold "/". An error leaves the list empty, so that nothing is granted.
-func topNames() []string {
+func TopNames() []string {
 	entries, err := os.ReadDir("/")
 	if err != nil {
 		return nil

@@ -111,6 +111,23 @@ func (g *generation) watch(onReady func()) {
 	close(g.ended)
 }
 
+// retire lets the core finish its transfers, however long they take, while another one serves.
+func (g *generation) retire() {
+	if err := g.server.Drain(forever); err != nil {
+		g.cmd.Process.Kill()
+	}
+}
+
+// gone tells whether the process has ended.
+func (g *generation) gone() bool {
+	select {
+	case <-g.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // drain asks the core to end and waits until it has, or the timeout and a moment more have passed.
 func (g *generation) drain(timeout time.Duration) {
 	if err := g.server.Drain(timeout); err != nil {

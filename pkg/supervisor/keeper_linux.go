@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"os/user"
+	"slices"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
@@ -23,6 +25,7 @@ type keeper struct {
 	identity  *syscall.Credential
 	listeners []int // descriptors that never close while the service runs; no file of Go's, which would switch them to blocking mode
 	addresses []net.Listener
+	retired   []*generation // finish their transfers; owned by run
 }
 
 func newKeeper(o Options, d *desk, listeners []net.Listener) (*keeper, error) {
@@ -93,20 +96,50 @@ func (k *keeper) run(ctx context.Context) error {
 		return fmt.Errorf("the core ended before it was ready: %s", g.cause)
 	}
 	ready(k.Options)
+	remounted := watchMounts(k.Config.Roots())
 	var b backoff
-	for {
+	for g != nil {
 		select {
 		case <-ctx.Done():
-			stopping(k.Options)
-			g.drain(timeout(k.Config.Server.DrainTimeout))
+			k.stop(g)
 			return nil
+		case <-remounted:
+			k.Log.Info().Msg("file systems were mounted or taken away: a new core takes over")
+			g = k.replace(g)
 		case <-g.ended:
-		}
-		k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).Int("sessions", g.lost).Msg("core died")
-		if g = k.again(ctx, b.next(time.Since(g.started))); g == nil {
-			return nil
+			k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).Int("sessions", g.lost).Msg("core died")
+			g = k.again(ctx, b.next(time.Since(g.started)))
 		}
 	}
+	return nil
+}
+
+// replace starts a core that takes over from old, which ends with its last transfer. Where that fails, old goes on.
+func (k *keeper) replace(old *generation) *generation {
+	next, _, err := k.start()
+	if err != nil {
+		k.Log.Error().Err(err).Msg("the core cannot be started")
+		return old
+	}
+	select {
+	case <-next.ready:
+		old.retire()
+		k.retired = slices.DeleteFunc(append(k.retired, old), (*generation).gone)
+		return next
+	case <-next.ended:
+		k.Log.Error().Str("cause", next.cause).Str("output", next.output.String()).Msg("the core cannot be started")
+		return old
+	}
+}
+
+// stop lets the running transfers of all cores end.
+func (k *keeper) stop(g *generation) {
+	stopping(k.Options)
+	var drained sync.WaitGroup
+	for _, g := range append(k.retired, g) {
+		drained.Go(func() { g.drain(timeout(k.Config.Server.DrainTimeout)) }) // ends with the core
+	}
+	drained.Wait()
 }
 
 // again waits out the pause and starts a core, until one could be started or ctx ends (nil).
