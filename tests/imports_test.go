@@ -25,6 +25,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/sandbox pkg/unixauth/pamhelper", "the protocol, the backends and the sandbox meet in the supervisor only"},
 	{"pkg/supervisor", "composes all of them; no flags and no exit codes"},
 	{"cmd/ftpd cmd/ftpd-auth", "flags, help, exit codes; no behaviour"},
+	{"pkg/internal/coretest", "for tests alone: it runs them as the core runs"},
 }
 
 // only: these imports are for the named packages alone. Every module that is not of ours needs a line.
@@ -33,7 +34,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"plugin", "", "nothing is loaded at run time"},
 	{"net/http", "", "no web server stands beside users' files"},
 	{"net/rpc", "", "the monitor's table is the only thing that crosses between processes"},
-	{"os/exec", "pkg/supervisor pkg/sandbox pkg/unixauth", "programs are started by the root side; the core has no exec"},
+	{"os/exec", "pkg/supervisor pkg/sandbox pkg/unixauth pkg/internal/coretest", "programs are started by the root side; the core has no exec"},
 	{"os/user", "pkg/supervisor pkg/unixauth pkg/unixauth/pamhelper", "the root side looks up its own accounts (ftpd, nobody); everybody else's names come from ftpd-auth, and the core opens no /etc/passwd"},
 	{"log", "", "there is one log, written by the supervisor"},
 	{"log/slog", "", "there is one log, written by the supervisor"},
@@ -43,7 +44,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/coreos/go-systemd", "pkg/supervisor", "the service manager speaks to the process that it started"},
 	{"github.com/msteinert/pam", "pkg/unixauth/pamhelper", "libpam is loaded in ftpd-auth alone"},
 	{"github.com/spf13/pflag", "cmd/ftpd", "flags end where behaviour begins"},
-	{"golang.org/x/sys", "pkg/core pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/internal/wire pkg/unixauth/pamhelper pkg/winauth pkg/supervisor pkg/events cmd/ftpd", "system calls; config and auth are values"},
+	{"golang.org/x/sys", "pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor cmd/ftpd pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 
 // calls: these functions are for the named packages alone.
