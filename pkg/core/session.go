@@ -100,7 +100,7 @@ func (s *Session) serve(ctx context.Context) {
 	s.close(ctx)
 }
 
-// greet says 220, unless the session has no slot.
+// greet says 220.
 func (s *Session) greet(ctx context.Context) bool {
 	_, open := s.inTurn(ctx, func() {
 		s.say(lines(220, s.srv.config.Server.Banner))
