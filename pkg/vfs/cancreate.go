@@ -12,23 +12,31 @@ import (
 // a directory is not asked: only making it tells.
 func (f *FS) CanCreate(name string, c Creation) error {
 	return f.on("create", name, 0, func(at location) error {
-		if at.rel == "." {
-			return ErrIsDir
+		err := f.canOpenOrMake(at, c)
+		if err != nil && f.rights.At(at.name)&(config.Write|config.Overwrite|config.Append) == 0 {
+			return ErrNotAllowed // whatever there is
 		}
-		o, err := at.root.open(at.rel, os.O_WRONLY)
-		if err == nil {
-			defer o.file.Close()
-			return f.canReceive(at, o, c)
-		}
-		if c.Offset > 0 && !c.Append || !errors.Is(kind(err), fs.ErrNotExist) {
-			return err
-		}
-		want := config.Write
-		if c.Append {
-			want |= config.Append
-		}
-		return f.within(at, want, func(*parent, string) error { return nil })
+		return err
 	})
+}
+
+func (f *FS) canOpenOrMake(at location, c Creation) error {
+	if at.rel == "." {
+		return ErrIsDir
+	}
+	o, err := at.root.open(at.rel, os.O_WRONLY)
+	if err == nil {
+		defer o.file.Close()
+		return f.canReceive(at, o, c)
+	}
+	if c.Offset > 0 && !c.Append || !errors.Is(kind(err), fs.ErrNotExist) {
+		return err
+	}
+	want := config.Write
+	if c.Append {
+		want |= config.Append
+	}
+	return f.within(at, want, func(*parent, string) error { return nil })
 }
 
 func (f *FS) canReceive(at location, o opened, c Creation) error {

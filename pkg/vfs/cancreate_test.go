@@ -28,6 +28,7 @@ func TestCanCreate(t *testing.T) {
 		{"/old", Creation{Offset: 4}, config.Append, nil},
 		{"/old", Creation{Offset: 5}, config.Full, ErrOffset},
 		{"/missing/new", Creation{}, config.Full, fs.ErrNotExist},
+		{"/missing/new", Creation{}, config.ReadOnly, ErrNotAllowed},
 		{"/old/new", Creation{}, config.Full, ErrNotDir},
 		{"/sub", Creation{}, config.Full, ErrIsDir},
 		{"/", Creation{}, config.Full, ErrIsDir},
