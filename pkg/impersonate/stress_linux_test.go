@@ -23,7 +23,7 @@ import (
 
 const (
 	stressWorkers = 60
-	stressOps     = 250 // of each worker
+	stressOps     = 200 // of each worker
 )
 
 // do runs a call as a user: (*Identity).Do, or the control.

@@ -14,7 +14,7 @@ import (
 )
 
 func TestLargeListing(t *testing.T) {
-	const count = 2345
+	const count = 1234
 	dir := tree(t)
 	var want []string
 	for i := range count {
@@ -108,7 +108,7 @@ func TestListingGarbage(t *testing.T) {
 	if runtime.GOOS != "linux" || osRoot {
 		t.Skip("os.Root makes garbage")
 	}
-	const count = 2000
+	const count = 1000
 	dir := tree(t)
 	for i := range count {
 		name := filepath.Join(dir, fmt.Sprint(i))

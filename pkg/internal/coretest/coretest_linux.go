@@ -29,7 +29,8 @@ func Run(t *testing.T, groups []uint32, caps ...uintptr) string {
 		return dir
 	}
 	if os.Getuid() != 0 {
-		t.Skip("needs root: sudo go test -run '^" + t.Name() + "$' .")
+		dir, _ := os.Getwd()
+		t.Skipf("needs root: sudo go test -run '^%s$' ./pkg/%s", t.Name(), filepath.Base(dir))
 	}
 	dir, err := os.MkdirTemp("", "ftpdtest")
 	if err != nil {
@@ -49,7 +50,7 @@ func Run(t *testing.T, groups []uint32, caps ...uintptr) string {
 	}
 	core := exec.Command(program, "-test.run=^"+t.Name()+"$", "-test.v")
 	core.Dir = "/"
-	core.Env = append(os.Environ(), dirVariable+"="+dir)
+	core.Env = append(os.Environ(), dirVariable+"="+dir, "GORACE=atexit_sleep_ms=0")
 	core.SysProcAttr = &syscall.SysProcAttr{
 		Credential:  &syscall.Credential{Uid: ID, Gid: ID, Groups: groups},
 		AmbientCaps: caps,
