@@ -42,7 +42,7 @@ func serveCore() error {
 	if err := keepPermittedOnly(); err != nil {
 		return err
 	}
-	unix.Umask(0) // each session masks modes itself
+	clearUmask()
 	client, setup, listeners, err := monitor.Connect(monitorSocket)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ func runShare(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "ftpd share: confine the process:", err)
 		return exitError
 	}
+	clearUmask()
 	log := events.NewLog(stderr, cfg.Log.Level, cfg.Log.Format)
 	if *write {
 		log.Warn().Str("directory", cfg.Anonymous.Directory).Msg("anybody who reaches this port may change and delete these files")

@@ -59,12 +59,9 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 			ctx, cancel = context.WithDeadlineCause(ctx, due, errLoginTimeout)
 			defer cancel()
 		}
-		l, err := s.authenticate(ctx, c)
-		if err == nil {
+		if l := s.authenticate(ctx, c); l != nil {
 			return func() { s.welcome(l) }
 		}
-		rethrow(err)
-		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: errLogin.Code, Cause: err.Error()})
 		sleep(ctx, time.Until(refused))
 		return func() { s.turnAway(ctx) }
 	})
@@ -81,15 +78,24 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// authenticate asks whether the client may come in, and opens what the user will see, as the user.
-func (s *Session) authenticate(ctx context.Context, c auth.Credentials) (*login, error) {
+// authenticate asks whether the client may come in, and opens what the user will see. Nil is no; the log then has the cause, from
+// the supervisor where that refused.
+func (s *Session) authenticate(ctx context.Context, c auth.Credentials) *login {
 	account, err := s.srv.supervisor.Authenticate(ctx, s.id, c)
+	if err != nil || ctx.Err() != nil {
+		return nil
+	}
+	l, err := s.open(account)
+	rethrow(err)
 	if err != nil {
-		return nil, err
+		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: errLogin.Code, Cause: err.Error()})
+		return nil
 	}
-	if ctx.Err() != nil {
-		return nil, context.Cause(ctx)
-	}
+	return l
+}
+
+// open opens what the user will see, as the user.
+func (s *Session) open(account *auth.Account) (*login, error) {
 	settings, err := s.srv.config.For(account.Name, account.Groups)
 	if err != nil {
 		return nil, err

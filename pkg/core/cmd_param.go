@@ -7,14 +7,15 @@ import (
 )
 
 var (
-	errType     = reply(504, "Type not implemented.")
-	errParam    = reply(504, "Parameter not implemented.")
-	errSyntax   = reply(501, "Syntax error in the argument.")
-	errRestType = reply(501, "REST is not allowed in ASCII mode; use TYPE I.")
-	errEPSVOnly = reply(501, "Not allowed after EPSV ALL.")
-	errPASV6    = reply(522, "PASV has no IPv6; use EPSV.")
-	errFamily4  = reply(522, "Network protocol not supported, use (1).")
-	errFamily6  = reply(522, "Network protocol not supported, use (2).")
+	errType      = reply(504, "Type not implemented.")
+	errParam     = reply(504, "Parameter not implemented.")
+	errSyntax    = reply(501, "Syntax error in the argument.")
+	errRestType  = reply(501, "REST is not allowed in ASCII mode; use TYPE I.")
+	errEPSVOnly  = reply(501, "Not allowed after EPSV ALL.")
+	errNoPassive = reply(502, "Passive data connections are switched off.")
+	errPASV6     = reply(522, "PASV has no IPv6; use EPSV.")
+	errFamily4   = reply(522, "Network protocol not supported, use (1).")
+	errFamily6   = reply(522, "Network protocol not supported, use (2).")
 )
 
 // typeCode sets the representation type (RFC 959 §3.1.1). Until it is used the type is ASCII, as the RFC says.
@@ -125,6 +126,9 @@ func (s *Session) epsv(_ context.Context, arg string) (Reply, error) {
 
 // listen reserves a passive port; the one that was reserved before, and its data connection, go.
 func (s *Session) listen() (*passive, error) {
+	if !s.srv.config.Data.Passive {
+		return nil, errNoPassive
+	}
 	s.dropOpener()
 	p, err := s.srv.ports.Reserve(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	if err != nil {

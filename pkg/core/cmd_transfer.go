@@ -64,34 +64,33 @@ func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
 	return s.receive(ctx, "APPE", s.abs(arg), vfs.Creation{Append: true})
 }
 
+// receive takes a file from the client. What can be wrong with the name is told first; but the file is made, or cut off, only when the
+// data connection stands: a client that does not come must not cost anybody a file.
 func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation) (Reply, error) {
 	if s.ascii {
 		return Reply{}, errASCII
 	}
-	if s.opener == nil {
-		if err := s.login.fs.CanCreate(name, c); err != nil {
-			return Reply{}, err
-		}
-		return Reply{}, errNoData
-	}
-	up, err := s.login.fs.Create(name, c)
-	if err != nil {
+	if err := s.login.fs.CanCreate(name, c); err != nil {
 		return Reply{}, err
 	}
-	committed := false
+	if s.opener == nil {
+		return Reply{}, errNoData
+	}
+	files := s.login.fs
+	e := events.Event{Verb: verb, Path: name}
 	return s.transfer(ctx, "", task{
 		move: func(ctx context.Context, t *transfer) error {
-			if err := t.receive(ctx, up); err != nil {
+			up, err := files.Create(name, c)
+			if err != nil {
 				return err
 			}
-			committed = true
+			e.Host = up.HostPath()
+			if err := t.receive(ctx, up); err != nil {
+				up.Abort()
+				return err
+			}
 			return up.Commit()
 		},
-		finished: func(t *transfer, r Reply) {
-			if !committed {
-				up.Abort()
-			}
-			t.emit(events.Upload, events.UploadIncomplete, events.Event{Verb: verb, Path: name, Host: up.HostPath()}, r)
-		},
+		finished: func(t *transfer, r Reply) { t.emit(events.Upload, events.UploadIncomplete, e, r) },
 	}), nil
 }

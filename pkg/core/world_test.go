@@ -40,8 +40,18 @@ func (f *fakeSupervisor) Admit(_ context.Context, c monitor.Connection) (monitor
 	return monitor.Admission{Session: fmt.Sprintf("session%d", f.ids)}, nil
 }
 
-// Authenticate: alice's password is "secret", anonymous has none. The other names stand for what may go wrong.
-func (f *fakeSupervisor) Authenticate(ctx context.Context, _ string, c auth.Credentials) (*auth.Account, error) {
+// Authenticate logs what it refuses, as a supervisor does.
+func (f *fakeSupervisor) Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error) {
+	account, err := f.check(ctx, c)
+	if err != nil {
+		f.Emit(events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: err.Error()})
+		return nil, &auth.Refusal{Cause: "refused by the supervisor"}
+	}
+	return account, nil
+}
+
+// check: alice's password is "secret", anonymous has none. The other names stand for what may go wrong.
+func (f *fakeSupervisor) check(ctx context.Context, c auth.Credentials) (*auth.Account, error) {
 	account := &auth.Account{Name: c.User, Home: f.home}
 	switch c.User {
 	case "alice", "bob":

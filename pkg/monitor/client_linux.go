@@ -70,8 +70,11 @@ func (c *Client) first() (Setup, []net.Listener, error) {
 		return Setup{}, nil, fmt.Errorf("read the first message: %w", err)
 	}
 	var body configureBody
-	if err := json.Unmarshal(m.Body, &body); err != nil || m.Kind != configure {
-		return Setup{}, nil, fmt.Errorf("the first message is a %q: %w", m.Kind, errors.Join(err, errors.ErrUnsupported))
+	if m.Kind != configure {
+		return Setup{}, nil, fmt.Errorf("the first message is %.32q", m.Kind)
+	}
+	if err := json.Unmarshal(m.Body, &body); err != nil {
+		return Setup{}, nil, fmt.Errorf("read the first message: %w", err)
 	}
 	if body.Version != version || len(files) != 1+body.Listeners {
 		return Setup{}, nil, fmt.Errorf("supervisor speaks version %d with %d descriptors, this core version %d", body.Version, len(files), version)
@@ -107,6 +110,9 @@ func (c *Client) Run(stop func(time.Duration)) error {
 		if err != nil {
 			return fmt.Errorf("read from the supervisor: %w", err)
 		}
+		if r, ok := find(fromSupervisor, m.Kind); !ok || r.state != serving || len(m.Body) > r.size {
+			return fmt.Errorf("the supervisor said %.32q with %d bytes", m.Kind, len(m.Body))
+		}
 		switch m.Kind {
 		case answer:
 			c.deliver(m)
@@ -116,8 +122,6 @@ func (c *Client) Run(stop func(time.Duration)) error {
 				return fmt.Errorf("read a drain: %w", err)
 			}
 			go stop(body.Timeout) // ends with the process, which it ends
-		default:
-			return fmt.Errorf("the supervisor said %q", m.Kind)
 		}
 	}
 }

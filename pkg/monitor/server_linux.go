@@ -37,9 +37,11 @@ type Server struct {
 
 // A session is what the supervisor's end knows of one of the core's sessions; Server.mu guards it.
 type session struct {
-	asking context.CancelFunc // ends the login that is under way; nil: none is
+	asking context.CancelCauseFunc // ends the login that is under way; nil: none is
 	failed int
 }
+
+var errLeft = errors.New("the session ended before the login was checked")
 
 // NewServer answers the core at the other end of conn from sup. No session may fail more logins than attempts.
 func NewServer(conn *net.UnixConn, sup Supervisor, attempts int) *Server {
@@ -216,7 +218,8 @@ func (s *Server) authenticate(ctx context.Context, r rule, m message) error {
 	if err := unpack(m, &body); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.deadline)
+	ctx, stop := context.WithTimeout(ctx, r.deadline)
+	ctx, cancel := context.WithCancelCause(ctx)
 	s.mu.Lock()
 	ses := s.sessions[body.Session]
 	possible := ses != nil && ses.asking == nil && ses.failed < s.attempts
@@ -225,11 +228,13 @@ func (s *Server) authenticate(ctx context.Context, r rule, m message) error {
 	}
 	s.mu.Unlock()
 	if !possible {
-		cancel()
+		cancel(nil)
+		stop()
 		return errors.New("core asked for a login that its session may not try")
 	}
 	go func() { // ends with the login, at its deadline, or with its session
-		defer cancel()
+		defer stop()
+		defer cancel(nil)
 		cred := auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)}
 		account, err := s.sup.Authenticate(ctx, body.Session, cred)
 		var refusal *auth.Refusal
@@ -274,7 +279,7 @@ func (s *Server) end(m message) error {
 	ses := s.sessions[body.Session]
 	delete(s.sessions, body.Session)
 	if ses != nil && ses.asking != nil {
-		ses.asking()
+		ses.asking(errLeft)
 	}
 	s.mu.Unlock()
 	if ses == nil {

@@ -32,9 +32,9 @@ func landlockABI() (int, error) {
 	case errors.Is(errno, unix.ENOSYS), errors.Is(errno, unix.EOPNOTSUPP):
 		return 0, fmt.Errorf("this kernel has no Landlock (%w)", errno)
 	case errno != 0:
-		return 0, fmt.Errorf("Landlock is refused here, perhaps by a container's profile (%w)", errno)
+		return 0, fmt.Errorf("a container's profile may refuse Landlock (%w)", errno)
 	case abi < minABI:
-		return 0, fmt.Errorf("Landlock ABI %d would refuse to move files between directories; ABI %d is needed (Linux 5.19)", abi, minABI)
+		return 0, fmt.Errorf("this kernel's Landlock (ABI %d) would refuse to move files between directories; ABI %d is needed (Linux 5.19)", abi, minABI)
 	}
 	return int(abi), nil
 }

@@ -25,7 +25,7 @@ func Start(cmd *exec.Cmd, c Confinement) (Layers, error) {
 		runtime.LockOSThread()
 		layers, err := enter(cmd.Path, c)
 		if err == nil {
-			err = cmd.Start()
+			err = linkedStatically(cmd.Start())
 		}
 		done <- result{layers, err}
 	}()
@@ -44,7 +44,15 @@ func Exec(env []string, c Confinement) error {
 	if _, err := enter(program, c); err != nil {
 		return err
 	}
-	return unix.Exec(program, os.Args, env)
+	return linkedStatically(unix.Exec(program, os.Args, env))
+}
+
+// linkedStatically explains the error of an exec: a program that needs a loader and libraries cannot be confined to itself.
+func linkedStatically(err error) error {
+	if errors.Is(err, unix.EACCES) {
+		return fmt.Errorf("%w (a program that is linked dynamically cannot be confined: build it with CGO_ENABLED=0, as make build does)", err)
+	}
+	return err
 }
 
 // Probe tells which layers there are, without entering any.

@@ -37,13 +37,15 @@ func (d *desk) Admit(_ context.Context, c monitor.Connection) (monitor.Admission
 
 // Authenticate implements monitor.Supervisor.
 func (d *desk) Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error) {
-	c.Remote = d.registry.get(session).remote.Addr().Unmap()
+	s := d.registry.get(session)
+	c.Remote = s.remote.Addr().Unmap()
 	account, err := d.auth.Authenticate(ctx, c)
 	if err == nil {
 		d.registry.name(session, account.Name)
 		return account, nil
 	}
-	d.Emit(events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: err.Error()})
+	failed := events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: err.Error()}
+	d.log.Write(events.Record{Event: failed, Remote: s.remote}) // the session may have ended meanwhile
 	var refusal *auth.Refusal
 	if errors.As(err, &refusal) {
 		return nil, &auth.Refusal{Cause: "refused by the supervisor"}

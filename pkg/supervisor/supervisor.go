@@ -18,6 +18,7 @@ import (
 	"ftpd/pkg/core"
 	"ftpd/pkg/events"
 	"ftpd/pkg/sandbox"
+	"ftpd/pkg/vfs"
 )
 
 // Options are what a service is started with.
@@ -31,6 +32,9 @@ type Options struct {
 // Serve runs the service in separate processes until ctx ends: this one, which must be root, starts a core, starts it again when it
 // dies, and keeps the listeners open meanwhile. It returns when running transfers have ended, or after server.drain_timeout.
 func Serve(ctx context.Context, o Options) error {
+	if err := vfs.Probe(); err != nil {
+		return err
+	}
 	listeners, err := listen(ctx, o.Config.Server.Listen)
 	if err != nil {
 		return err
@@ -51,6 +55,9 @@ func Serve(ctx context.Context, o Options) error {
 // ServeHere runs supervisor and core in this process until ctx ends, for what has nothing to separate: nobody's identity is taken,
 // and the only user is an anonymous one.
 func ServeHere(ctx context.Context, o Options) error {
+	if err := vfs.Probe(); err != nil {
+		return err
+	}
 	listeners, err := listen(ctx, o.Config.Server.Listen)
 	if err != nil {
 		return err

@@ -112,6 +112,7 @@ func TestWhatTheUserMay(t *testing.T) {
 		"replace":   upload(whole, "/bob/public", "x", Creation{}),
 		"append":    upload(whole, "/bob/private", "x", Creation{Append: true}),
 		"new file":  upload(whole, "/bob/new", "x", Creation{}),
+		"could":     whole.CanCreate("/bob/new", Creation{}),
 		"directory": whole.MakeDir("/bob/new"),
 		"remove":    whole.Remove("/bob/private"),
 		"rename":    whole.Rename("/bob/private", "/alice/got"),

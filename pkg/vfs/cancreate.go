@@ -8,8 +8,7 @@ import (
 	"ftpd/pkg/config"
 )
 
-// CanCreate is the error that Create would have, but makes no file and cuts none off. Whether the kernel lets the user make a file in
-// a directory is not asked: only making it tells.
+// CanCreate is the error that Create would have, but makes no file and cuts none off.
 func (f *FS) CanCreate(name string, c Creation) error {
 	return f.on("create", name, 0, func(at location) error {
 		err := f.canOpenOrMake(at, c)
@@ -36,7 +35,7 @@ func (f *FS) canOpenOrMake(at location, c Creation) error {
 	if c.Append {
 		want |= config.Append
 	}
-	return f.within(at, want, func(*parent, string) error { return nil })
+	return f.within(at, want, func(dir *parent, _ string) error { return dir.writable() })
 }
 
 func (f *FS) canReceive(at location, o opened, c Creation) error {

@@ -29,6 +29,8 @@ var operations = []struct {
 	{"list targets", func(f *FS) error { return listAll(f, "/", Targets) }},
 	{"read", func(f *FS) error { return second(read(f, "/dir/file")) }},
 	{"new file", func(f *FS) error { return upload(f, "/dir/new", "x", Creation{}) }},
+	{"may make", func(f *FS) error { return f.CanCreate("/dir/new", Creation{}) }},
+	{"may replace", func(f *FS) error { return f.CanCreate("/dir/file", Creation{}) }},
 	{"replace", func(f *FS) error { return upload(f, "/dir/file", "x", Creation{}) }},
 	{"append", func(f *FS) error { return upload(f, "/dir/file", "x", Creation{Append: true}) }},
 	{"restart", func(f *FS) error { return upload(f, "/dir/file", "x", Creation{Offset: 2}) }},

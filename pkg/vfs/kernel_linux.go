@@ -129,6 +129,11 @@ func (k kernel) hasXattr(fd int, name string) (bool, error) {
 
 func descriptor(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
+// faccessat2 asks for the thread's own identity (AT_EACCESS), not that of the process.
+func (k kernel) faccessat2(dir int, name string, mode uint32, flags int) error {
+	return k.call("faccessat2", func() error { return unix.Faccessat2(dir, name, mode, flags) })
+}
+
 func (k kernel) mkdirat(dir int, name string, mode uint32) error {
 	return k.call("mkdirat", func() error { return unix.Mkdirat(dir, name, mode) })
 }

@@ -232,6 +232,15 @@ func (p *parent) create(name string, flags int, mode uint32) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
+// writable asks the kernel whether the user may make files here. Where it cannot tell (before Linux 5.8), making one does.
+func (p *parent) writable() error {
+	err := p.root.faccessat2(p.fd, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
+	if err == unix.ENOSYS {
+		return nil
+	}
+	return err
+}
+
 func (p *parent) mkdir(name string, mode uint32) error { return p.root.mkdirat(p.fd, name, mode) }
 func (p *parent) unlink(name string) error             { return p.root.unlinkat(p.fd, name, 0) }
 func (p *parent) rmdir(name string) error              { return p.root.unlinkat(p.fd, name, unix.AT_REMOVEDIR) }

@@ -305,6 +305,9 @@ func (p *parent) possible(call, name string) error {
 // hasDefaultACL reports whether the ACL of new entries comes from the directory.
 func (p *parent) hasDefaultACL() (bool, error) { return false, nil }
 
+// writable cannot tell here; making a file does.
+func (p *parent) writable() error { return nil }
+
 // A dirReader reads a directory. Entries are described through the os.Root: what os.File.ReadDir knows comes by path.
 type dirReader struct {
 	parent *parent
