@@ -12,39 +12,56 @@ import (
 	"testing"
 )
 
-// `ftpd share` needs no configuration, no account and no root.
+// `ftpd share` needs no configuration, no account and no root. Anybody may read, nobody may write.
 func TestShare(t *testing.T) {
-	need(t, "curl")
 	s, dir := share(t)
-	url := "ftp://" + s.addr + "/"
-
-	if list := command(t, "", "curl", "--silent", url); !strings.Contains(list, " hello.txt") {
-		t.Errorf("listing: %q", list)
-	}
-	if got := command(t, "", "curl", "--silent", url+"hello.txt"); got != "hello\n" {
-		t.Errorf("hello.txt: %q", got)
-	}
-	if out, err := exec.Command("curl", "--silent", "--upload-file", "/etc/hostname", url+"new").CombinedOutput(); err == nil {
-		t.Errorf("an upload was accepted: %s", out)
-	}
 	c := login(t, s.addr, "anonymous", "guest@example.org")
+	if list, r, err := c.retrieve("LIST"); !strings.Contains(list, " hello.txt\r\n") || r.code != 226 || err != nil {
+		t.Errorf("LIST: %q, %v, %v", list, r, err)
+	}
+	if data, r, err := c.retrieve("RETR hello.txt"); data != "hello\n" || r.code != 226 || err != nil {
+		t.Errorf("RETR: %q, %v, %v", data, r, err)
+	}
+	for _, verb := range []string{"STOR new", "STOR hello.txt", "APPE hello.txt"} {
+		if r, err := c.store(verb, "text"); r.code != 550 || err != nil {
+			t.Errorf("%s: %v, %v", verb, r, err)
+		}
+	}
 	c.expect(t, 550, "DELE hello.txt")
 	c.expect(t, 550, "MKD new")
 	c.do("RNFR hello.txt")
 	if r, err := c.do("RNTO new"); err != nil || r.code < 500 {
 		t.Errorf("RNTO: %v, %v", r, err)
 	}
-	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
-		t.Errorf("the folder has %v (%v)", entries, err)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 || readFile(t, filepath.Join(dir, "hello.txt")) != "hello\n" {
+		t.Errorf("the folder has changed: %v, %v", entries, err)
 	}
 }
 
 func TestShareForWriting(t *testing.T) {
-	need(t, "curl")
 	s, dir := share(t, "--write")
-	command(t, "some text", "curl", "--silent", "--show-error", "--upload-file", "-", "ftp://"+s.addr+"/new")
+	c := login(t, s.addr, "anonymous", "guest@example.org")
+	if r, err := c.store("STOR new", "some text"); r.code != 226 || err != nil {
+		t.Fatalf("STOR: %v, %v", r, err)
+	}
 	if got := readFile(t, filepath.Join(dir, "new")); got != "some text" {
 		t.Errorf("the upload is %q", got)
+	}
+	c.expect(t, 250, "DELE new")
+}
+
+func TestShareWithCurl(t *testing.T) {
+	need(t, "curl")
+	s, dir := share(t)
+	url := "ftp://" + s.addr + "/"
+	if list := command(t, "", "curl", "--silent", "--show-error", url); !strings.Contains(list, " hello.txt\n") {
+		t.Errorf("listing: %q", list)
+	}
+	if got := command(t, "", "curl", "--silent", "--show-error", url+"hello.txt"); got != "hello\n" {
+		t.Errorf("hello.txt: %q", got)
+	}
+	if out, err := exec.Command("curl", "--silent", "--upload-file", filepath.Join(dir, "hello.txt"), url+"new").CombinedOutput(); err == nil {
+		t.Errorf("an upload was accepted: %s", out)
 	}
 }
 
