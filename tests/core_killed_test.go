@@ -38,7 +38,7 @@ func TestCoreIsKilled(t *testing.T) {
 	}
 	c.conn.Close()
 	t.Logf("the next client was greeted %v after the core was killed", took.Round(time.Millisecond))
-	if took > time.Second {
+	if took > 5*time.Second { // a few milliseconds on an idle machine; this one may be busy
 		t.Errorf("the next client waited %v", took)
 	}
 	busy.Wait()
