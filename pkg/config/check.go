@@ -84,7 +84,11 @@ func (s *Source) hostPath(id string, p *string) bool {
 	case climbs(*p):
 		s.problem(id, "%q goes up by \"..\": write where it leads to", *p)
 	default:
-		*p = filepath.Clean(*p)
+		if strings.HasPrefix(*p, "/") { // a path of Unix stays one, wherever it is read
+			*p = path.Clean(*p)
+		} else {
+			*p = filepath.Clean(*p)
+		}
 		return true
 	}
 	return false
