@@ -119,7 +119,7 @@ var leadingZero = regexp.MustCompile(`^[+-]?0[0-9_]+$`)
 // parse reads TOML, and where its values stand. A number with leading zeroes stops the decoder, but hides nothing else: it becomes a
 // string, whose offset is in octals, and all goes on. The problem is a syntax error.
 func parse(text string) (values map[string]any, root *entry, octals map[int]bool, problem *Problem) {
-	text = strings.TrimPrefix(text, "\ufeff")
+	text = withoutMarks(text)
 	octals = map[int]bool{}
 	for {
 		values = map[string]any{}
@@ -143,6 +143,16 @@ func parse(text string) (values map[string]any, root *entry, octals map[int]bool
 		octals[start] = true
 		text = text[:start] + `"` + text[start:end] + `"` + text[end:]
 	}
+}
+
+// withoutMarks takes byte order marks from the beginning. The decoder passes over one, but does not count its bytes.
+func withoutMarks(text string) string {
+	for _, mark := range []string{"\ufeff", "\xff\xfe", "\xfe\xff"} {
+		if rest, marked := strings.CutPrefix(text, mark); marked {
+			return withoutMarks(rest)
+		}
+	}
+	return text
 }
 
 // syntaxError is a problem at an offset.

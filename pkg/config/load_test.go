@@ -161,7 +161,7 @@ func FuzzLoad(f *testing.F) {
 	}
 	for _, text := range []string{
 		"", "a.b.c.d = 1\n[a.b]\nx=2\n[a]\ny=3", "[[a.b]]\n[a.b.c]\nd=[{e={f=1}}, {g=\"}\"}]\n[[a.b]]\n[a.b.c]\nd=2",
-		"\"a\\\"b\\u00e9\\x41\" = '''\n''''' # x\n'' = 1\n", "a = \"\"\"x\\\"\"\"\"\"\"\nb = {c = [1, # {\n2,], }\n", "\ufeffa=1\r\n", "x=-01\ny=[07,{z=08}]",
+		"\"a\\\"b\\u00e9\\x41\" = '''\n''''' # x\n'' = 1\n", "a = \"\"\"x\\\"\"\"\"\"\"\nb = {c = [1, # {\n2,], }\n", "\ufeffa=1\r\n", "\ufeff\xff\xfea=1", "x=-01\ny=[07,{z=08}]",
 	} {
 		f.Add(text)
 	}
