@@ -5,6 +5,7 @@ package core
 import (
 	"context"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{} // guarded by mu
+	peak     int                   // guarded by mu; most sessions since memory was given back
 	running  sync.WaitGroup        // of sessions; added to under mu, before draining
 }
 
@@ -105,6 +107,7 @@ func (srv *Server) enter(s *Session) bool {
 		return false
 	}
 	srv.sessions[s] = struct{}{}
+	srv.peak = max(srv.peak, len(srv.sessions))
 	srv.running.Add(1)
 	return true
 }
@@ -112,9 +115,19 @@ func (srv *Server) enter(s *Session) bool {
 func (srv *Server) leave(s *Session) {
 	srv.mu.Lock()
 	delete(srv.sessions, s)
+	over := srv.peak >= crowd && len(srv.sessions) <= srv.peak/4
+	if over {
+		srv.peak = len(srv.sessions)
+	}
 	srv.mu.Unlock()
 	srv.running.Done()
+	if over {
+		debug.FreeOSMemory() // the runtime itself would keep what the crowd took for minutes
+	}
 }
+
+// crowd is how many sessions leave memory behind that is worth giving back when most of them are gone.
+const crowd = 16
 
 // Shutdown ends the server: sessions without a transfer read 421 at once, the others when their transfer has ended. When ctx ends
 // first, transfers are cut and the error is ctx's. The listeners are the caller's to close.
