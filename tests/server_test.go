@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -22,6 +21,7 @@ type server struct {
 	log    *serverLog
 	addr   string // of IPv4; addr6 has the same port
 	addr6  string
+	killed bool          // by the test
 	exited chan struct{} // closed when the process has ended and the log is complete
 }
 
@@ -104,7 +104,7 @@ func (s *server) stop(t *testing.T) {
 		}
 		<-s.exited
 	}
-	if state := s.cmd.ProcessState; !state.Success() && !killed(state) {
+	if state := s.cmd.ProcessState; !state.Success() && !s.killed {
 		t.Errorf("the server ended with %v", state)
 	}
 	for _, p := range family {
@@ -115,10 +115,10 @@ func (s *server) stop(t *testing.T) {
 	}
 }
 
-// killed says that a test, not the server, decided on the end.
-func killed(state *os.ProcessState) bool {
-	status, ok := state.Sys().(syscall.WaitStatus)
-	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
+// kill ends the supervisor as a crash does.
+func (s *server) kill() {
+	s.killed = true
+	s.cmd.Process.Kill()
 }
 
 // core is the process id of the core that serves now.

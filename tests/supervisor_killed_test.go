@@ -5,7 +5,6 @@ package tests
 import (
 	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -16,7 +15,7 @@ func TestSupervisorIsKilled(t *testing.T) {
 	s := serve(t, nil)
 	c := login(t, s.addr, u.name, u.password)
 	family := append(descendants(s.cmd.Process.Pid), s.core(t))
-	syscall.Kill(s.cmd.Process.Pid, syscall.SIGKILL)
+	s.kill()
 	for _, p := range family {
 		what := fmt.Sprintf("process %d (%s) ends with its supervisor", p, strings.Join(commandLine(p), " "))
 		eventually(t, what, func() bool { return !running(p) })
