@@ -109,6 +109,11 @@ func newPassive(l Listener, port uint16, client netip.Addr, patient time.Duratio
 func (p *passive) await() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	select {
+	case <-p.done:
+		return // the client is there already, and a timer would keep its connection in memory
+	default:
+	}
 	if p.timer != nil {
 		p.timer.Stop()
 	}
