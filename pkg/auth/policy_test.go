@@ -124,9 +124,9 @@ func TestPolicyHome(t *testing.T) {
 		{name: "all but what must be named", roots: []string{"/"}, system: "/etc/alice",
 			cause: `alice: home /etc/alice is outside server.roots; add "/etc/alice" to it`},
 		{name: "named beside all", roots: []string{"/", "/etc"}, system: "/etc/alice", want: "/etc/alice"},
-		{name: "never", roots: []string{"/", "/proc"}, system: "/proc/1", cause: "alice: home /proc/1 is in /proc, which is never served"},
+		{name: "never", roots: []string{"/", "/proc"}, system: "/proc/1", cause: "alice: home /proc/1 is in /proc or /sys, which are never served"},
 		{name: "never by a link", roots: []string{"/"}, system: dir + "/system",
-			cause: "alice: home " + dir + "/system (/proc) is in /proc, which is never served"},
+			cause: "alice: home " + dir + "/system (/proc) is in /proc or /sys, which are never served"},
 		{name: "relative", system: "home", cause: `alice: home "home" is not an absolute path`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

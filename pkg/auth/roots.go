@@ -3,15 +3,9 @@ package auth
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"ftpd/pkg/config"
-)
-
-var (
-	neverServed = []string{"/proc", "/sys"}                          // whatever server.roots says
-	notByRoot   = []string{"/boot", "/dev", "/etc", "/root", "/run"} // not by "/" in server.roots, but when they are named
 )
 
 // outside says why a home, a clean path, may not be served and what to add to the configuration, "" being nothing. Paths are compared with their
@@ -21,12 +15,11 @@ func outside(c *config.Config, home string) string {
 		return fmt.Sprintf("home %q is not an absolute path", home)
 	}
 	dir, roots := resolve(home), c.Roots()
-	if by := slices.IndexFunc(neverServed, func(d string) bool { return inside(dir, d) }); by >= 0 {
-		return fmt.Sprintf("home %s is in %s, which is never served", described(home, dir), neverServed[by])
+	if config.NeverServed(dir) {
+		return fmt.Sprintf("home %s is in /proc or /sys, which are never served", described(home, dir))
 	}
-	for _, root := range slices.Concat(roots, c.Server.Roots) { // Roots leaves out what lies within another root
-		widely := filepath.Clean(root) == "/" && slices.ContainsFunc(notByRoot, func(d string) bool { return inside(dir, d) })
-		if inside(dir, resolve(root)) && !widely {
+	for _, root := range roots {
+		if inside(dir, resolve(root)) && (filepath.Clean(root) != "/" || config.ByRoot(dir)) {
 			return ""
 		}
 	}

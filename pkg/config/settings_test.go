@@ -212,6 +212,10 @@ func TestRoots(t *testing.T) {
 	if got, want := c.Roots(), []string{"/srv", "/srvx"}; !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
+	c.Server.Roots = []string{"/", "/home", "/etc/skel", "/rooted"}
+	if got, want := c.Roots(), []string{"/", "/etc/skel"}; !slices.Equal(got, want) {
+		t.Errorf("what / does not stand for: got %v, want %v", got, want)
+	}
 	c = Default()
 	c.Defaults.Home = "/{user}"
 	if got, want := c.Roots(), []string{"/home"}; !slices.Equal(got, want) {

@@ -4,8 +4,8 @@ package sandbox
 
 import (
 	"path/filepath"
-	"slices"
-	"strings"
+
+	"ftpd/pkg/config"
 )
 
 // A Confinement is what a process may still reach.
@@ -33,23 +33,17 @@ func (l Layers) String() string {
 	return l.Landlock
 }
 
-// neverWhole are left out where a root is "/": they hold the machine's secrets and controls, so they are served only if they are named.
-var neverWhole = []string{"/boot", "/dev", "/etc", "/proc", "/root", "/run", "/sys"}
-
-// never are not served even if they are named: their files are doors into the kernel.
-var never = []string{"/proc", "/sys"}
-
-// Expand gives the directories that roots stand for: "/" is each directory below it but those of neverWhole (names are the entries of
-// "/"); a root at or below one of never is dropped.
+// Expand gives the directories that roots stand for: "/" is each directory below it for which config.ByRoot holds (names are the
+// entries of "/"); what is never served is dropped.
 func Expand(roots, names []string) []string {
 	var out []string
 	for _, root := range roots {
 		root = filepath.Clean(root)
 		switch {
-		case within(root, never):
+		case config.NeverServed(root):
 		case root == "/":
 			for _, name := range names {
-				if dir := "/" + name; !slices.Contains(neverWhole, dir) {
+				if dir := "/" + name; config.ByRoot(dir) {
 					out = append(out, dir)
 				}
 			}
@@ -58,10 +52,4 @@ func Expand(roots, names []string) []string {
 		}
 	}
 	return out
-}
-
-func within(path string, dirs []string) bool {
-	return slices.ContainsFunc(dirs, func(dir string) bool {
-		return path == dir || strings.HasPrefix(path, dir+"/")
-	})
 }
