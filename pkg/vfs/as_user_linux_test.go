@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -120,6 +121,9 @@ func TestWhatTheUserMay(t *testing.T) {
 		"enter":     bob.ChangeDir("/alice/closed"),
 		"list":      second(bob.OpenDir("/alice/closed", Links)),
 		"team":      second(read(bob, "/alice/team")),
+		"chmod":     whole.Chmod("/bob/public", 0o666),
+		"touch":     whole.SetTimes("/bob/public", time.Unix(1, 0)),
+		"unique":    second(whole.Unique("/bob/mine")),
 	} {
 		is(t, name, err, fs.ErrPermission)
 	}

@@ -23,6 +23,9 @@ func (f *FS) canOpenOrMake(at location, c Creation) error {
 	if at.rel == "." {
 		return ErrIsDir
 	}
+	if c.New {
+		return f.within(at, config.Write, (*parent).canMake)
+	}
 	o, err := at.root.open(at.rel, os.O_WRONLY)
 	if err == nil {
 		defer o.file.Close()

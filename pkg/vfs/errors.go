@@ -22,6 +22,7 @@ var (
 	ErrTooLarge   = errors.New("file too large")
 	ErrNotRegular = errors.New("not a regular file")
 	ErrName       = errors.New("not a possible name")
+	ErrMode       = errors.New("a file is never made setuid, setgid or sticky")
 	ErrOffset     = errors.New("restart beyond the end of the file")
 )
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -45,6 +46,11 @@ var operations = []struct {
 	{"remove", func(f *FS) error { return f.Remove("/dir/file") }},
 	{"rmdir", func(f *FS) error { return f.RemoveDir("/empty") }},
 	{"rename", func(f *FS) error { return f.Rename("/dir/file", "/empty/file") }},
+	{"chmod", func(f *FS) error { return f.Chmod("/dir/file", 0o600) }},
+	{"set times", func(f *FS) error { return f.SetTimes("/link", time.Unix(1, 0)) }},
+	{"find a name", func(f *FS) error { return second(f.Unique("/dir/new")) }},
+	{"may make only a new file", func(f *FS) error { return f.CanCreate("/dir/new", Creation{New: true}) }},
+	{"only a new file", func(f *FS) error { return upload(f, "/dir/new", "x", Creation{New: true}) }},
 }
 
 func listAll(f *FS, name string, detail Detail) error {
@@ -93,7 +99,7 @@ func TestEachCallFails(t *testing.T) {
 }
 
 // changing are the calls that change something; after one of them the operation is past the point of no return.
-var changing = []string{"openat", "ftruncate", "mkdirat", "unlinkat", "renameat2", "write"}
+var changing = []string{"openat", "ftruncate", "mkdirat", "unlinkat", "renameat2", "write", "fchmodat2", "utimensat"}
 
 // failAt runs an operation with its n-th call failing, on a view whose permissions depend on the path, and with a umask, so that
 // all calls are made that there are. It returns the calls so far. A nil operation is Open.

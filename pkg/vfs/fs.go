@@ -24,6 +24,7 @@ import (
 	"io/fs"
 	"path"
 	"sync"
+	"sync/atomic"
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/impersonate"
@@ -56,8 +57,9 @@ type FS struct {
 	mounts   []*mount // immutable; the longest path first, the home last
 	identity *impersonate.Identity
 	rights   config.Rights
-	umask    uint32
-	places   bool // permissions depend on the path, so the path of each resolved file is asked for
+	umask    atomic.Uint32
+	suffix   func() string // of unique names
+	places   bool          // permissions depend on the path, so the path of each resolved file is asked for
 
 	// closing keeps descriptors alive while a call uses them: one that was closed, and opened anew by another session, would lead there.
 	closing sync.RWMutex
@@ -69,9 +71,10 @@ func Open(o Options) (*FS, error) {
 	f := &FS{
 		identity: o.Identity,
 		rights:   o.Rights,
-		umask:    uint32(o.Umask) & 0o777,
+		suffix:   randomSuffix,
 		places:   len(o.Mounts) > 1 || len(o.Rights.Rules) > 0,
 	}
+	f.SetUmask(o.Umask)
 	if len(o.Mounts) == 0 || o.Mounts[0].Path != "/" {
 		return nil, errors.New("the first mount is not the home")
 	}
@@ -257,12 +260,13 @@ func (f *FS) within(at location, want config.Permissions, act func(dir *parent, 
 // mode takes the umask away from the mode of a new file or directory, where the parent has no default ACL: there the ACL decides and
 // the kernel ignores the umask, so do we.
 func (f *FS) mode(dir *parent, mode uint32) (uint32, error) {
-	if f.umask == 0 {
+	umask := f.umask.Load()
+	if umask == 0 {
 		return mode, nil
 	}
 	acl, err := dir.hasDefaultACL()
 	if acl {
 		return mode, err
 	}
-	return mode &^ f.umask, err
+	return mode &^ umask, err
 }

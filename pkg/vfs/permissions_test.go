@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 
 	"ftpd/pkg/config"
 )
@@ -44,10 +45,20 @@ var calls = []struct {
 	{"RMD", config.Delete, func(f *FS, base string) error { return f.RemoveDir(base + "/dir") }},
 	{"RNTO new", config.Rename, func(f *FS, base string) error { return f.Rename(base+"/file", base+"/new") }},
 	{"RNTO", config.Rename | config.Overwrite, func(f *FS, base string) error { return f.Rename(base+"/file", base+"/full/file") }},
+	{"STOU", config.Write, func(f *FS, base string) error {
+		name, err := f.Unique(base + "/unique")
+		if err != nil {
+			return err
+		}
+		return upload(f, name, "x", Creation{New: true})
+	}},
+	{"SITE CHMOD", config.Chmod, func(f *FS, base string) error { return f.Chmod(base+"/file", 0o600) }},
+	{"MFMT", config.Touch, func(f *FS, base string) error { return f.SetTimes(base+"/file", time.Unix(1, 0)) }},
 	{"MKD", config.Mkdir, func(f *FS, base string) error { return f.MakeDir(base + "/new") }},
 }
 
-var words = []config.Permissions{config.List, config.Read, config.Write, config.Overwrite, config.Append, config.Delete, config.Rename, config.Mkdir}
+var words = []config.Permissions{config.List, config.Read, config.Write, config.Overwrite, config.Append, config.Delete, config.Rename, config.Mkdir,
+	config.Chmod, config.Touch}
 
 // Each call works with exactly the words that it needs, and fails without each one of them, leaving the tree as it is: in the whole
 // tree, and where a rule takes a word away that the rest of the tree has.
@@ -88,6 +99,10 @@ func snapshot(t *testing.T, dir string) (all []string) {
 		text := ""
 		if err == nil && e.Type().IsRegular() {
 			text = content(t, name)
+			info, failed := e.Info()
+			if err = failed; err == nil {
+				text += info.Mode().String() + info.ModTime().String()
+			}
 		}
 		all = append(all, fmt.Sprintf("%s %s %q", name, e.Type(), text))
 		return err
@@ -107,6 +122,7 @@ func TestNoWordNoOracle(t *testing.T) {
 			for call, err := range map[string]error{
 				"stat": second(f.Stat(name)), "list": second(f.OpenDir(name, Links)), "open": second(f.Open(name)), "mkdir": f.MakeDir(name),
 				"remove": f.Remove(name), "rmdir": f.RemoveDir(name), "rename": f.Rename(name, "/x"), "create": second(f.Create(name, Creation{})),
+				"chmod": f.Chmod(name, 0o600), "touch": f.SetTimes(name, time.Unix(1, 0)), "unique": second(f.Unique(name)),
 			} {
 				if !errors.Is(err, ErrNotAllowed) {
 					t.Errorf("%s %s: %v, want %v", call, name, err, ErrNotAllowed)

@@ -250,6 +250,16 @@ func (p *parent) hasDefaultACL() (bool, error) {
 	return p.root.hasXattr(p.fd, "system.posix_acl_default")
 }
 
+// exists is nil where something has the name.
+func (p *parent) exists(name string) error {
+	nul, err := unix.BytePtrFromString(name)
+	if err != nil {
+		return err
+	}
+	var st unix.Statx_t
+	return p.root.statxAt(p.fd, nul, &st)
+}
+
 // rename renames, and replaces only if it may. Where the file system cannot promise that (NFS), the name is looked at first.
 func (p *parent) rename(name string, to *parent, toName string, replace bool) error {
 	if replace {
@@ -259,12 +269,7 @@ func (p *parent) rename(name string, to *parent, toName string, replace bool) er
 	if err != unix.EINVAL {
 		return err
 	}
-	var st unix.Statx_t
-	nul, err := unix.BytePtrFromString(toName)
-	if err != nil {
-		return err
-	}
-	switch err := to.root.statxAt(to.fd, nul, &st); err {
+	switch err := to.exists(toName); err {
 	case nil:
 		return unix.EEXIST
 	case unix.ENOENT:

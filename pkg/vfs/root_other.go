@@ -235,6 +235,12 @@ func (p *parent) lstat(name string) (fs.FileInfo, error) {
 	return p.dir.Lstat(name)
 }
 
+// exists is nil where something has the name.
+func (p *parent) exists(name string) error {
+	_, err := p.lstat(name)
+	return err
+}
+
 func (p *parent) readlink(name string) (string, error) {
 	if err := p.root.faults.ask("readlink"); err != nil {
 		return "", err

@@ -16,6 +16,7 @@ import (
 type Creation struct {
 	Offset int64 // where in an existing file the bytes go (REST); what lies behind them stays. 0: the file starts anew
 	Append bool  // at the end (APPE); Offset is not looked at
+	New    bool  // the file must not be there yet (STOU), else fs.ErrExist; the others are not looked at
 }
 
 // An Upload is a file that arrives. Exactly one of Commit and Abort ends it. One goroutine writes; it does not depend on the FS any more.
@@ -50,6 +51,9 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 
 // openOrMake tries the existing file, then a new one, and again where somebody else was faster.
 func (f *FS) openOrMake(at location, c Creation) (opened, error) {
+	if c.New {
+		return f.makeFile(at, Creation{})
+	}
 	var err error
 	for range 4 {
 		var o opened

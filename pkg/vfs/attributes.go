@@ -1,0 +1,69 @@
+package vfs
+
+import (
+	"io/fs"
+	"time"
+
+	"ftpd/pkg/config"
+)
+
+// Chmod gives what name leads to the mode, which is as of chmod(2): 0 to 0o7777. A directory keeps its setuid, setgid and sticky bits
+// where the mode has none, as under chmod(1). A file is never given one: the kernel would let its owner, and then anybody could run
+// a program as him (ErrMode).
+func (f *FS) Chmod(name string, mode uint32) error {
+	const special = 0o7000
+	return f.change("change mode", name, config.Chmod, func(n *node) error {
+		switch {
+		case n.entry.Mode.IsDir():
+			return n.chmod(mode | specialBits(n.entry.Mode))
+		case mode&special != 0:
+			return ErrMode
+		}
+		return n.chmod(mode)
+	})
+}
+
+// specialBits are the bits of a mode beyond the nine permissions, as of chmod(2).
+func specialBits(m fs.FileMode) (bits uint32) {
+	if m&fs.ModeSetuid != 0 {
+		bits |= 0o4000
+	}
+	if m&fs.ModeSetgid != 0 {
+		bits |= 0o2000
+	}
+	if m&fs.ModeSticky != 0 {
+		bits |= 0o1000
+	}
+	return bits
+}
+
+// SetTimes sets the times of the last change and the last access of the regular file that name leads to (else ErrNotRegular).
+func (f *FS) SetTimes(name string, t time.Time) error {
+	return f.change("set times", name, config.Touch, func(n *node) error {
+		if !n.entry.Mode.IsRegular() {
+			return ErrNotRegular
+		}
+		return n.setTimes(t)
+	})
+}
+
+// change finds what name leads to, asks for what the user needs there, and runs act on it.
+func (f *FS) change(op, name string, want config.Permissions, act func(*node) error) error {
+	return f.on(op, name, want, func(at location) error {
+		n, err := at.root.node(at.rel)
+		if err != nil {
+			return err
+		}
+		defer n.close()
+		if err := f.permit(at.mount, n.place, want); err != nil {
+			return err
+		}
+		return act(n)
+	})
+}
+
+// SetUmask sets the umask (0 to 0o777) for what is made from now on.
+func (f *FS) SetUmask(mask config.Mode) { f.umask.Store(uint32(mask) & 0o777) }
+
+// Umask is the umask in force.
+func (f *FS) Umask() config.Mode { return config.Mode(f.umask.Load()) }

@@ -1,0 +1,79 @@
+//go:build linux && !osroot
+
+package vfs
+
+import (
+	"io/fs"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/internal/coretest"
+)
+
+// refusing fails the first call of each of these names.
+func refusing(numbers map[string]unix.Errno) func(*Options) {
+	return func(o *Options) {
+		o.Faults = func(call string) error {
+			if number, ok := numbers[call]; ok {
+				delete(numbers, call)
+				return number
+			}
+			return nil
+		}
+	}
+}
+
+// Kernels before 6.6 and 5.8 have no call that changes what a descriptor only names; an old container refuses it.
+func TestAttributesOnOlderKernels(t *testing.T) {
+	for _, number := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM} {
+		dir := tree(t, "file")
+		f := open(t, dir, refusing(map[string]unix.Errno{"fchmodat2": number, "utimensat": unix.EINVAL}))
+		is(t, "chmod", f.Chmod("/file", 0o640), nil)
+		if got := modeOf(t, dir, "file"); got != 0o640 {
+			t.Errorf("%v: the mode is %v", number, got)
+		}
+		at := time.Unix(1_000_000_000, 0)
+		is(t, "set times", f.SetTimes("/file", at), nil)
+		if e, err := f.Stat("/file"); err != nil || !e.ModTime.Equal(at) {
+			t.Errorf("the time is %v, %v", e.ModTime, err)
+		}
+	}
+	f := open(t, tree(t, "file"), refusing(map[string]unix.Errno{"fchmodat2": unix.ENOSYS, "chmod": unix.EROFS}))
+	is(t, "chmod fails", f.Chmod("/file", 0o640), ErrReadOnly)
+}
+
+// A user changes the attributes of files of his own, with one call or the other, and of nobody else's.
+func TestAttributesAsTheUser(t *testing.T) {
+	dir := coretest.Run(t, nil, coretest.Caps...)
+	if dir == "" {
+		return
+	}
+	u := newUsers(t, dir)
+	for name, with := range map[string]func(*Options){
+		"new": func(*Options) {},
+		"old": refusing(map[string]unix.Errno{"fchmodat2": unix.ENOSYS, "utimensat": unix.EINVAL}),
+	} {
+		f := open(t, dir, by(u.alice), umask(0o022), with)
+		is(t, name, upload(f, "/alice/file", "x", Creation{}), nil)
+		is(t, name, f.Chmod("/alice/file", 0o600), nil)
+		owned(t, f, "/alice/file", aliceID, aliceID, 0o600)
+		is(t, name, f.SetTimes("/alice/file", time.Unix(1_000_000_000, 0)), nil)
+		is(t, name, f.Remove("/alice/file"), nil)
+	}
+	f := open(t, dir, by(u.alice))
+	name, err := f.Unique("/alice/unique")
+	is(t, "unique", err, nil)
+	f.SetUmask(0o077)
+	is(t, "upload", upload(f, name, "x", Creation{New: true}), nil)
+	owned(t, f, name, aliceID, aliceID, 0o600)
+	bob := open(t, dir, by(u.bob))
+	for call, err := range map[string]error{
+		"chmod":  bob.Chmod(name, 0o666),
+		"touch":  bob.SetTimes(name, time.Unix(0, 0)),
+		"unique": second(bob.Unique("/alice/of-bob")),
+	} {
+		is(t, call, err, fs.ErrPermission)
+	}
+}

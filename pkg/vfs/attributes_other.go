@@ -1,0 +1,59 @@
+//go:build !linux || osroot
+
+package vfs
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// A node is a file or directory whose attributes are changed, by the name that it has below a directory.
+type node struct {
+	faults Faults
+	parent *parent
+	below  *os.Root
+	name   string
+	entry  Entry
+	place  string
+}
+
+// node finds what rel leads to.
+func (r *root) node(rel string) (*node, error) {
+	e, place, err := r.stat(rel, true)
+	if err != nil {
+		return nil, err
+	}
+	dir, base, err := r.split(rel)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{faults: r.faults, parent: dir, below: dir.dir, name: base, entry: e, place: place}
+	if !r.places { // a link may lead out of its own directory
+		n.below, n.name = r.top, filepath.FromSlash(rel)
+	}
+	return n, nil
+}
+
+func (n *node) close() { n.parent.close() }
+
+func (n *node) chmod(mode uint32) error {
+	if err := n.faults.ask("chmod"); err != nil {
+		return err
+	}
+	m := fs.FileMode(mode & 0o777)
+	for bit, special := range map[uint32]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
+		if mode&bit != 0 {
+			m |= special
+		}
+	}
+	return n.below.Chmod(n.name, m)
+}
+
+func (n *node) setTimes(t time.Time) error {
+	if err := n.faults.ask("chtimes"); err != nil {
+		return err
+	}
+	return n.below.Chtimes(n.name, t, t)
+}
