@@ -233,7 +233,7 @@ func support(id string) []string {
 	case len(honoured) == 0:
 		return []string{"Not supported yet."}
 	}
-	return []string{fmt.Sprintf("Not supported yet, but for \"%s\".", strings.Join(honoured, `" and "`))}
+	return []string{"Not supported yet, but for " + strings.Join(quoted(honoured), " and ") + "."}
 }
 
 // docs reads the comments of the fields.

@@ -96,6 +96,7 @@ func otherValue(t *testing.T, key string) string {
 		"server.sandbox": "log", "auth.backend": "virtual", "defaults.require_tls": "all", "tls.min_version": "1.3",
 		"tls.client_auth": "optional", "tls.session_reuse": "off", "files.publish": "complete", "user.password": "$6$salt$hash",
 		"server.listen_tls": ":990", "nat.public_addresses": `{ "10.0.0.5" = "203.0.113.7" }`, "anonymous.permissions": "full",
+		"nat.public_address": "ftp.example.org",
 	}
 	root := reflect.ValueOf(Default()).Elem()
 	v, ok := lookUp(root, key)

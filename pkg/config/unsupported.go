@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -45,13 +46,10 @@ var notYet = map[string][]string{
 	"ban.duration":            nil,
 	"ban.exempt":              nil,
 
-	"data.active":                 nil,
-	"data.active_port":            nil,
-	"data.foreign_networks":       nil,
-	"data.allow_privileged_ports": nil,
-	"data.sendfile":               nil,
+	"data.active_port": nil,
+	"data.sendfile":    nil,
 
-	"nat.public_address":   nil,
+	"nat.public_address":   {anIPv4Address},
 	"nat.public_addresses": nil,
 	"nat.local_networks":   nil,
 
@@ -78,6 +76,9 @@ var notYet = map[string][]string{
 	"site": nil,
 	"host": nil,
 }
+
+// anIPv4Address stands for each of them, where a key may also hold a name.
+const anIPv4Address = "an IPv4 address"
 
 // notSupported begins what is said of a key that is not honoured yet.
 const notSupported = "not supported yet"
@@ -109,7 +110,11 @@ func supportKey(key string) string {
 
 // isDefault says whether a value is the default of its key, or one of those that are honoured.
 func isDefault(key string, value reflect.Value, honoured []string) bool {
-	if slices.Contains(honoured, fmt.Sprint(value.Interface())) {
+	text := fmt.Sprint(value.Interface())
+	if slices.Contains(honoured, text) {
+		return true
+	}
+	if addr, err := netip.ParseAddr(text); err == nil && addr.Unmap().Is4() && slices.Contains(honoured, anIPv4Address) {
 		return true
 	}
 	if standard, ok := lookUp(reflect.ValueOf(Default()).Elem(), key); ok {
@@ -126,5 +131,16 @@ func only(honoured []string) string {
 	if len(honoured) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; what is: \"%s\"", strings.Join(honoured, `", "`))
+	return "; what is: " + strings.Join(quoted(honoured), ", ")
+}
+
+// quoted puts the values into quotes, as they stand in a file.
+func quoted(values []string) []string {
+	out := slices.Clone(values)
+	for i, v := range out {
+		if v != anIPv4Address {
+			out[i] = `"` + v + `"`
+		}
+	}
+	return out
 }

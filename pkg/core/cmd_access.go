@@ -27,7 +27,7 @@ func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
 	return reply(331, "Password required."), nil
 }
 
-// rein starts the session anew (RFC 959 §4.1.1).
+// rein starts the session anew (RFC 959 §4.1.1), for who comes next; a transfer that runs comes to its end.
 func (s *Session) rein(context.Context, string) (Reply, error) {
 	s.logout()
 	return reply(230, "Ready for a new user."), nil

@@ -26,10 +26,13 @@ func (s *Session) size(_ context.Context, arg string) (Reply, error) {
 	return reply(213, "%d", e.Size), nil
 }
 
-// mdtm tells when a file was changed (RFC 3659 §3), always in UTC.
+// mdtm tells when a file was changed (RFC 3659 §3), always in UTC. What begins with a time sets it, unless a file has that very name.
 func (s *Session) mdtm(_ context.Context, arg string) (Reply, error) {
 	e, err := s.plainFile(arg)
 	if err != nil {
+		if t, name, ok := mdtmTime(arg); ok {
+			return s.setMDTM(t, name)
+		}
 		return Reply{}, err
 	}
 	return reply(213, "%s", appendStamp(nil, e.ModTime)), nil
@@ -44,7 +47,7 @@ func (s *Session) plainFile(arg string) (vfs.Entry, error) {
 }
 
 // appendStamp writes a time-val (RFC 3659 §2.3).
-func appendStamp(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, "20060102150405") }
+func appendStamp(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, stampLayout) }
 
 // dele removes a file (RFC 959 §4.1.3).
 func (s *Session) dele(_ context.Context, arg string) (Reply, error) {

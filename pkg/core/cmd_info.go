@@ -13,6 +13,14 @@ func (s *Session) syst(context.Context, string) (Reply, error) {
 	return reply(215, "UNIX Type: L8"), nil
 }
 
+// clnt takes note of nothing: clients tell what they are.
+func (s *Session) clnt(context.Context, string) (Reply, error) { return reply(200, "Noted."), nil }
+
+// allo reserves nothing (RFC 959 §4.1.3): Net::FTP sends it before each upload.
+func (s *Session) allo(context.Context, string) (Reply, error) {
+	return reply(202, "No allocation is necessary."), nil
+}
+
 // noop does nothing (RFC 959 §4.1.3).
 func (s *Session) noop(context.Context, string) (Reply, error) { return reply(200, "OK."), nil }
 
@@ -32,10 +40,15 @@ func (s *Session) feat(context.Context, string) (Reply, error) {
 	return Reply{Code: 211, Text: append(append([]string{"Extensions supported:"}, features...), "End")}, nil
 }
 
-// help lists the commands, or tells the syntax of one (RFC 959 §4.1.3).
+// help lists the commands or the SITE commands, or tells the syntax of one (RFC 959 §4.1.3).
 func (s *Session) help(_ context.Context, arg string) (Reply, error) {
-	if verb := strings.ToUpper(trimBlanks(arg)); verb != "" {
-		c := s.srv.commands[verb]
+	verb, prefix := strings.ToUpper(trimBlanks(arg)), ""
+	switch verb {
+	case "":
+	case "SITE":
+		prefix = "SITE "
+	default:
+		c := s.srv.commands[strings.Join(strings.Fields(verb), " ")]
 		if c == nil || c.run == nil {
 			return reply(501, "There is no such command."), nil
 		}
@@ -44,10 +57,11 @@ func (s *Session) help(_ context.Context, arg string) (Reply, error) {
 	text := []string{"These commands are recognized:"}
 	row := ""
 	for _, verb := range slices.Sorted(maps.Keys(s.srv.commands)) {
-		if s.srv.commands[verb].run == nil {
+		word, ok := strings.CutPrefix(verb, prefix)
+		if !ok || strings.Contains(word, " ") || s.srv.commands[verb].run == nil {
 			continue
 		}
-		row += fmt.Sprintf(" %-5s", verb)
+		row += fmt.Sprintf(" %-5s", word)
 		if len(row) >= 60 {
 			text, row = append(text, strings.TrimRight(row, " ")), ""
 		}
@@ -55,5 +69,5 @@ func (s *Session) help(_ context.Context, arg string) (Reply, error) {
 	if row != "" {
 		text = append(text, strings.TrimRight(row, " "))
 	}
-	return Reply{Code: 214, Text: append(text, "HELP followed by a command tells its syntax.")}, nil
+	return Reply{Code: 214, Text: append(text, prefix+"HELP followed by a command tells its syntax.")}, nil
 }

@@ -11,13 +11,18 @@ import (
 
 // list sends a directory, or a file's line, as `ls -lA` writes it (RFC 959 §4.1.3).
 func (s *Session) list(ctx context.Context, arg string) (Reply, error) {
+	return s.sendList(ctx, s.abs(s.listPath(arg)), vfs.Links, s.longLister())
+}
+
+// longLister writes lines of LIST and STAT.
+func (s *Session) longLister() *lister {
 	format := &longFormat{zone: s.srv.zone, now: time.Now(), names: s.srv.names.of}
 	l := &lister{learn: s.srv.names.learn, before: format.append, arrows: true}
 	if s.login.settings.HideOwners {
 		l.learn = nil
 		format.names = func(*vfs.Entry) (user, group string) { return "ftp", "ftp" }
 	}
-	return s.sendList(ctx, s.abs(s.listPath(arg)), vfs.Links, l)
+	return l
 }
 
 // nlst sends names alone (RFC 959 §4.1.3).
@@ -115,9 +120,7 @@ func (s *Session) sendLine(ctx context.Context, name string, l *lister) (Reply, 
 	}
 	return s.transfer(ctx, "", task{
 		move: func(ctx context.Context, t *transfer) error {
-			if l.learn != nil {
-				l.learn(ctx, []vfs.Entry{e})
-			}
+			l.meet(ctx, []vfs.Entry{e})
 			l.add(&e, false)
 			return t.write(ctx, l.text)
 		},

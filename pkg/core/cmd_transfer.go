@@ -2,22 +2,23 @@ package core
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path"
 
 	"ftpd/pkg/events"
 	"ftpd/pkg/vfs"
 )
-
-var errASCII = reply(504, "ASCII transfers are not implemented; use TYPE I.")
 
 // retr sends a file (RFC 959 §4.1.3), from the restart marker on (RFC 3659 §5). The file is opened first: what is wrong with it is told
 // whether or not a data connection was prepared.
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	name, offset := s.abs(arg), s.restart
 	s.restart = 0
-	if s.ascii {
-		return Reply{}, errASCII
+	if s.ascii && offset > 0 {
+		return Reply{}, errRestType
 	}
 	f, err := s.login.fs.Open(name)
 	if err != nil {
@@ -36,12 +37,18 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		f.Close()
 		return Reply{}, err
 	}
-	about := ""
-	if offset == 0 {
+	about, left := "", size-offset
+	if offset == 0 && !s.ascii {
 		about = fmt.Sprintf(" (%d bytes)", size) // Python's ftplib reads it
 	}
+	move := func(ctx context.Context, t *transfer) error { return t.send(ctx, f) }
+	if s.ascii {
+		left = 0
+		move = func(ctx context.Context, t *transfer) error { return t.send(ctx, &asciiReader{src: f}) }
+	}
 	return s.transfer(ctx, about, task{
-		move: func(ctx context.Context, t *transfer) error { return t.send(ctx, f) },
+		size: left,
+		move: move,
 		finished: func(t *transfer, r Reply) {
 			f.Close()
 			t.emit(events.Download, events.DownloadIncomplete, events.Event{Verb: "RETR", Path: name, Host: f.HostPath()}, r)
@@ -64,11 +71,32 @@ func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
 	return s.receive(ctx, "APPE", s.abs(arg), vfs.Creation{Append: true})
 }
 
+// stou receives a file under a name that nobody has (RFC 959 §4.1.3): what the argument says, or "ftpd", with an ending. The first reply
+// tells the name (RFC 1123 §4.1.2.9).
+func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
+	if s.restart > 0 {
+		return reply(450, "Cannot store a unique file while a restart marker is set."), nil
+	}
+	if arg == "" {
+		arg = "ftpd"
+	}
+	name, err := s.login.fs.Unique(s.abs(arg))
+	if errors.Is(err, fs.ErrExist) {
+		return errNoUnique.because(err), nil
+	}
+	if err != nil {
+		return Reply{}, err
+	}
+	return s.receive(ctx, "STOU", name, vfs.Creation{New: true})
+}
+
+var errNoUnique = reply(450, "No unique name was found.")
+
 // receive takes a file from the client. What can be wrong with the name is told first; but the file is made, or cut off, only when the
 // data connection stands: a client that does not come must not cost anybody a file.
 func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation) (Reply, error) {
-	if s.ascii {
-		return Reply{}, errASCII
+	if s.ascii && c.Offset > 0 {
+		return Reply{}, errRestType
 	}
 	if err := s.login.fs.CanCreate(name, c); err != nil {
 		return Reply{}, err
@@ -76,16 +104,24 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 	if s.opener == nil {
 		return Reply{}, errNoData
 	}
-	files := s.login.fs
+	files, take := s.login.fs, (*transfer).receive
+	if s.ascii {
+		take = (*transfer).receiveText
+	}
 	e := events.Event{Verb: verb, Path: name}
+	unique := ""
+	if c.New {
+		unique = path.Base(name)
+	}
 	return s.transfer(ctx, "", task{
+		unique: unique,
 		move: func(ctx context.Context, t *transfer) error {
 			up, err := files.Create(name, c)
 			if err != nil {
 				return err
 			}
 			e.Host = up.HostPath()
-			if err := t.receive(ctx, up); err != nil {
+			if err := take(t, ctx, up); err != nil {
 				up.Abort()
 				return err
 			}

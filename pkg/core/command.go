@@ -11,14 +11,17 @@ type command struct {
 	run    func(*Session, context.Context, string) (Reply, error) // nil: known but absent (502)
 	arg    argRule
 	login  bool   // only after login (530)
-	during bool   // also while a transfer runs
+	during bool   // also while a transfer runs, without a pathname
+	access bool   // changes who is logged in
 	data   bool   // uses up the data connection that was prepared, refused or not
-	path   bool   // the argument is a pathname; for the log
+	path   bool   // the argument is a pathname, or holds one
 	log    bool   // is logged when it succeeds, too
 	secret bool   // the argument is never logged
 	help   string // "RETR <SP> pathname"
 	feat   string // its line in FEAT, if any
 	verb   string // its key in the table
+
+	name func(arg string) string // finds the pathname in the argument; nil: it is all of it
 }
 
 type argRule uint8
@@ -33,9 +36,9 @@ const (
 func commands() map[string]*command {
 	table := map[string]*command{
 		// Access (RFC 959 §4.1.1)
-		"USER": {run: (*Session).userName, arg: needArg, help: "USER <SP> username"},
+		"USER": {run: (*Session).userName, arg: needArg, during: true, access: true, help: "USER <SP> username"},
 		"PASS": {run: (*Session).pass, arg: optionalArg, secret: true, help: "PASS [<SP> password]"},
-		"REIN": {run: (*Session).rein, login: true, log: true, help: "REIN"},
+		"REIN": {run: (*Session).rein, login: true, during: true, access: true, log: true, help: "REIN"},
 		"QUIT": {run: (*Session).quit, during: true, help: "QUIT"},
 
 		// Directories
@@ -51,6 +54,8 @@ func commands() map[string]*command {
 		"STRU": {run: (*Session).stru, arg: needArg, login: true, help: "STRU <SP> F"},
 		"PASV": {run: (*Session).pasv, login: true, help: "PASV"},
 		"EPSV": {run: (*Session).epsv, arg: optionalArg, login: true, help: "EPSV [<SP> 1 | 2 | ALL]", feat: "EPSV"},
+		"PORT": {run: (*Session).port, arg: needArg, login: true, help: "PORT <SP> h1,h2,h3,h4,p1,p2"},
+		"EPRT": {run: (*Session).eprt, arg: needArg, login: true, help: "EPRT <SP> |family|address|port|", feat: "EPRT"},
 		"REST": {run: (*Session).rest, arg: needArg, login: true, help: "REST <SP> bytes", feat: "REST STREAM"},
 		"OPTS": {run: (*Session).opts, arg: needArg, help: "OPTS <SP> UTF8 <SP> ON | MLST [<SP> fact;...]"},
 
@@ -58,6 +63,9 @@ func commands() map[string]*command {
 		"RETR": {run: (*Session).retr, arg: needArg, login: true, data: true, path: true, help: "RETR <SP> pathname"},
 		"STOR": {run: (*Session).stor, arg: needArg, login: true, data: true, path: true, help: "STOR <SP> pathname"},
 		"APPE": {run: (*Session).appe, arg: needArg, login: true, data: true, path: true, help: "APPE <SP> pathname"},
+		"STOU": {run: (*Session).stou, arg: optionalArg, login: true, data: true, path: true, help: "STOU [<SP> pathname]"},
+		"ALLO": {run: (*Session).allo, arg: needArg, login: true, help: "ALLO <SP> bytes"},
+		"ABOR": {run: (*Session).abor, login: true, during: true, help: "ABOR"},
 		"LIST": {run: (*Session).list, arg: optionalArg, login: true, data: true, path: true, help: "LIST [<SP> pathname]"},
 		"NLST": {run: (*Session).nlst, arg: optionalArg, login: true, data: true, path: true, help: "NLST [<SP> pathname]"},
 		"MLSD": {run: (*Session).mlsd, arg: optionalArg, login: true, data: true, path: true, help: "MLSD [<SP> pathname]"},
@@ -65,7 +73,8 @@ func commands() map[string]*command {
 
 		// Files (RFC 959 §4.1.3, RFC 3659)
 		"SIZE": {run: (*Session).size, arg: needArg, login: true, path: true, help: "SIZE <SP> pathname", feat: "SIZE"},
-		"MDTM": {run: (*Session).mdtm, arg: needArg, login: true, path: true, help: "MDTM <SP> pathname", feat: "MDTM"},
+		"MDTM": {run: (*Session).mdtm, arg: needArg, login: true, path: true, name: mdtmPath, help: "MDTM [<SP> YYYYMMDDhhmmss] <SP> pathname", feat: "MDTM"},
+		"MFMT": {run: (*Session).mfmt, arg: needArg, login: true, path: true, name: behindWord, log: true, help: "MFMT <SP> YYYYMMDDhhmmss <SP> pathname", feat: "MFMT"},
 		"DELE": {run: (*Session).dele, arg: needArg, login: true, path: true, log: true, help: "DELE <SP> pathname"},
 		"RNFR": {run: (*Session).rnfr, arg: needArg, login: true, path: true, log: true, help: "RNFR <SP> pathname"},
 		"RNTO": {run: (*Session).rnto, arg: needArg, login: true, path: true, log: true, help: "RNTO <SP> pathname"},
@@ -75,6 +84,15 @@ func commands() map[string]*command {
 		"FEAT": {run: (*Session).feat, help: "FEAT"},
 		"HELP": {run: (*Session).help, arg: optionalArg, help: "HELP [<SP> command]"},
 		"NOOP": {run: (*Session).noop, during: true, help: "NOOP"},
+		"CLNT": {run: (*Session).clnt, arg: needArg, help: "CLNT <SP> name", feat: "CLNT"},
+		"STAT": {run: (*Session).stat, arg: optionalArg, during: true, path: true, help: "STAT [<SP> pathname]"},
+
+		// What is not in any RFC
+		"SITE":       {run: (*Session).site, arg: needArg, help: "SITE <SP> command"},
+		"SITE HELP":  {run: (*Session).siteHelp, arg: optionalArg, help: "SITE HELP [<SP> command]"},
+		"SITE CHMOD": {run: (*Session).siteChmod, arg: needArg, login: true, path: true, name: behindWord, log: true, help: "SITE CHMOD <SP> mode <SP> pathname"},
+		"SITE UTIME": {run: (*Session).siteUtime, arg: needArg, login: true, path: true, name: utimePath, log: true, help: "SITE UTIME <SP> YYYYMMDDhhmmss <SP> pathname"},
+		"SITE UMASK": {run: (*Session).siteUmask, arg: optionalArg, login: true, log: true, help: "SITE UMASK [<SP> mask]"},
 	}
 	// The names that RFC 775 gave to four of them; Windows' ftp.exe sends XPWD.
 	for old, now := range map[string]string{"XCWD": "CWD", "XCUP": "CDUP", "XPWD": "PWD", "XMKD": "MKD", "XRMD": "RMD"} {
@@ -93,25 +111,67 @@ func commands() map[string]*command {
 }
 
 // absent are commands that are known from the RFCs, or from other servers, and not there.
-const absent = `ABOR ACCT ADAT ALLO AUTH AVBL CCC CLNT COMB CONF CSID DSIZ ENC EPRT ESTP HASH HOST LANG LPRT LPSV MAIL MFCT MFF MFMT
-	MIC MLFL MRCP MRSQ MSAM MSND MSOM OPEN PBSZ PORT PROT RANG SITE SMNT SPSV STAT STOU THMB XCRC XMD5 XRCP XRSQ XSEM XSEN XSHA XSHA1
-	XSHA256 XSHA512`
+const absent = `ACCT ADAT AUTH AVBL CCC COMB CONF CSID DSIZ ENC ESTP HASH HOST LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM
+	MSND MSOM OPEN PBSZ PROT RANG SMNT SPSV THMB XCRC XMD5 XRCP XRSQ XSEM XSEN XSHA XSHA1 XSHA256 XSHA512`
+
+// now says whether a command is run while a transfer goes on.
+func (c *command) now(arg []byte) bool { return c.during && !(c.path && len(arg) > 0) }
+
+// pathname finds it in the argument.
+func (c *command) pathname(arg string) string {
+	if c.name != nil {
+		return c.name(arg)
+	}
+	return arg
+}
 
 // lookup finds a line's command, in any case, and its argument: all that follows the first blank, other blanks included. The
-// command is nil when there is none of that name.
+// command is nil when there is none of that name. A SITE command is found by its two words.
 func (srv *Server) lookup(line []byte) (cmd *command, arg []byte) {
 	word, arg, _ := bytes.Cut(line, []byte{' '})
-	var verb [8]byte
-	if len(word) > len(verb) {
-		return nil, arg
+	cmd = srv.find("", word)
+	if cmd == nil {
+		return srv.behindTelnet(word), arg
 	}
-	for i, c := range word {
+	if cmd.verb == "SITE" {
+		word, rest, _ := bytes.Cut(bytes.TrimLeft(arg, " "), []byte{' '})
+		if site := srv.find("SITE ", word); site != nil {
+			return site, rest
+		}
+	}
+	return cmd, arg
+}
+
+func (srv *Server) find(prefix string, word []byte) *command {
+	var verb [16]byte
+	if len(prefix)+len(word) > len(verb) {
+		return nil
+	}
+	n := copy(verb[:], prefix)
+	for _, c := range word {
 		if 'a' <= c && c <= 'z' {
 			c -= 'a' - 'A'
 		}
-		verb[i] = c
+		verb[n] = c
+		n++
 	}
-	return srv.commands[string(verb[:len(word)])], arg
+	return srv.commands[string(verb[:n])]
+}
+
+// behindTelnet finds what a client may send in a hurry, behind the rest of a Telnet command that was torn apart on its way as urgent
+// data (RFC 959 §4.1.3).
+func (srv *Server) behindTelnet(word []byte) *command {
+	at := max(len(word)-len("ABOR"), 0)
+	for _, c := range word[:at] {
+		if c < 0x80 {
+			return nil
+		}
+	}
+	cmd := srv.find("", word[at:])
+	if cmd != nil && (cmd.verb == "ABOR" || cmd.verb == "STAT" || cmd.verb == "QUIT") {
+		return cmd
+	}
+	return nil
 }
 
 func trimBlanks(s string) string { return strings.Trim(s, " \t") }

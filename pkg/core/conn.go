@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"net"
 	"net/netip"
 	"sync"
@@ -49,10 +50,12 @@ func (b *Buffers) Put(buf *Buffer) {
 	}
 }
 
-// A Network is where passive data connections come from.
+// A Network is where data connections come from.
 type Network interface {
 	// Listen binds a listener to exactly this address. The error is ErrPortBusy when only the port is in the way.
 	Listen(netip.AddrPort) (Listener, error)
+	// Dial connects from an address of this host, until ctx ends.
+	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, error)
 }
 
 // A Listener waits for data connections. Close ends a pending Accept.

@@ -82,6 +82,15 @@ func (tcp) Listen(at netip.AddrPort) (Listener, error) {
 	return tcpListener{l.(*net.TCPListener)}, nil
 }
 
+func (tcp) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, error) {
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	c, err := d.DialContext(ctx, "tcp", to.String())
+	if err != nil {
+		return nil, err
+	}
+	return newRawConn(c.(*net.TCPConn))
+}
+
 type tcpListener struct{ l *net.TCPListener }
 
 func (t tcpListener) Close() error { return t.l.Close() }

@@ -52,7 +52,8 @@ func (s *Session) proceed(ctx context.Context, p []byte) {
 	s.ahead = append(s.ahead[:0], p...)
 }
 
-// meanwhile runs the lines that need not wait for the job and moves the others together, in place. Nothing after a QUIT counts.
+// meanwhile runs the lines that need not wait for the job and moves the others together, in place. Nothing after a QUIT counts. Who
+// is logged in does not change before the lines that were sent before have run.
 func (s *Session) meanwhile(ctx context.Context, p []byte) []byte {
 	kept, p := p[:s.waiting], p[s.waiting:]
 	for {
@@ -60,8 +61,8 @@ func (s *Session) meanwhile(ctx context.Context, p []byte) []byte {
 		if !ok {
 			return append(kept, p...)
 		}
-		cmd, _ := s.srv.lookup(line)
-		if cmd == nil || !cmd.during || !s.job.during {
+		cmd, arg := s.srv.lookup(line)
+		if cmd == nil || !s.job.during || !cmd.now(arg) || cmd.access && len(kept) > 0 {
 			kept = append(kept, p[:len(p)-len(rest)]...)
 			s.waiting = len(kept)
 		} else if !s.execute(ctx, line) {
@@ -82,7 +83,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	}
 	path, stays, user := "", !s.leaving, s.login
 	if cmd != nil && cmd.path && user != nil {
-		path = s.abs(arg)
+		path = s.abs(cmd.pathname(arg))
 	}
 	r, err := s.check(cmd, line, arg)
 	if err == nil {

@@ -15,8 +15,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// A dataOpener is what PASV prepared for the next transfer.
-type dataOpener interface {
+// A dataOpener is what PASV or PORT prepared for the next transfer.
+type dataOpener interface { // *passive, *active
 	// open waits for the data connection, for as long as data connections may take. It is called once.
 	open(context.Context) (Conn, error)
 	// ready says that the data connection stands already (125 instead of 150).
@@ -27,7 +27,7 @@ type dataOpener interface {
 }
 
 var (
-	errNoData   = reply(425, "Use PASV or EPSV first.")
+	errNoData   = reply(425, "Use PASV, EPSV, PORT or EPRT first.")
 	errNoPort   = reply(425, "Cannot open a passive port.")
 	errNobody   = reply(425, "No data connection was made.")
 	errReplaced = errors.New("not used")
@@ -38,10 +38,12 @@ type ports struct {
 	network Network
 	all     config.PortRange
 	patient time.Duration // limits.connect_timeout; 0 is for ever
+	foreign config.Networks
 }
 
 func newPorts(o Options) *ports {
-	p := &ports{network: o.Network, all: o.Config.Data.PassivePorts, patient: time.Duration(o.Config.Limits.ConnectTimeout)}
+	p := &ports{network: o.Network, all: o.Config.Data.PassivePorts, patient: time.Duration(o.Config.Limits.ConnectTimeout),
+		foreign: o.Config.Data.ForeignNetworks}
 	if p.network == nil {
 		p.network = tcp{}
 	}
@@ -76,7 +78,7 @@ func (p *ports) Reserve(local, client netip.Addr) (*passive, error) {
 		if err != nil {
 			return nil, fmt.Errorf("listen on port %d of %s: %w", port, local, err)
 		}
-		return newPassive(l, port, client, p.patient), nil
+		return newPassive(l, port, client, p), nil
 	}
 	return nil, fmt.Errorf("all passive ports of %s are busy", p.all)
 }
@@ -87,6 +89,7 @@ type passive struct {
 	listener Listener
 	port     uint16
 	client   netip.Addr
+	foreign  config.Networks // where data connections may also come from (FXP)
 	patient  time.Duration
 	done     chan struct{} // closed when conn or err is there
 
@@ -98,8 +101,8 @@ type passive struct {
 	refused  bool        // guarded by mu
 }
 
-func newPassive(l Listener, port uint16, client netip.Addr, patient time.Duration) *passive {
-	p := &passive{listener: l, port: port, client: client, patient: patient, done: make(chan struct{})}
+func newPassive(l Listener, port uint16, client netip.Addr, of *ports) *passive {
+	p := &passive{listener: l, port: port, client: client, foreign: of.foreign, patient: of.patient, done: make(chan struct{})}
 	p.await()
 	go p.accept() // ends with the listener, which the timer or close closes
 	return p
@@ -125,7 +128,7 @@ func (p *passive) await() {
 func (p *passive) accept() {
 	for {
 		c, err := p.listener.Accept()
-		if err == nil && c.Remote().Addr().WithZone("") != p.client.WithZone("") {
+		if err == nil && !p.welcome(c.Remote().Addr()) {
 			p.mu.Lock()
 			p.stranger = c.Remote().Addr()
 			p.mu.Unlock()
@@ -137,6 +140,10 @@ func (p *passive) accept() {
 		}
 		return
 	}
+}
+
+func (p *passive) welcome(peer netip.Addr) bool {
+	return peer.WithZone("") == p.client.WithZone("") || p.foreign.Contains(peer)
 }
 
 // finish settles what open returns; only the first call counts.
@@ -211,7 +218,7 @@ func (p *passive) close() {
 	}
 }
 
-// dropOpener gives back what PASV prepared.
+// dropOpener gives back what PASV or PORT prepared.
 func (s *Session) dropOpener() {
 	for _, o := range []dataOpener{s.opener, s.refused} {
 		if o != nil {

@@ -24,6 +24,7 @@ var refusals = []struct {
 	{vfs.ErrNoSpace, reply(552, "No space left on the device.")},
 	{vfs.ErrTooLarge, reply(552, "File too large.")},
 	{vfs.ErrOffset, reply(554, "Restart position is beyond the end of the file.")},
+	{vfs.ErrMode, reply(550, "A file is never made setuid, setgid or sticky.")},
 	{vfs.ErrNotRegular, reply(550, "Not a plain file.")},
 	{vfs.ErrNotDir, reply(550, "Not a directory.")},
 	{vfs.ErrIsDir, reply(550, "Is a directory.")},
@@ -74,11 +75,14 @@ type connError struct{ err error }
 func (e *connError) Error() string { return "data connection: " + e.err.Error() }
 func (e *connError) Unwrap() error { return e.err }
 
-// conclude is the last reply to a transfer that has begun (RFC 959 §5.4): 426 when the data connection failed, 451 or 552 when the
+// conclude is the last reply to a transfer that has begun (RFC 959 §5.4): 426 when the data connection failed or the client wanted so, 451 or 552 when the
 // file did. Zero means that the session ends for ctx's cause, and says that instead.
 func conclude(ctx context.Context, err error) Reply {
 	if err == nil {
 		return reply(226, "Transfer complete.")
+	}
+	if errors.Is(err, errAborted) {
+		return reply(426, "Transfer aborted.").because(err)
 	}
 	if errors.Is(err, errStalled) || ctx.Err() != nil {
 		return Reply{cause: err}

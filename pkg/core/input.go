@@ -23,11 +23,12 @@ const (
 )
 
 const (
-	telnetSE   = 240
-	telnetSB   = 250
-	telnetWILL = 251
-	telnetDONT = 254
-	telnetByte = 255 // IAC
+	telnetFirst = 236 // of the commands
+	telnetSE    = 240
+	telnetSB    = 250
+	telnetWILL  = 251
+	telnetDONT  = 254
+	telnetByte  = 255 // IAC
 )
 
 // filter works in place and returns what is left of p.
@@ -51,7 +52,8 @@ func (in *input) filter(p []byte) []byte {
 	return out
 }
 
-// command takes a byte that belongs to a Telnet command; true means that it is text after all: IAC IAC is one byte 255. An
+// command takes a byte that belongs to a Telnet command; true means that it is text after all: IAC IAC is one byte 255, and an IAC
+// before what is no Telnet command was a stray one. An
 // option or a subnegotiation whose client went back to text without an end must not swallow commands, so a line end ends both.
 func (in *input) command(c byte) (text bool) {
 	switch in.telnet {
@@ -68,7 +70,7 @@ func (in *input) command(c byte) (text bool) {
 			in.telnet = telnetOption
 		default:
 			in.telnet = telnetText
-			return c == '\n'
+			return c < telnetFirst
 		}
 	case telnetOption:
 		in.telnet = telnetText

@@ -33,7 +33,9 @@ func TestInput(t *testing.T) {
 		{"a\rb\r\r\n", "a\rb\r|"},
 		{"\xff\xffx\n", "\xffx|"},
 		{"a\xff\xf4b\n", "ab|"},
-		{"\xff\xfb\xff\xffx\n", "|"}, // WILL and the option 255, then the command "x"
+		{"\xff\xfb\xff\xffx\n", "x|"}, // WILL and the option 255, then a stray IAC
+		{"\xff\xfb\xff\xff\xf1\n", "|"},
+		{"\xf4\xffabor\n", "\xf4abor|"}, // IP and IAC as pyftpdlib's clients send them
 		{"\xff\xfdx\xff\xfcyz\n", "z|"},
 		{"\xff\xfa\x18\xff\xffq\xff\xf0z\n", "z|"},
 		{"\xff\xfa\x18never ends\nz\n", "|z|"},

@@ -39,9 +39,7 @@ func (l *lister) list(ctx context.Context, t *transfer, dir *vfs.Dir) error {
 		if err != nil {
 			return err
 		}
-		if l.learn != nil {
-			l.learn(ctx, batch)
-		}
+		l.meet(ctx, batch)
 		for i := range batch {
 			l.add(&batch[i], sorting)
 		}
@@ -53,6 +51,13 @@ func (l *lister) list(ctx context.Context, t *transfer, dir *vfs.Dir) error {
 			return err
 		}
 		l.text = l.text[:0]
+	}
+}
+
+// meet learns what the entries' lines need.
+func (l *lister) meet(ctx context.Context, entries []vfs.Entry) {
+	if l.learn != nil {
+		l.learn(ctx, entries)
 	}
 }
 
@@ -73,15 +78,20 @@ func (l *lister) add(e *vfs.Entry, sorting bool) {
 	}
 }
 
-// flushSorted writes the lines in the order of their names.
-func (l *lister) flushSorted(ctx context.Context, t *transfer) error {
+// sorted are the lines in the order of their names.
+func (l *lister) sorted() []lineAt {
 	slices.SortFunc(l.lines, func(a, b lineAt) int {
 		return bytes.Compare(l.text[a.name:a.end], l.text[b.name:b.end])
 	})
+	return l.lines
+}
+
+// flushSorted writes the lines in the order of their names.
+func (l *lister) flushSorted(ctx context.Context, t *transfer) error {
 	block := t.s.srv.blocks.get()
 	defer t.s.srv.blocks.put(block)
 	out := block[:0]
-	for _, line := range l.lines {
+	for _, line := range l.sorted() {
 		if len(out)+int(line.end-line.start) > len(block) {
 			if err := t.write(ctx, out); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -220,6 +221,15 @@ func (m *memNet) dial(from, to netip.AddrPort) (*memConn, error) {
 	server, client := memPipe(to, from)
 	l.queue <- server
 	return client, nil
+}
+
+// Dial connects to who listens in memory. Nobody answers at the discard port, for as long as ctx lets one wait.
+func (m *memNet) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, error) {
+	if to.Port() == 9999 {
+		<-ctx.Done()
+		return nil, os.ErrDeadlineExceeded
+	}
+	return m.dial(netip.AddrPortFrom(from, 20), to)
 }
 
 type memListener struct {

@@ -5,6 +5,7 @@ package core
 import (
 	"context"
 	"net"
+	"net/netip"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -33,6 +34,7 @@ type Server struct {
 	threads    *impersonate.Threads
 	zone       *time.Location
 	ports      *ports
+	public     netip.Addr // in PASV's replies instead of the local one; may be invalid
 	names      *names
 	commands   map[string]*command
 	debug      bool // lines are logged
@@ -59,6 +61,9 @@ func New(o Options) *Server {
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
 		sessions:   make(map[*Session]struct{}),
+	}
+	if public, err := netip.ParseAddr(o.Config.NAT.PublicAddress); err == nil {
+		srv.public = public.Unmap()
 	}
 	if !o.Config.Files.UTCTimes && o.Zone != nil {
 		srv.zone = o.Zone

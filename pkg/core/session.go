@@ -47,7 +47,7 @@ type Session struct {
 	login    *login     // nil before it
 	dir      string     // working directory, an absolute FTP path
 	ascii    bool       // TYPE A
-	opener   dataOpener // what PASV prepared; nil once used
+	opener   dataOpener // what PASV or PORT prepared; nil once used
 	refused  dataOpener // was prepared for a transfer that was refused; its client may be connecting
 	epsvOnly bool       // after EPSV ALL (RFC 2428 §4)
 	restart  int64      // REST marker for the next transfer only
@@ -65,8 +65,12 @@ type login struct {
 
 // A job is what goes on beside a session's turn.
 type job struct {
-	during bool          // commands marked so in the table run meanwhile
-	done   chan struct{} // closed when the job has ended and the lines that waited for it have run
+	during   bool                    // commands marked so in the table run meanwhile
+	cancel   context.CancelCauseFunc // ends the job alone; the session goes on
+	transfer *transfer               // nil: a login
+	aborts   int                     // so many ABORs wait for the job's end
+	left     *vfs.FS                 // of a user who logged out meanwhile: the job may need it
+	done     chan struct{}           // closed when the job has ended and the lines that waited for it have run
 }
 
 // These end a session; the client reads the text as a 421.
@@ -249,15 +253,23 @@ func (s *Session) failed(v any) {
 func (s *Session) start(ctx context.Context, during bool, run func(context.Context) (answer func())) {
 	j := &job{during: during, done: make(chan struct{})}
 	s.job = j
-	go s.perform(ctx, j, run) // ends when run does, which ends with ctx
+	own, cancel := context.WithCancelCause(ctx)
+	j.cancel = cancel
+	go s.perform(ctx, j, func() func() { return s.guarded(own, run) }) // ends when run does, which ends with own
 }
 
-func (s *Session) perform(ctx context.Context, j *job, run func(context.Context) (answer func())) {
+func (s *Session) perform(ctx context.Context, j *job, run func() (answer func())) {
 	defer close(j.done)
-	answer := s.guarded(ctx, run)
+	answer := run()
 	s.inTurn(ctx, func() {
 		s.job, s.active, s.waiting = nil, time.Now(), 0
 		answer()
+		j.cancel(nil)
+		s.answerAborts(j)
+		if j.left != nil {
+			j.left.Close()
+			s.startLoginClock()
+		}
 		if ctx.Err() == nil {
 			s.proceed(ctx, s.ahead)
 		}
@@ -292,7 +304,8 @@ func (s *Session) close(ctx context.Context) {
 	s.emit(e)
 }
 
-// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN). The time for the next login begins.
+// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN). A transfer that runs comes to its end. The time for the next
+// login begins.
 func (s *Session) logout() {
 	s.reset()
 	if s.login == nil {
@@ -300,7 +313,11 @@ func (s *Session) logout() {
 	}
 	s.startLoginClock()
 	s.emit(events.Event{Kind: events.Logout})
-	s.login.fs.Close()
+	if s.job != nil {
+		s.job.left = s.login.fs
+	} else {
+		s.login.fs.Close()
+	}
 	s.login = nil
 }
 

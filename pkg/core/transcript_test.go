@@ -23,7 +23,8 @@ import (
 //	D: pattern   a line of what the data connection brings until its end; an empty pattern: it brings nothing
 //	E: pattern   an event was emitted, after the one before
 //
-// connect opens the data connection that the last 227 or 229 offers (D: does so by itself), connect from ADDR as somebody else; send TEXT,
+// connect opens the data connection that the last 227 or 229 offers (D: does so by itself), connect from ADDR as somebody else; listen
+// ADDR:PORT and accept wait for one that the server makes, and accept tells from where it must come (nobody answers at port 9999). send TEXT,
 // send SIZE*TEXT, fin, reset, read SIZE, and data closed act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
 // connection, half-close its one direction. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
@@ -58,6 +59,7 @@ type player struct {
 	dialled bool     // since the last offer
 	listed  []string // lines of the data connection, not yet looked at
 	listing bool
+	active  Listener // where listen waits
 	passive uint16
 	seen    int // events
 	cut     context.CancelFunc
@@ -88,6 +90,9 @@ func (p *player) finish(file string) {
 	p.sessions.Wait()
 	if p.data != nil {
 		p.data.Close()
+	}
+	if p.active != nil {
+		p.active.Close()
 	}
 	if p.cut != nil {
 		p.cut()
@@ -213,6 +218,8 @@ func (p *player) act(word, rest string) error {
 			from = netip.MustParseAddrPort(other)
 		}
 		return p.dial(from)
+	case "listen", "accept":
+		return p.serveData(word, rest)
 	case "send":
 		if count, text, ok := strings.Cut(rest, "*"); ok {
 			n, err := strconv.Atoi(count)
@@ -249,6 +256,26 @@ func (p *player) dial(from netip.AddrPort) (err error) {
 	p.dialled = p.dialled || from == p.remote
 	p.data, err = p.net.dial(from, netip.AddrPortFrom(p.local.Addr().Unmap(), p.passive))
 	return err
+}
+
+// serveData is the client's end of active mode.
+func (p *player) serveData(word, rest string) (err error) {
+	if word == "listen" {
+		if p.active != nil {
+			p.active.Close()
+		}
+		p.active, err = p.net.Listen(netip.MustParseAddrPort(rest))
+		return err
+	}
+	c, err := p.active.Accept()
+	if err != nil {
+		return err
+	}
+	p.data, p.dialled = c.(*memConn), true
+	if from := p.data.Remote().Addr().String(); from != rest {
+		return fmt.Errorf("the data connection comes from %s", from)
+	}
+	return nil
 }
 
 // expect compares the next line of the server's.

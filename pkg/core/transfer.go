@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ftpd/pkg/events"
@@ -16,6 +17,8 @@ type transfer struct {
 	opener dataOpener
 	limits []*limiter // the transfer waits on each
 	begun  time.Time
+	size   int64       // bytes that will move; 0: not known
+	stands atomic.Bool // the data connection does
 }
 
 // A block is the piece in which a transfer moves bytes.
@@ -35,20 +38,26 @@ func (b *blocks) put(p *block) { b.pool.Put(p) }
 
 // A task is what a transfer command has the transfer do.
 type task struct {
+	size     int64                                  // bytes that will move; 0: not known
+	unique   string                                 // the name that STOU has found
 	move     func(context.Context, *transfer) error // moves the bytes
 	finished func(*transfer, Reply)                 // called once, with the reply that tells the outcome; gives back what move used
 }
 
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, begun: time.Now()}
+	t := &transfer{s: s, opener: s.opener, begun: time.Now(), size: do.size}
 	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
 	s.opener = nil
 	first := reply(150, "%s", "File status okay; opening data connection"+about+".")
 	if t.opener.ready() {
 		first = reply(125, "%s", "Data connection already open; transfer starting"+about+".")
 	}
+	if do.unique != "" {
+		first.Text[0] = "FILE: " + do.unique // and nothing behind it
+	}
 	s.start(ctx, true, func(ctx context.Context) func() { return t.run(ctx, do) })
+	s.job.transfer = t
 	return first
 }
 
@@ -86,6 +95,7 @@ func (t *transfer) perform(ctx context.Context, move func(context.Context, *tran
 	if t.data.conn, err = t.opener.open(ctx); err != nil {
 		return err
 	}
+	t.stands.Store(true)
 	defer context.AfterFunc(ctx, t.interrupt)()
 	return move(ctx, t)
 }

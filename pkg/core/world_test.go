@@ -187,6 +187,7 @@ func (w *world) set(key, value string) {
 		"limits.connect_timeout": &c.Limits.ConnectTimeout,
 		"auth.failure_delay":     &c.Auth.FailureDelay,
 		"data.passive_ports":     &c.Data.PassivePorts,
+		"defaults.umask":         &c.Defaults.Umask,
 		"log.level":              &c.Log.Level,
 		"defaults.permissions":   &c.Defaults.Permissions,
 	}
@@ -195,12 +196,20 @@ func (w *world) set(key, value string) {
 		"defaults.login_message":   &c.Defaults.LoginMessage,
 		"defaults.quit_message":    &c.Defaults.QuitMessage,
 		"defaults.start_directory": &c.Defaults.StartDirectory,
+		"nat.public_address":       &c.NAT.PublicAddress,
 	}
 	flags := map[string]*bool{
-		"defaults.confine":     &c.Defaults.Confine,
-		"defaults.hide_owners": &c.Defaults.HideOwners,
+		"defaults.confine":            &c.Defaults.Confine,
+		"defaults.hide_owners":        &c.Defaults.HideOwners,
+		"data.active":                 &c.Data.Active,
+		"data.allow_privileged_ports": &c.Data.AllowPrivilegedPorts,
 	}
 	switch {
+	case key == "data.foreign_networks":
+		c.Data.ForeignNetworks = make(config.Networks, 1)
+		if err := c.Data.ForeignNetworks[0].UnmarshalText([]byte(value)); err != nil {
+			w.t.Fatal(err)
+		}
 	case texts[key] != nil:
 		if err := texts[key].UnmarshalText([]byte(value)); err != nil {
 			w.t.Fatal(err)

@@ -1,0 +1,28 @@
+package core
+
+import (
+	"context"
+	"errors"
+)
+
+// errAborted ends a job, and the session goes on.
+var errAborted = errors.New("aborted by the client")
+
+// abor ends the transfer that runs (RFC 959 §4.1.3): its command is then answered 426, and ABOR itself 226. Without a transfer it takes
+// back what PASV or PORT prepared.
+func (s *Session) abor(context.Context, string) (Reply, error) {
+	if s.job == nil {
+		s.dropOpener()
+		return reply(225, "No transfer to abort."), nil
+	}
+	s.job.aborts++
+	s.job.cancel(errAborted)
+	return Reply{}, nil // the job's end answers
+}
+
+// answerAborts answers the ABORs that came while a job ran, behind its own last reply.
+func (s *Session) answerAborts(j *job) {
+	for range j.aborts {
+		s.say(reply(226, "Abort successful."))
+	}
+}

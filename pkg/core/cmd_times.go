@@ -1,0 +1,102 @@
+package core
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"ftpd/pkg/events"
+)
+
+var errTime = reply(550, "Not a time; YYYYMMDDhhmmss is needed.")
+
+// stampLayout is a time-val (RFC 3659 §2.3), always in UTC. A fraction of the second may follow.
+const stampLayout = "20060102150405"
+
+func parseStamp(s string) (time.Time, bool) {
+	t, err := time.Parse(stampLayout, s)
+	return t, err == nil
+}
+
+// mfmt sets when a file was changed (draft-somers-ftp-mfxx §3.1). lftp, rclone and ncftp send it after each upload.
+func (s *Session) mfmt(_ context.Context, arg string) (Reply, error) {
+	stamp, name, _ := strings.Cut(arg, " ")
+	if name == "" {
+		return Reply{}, errNoArg
+	}
+	t, ok := parseStamp(stamp)
+	if !ok {
+		return Reply{}, errTime
+	}
+	if err := s.login.fs.SetTimes(s.abs(name), t); err != nil {
+		return Reply{}, err
+	}
+	return reply(213, "Modify=%s; %s", appendStamp(nil, t), name), nil
+}
+
+// mdtmTime takes "YYYYMMDDhhmmss pathname" apart, with which older clients set the time of a file.
+func mdtmTime(arg string) (t time.Time, name string, ok bool) {
+	stamp, name, _ := strings.Cut(arg, " ")
+	t, ok = parseStamp(stamp)
+	return t, name, ok && name != ""
+}
+
+// mdtmPath is the pathname in MDTM's argument.
+func mdtmPath(arg string) string {
+	if _, name, ok := mdtmTime(arg); ok {
+		return name
+	}
+	return arg
+}
+
+// setMDTM sets when a file was changed. Tcl's client wants the new time in the answer.
+func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
+	name = s.abs(name)
+	if err := s.login.fs.SetTimes(name, t); err != nil {
+		return Reply{}, err
+	}
+	s.emit(events.Event{Kind: events.Command, Verb: "MDTM", Path: name, Reply: 213})
+	return reply(213, "%s", appendStamp(nil, t)), nil
+}
+
+// siteUtime sets when a file was changed, for clients that know no MFMT: "YYYYMMDDhhmmss pathname" (lftp), or "pathname atime mtime
+// ctime UTC" (lftp, ncftp), of which the second time counts.
+func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
+	name, stamp := utimeArgs(arg)
+	if name == "" {
+		return Reply{}, errNoArg
+	}
+	t, ok := parseStamp(stamp)
+	if !ok {
+		return Reply{}, errTime
+	}
+	if err := s.login.fs.SetTimes(s.abs(name), t); err != nil {
+		return Reply{}, err
+	}
+	return reply(200, "Time set."), nil
+}
+
+// utimePath is the pathname in the argument of SITE UTIME.
+func utimePath(arg string) string {
+	name, _ := utimeArgs(arg)
+	return name
+}
+
+// utimeArgs finds the pathname and the time in the argument of SITE UTIME.
+func utimeArgs(arg string) (name, stamp string) {
+	if rest, ok := strings.CutSuffix(arg, " UTC"); ok {
+		var times [3]string
+		found := true
+		for i := len(times) - 1; i >= 0; i-- {
+			at := max(strings.LastIndexByte(rest, ' '), 0)
+			rest, times[i] = rest[:at], strings.TrimPrefix(rest[at:], " ")
+			_, isTime := parseStamp(times[i])
+			found = found && isTime
+		}
+		if found {
+			return rest, times[1]
+		}
+	}
+	stamp, name, _ = strings.Cut(arg, " ")
+	return name, stamp
+}
