@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -182,6 +183,22 @@ func (w *world) listing(t *testing.T, c *memConn, verb string) []string {
 		t.Fatal(got, err)
 	}
 	return strings.Split(strings.TrimSuffix(string(all), "\r\n"), "\r\n")
+}
+
+// An ABOR that comes when its transfer has failed already, or has ended well, leaves that its own reply, and never ends the session.
+func TestAbortThatComesLate(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errAborted)
+	for _, test := range []struct {
+		err  error
+		want int
+	}{
+		{nil, 226}, {errAborted, 426}, {&connError{syscall.ECONNRESET}, 426}, {vfs.ErrNoSpace, 552}, {errNobody, 425}, {errors.New("else"), 451},
+	} {
+		if got := conclude(ctx, test.err); got.Code != test.want {
+			t.Errorf("%v is answered %v, not %d", test.err, got, test.want)
+		}
+	}
 }
 
 // The sentinels of vfs each have an answer of their own, and nothing else has 2xx or 3xx.

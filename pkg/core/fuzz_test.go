@@ -16,6 +16,9 @@ func FuzzSession(f *testing.F) {
 		"NOOP", "USER alice\r\nPASS secret", "RETR \xff\xff", "CWD a\r\nMKD \"b\"\r\nPWD", "LIST -la", "MLST\r\nOPTS MLST size;type;",
 		"PASV\r\nPASV\r\nEPSV ALL", "STOR x\r\nNOOP\r\nQUIT\r\nPWD", "REST 5\r\nRETR f", "RNFR f\r\nRNTO g\r\nDELE g", "TYPE A N\r\nSIZE f",
 		"EPSV\r\nRETR f\r\nNOOP\r\nPWD", "MKD a\x00b\r\nXMKD \r\r\n", "HELP\r\nFEAT\r\nHELP HELP", "REIN\r\nUSER b",
+		"PORT 192,0,2,99,4,1\r\nRETR f\r\nSTAT\r\nABOR", "EPRT |1|192.0.2.99|9999|\r\nSTOU\r\n\xff\xf4\xff\xf2ABOR\r\nSTAT", "STAT /",
+		"SITE CHMOD 644 f\r\nSITE UMASK 077\r\nSITE UTIME f 20200101000000 20200101000000 20200101000000 UTC", "MFMT 20200101000000 f",
+		"EPSV\r\nSTOR f\r\nUSER b\r\nABOR\r\nREIN", "MDTM 20200101000000 f\r\nSITE HELP\r\nHELP SITE X\r\nALLO 1\r\nCLNT x",
 	} {
 		f.Add([]byte(seed), true)
 		f.Add([]byte(seed), false)

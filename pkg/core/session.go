@@ -263,13 +263,13 @@ func (s *Session) perform(ctx context.Context, j *job, run func() (answer func()
 	answer := run()
 	s.inTurn(ctx, func() {
 		s.job, s.active, s.waiting = nil, time.Now(), 0
-		answer()
-		j.cancel(nil)
-		s.answerAborts(j)
+		defer j.cancel(nil)
 		if j.left != nil {
-			j.left.Close()
+			defer j.left.Close()
 			s.startLoginClock()
 		}
+		answer()
+		s.answerAborts(j)
 		if ctx.Err() == nil {
 			s.proceed(ctx, s.ahead)
 		}

@@ -166,6 +166,55 @@ func TestTransfersOverTCP(t *testing.T) {
 	}
 }
 
+// The server dials from the control connection's address, over each family, and a client that refuses is told so.
+func TestActiveOverTCP(t *testing.T) {
+	for _, test := range []struct{ listen, dial, format string }{
+		{"127.0.0.1:0", "127.0.0.1", "PORT 127,0,0,1,%d,%d"},
+		{"0.0.0.0:0", "127.0.0.2", "PORT 127,0,0,1,%d,%d"}, // connected from 127.0.0.1
+		{"[::]:0", "127.0.0.1", "EPRT |1|127.0.0.1|%d|"},
+		{"[::1]:0", "::1", "EPRT |2|0:0:0:0:0:0:0:1|%d|"},
+	} {
+		t.Run(test.format, func(t *testing.T) {
+			l := serveTCP(t, test.listen)
+			if err := os.WriteFile(filepath.Join(l.supervisor.home, "f"), []byte("content"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c := l.client(net.ParseIP(test.dial))
+			c.login()
+			data, err := net.ListenTCP("tcp", &net.TCPAddr{IP: c.conn.LocalAddr().(*net.TCPAddr).IP})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer data.Close()
+			port := data.Addr().(*net.TCPAddr).Port
+			line := fmt.Sprintf(test.format, port)
+			if strings.HasPrefix(test.format, "PORT") {
+				line = fmt.Sprintf(test.format, port>>8, port&0xff)
+			}
+			c.cmd("200 ", line)
+			c.cmd("150 ", "RETR f")
+			data.SetDeadline(time.Now().Add(patience))
+			d, err := data.AcceptTCP()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if from := d.RemoteAddr().(*net.TCPAddr).IP; !from.Equal(c.ip) {
+				t.Errorf("it comes from %s, the control connection goes to %s", from, c.ip)
+			}
+			if got, err := io.ReadAll(d); err != nil || string(got) != "content" {
+				t.Errorf("%q, %v", got, err)
+			}
+			d.Close()
+			c.expect("226 ")
+			data.Close()
+			c.cmd("200 ", line)
+			c.cmd("150 ", "RETR f")
+			c.expect("425 ")
+			c.cmd("221 ", "QUIT")
+		})
+	}
+}
+
 // A client that has sent something on the data connection of a refused transfer reads the end of the stream, and no reset.
 func TestRefusedTransferIsNotReset(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")

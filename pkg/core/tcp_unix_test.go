@@ -3,10 +3,12 @@
 package core
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,19 +20,74 @@ import (
 func TestUrgentData(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	c := l.client(net.IPv4(127, 0, 0, 1))
-	raw, err := c.conn.SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, line := range []string{"NOOP\r\n", "\xff\xf4\xff\xf2NOOP\r\n"} {
-		raw.Write(func(fd uintptr) bool {
-			err = syscall.Sendto(int(fd), []byte(line), syscall.MSG_OOB, nil)
-			return true
-		})
-		if err != nil {
+		c.send(line, syscall.MSG_OOB)
+		c.expect("200 ")
+	}
+}
+
+// ABOR ends a download that the client does not read any more, in each way in which clients send it, and the session goes on: the next
+// download has its own bytes and no others.
+func TestAbortOfAStalledDownload(t *testing.T) {
+	type piece struct {
+		text  string
+		flags int // of send(2)
+	}
+	l := serveTCP(t, "127.0.0.1:0")
+	for name, size := range map[string]int{"big": 64 << 20, "small": 1000} {
+		if err := os.WriteFile(filepath.Join(l.supervisor.home, name), bytes.Repeat([]byte(name[:1]), size), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c.expect("200 ")
+	}
+	for name, pieces := range map[string][]piece{
+		"Python ftplib, Ruby": {{"ABOR\r\n", syscall.MSG_OOB}},
+		"Net::FTP":            {{"\xff\xf4\xff", syscall.MSG_OOB}, {"\xf2ABOR\r\n", 0}},
+		"lftp":                {{"\xff", syscall.MSG_OOB}, {"\xf4\xff\xf2ABOR\r\n", 0}},
+		"RFC 959":             {{"\xff\xf4\xff\xf2", syscall.MSG_OOB}, {"ABOR\r\n", 0}},
+		"pyftpdlib's tests":   {{"\xf4", syscall.MSG_OOB}, {"\xff", syscall.MSG_OOB}, {"abor\r\n", 0}},
+		"commons-net":         {{"ABOR\r\n", 0}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := l.client(net.IPv4(127, 0, 0, 1))
+			c.t = t
+			c.login()
+			stalled := c.pasv("PASV")
+			defer stalled.Close()
+			io.WriteString(c.conn, "RETR big\r\n")
+			c.expect("1")
+			if _, err := io.ReadFull(stalled, make([]byte, 100)); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range pieces {
+				c.send(p.text, p.flags)
+			}
+			c.expect("426 ")
+			c.expect("226 ")
+			d := c.pasv("PASV")
+			io.WriteString(c.conn, "RETR small\r\n")
+			c.expect("1")
+			if got, err := io.ReadAll(d); err != nil || !bytes.Equal(got, bytes.Repeat([]byte("s"), 1000)) {
+				t.Errorf("the next download brings %d bytes, %v", len(got), err)
+			}
+			c.expect("226 ")
+			c.cmd("221 ", "QUIT")
+		})
+	}
+}
+
+// send is send(2) on the control connection.
+func (c *tcpClient) send(text string, flags int) {
+	c.t.Helper()
+	raw, err := c.conn.SyscallConn()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	raw.Write(func(fd uintptr) bool {
+		err = syscall.Sendto(int(fd), []byte(text), flags, nil)
+		return true
+	})
+	if err != nil {
+		c.t.Fatal(err)
 	}
 }
 
