@@ -22,6 +22,9 @@ var (
 // userName begins a login (RFC 959 §4.1.1). The answer is the same for every name, so that it tells nobody who exists. Whoever was
 // logged in is not any more.
 func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
+	if s.tls == nil && s.srv.tlsOnly {
+		return Reply{}, errLoginTLS
+	}
 	s.logout()
 	s.user = arg
 	return reply(331, "Password required."), nil
@@ -100,6 +103,9 @@ func (s *Session) open(account *auth.Account) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.tls == nil && s.srv.required(settings.Settings) != config.RequireTLSOff {
+		return nil, errPlainLogin
+	}
 	identity, err := s.srv.identity(account)
 	if err != nil {
 		return nil, err
@@ -120,6 +126,8 @@ func (s *Session) open(account *auth.Account) (*login, error) {
 	}
 	return l, nil
 }
+
+var errPlainLogin = errors.New("require_tls: the password came without TLS")
 
 var errNoThreads = errors.New("this server impersonates nobody")
 

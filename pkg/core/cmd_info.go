@@ -33,7 +33,9 @@ func (s *Session) feat(context.Context, string) (Reply, error) {
 		case "MLST":
 			features = append(features, " MLST "+s.facts.feature())
 		default:
-			features = append(features, " "+c.feat)
+			for line := range strings.SplitSeq(c.feat, ";") {
+				features = append(features, " "+line)
+			}
 		}
 	}
 	slices.Sort(features)

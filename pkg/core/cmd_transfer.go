@@ -114,7 +114,8 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 		unique = path.Base(name)
 	}
 	return s.transfer(ctx, "", task{
-		unique: unique,
+		incoming: true,
+		unique:   unique,
 		move: func(ctx context.Context, t *transfer) error {
 			up, err := files.Create(name, c)
 			if err != nil {

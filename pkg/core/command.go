@@ -18,7 +18,7 @@ type command struct {
 	log    bool   // is logged when it succeeds, too
 	secret bool   // the argument is never logged
 	help   string // "RETR <SP> pathname"
-	feat   string // its line in FEAT, if any
+	feat   string // its lines in FEAT, if any, with a semicolon in between
 	verb   string // its key in the table
 
 	name func(arg string) string // finds the pathname in the argument; nil: it is all of it
@@ -40,6 +40,11 @@ func commands() map[string]*command {
 		"PASS": {run: (*Session).pass, arg: optionalArg, secret: true, help: "PASS [<SP> password]"},
 		"REIN": {run: (*Session).rein, login: true, during: true, access: true, log: true, help: "REIN"},
 		"QUIT": {run: (*Session).quit, during: true, help: "QUIT"},
+
+		// TLS (RFC 2228, RFC 4217)
+		"AUTH": {run: (*Session).authTLS, arg: needArg, help: "AUTH <SP> TLS | SSL", feat: "AUTH TLS;AUTH SSL"},
+		"PBSZ": {run: (*Session).pbsz, arg: needArg, help: "PBSZ <SP> 0", feat: "PBSZ"},
+		"PROT": {run: (*Session).prot, arg: needArg, help: "PROT <SP> P | C", feat: "PROT"},
 
 		// Directories
 		"CWD":  {run: (*Session).cwd, arg: optionalArg, login: true, path: true, log: true, help: "CWD [<SP> pathname]"},
@@ -111,8 +116,8 @@ func commands() map[string]*command {
 }
 
 // absent are commands that are known from the RFCs, or from other servers, and not there.
-const absent = `ACCT ADAT AUTH AVBL CCC COMB CONF CSID DSIZ ENC ESTP HASH HOST LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM
-	MSND MSOM OPEN PBSZ PROT RANG SMNT SPSV THMB XCRC XMD5 XRCP XRSQ XSEM XSEN XSHA XSHA1 XSHA256 XSHA512`
+const absent = `ACCT ADAT AVBL CCC COMB CONF CSID DSIZ ENC ESTP HASH HOST LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM MSND
+	MSOM OPEN RANG SMNT SPSV THMB XCRC XMD5 XRCP XRSQ XSEM XSEN XSHA XSHA1 XSHA256 XSHA512`
 
 // now says whether a command is run while a transfer goes on.
 func (c *command) now(arg []byte) bool { return c.during && !(c.path && len(arg) > 0) }
@@ -123,6 +128,13 @@ func (c *command) pathname(arg string) string {
 		return c.name(arg)
 	}
 	return arg
+}
+
+// withoutTLS makes TLS absent.
+func withoutTLS(table map[string]*command) {
+	for _, verb := range []string{"AUTH", "PBSZ", "PROT"} {
+		table[verb] = &command{verb: verb}
+	}
 }
 
 // lookup finds a line's command, in any case, and its argument: all that follows the first blank, other blanks included. The

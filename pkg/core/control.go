@@ -13,11 +13,20 @@ func (s *Session) take(ctx context.Context, p []byte) {
 	if s.leaving {
 		return
 	}
+	if s.tls != nil {
+		s.decrypt(ctx, p)
+		return
+	}
 	if !s.heard && p[0] == tlsHandshake {
 		s.end(errNotFTP)
 		return
 	}
 	s.heard = true
+	s.takeText(ctx, p)
+}
+
+// takeText handles bytes that are no longer encrypted.
+func (s *Session) takeText(ctx context.Context, p []byte) {
 	p = s.in.filter(p)
 	if len(s.ahead) > 0 {
 		s.ahead = append(s.ahead, p...)
@@ -107,7 +116,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	if cmd.verb != "RNFR" {
 		s.rename = "" // RNTO has to follow at once
 	}
-	return !s.ended && !(stays && s.leaving)
+	return !s.ended && !(stays && s.leaving) && !s.handshaking()
 }
 
 var (
@@ -137,6 +146,8 @@ func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 		return Reply{}, errArg
 	case cmd.login && s.login == nil:
 		return Reply{}, errNeedLogin
+	case cmd.data && !s.private && s.mustProtect():
+		return Reply{}, errUnsafe
 	}
 	return Reply{}, nil
 }
@@ -202,16 +213,21 @@ func (s *Session) flush() {
 	}
 	out := s.out
 	s.out = nil
+	s.limitWrite()
+	err := s.send(out.Data)
+	s.srv.buffers.Put(out)
+	if err != nil {
+		s.end(err)
+	}
+}
+
+// limitWrite bounds how long the client may take to read what is written next.
+func (s *Session) limitWrite() {
 	limit := time.Duration(s.srv.config.Limits.IdleTimeout)
 	if s.srv.draining.Load() {
 		limit = lastWord
 	}
 	if limit > 0 {
 		s.conn.SetWriteDeadline(time.Now().Add(limit))
-	}
-	_, err := s.conn.Write(out.Data)
-	s.srv.buffers.Put(out)
-	if err != nil {
-		s.end(err)
 	}
 }

@@ -239,9 +239,10 @@ func (s *Session) refuseOpener() {
 // A dataConn is the server-DTP's end of one data connection (RFC 959 §2.3). It fails with errStalled when no byte moves for as long as
 // the client may take, and with ctx's cause when that ends.
 type dataConn struct {
-	conn  Conn
-	stall time.Duration // 0 is for ever
-	moved atomic.Int64  // bytes so far
+	conn   Conn
+	secure *secureData   // nil without TLS
+	stall  time.Duration // 0 is for ever
+	moved  atomic.Int64  // bytes so far, without what TLS adds
 
 	// The transfer's goroutine owns the following.
 	last  time.Time // when a byte moved, or the wait for one began
@@ -270,14 +271,45 @@ func (d *dataConn) arm(ctx context.Context) error {
 }
 
 // read reads some bytes, or waits for them. The end of the stream is io.EOF as it is; everything else is a connError.
-func (d *dataConn) read(ctx context.Context, p []byte) (int, error) {
+func (d *dataConn) read(ctx context.Context, p []byte) (n int, err error) {
+	if d.secure != nil {
+		n, err = d.secure.read(ctx, p)
+	} else {
+		n, err = d.receive(ctx, p)
+	}
+	d.moved.Add(int64(n))
+	return n, d.failure(ctx, err)
+}
+
+// write writes all of p.
+func (d *dataConn) write(ctx context.Context, p []byte) error {
+	if d.secure == nil {
+		return d.send(ctx, p)
+	}
+	err := d.secure.write(ctx, p)
+	if err == nil {
+		d.moved.Add(int64(len(p)))
+	}
+	return d.failure(ctx, err)
+}
+
+// failure makes an error of TLS a connError, too.
+func (d *dataConn) failure(ctx context.Context, err error) error {
+	_, is := errors.AsType[*connError](err)
+	if is || err == nil || err == io.EOF || errors.Is(err, errStalled) || ctx.Err() != nil {
+		return err
+	}
+	return &connError{err}
+}
+
+// receive reads from the connection itself.
+func (d *dataConn) receive(ctx context.Context, p []byte) (int, error) {
 	d.last = time.Now()
 	for {
 		if err := d.arm(ctx); err != nil {
 			return 0, err
 		}
 		n, err := d.conn.Read(p)
-		d.moved.Add(int64(n))
 		switch {
 		case n > 0:
 			return n, nil
@@ -291,8 +323,8 @@ func (d *dataConn) read(ctx context.Context, p []byte) (int, error) {
 	}
 }
 
-// write writes all of p.
-func (d *dataConn) write(ctx context.Context, p []byte) error {
+// send writes to the connection itself.
+func (d *dataConn) send(ctx context.Context, p []byte) error {
 	d.last = time.Now()
 	for {
 		if err := d.arm(ctx); err != nil {
@@ -300,7 +332,9 @@ func (d *dataConn) write(ctx context.Context, p []byte) error {
 		}
 		n, err := d.conn.Write(p)
 		if n > 0 {
-			d.moved.Add(int64(n))
+			if d.secure == nil {
+				d.moved.Add(int64(n))
+			}
 			d.last = time.Now()
 			p = p[n:]
 		}

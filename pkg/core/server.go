@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -25,6 +26,8 @@ type Options struct {
 	Zone       *time.Location       // for LIST when files.utc_times is false; nil is UTC
 	Ports      config.PortRange     // the system's ephemeral ports; zero is 32768-60999
 	Network    Network              // nil: TCP
+	// Certificate is what AUTH TLS shows; nil: there is no TLS.
+	Certificate *tls.Certificate
 }
 
 // A Server serves FTP on any number of listeners.
@@ -38,6 +41,8 @@ type Server struct {
 	names      *names
 	commands   map[string]*command
 	debug      bool // lines are logged
+	security   *security
+	tlsOnly    bool // nobody may log in without TLS
 	buffers    Buffers
 	blocks     blocks
 
@@ -61,6 +66,11 @@ func New(o Options) *Server {
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
 		sessions:   make(map[*Session]struct{}),
+		security:   newSecurity(o),
+	}
+	srv.tlsOnly = srv.onlyTLS()
+	if srv.security == nil {
+		withoutTLS(srv.commands)
 	}
 	if public, err := netip.ParseAddr(o.Config.NAT.PublicAddress); err == nil {
 		srv.public = public.Unmap()

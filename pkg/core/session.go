@@ -53,6 +53,10 @@ type Session struct {
 	restart  int64      // REST marker for the next transfer only
 	rename   string     // RNFR's path, for a RNTO that follows at once; "" when there is none
 	facts    factSet    // what MLST and MLSD tell
+
+	tls     *secureControl // nil before AUTH
+	sized   bool           // PBSZ was said
+	private bool           // PROT P: data connections use TLS
 }
 
 // A login is what a session has while a user is logged in.
@@ -216,6 +220,11 @@ func (s *Session) wake() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
 // hungUp ends a session whose client is gone. A client that has sent all its lines and closed its side (a script through netcat) is
 // not gone while they wait for its login.
 func (s *Session) hungUp(err error) {
+	if s.handshaking() {
+		s.tls.wire.end(err) // behind what has arrived, which may tell why
+		s.deaf = true
+		return
+	}
 	if err == io.EOF {
 		if s.job != nil && !s.job.during && s.waiting > 0 {
 			s.deaf = true
@@ -295,7 +304,7 @@ func (s *Session) close(ctx context.Context) {
 	if j != nil {
 		<-j.done
 	}
-	s.conn.Finish()
+	s.finish()
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}
 	if s.cause != nil {
@@ -318,7 +327,7 @@ func (s *Session) logout() {
 	} else {
 		s.login.fs.Close()
 	}
-	s.login = nil
+	s.login, s.sized, s.private = nil, false, false
 }
 
 // reset gives the parameters the values that they have when a session begins.

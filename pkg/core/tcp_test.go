@@ -15,6 +15,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ftpd/pkg/config"
 )
 
 // What the kernel decides is tried over loopback; everything else is in the transcripts.
@@ -31,7 +33,8 @@ type loopback struct {
 func serveTCP(t *testing.T, listen string) *loopback {
 	w := newWorld(t)
 	w.config.Data.PassivePorts.First, w.config.Data.PassivePorts.Last = 0, 0
-	w.srv = New(Options{Config: w.config, Supervisor: w.supervisor})
+	w.config.Defaults.RequireTLS = config.RequireTLSOff
+	w.srv = New(Options{Config: w.config, Supervisor: w.supervisor, Certificate: testCertificate()})
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		t.Skip("no such address here:", err)
@@ -56,6 +59,7 @@ func serveTCP(t *testing.T, listen string) *loopback {
 type tcpClient struct {
 	t    *testing.T
 	conn *net.TCPConn
+	out  io.Writer // conn, or TLS above it
 	r    *bufio.Reader
 	ip   net.IP
 }
@@ -68,7 +72,7 @@ func (l *loopback) client(ip net.IP) *tcpClient {
 	}
 	conn.SetDeadline(time.Now().Add(patience))
 	l.t.Cleanup(func() { conn.Close() })
-	c := &tcpClient{t: l.t, conn: conn, r: bufio.NewReader(conn), ip: ip}
+	c := &tcpClient{t: l.t, conn: conn, out: conn, r: bufio.NewReader(conn), ip: ip}
 	c.expect("220 ")
 	return c
 }
@@ -91,7 +95,7 @@ func (c *tcpClient) expect(want string) string {
 
 func (c *tcpClient) cmd(want, line string) string {
 	c.t.Helper()
-	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
+	if _, err := io.WriteString(c.out, line+"\r\n"); err != nil {
 		c.t.Fatal(err)
 	}
 	return c.expect(want)

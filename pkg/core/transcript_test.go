@@ -29,6 +29,11 @@ import (
 // connection, half-close its one direction. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
 // home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so.
+//
+// set certificate makes the server know TLS. secure begins it on the control connection (secure 1.2; secure 1.2 refused), protect on data
+// connections from now on. fin then ends with close_notify, end without; raw TEXT goes beneath TLS, handshake does no more than that, and
+// resumed looks whether the last one did. hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
+// byte from now on.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -63,6 +68,7 @@ type player struct {
 	passive uint16
 	seen    int // events
 	cut     context.CancelFunc
+	clientTLS
 }
 
 func play(t *testing.T, file, text string) {
@@ -169,8 +175,7 @@ func (p *player) talk(word, rest string) error {
 		if strings.HasSuffix(rest, `\c`) {
 			rest, end = strings.TrimSuffix(rest, `\c`), ""
 		}
-		_, err := p.control.Write([]byte(unescape(rest) + end))
-		return err
+		return p.write(unescape(rest) + end)
 	case "S:":
 		return p.expect(rest)
 	case "login":
@@ -180,6 +185,8 @@ func (p *player) talk(word, rest string) error {
 			}
 		}
 		return nil
+	case "secure", "protect", "hold", "release", "dribble":
+		return p.talkTLS(word, rest)
 	case "half-close":
 		return p.control.CloseWrite()
 	case "hang":
@@ -228,9 +235,10 @@ func (p *player) act(word, rest string) error {
 			}
 			rest = strings.Repeat(text, n)
 		}
-		_, err := p.data.Write([]byte(unescape(rest)))
+		_, err := p.through().Write([]byte(unescape(rest)))
 		return err
 	case "fin":
+		p.farewell()
 		return p.data.Finish()
 	case "reset":
 		p.data.reset()
@@ -240,7 +248,7 @@ func (p *player) act(word, rest string) error {
 		if err != nil {
 			return err
 		}
-		_, err = io.ReadFull(p.data, make([]byte, n))
+		_, err = io.ReadFull(p.through(), make([]byte, n))
 		return err
 	case "data":
 		p.data.SetReadDeadline(time.Now().Add(time.Nanosecond))
@@ -249,7 +257,7 @@ func (p *player) act(word, rest string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("what is %q?", word)
+	return p.actTLS(word, rest)
 }
 
 func (p *player) dial(from netip.AddrPort) (err error) {
@@ -280,17 +288,9 @@ func (p *player) serveData(word, rest string) (err error) {
 
 // expect compares the next line of the server's.
 func (p *player) expect(pattern string) error {
-	buf := make([]byte, windowSize)
-	p.control.in.mu.Lock()
-	ready := len(p.control.in.data) > 0
-	ended := p.control.in.ended || p.control.in.broken
-	p.control.in.mu.Unlock()
-	if ready {
-		n, err := p.control.Read(buf)
-		if err != nil {
-			return err
-		}
-		p.said = append(p.said, buf[:n]...)
+	ended, err := p.listen()
+	if err != nil {
+		return err
 	}
 	line, rest, ok := strings.Cut(string(p.said), "\r\n")
 	switch {
@@ -316,6 +316,26 @@ func (p *player) expect(pattern string) error {
 	return nil
 }
 
+// listen takes what the server has said. It says whether nothing more will come.
+func (p *player) listen() (ended bool, err error) {
+	if p.secured != nil {
+		return p.listenSecured()
+	}
+	buf := make([]byte, windowSize)
+	p.control.in.mu.Lock()
+	ready := len(p.control.in.data) > 0
+	ended = p.control.in.ended || p.control.in.broken
+	p.control.in.mu.Unlock()
+	if ready {
+		n, err := p.control.Read(buf)
+		if err != nil {
+			return false, err
+		}
+		p.said = append(p.said, buf[:n]...)
+	}
+	return ended, nil
+}
+
 // listLine compares the next line of the data connection, which is read to its end when the first one is asked for.
 func (p *player) listLine(pattern string) error {
 	if !p.listing {
@@ -325,7 +345,7 @@ func (p *player) listLine(pattern string) error {
 			}
 		}
 		p.data.SetReadDeadline(time.Now().Add(time.Nanosecond))
-		all, err := io.ReadAll(p.data)
+		all, err := io.ReadAll(p.through())
 		if err != nil {
 			return fmt.Errorf("after %q: %w", all, err)
 		}

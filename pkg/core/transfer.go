@@ -12,13 +12,14 @@ import (
 
 // A transfer is one use of the data connection, from its 150 to its 226. It runs as a job of its session.
 type transfer struct {
-	s      *Session
-	data   dataConn
-	opener dataOpener
-	limits []*limiter // the transfer waits on each
-	begun  time.Time
-	size   int64       // bytes that will move; 0: not known
-	stands atomic.Bool // the data connection does
+	s       *Session
+	data    dataConn
+	opener  dataOpener
+	limits  []*limiter // the transfer waits on each
+	private bool       // over TLS
+	begun   time.Time
+	size    int64       // bytes that will move; 0: not known
+	stands  atomic.Bool // the data connection does
 }
 
 // A block is the piece in which a transfer moves bytes.
@@ -41,12 +42,13 @@ type task struct {
 	size     int64                                  // bytes that will move; 0: not known
 	unique   string                                 // the name that STOU has found
 	move     func(context.Context, *transfer) error // moves the bytes
+	incoming bool                                   // the client writes
 	finished func(*transfer, Reply)                 // called once, with the reply that tells the outcome; gives back what move used
 }
 
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, begun: time.Now(), size: do.size}
+	t := &transfer{s: s, opener: s.opener, private: s.private, begun: time.Now(), size: do.size}
 	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
 	s.opener = nil
 	first := reply(150, "%s", "File status okay; opening data connection"+about+".")
@@ -55,6 +57,11 @@ func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
 	}
 	if do.unique != "" {
 		first.Text[0] = "FILE: " + do.unique // and nothing behind it
+	}
+	if t.private {
+		s.say(first)
+		s.flush() // the handshake may begin as soon as the transfer does, and clients want to read this first
+		first = Reply{}
 	}
 	s.start(ctx, true, func(ctx context.Context) func() { return t.run(ctx, do) })
 	s.job.transfer = t
@@ -71,7 +78,7 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 			t.data.conn.Close()
 		}
 	}()
-	err := t.perform(ctx, do.move)
+	err := t.perform(ctx, do)
 	rethrow(err)
 	open := t.data.conn != nil
 	if open && err == nil {
@@ -91,13 +98,23 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 	}
 }
 
-func (t *transfer) perform(ctx context.Context, move func(context.Context, *transfer) error) (err error) {
+func (t *transfer) perform(ctx context.Context, do task) (err error) {
 	if t.data.conn, err = t.opener.open(ctx); err != nil {
 		return err
 	}
 	t.stands.Store(true)
 	defer context.AfterFunc(ctx, t.interrupt)()
-	return move(ctx, t)
+	if !t.private {
+		return do.move(ctx, t)
+	}
+	if err := t.protect(ctx, do.incoming); err != nil {
+		return err
+	}
+	defer t.data.secure.release()
+	if err := do.move(ctx, t); err != nil {
+		return err
+	}
+	return t.data.secure.finish(ctx)
 }
 
 // dismissFor ends the session whose transfer has stalled, or was cut.
@@ -169,6 +186,8 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 	e.Kind, e.Reply = complete, r.Code
 	if r.Code != 226 {
 		e.Kind, e.Cause = incomplete, r.why()
+	} else if complete == events.Upload && t.private && t.data.secure.unproved() {
+		e.Evidence = "no close_notify"
 	}
 	e.Bytes, e.Took = t.data.moved.Load(), time.Since(t.begun)
 	t.s.emit(e)

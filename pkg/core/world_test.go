@@ -128,6 +128,9 @@ func eventText(e events.Event) string {
 	if e.Reply != 0 {
 		words = append(words, fmt.Sprint(e.Reply))
 	}
+	if e.Evidence != "" {
+		words = append(words, "evidence="+e.Evidence)
+	}
 	if e.Cause != "" {
 		words = append(words, "("+e.Cause+")")
 	}
@@ -141,6 +144,7 @@ type world struct {
 	supervisor *fakeSupervisor
 	net        *memNet
 	srv        *Server
+	certified  bool           // the server has testCertificate
 	local      netip.AddrPort // the server's address
 	remote     netip.AddrPort // the client's
 	sessions   sync.WaitGroup
@@ -161,7 +165,11 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) server() *Server {
 	if w.srv == nil {
-		w.srv = New(Options{Config: w.config, Supervisor: w.supervisor, Network: w.net})
+		o := Options{Config: w.config, Supervisor: w.supervisor, Network: w.net}
+		if w.certified {
+			o.Certificate = testCertificate()
+		}
+		w.srv = New(o)
 	}
 	return w.srv
 }
@@ -190,6 +198,8 @@ func (w *world) set(key, value string) {
 		"defaults.umask":         &c.Defaults.Umask,
 		"log.level":              &c.Log.Level,
 		"defaults.permissions":   &c.Defaults.Permissions,
+		"defaults.require_tls":   &c.Defaults.RequireTLS,
+		"tls.min_version":        &c.TLS.MinVersion,
 	}
 	words := map[string]*string{
 		"server.banner":            &c.Server.Banner,
@@ -205,6 +215,11 @@ func (w *world) set(key, value string) {
 		"data.allow_privileged_ports": &c.Data.AllowPrivilegedPorts,
 	}
 	switch {
+	case key == "certificate":
+		w.certified = true
+	case key == "user.require_tls": // alice's
+		o := config.Override{Set: []string{"require_tls"}, Settings: config.Settings{RequireTLS: config.RequireTLS(value)}}
+		c.Users = append(c.Users, config.User{Name: "alice", Override: o})
 	case key == "data.foreign_networks":
 		c.Data.ForeignNetworks = make(config.Networks, 1)
 		if err := c.Data.ForeignNetworks[0].UnmarshalText([]byte(value)); err != nil {

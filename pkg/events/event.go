@@ -35,6 +35,8 @@ type Event struct {
 	Cause   string        `json:"cause,omitempty"` // why refused, incomplete or ended; for the log alone
 	Bytes   int64         `json:"bytes,omitempty"`
 	Took    time.Duration `json:"took,omitempty"`
+
+	Evidence string `json:"evidence,omitempty"` // what leaves room for doubt that a complete upload is whole
 }
 
 // A Sink takes events. Emit may wait for the log, but never fails.

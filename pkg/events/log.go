@@ -73,6 +73,7 @@ func (l Log) Write(r Record) {
 		e.Int("reply", r.Reply)
 	}
 	text(e, "cause", r.Cause)
+	text(e, "evidence", r.Evidence)
 	e.Msg(string(r.Kind))
 }
 

@@ -1,0 +1,81 @@
+package core
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"ftpd/pkg/config"
+)
+
+var (
+	errMechanism = reply(502, "Unknown security mechanism; use TLS.")
+	errTLSTwice  = reply(503, "TLS is on already.")
+	errNeedTLS   = reply(503, "Use AUTH TLS first.")
+	errNeedPBSZ  = reply(503, "Use PBSZ 0 first.")
+	errProtLevel = reply(521, "Protection level not supported; use P or C.")
+	errProtWord  = reply(502, "Unknown protection level; use P or C.")
+	errWeaker    = reply(534, "Data connections must be protected; use PROT P.")
+	errUnsafe    = reply(521, "Data connections must be protected; use PROT P.")
+	errLoginTLS  = reply(530, "Log in over TLS only; use AUTH TLS first.")
+)
+
+// authTLS begins TLS on the control connection (RFC 4217 §4). SSL and the draft's TLS-C and TLS-P mean the same to today's clients;
+// curl and FileZilla try SSL. What the client has sent behind the command was readable for everybody, and is thrown away.
+func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
+	switch strings.ToUpper(trimBlanks(arg)) {
+	case "TLS", "SSL", "TLS-C", "TLS-P":
+	default:
+		return Reply{}, errMechanism
+	}
+	if s.tls != nil {
+		return Reply{}, errTLSTwice
+	}
+	s.say(reply(234, "Ready for TLS."))
+	s.flush()
+	if !s.ended {
+		s.startTLS(ctx)
+	}
+	return Reply{}, nil
+}
+
+// pbsz is a formality (RFC 4217 §8): TLS has no buffer to agree upon.
+func (s *Session) pbsz(_ context.Context, arg string) (Reply, error) {
+	if s.tls == nil {
+		return Reply{}, errNeedTLS
+	}
+	if _, err := strconv.ParseUint(trimBlanks(arg), 10, 32); err != nil {
+		return Reply{}, errSyntax
+	}
+	s.sized = true
+	return reply(200, "PBSZ=0"), nil
+}
+
+// prot says whether data connections use TLS (RFC 4217 §9).
+func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
+	switch {
+	case s.tls == nil:
+		return Reply{}, errNeedTLS
+	case !s.sized:
+		return Reply{}, errNeedPBSZ
+	}
+	switch strings.ToUpper(trimBlanks(arg)) {
+	case "P":
+		s.private = true
+		return reply(200, "Data connections are private."), nil
+	case "C":
+		if s.mustProtect() {
+			return Reply{}, errWeaker
+		}
+		s.private = false
+		return reply(200, "Data connections are clear."), nil
+	case "S", "E":
+		return Reply{}, errProtLevel
+	}
+	return Reply{}, errProtWord
+}
+
+// mustProtect says whether this user's data connections must use TLS. Before the login nobody knows.
+func (s *Session) mustProtect() bool {
+	return s.login != nil && s.srv.required(s.login.settings.Settings) == config.RequireTLSAll
+}

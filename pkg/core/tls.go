@@ -1,0 +1,107 @@
+package core
+
+import (
+	"crypto/tls"
+	"slices"
+
+	"ftpd/pkg/config"
+)
+
+// A security is what explicit TLS (RFC 4217) needs of the server. The tickets of all connections are sealed and opened by base, whose
+// keys change by themselves: a copy would keep those of the moment.
+type security struct{ base *tls.Config }
+
+// The protocol of a control connection, and what clients name on data connections (ALPN). A client that names none of them is served too.
+var (
+	controlProtocols = []string{"ftp"}
+	dataProtocols    = []string{"ftp-data", "ftp"}
+)
+
+// newSecurity is nil where there is no certificate.
+func newSecurity(o Options) *security {
+	if o.Certificate == nil {
+		return nil
+	}
+	base := &tls.Config{
+		Certificates: []tls.Certificate{*o.Certificate},
+		NextProtos:   controlProtocols,
+		MinVersion:   tls.VersionTLS12,
+	}
+	if o.Config.TLS.MinVersion == config.TLS13 {
+		base.MinVersion = tls.VersionTLS13
+	}
+	silent := base.Clone()
+	silent.NextProtos = nil
+	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if !offers(hello, controlProtocols) {
+			return silent, nil
+		}
+		return nil, nil
+	}
+	return &security{base}
+}
+
+// offers says whether a client names one of the protocols.
+func offers(hello *tls.ClientHelloInfo, protocols []string) bool {
+	return slices.ContainsFunc(hello.SupportedProtos, func(p string) bool { return slices.Contains(protocols, p) })
+}
+
+// extensionPSK is the number of pre_shared_key, by which a client offers a ticket (RFC 8446 §4.2).
+const extensionPSK = 41
+
+// forData is the configuration of one data connection; incoming says that the client writes it. All of them accept tickets. One that
+// the client reads also sends one, for clients that use each ticket once. One that the client writes sends none: a client that never
+// reads would close with the ticket unread, and its kernel then answers with a reset and throws away what was not sent yet.
+// crypto/tls has no switch for that, but in every handshake of TLS 1.3 it asks UnwrapSession or GetCertificate, after it has looked at
+// the client's ticket and before it makes its own. (It asks GetCertificate only where Certificates is empty: a client that connects to an
+// address names no server.) In TLS 1.2 tickets are a part of the handshake, which both sides read to its end.
+func (sec *security) forData(incoming bool) *tls.Config {
+	cfg := sec.base.Clone() // this connection's own, so the functions below may change it
+	cfg.NextProtos = dataProtocols
+	cfg.DynamicRecordSizingDisabled = true
+	cfg.WrapSession = sec.base.EncryptTicket
+	cfg.UnwrapSession = func(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
+		cfg.SessionTicketsDisabled = incoming
+		return sec.base.DecryptTicket(ticket, cs)
+	}
+	certificate := &sec.base.Certificates[0]
+	cfg.Certificates = nil
+	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		cfg.SessionTicketsDisabled = incoming && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
+		return certificate, nil
+	}
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if !offers(hello, dataProtocols) {
+			cfg.NextProtos = nil
+		}
+		if slices.Contains(hello.Extensions, extensionPSK) {
+			// The ticket carries the secrecy of the control connection's key exchange; a post-quantum one would only cost again.
+			cfg.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
+		}
+		return nil, nil
+	}
+	return cfg
+}
+
+// required is what these settings require TLS for: RequireTLSOff, RequireTLSLogin or RequireTLSAll.
+func (srv *Server) required(s config.Settings) config.RequireTLS {
+	switch {
+	case s.RequireTLS != config.RequireTLSAuto:
+		return s.RequireTLS
+	case srv.security != nil:
+		return config.RequireTLSLogin
+	}
+	return config.RequireTLSOff
+}
+
+// onlyTLS says that no user whatever may log in without TLS.
+func (srv *Server) onlyTLS() bool {
+	if srv.required(srv.config.Defaults) == config.RequireTLSOff {
+		return false
+	}
+	relaxed := func(o config.Override) bool {
+		return slices.Contains(o.Set, "require_tls") && srv.required(o.Settings) == config.RequireTLSOff
+	}
+	return !slices.ContainsFunc(srv.config.Groups, func(g config.Group) bool { return relaxed(g.Override) }) &&
+		!slices.ContainsFunc(srv.config.Users, func(u config.User) bool { return relaxed(u.Override) })
+}

@@ -1,0 +1,162 @@
+package core
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"time"
+)
+
+// A secureData is the TLS of a data connection. It stands above the waits of its dataConn, so that a client that stalls, an ABOR and a
+// stop end a wait inside TLS as they do without it: crypto/tls itself cannot go on after a write that a deadline has cut.
+type secureData struct {
+	*tls.Conn
+	wire *dataWire
+}
+
+// A dataWire is what its tls.Conn reads and writes. crypto/tls asks the kernel once for each record of 16 KiB; here records gather.
+type dataWire struct {
+	Conn   // for the addresses alone
+	data   *dataConn
+	blocks *blocks
+	ctx    context.Context // of the call that goes on
+
+	open     bool   // the handshake is over; during it nothing may wait to be gathered
+	eof      bool   // the client has closed its side
+	in       *block // nil until something is read
+	unread   []byte // lies in in
+	out      *block // nil until something is gathered
+	gathered int    // bytes in out
+	gather   bool
+}
+
+func (*dataWire) SetDeadline(time.Time) error      { return nil }
+func (*dataWire) SetReadDeadline(time.Time) error  { return nil }
+func (*dataWire) SetWriteDeadline(time.Time) error { return nil }
+
+func (w *dataWire) Read(p []byte) (int, error) {
+	if len(w.unread) == 0 {
+		room := p
+		if w.open {
+			if w.in == nil {
+				w.in = w.blocks.get()
+			}
+			room = w.in[:]
+		}
+		n, err := w.data.receive(w.ctx, room)
+		w.eof = err == io.EOF
+		if err != nil || !w.open {
+			return n, err
+		}
+		w.unread = room[:n]
+	}
+	n := copy(p, w.unread)
+	w.unread = w.unread[n:]
+	return n, nil
+}
+
+func (w *dataWire) Write(p []byte) (int, error) {
+	if !w.gather {
+		return len(p), w.data.send(w.ctx, p)
+	}
+	if w.out == nil {
+		w.out = w.blocks.get()
+	}
+	if w.gathered+len(p) > len(w.out) {
+		if err := w.flush(); err != nil {
+			return 0, err
+		}
+	}
+	w.gathered += copy(w.out[w.gathered:], p) // a record is much smaller than a block
+	return len(p), nil
+}
+
+func (w *dataWire) flush() error {
+	if w.gathered == 0 {
+		return nil
+	}
+	p := w.out[:w.gathered]
+	w.gathered = 0
+	return w.data.send(w.ctx, p)
+}
+
+// release gives the blocks back.
+func (c *secureData) release() {
+	for _, b := range []**block{&c.wire.in, &c.wire.out} {
+		if *b != nil {
+			c.wire.blocks.put(*b)
+			*b = nil
+		}
+	}
+}
+
+// maxRecord is the most that a TLS record carries.
+const maxRecord = 16 << 10
+
+// read keeps an end that comes with the last bytes for the next call, as io.Reader lets it.
+func (c *secureData) read(ctx context.Context, p []byte) (int, error) {
+	c.wire.ctx = ctx
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		err = nil // crypto/tls does not forget it
+	}
+	return n, err
+}
+
+// write writes all of p; nothing of it waits inside afterwards.
+func (c *secureData) write(ctx context.Context, p []byte) error {
+	c.wire.ctx = ctx
+	c.wire.gather = len(p) > maxRecord
+	_, err := c.Conn.Write(p)
+	c.wire.gather = false
+	if err != nil {
+		return err
+	}
+	return c.wire.flush()
+}
+
+// finish tells the client that nothing was cut off. Python's ftplib waits for it after every transfer, uploads too. A client that
+// knows how much comes may be gone by now, so only a wait that was cut is a failure.
+func (c *secureData) finish(ctx context.Context) error {
+	c.wire.ctx = ctx
+	if err := c.CloseWrite(); errors.Is(err, errStalled) || ctx.Err() != nil {
+		return err
+	}
+	return nil
+}
+
+// unproved says that the client has closed an upload without TLS's own end: the stream ended between two records, and whoever is in
+// between could have made it end there.
+func (c *secureData) unproved() bool { return c.wire.eof }
+
+var errNoTLS = reply(522, "TLS handshake on the data connection failed.")
+
+// protect puts TLS under the data connection (RFC 4217 §9). A client that fails or takes too long loses this transfer only.
+func (t *transfer) protect(ctx context.Context, incoming bool) error {
+	shaking, stop := ctx, func() bool { return true }
+	if patience := time.Duration(t.s.srv.config.Limits.ConnectTimeout); patience > 0 {
+		var cancel context.CancelFunc
+		shaking, cancel = context.WithTimeoutCause(ctx, patience, errHandshakeLate)
+		defer cancel()
+		stop = context.AfterFunc(shaking, t.interrupt)
+	}
+	w := &dataWire{Conn: t.data.conn, data: &t.data, blocks: &t.s.srv.blocks, ctx: shaking}
+	c := &secureData{Conn: tls.Server(w, t.s.srv.security.forData(incoming)), wire: w}
+	t.data.secure = c
+	err := c.Handshake()
+	switch {
+	case !stop():
+		err = context.Cause(shaking)
+	case errors.Is(err, errStalled):
+		err = errHandshakeLate // an errStalled would end the session
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return errNoTLS.because(err)
+	}
+	w.open = true
+	return nil
+}

@@ -1,0 +1,311 @@
+package core
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+var tlsVersions = map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
+
+// clientConfig is of a client that keeps tickets.
+func clientConfig(version uint16) *tls.Config {
+	return &tls.Config{
+		InsecureSkipVerify: true,
+		ServerName:         "server", // the name of its tickets
+		ClientSessionCache: tls.NewLRUClientSessionCache(4),
+		MaxVersion:         version,
+	}
+}
+
+// secure begins TLS on the control connection, and asks for it on data connections.
+func (c *tcpClient) secure(cfg *tls.Config) *tls.Conn {
+	c.t.Helper()
+	c.cmd("234 ", "AUTH TLS")
+	conn := tls.Client(c.conn, cfg)
+	if err := conn.Handshake(); err != nil {
+		c.t.Fatal(err)
+	}
+	c.out, c.r = conn, bufio.NewReader(conn)
+	c.cmd("200 ", "PBSZ 0")
+	c.cmd("200 ", "PROT P")
+	return conn
+}
+
+func (c *tcpClient) send(line string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.out, line+"\r\n"); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Every data connection resumes the session of the control connection, and what goes through it arrives. A client that uses each
+// ticket once, as TLS 1.3 asks for, finds a new one on the connections that it reads.
+func TestTransfersOverTLS(t *testing.T) {
+	content := make([]byte, 5<<20+123)
+	rand.Read(content)
+	for name, version := range tlsVersions {
+		t.Run(name, func(t *testing.T) {
+			l := serveTCP(t, "127.0.0.1:0")
+			c := l.client(net.IPv4(127, 0, 0, 1))
+			cfg := clientConfig(version)
+			cfg.NextProtos = []string{"ftp"}
+			if p := c.secure(cfg).ConnectionState(); p.NegotiatedProtocol != "ftp" || p.Version != version {
+				t.Errorf("the control connection has protocol %q, version %x", p.NegotiatedProtocol, p.Version)
+			}
+			c.login()
+			for i, command := range []string{"STOR f", "LIST", "RETR f", "RETR f", "STOR f", "NLST", "STOR f"} {
+				d := c.pasv("PASV")
+				c.send(command)
+				c.expect("1")
+				conn := tls.Client(d, cfg)
+				switch command {
+				case "STOR f":
+					if _, err := conn.Write(content); err != nil {
+						t.Fatal(command, err)
+					}
+					conn.CloseWrite()
+					if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
+						t.Errorf("%s is ended with %v instead of close_notify", command, err)
+					}
+				case "RETR f":
+					got, err := io.ReadAll(conn)
+					if err != nil || !bytes.Equal(got, content) {
+						t.Error("the download is another one", err)
+					}
+				default:
+					if got, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(got), "f\r\n") {
+						t.Errorf("%s: %q, %v", command, got, err)
+					}
+				}
+				if !conn.ConnectionState().DidResume {
+					t.Errorf("data connection %d (%s) has not resumed", i, command)
+				}
+				conn.Close()
+				c.expect("226 ")
+			}
+			stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f"))
+			if err != nil || !bytes.Equal(stored, content) {
+				t.Error("the file is another one", err)
+			}
+			c.cmd("221 ", "QUIT")
+			if _, err := c.r.ReadByte(); err != io.EOF {
+				t.Errorf("the control connection is ended with %v instead of close_notify", err)
+			}
+		})
+	}
+}
+
+// Clients that name other protocols (ALPN) are served: some send HTTP's on every connection.
+func TestOtherProtocolNames(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	cfg := clientConfig(tls.VersionTLS13)
+	cfg.NextProtos = []string{"http/1.1"}
+	c.secure(cfg)
+	c.login()
+	d := c.pasv("PASV")
+	c.send("NLST")
+	c.expect("1")
+	if _, err := io.ReadAll(tls.Client(d, cfg)); err != nil {
+		t.Error(err)
+	}
+	c.expect("226 ")
+}
+
+// A wholeRecords is a connection whose Read never takes more than the record that it is in, as OpenSSL reads: what comes behind the
+// server's handshake stays unread in the kernel.
+type wholeRecords struct {
+	*net.TCPConn
+	header [5]byte
+	have   int // bytes of header not delivered yet
+	left   int // bytes of the record behind it
+}
+
+func (r *wholeRecords) Read(p []byte) (int, error) {
+	if r.have == 0 && r.left == 0 {
+		if _, err := io.ReadFull(r.TCPConn, r.header[:]); err != nil {
+			return 0, err
+		}
+		r.have, r.left = len(r.header), int(binary.BigEndian.Uint16(r.header[3:]))
+	}
+	if r.have > 0 {
+		n := copy(p, r.header[len(r.header)-r.have:])
+		r.have -= n
+		return n, nil
+	}
+	n, err := r.TCPConn.Read(p[:min(len(p), r.left)])
+	r.left -= n
+	return n, err
+}
+
+// upload is the client that loses files: it never reads after the handshake, and closes when it has written.
+func upload(conn *net.TCPConn, cfg *tls.Config, content []byte) error {
+	c := tls.Client(&wholeRecords{TCPConn: conn}, cfg)
+	if _, err := c.Write(content); err != nil {
+		return err
+	}
+	return conn.Close()
+}
+
+// Uploads of a client that never reads arrive whole, resumed and not: no ticket lies unread at its end when it closes.
+func TestUploadsOfAClientThatDoesNotRead(t *testing.T) {
+	content := make([]byte, 3<<20)
+	rand.Read(content)
+	for name, cache := range map[string]tls.ClientSessionCache{"full handshake": nil, "resumed": tls.NewLRUClientSessionCache(4)} {
+		t.Run(name, func(t *testing.T) {
+			l := serveTCP(t, "127.0.0.1:0")
+			c := l.client(net.IPv4(127, 0, 0, 1))
+			cfg := clientConfig(tls.VersionTLS13)
+			cfg.ClientSessionCache = cache
+			c.secure(cfg)
+			c.login()
+			for range 20 {
+				d := c.pasv("PASV")
+				c.send("STOR f")
+				c.expect("1")
+				if err := upload(d, cfg, content); err != nil {
+					t.Fatal(err)
+				}
+				c.expect("226 ")
+				if stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f")); err != nil || !bytes.Equal(stored, content) {
+					t.Fatalf("%d bytes arrived, %v", len(stored), err)
+				}
+			}
+		})
+	}
+}
+
+// The test above can fail: the same client loses files to a server with a plain tls.Config.
+func TestTicketsDestroyUploads(t *testing.T) {
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	content := make([]byte, 3<<20)
+	arrived := make(chan int64)
+	go func() { // ends with the listener
+		defer close(arrived)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.SetDeadline(time.Now().Add(patience))
+			n, _ := io.Copy(io.Discard, tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*testCertificate()}}))
+			conn.Close()
+			arrived <- n
+		}
+	}()
+	lost := 0
+	for range 20 {
+		conn, err := net.DialTCP("tcp", nil, listener.Addr().(*net.TCPAddr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := clientConfig(tls.VersionTLS13)
+		if err := upload(conn, cfg, content); err != nil {
+			t.Log(err)
+		}
+		if <-arrived < int64(len(content)) {
+			lost++
+		}
+	}
+	if lost == 0 {
+		t.Error("all uploads arrived, so nothing is proved")
+	}
+	t.Log(lost, "of 20 uploads were lost")
+}
+
+// Each command that arrives through TLS is run, however the records fall into pieces, and several in one piece.
+func TestNoRecordIsLost(t *testing.T) {
+	for name, version := range tlsVersions {
+		t.Run(name, func(t *testing.T) {
+			l := serveTCP(t, "127.0.0.1:0")
+			var all sync.WaitGroup
+			for range 4 {
+				c := l.client(net.IPv4(127, 0, 0, 1))
+				p := &pieces{TCPConn: c.conn}
+				c.cmd("234 ", "AUTH TLS")
+				conn := tls.Client(p, clientConfig(version))
+				if err := conn.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				r := bufio.NewReader(conn)
+				p.hold = true
+				all.Go(func() {
+					for i := range 500 {
+						io.WriteString(conn, "NOOP\r\n")
+						io.WriteString(conn, "NOOP\r\n")
+						p.release(i)
+						for range 2 {
+							if got, err := r.ReadString('\n'); got != "200 OK.\r\n" {
+								t.Error(i, got, err)
+								return
+							}
+						}
+					}
+				})
+			}
+			all.Wait()
+		})
+	}
+}
+
+// pieces gathers what is written and sends it in one piece, or two.
+type pieces struct {
+	*net.TCPConn
+	hold bool
+	held []byte
+}
+
+func (p *pieces) Write(b []byte) (int, error) {
+	if !p.hold {
+		return p.TCPConn.Write(b)
+	}
+	p.held = append(p.held, b...)
+	return len(b), nil
+}
+
+func (p *pieces) release(cut int) {
+	cut %= len(p.held)
+	p.TCPConn.Write(p.held[:cut])
+	p.TCPConn.Write(p.held[cut:])
+	p.held = nil
+}
+
+// A stop and a cut reach sessions inside TLS.
+func TestShutdownOverTLS(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	idle, shaking := l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1))
+	idle.secure(clientConfig(tls.VersionTLS13))
+	shaking.cmd("234 ", "AUTH TLS") // and no more
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	stopped := make(chan error)
+	go func() { stopped <- l.srv.Shutdown(ctx) }() // ends with ctx
+	idle.expect("421 ")
+	if _, err := idle.r.ReadByte(); err != io.EOF {
+		t.Error("after the 421 comes", err)
+	}
+	cancel()
+	if err := <-stopped; !errors.Is(err, ctx.Err()) {
+		t.Error(err)
+	}
+	if _, err := shaking.r.ReadByte(); err != io.EOF {
+		t.Error("the handshake ends with", err)
+	}
+}

@@ -1,0 +1,171 @@
+package core
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"os"
+	"strings"
+	"sync"
+	"testing/synctest"
+	"time"
+)
+
+// testCertificate is the server's, signed by itself.
+var testCertificate = sync.OnceValue(func() *tls.Certificate {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+})
+
+// clientTLS is what a player of TLS has.
+type clientTLS struct {
+	gate      *gate     // between control and secured
+	secured   *tls.Conn // nil before TLS
+	over      bool      // the server has ended TLS
+	tlsConfig *tls.Config
+	protect   bool      // data connections, too
+	inner     *tls.Conn // of the data connection; nil before it was used
+	of        *memConn  // which one inner belongs to
+}
+
+// A gate holds back what the client sends, or lets it through byte by byte.
+type gate struct {
+	*memConn
+	hold, dribble bool
+	held          []byte
+}
+
+func (g *gate) Write(p []byte) (int, error) {
+	if g.hold {
+		g.held = append(g.held, p...)
+		return len(p), nil
+	}
+	if !g.dribble {
+		return g.memConn.Write(p)
+	}
+	for i := range p {
+		if _, err := g.memConn.Write(p[i : i+1]); err != nil {
+			return i, err
+		}
+		synctest.Wait()
+	}
+	return len(p), nil
+}
+
+// write says something on the control connection.
+func (p *player) write(text string) error {
+	var w io.Writer = p.control
+	if p.gate != nil {
+		w = p.gate
+	}
+	if p.secured != nil {
+		w = p.secured
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func (p *player) talkTLS(word, rest string) error {
+	if p.gate == nil {
+		p.gate = &gate{memConn: p.control}
+	}
+	switch word {
+	case "secure":
+		p.tlsConfig = &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "x"}
+		version, refused := strings.CutSuffix(rest, " refused")
+		if version == "1.2" {
+			p.tlsConfig.MaxVersion = tls.VersionTLS12
+		}
+		c := tls.Client(p.gate, p.tlsConfig)
+		if err := c.Handshake(); refused && err != nil {
+			return nil
+		} else if err != nil || refused {
+			return fmt.Errorf("the handshake ended with %v", err)
+		}
+		p.secured = c
+	case "protect":
+		p.protect = true
+	case "hold":
+		p.gate.hold = true
+	case "release":
+		p.gate.hold = false
+		held := p.gate.held
+		p.gate.held = nil
+		_, err := p.gate.Write(held)
+		return err
+	case "dribble":
+		p.gate.dribble = true
+	}
+	return nil
+}
+
+func (p *player) listenSecured() (ended bool, err error) {
+	buf := make([]byte, windowSize)
+	for !p.over {
+		p.control.SetReadDeadline(time.Now().Add(time.Nanosecond))
+		n, err := p.secured.Read(buf)
+		p.said = append(p.said, buf[:n]...)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return false, nil
+		case err == io.EOF:
+			p.over = true
+		case err != nil:
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// through is the data connection, inside TLS if that is wanted.
+func (p *player) through() io.ReadWriter {
+	if !p.protect {
+		return p.data
+	}
+	if p.of != p.data {
+		p.inner, p.of = tls.Client(p.data, p.tlsConfig), p.data
+	}
+	return p.inner
+}
+
+// farewell is close_notify.
+func (p *player) farewell() {
+	if p.protect {
+		p.through()
+		p.inner.Handshake()
+		p.inner.CloseWrite()
+	}
+}
+
+func (p *player) actTLS(word, rest string) error {
+	switch word {
+	case "handshake":
+		p.through()
+		return p.inner.Handshake()
+	case "raw":
+		_, err := p.data.Write([]byte(unescape(rest)))
+		return err
+	case "end":
+		return p.data.Finish()
+	case "resumed":
+		if !p.inner.ConnectionState().DidResume {
+			return errors.New("it did not")
+		}
+		return nil
+	}
+	return fmt.Errorf("what is %q?", word)
+}
