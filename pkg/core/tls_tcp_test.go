@@ -44,7 +44,7 @@ func (c *tcpClient) secure(cfg *tls.Config) *tls.Conn {
 	return conn
 }
 
-func (c *tcpClient) send(line string) {
+func (c *tcpClient) say(line string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.out, line+"\r\n"); err != nil {
 		c.t.Fatal(err)
@@ -68,7 +68,7 @@ func TestTransfersOverTLS(t *testing.T) {
 			c.login()
 			for i, command := range []string{"STOR f", "LIST", "RETR f", "RETR f", "STOR f", "NLST", "STOR f"} {
 				d := c.pasv("PASV")
-				c.send(command)
+				c.say(command)
 				c.expect("1")
 				conn := tls.Client(d, cfg)
 				switch command {
@@ -117,7 +117,7 @@ func TestOtherProtocolNames(t *testing.T) {
 	c.secure(cfg)
 	c.login()
 	d := c.pasv("PASV")
-	c.send("NLST")
+	c.say("NLST")
 	c.expect("1")
 	if _, err := io.ReadAll(tls.Client(d, cfg)); err != nil {
 		t.Error(err)
@@ -174,7 +174,7 @@ func TestUploadsOfAClientThatDoesNotRead(t *testing.T) {
 			c.login()
 			for range 20 {
 				d := c.pasv("PASV")
-				c.send("STOR f")
+				c.say("STOR f")
 				c.expect("1")
 				if err := upload(d, cfg, content); err != nil {
 					t.Fatal(err)
