@@ -122,7 +122,7 @@ type Settings struct {
 	//   "write"   STOR and STOU of new files               "overwrite"  STOR and RNTO onto what exists
 	//   "append"  APPE, and REST with STOR at the end      "delete"     DELE RMD
 	//   "rename"  RNFR RNTO                                "mkdir"      MKD
-	//   "chmod"   SITE CHMOD, SITE CHGRP                   "touch"      MFMT, MDTM with a time, SITE UTIME
+	//   "chmod"   SITE CHMOD, SITE UMASK                   "touch"      MFMT, MDTM with a time, SITE UTIME
 	// Presets: "read-only" is list and read, "drop-box" is write and mkdir, "full" is everything.
 	Permissions Permissions `toml:"permissions"`
 	// Mask of the permission bits of new files and directories, in octal.

@@ -90,6 +90,16 @@ func TestNotYetIsRefused(t *testing.T) {
 	}
 }
 
+// An address is honoured where a name is not yet.
+func TestAddressIsHonouredBeforeNames(t *testing.T) {
+	for value, refused := range map[string]bool{"203.0.113.7": false, "": false, "ftp.example.org": true} {
+		s := inspectText(t, "[nat]\npublic_address = "+quote(value)+"\n")
+		if told(s.Problems, "nat.public_address", notSupported+"; what is: an IPv4 address") != refused || !refused && len(s.Problems) > 0 {
+			t.Errorf("%q: %v", value, s.Problems)
+		}
+	}
+}
+
 // otherValue is a value of the key that is neither its default nor honoured.
 func otherValue(t *testing.T, key string) string {
 	words := map[string]string{

@@ -19,7 +19,7 @@ const (
 	Delete                            // DELE RMD
 	Rename                            // RNFR RNTO
 	Mkdir                             // MKD
-	Chmod                             // SITE CHMOD, SITE CHGRP
+	Chmod                             // SITE CHMOD, SITE UMASK
 	Touch                             // MFMT, MDTM with a time, SITE UTIME
 
 	ReadOnly = List | Read

@@ -44,6 +44,16 @@ func TestAttributesOnOlderKernels(t *testing.T) {
 	is(t, "chmod fails", f.Chmod("/file", 0o640), ErrReadOnly)
 }
 
+// The time of the last access is set as well.
+func TestSetTimesSetsBoth(t *testing.T) {
+	dir := tree(t, "file")
+	is(t, "set times", open(t, dir).SetTimes("/file", time.Unix(1_000_000_000, 5)), nil)
+	var st unix.Stat_t
+	if err := unix.Stat(dir+"/file", &st); err != nil || st.Atim != st.Mtim || st.Mtim != (unix.Timespec{Sec: 1_000_000_000, Nsec: 5}) {
+		t.Errorf("%v and %v, %v", st.Atim, st.Mtim, err)
+	}
+}
+
 // A user changes the attributes of files of his own, with one call or the other, and of nobody else's.
 func TestAttributesAsTheUser(t *testing.T) {
 	dir := coretest.Run(t, nil, coretest.Caps...)
