@@ -6,16 +6,34 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Anonymous lets anybody in as config.AnonymousUser (case-sensitive), with any password, and nobody else.
-type Anonymous struct{ Config *config.Config }
+// Anonymous lets anybody in as config.AnonymousUser (case-sensitive), with any password. Everybody else is asked of Next.
+type Anonymous struct {
+	Config *config.Config
+	RunAs  RunAs
+	Next   Authorizer // nil: there is nobody else
+}
 
 // Authenticate implements Authorizer.
-func (a *Anonymous) Authenticate(_ context.Context, c Credentials) (*Account, error) {
-	if !a.Config.Anonymous.Enabled {
-		return nil, &Refusal{Cause: "anonymous is not enabled"}
+func (a *Anonymous) Authenticate(ctx context.Context, c Credentials) (*Account, error) {
+	switch {
+	case a.Config.Anonymous.Enabled && c.User == config.AnonymousUser:
+	case a.Next != nil:
+		return a.Next.Authenticate(ctx, c)
+	default:
+		return nil, refuse(c.User, "only anonymous users may log in")
 	}
-	if c.User != config.AnonymousUser {
-		return nil, &Refusal{Cause: "only anonymous may log in"}
+	return configured(a.Config, a.RunAs, config.AnonymousUser)
+}
+
+// configured is the account of a user whom only the configuration knows. It is in no system group, so no [[group]] is meant.
+func configured(c *config.Config, r RunAs, name string) (*Account, error) {
+	settings, err := c.For(name, nil)
+	if err != nil {
+		return nil, refuse(name, err.Error())
 	}
-	return &Account{Name: config.AnonymousUser, Home: a.Config.Anonymous.Directory}, nil
+	as, err := r.identity(settings.RunAs)
+	if err != nil {
+		return nil, refuse(name, err.Error())
+	}
+	return &Account{Name: name, Home: settings.Home, As: as}, nil
 }

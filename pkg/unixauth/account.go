@@ -50,21 +50,25 @@ func badName(name string) string {
 	return ""
 }
 
-// check decides about an account that PAM let in, by what the name service says about it.
-func (o Options) check(p Passwd) error {
+// check decides about an account that PAM let in, by what the name service says about it. A guest's account was named by the
+// administrator: its uid may be a system's, and it needs no shell.
+func (o Options) check(l login) error {
+	p, name := l.passwd, l.name()
 	refuse := func(format string, a ...any) error {
-		return &auth.Refusal{Cause: p.Name + ": " + fmt.Sprintf(format, a...)}
+		return &auth.Refusal{Cause: name + ": " + fmt.Sprintf(format, a...)}
 	}
 	switch {
-	case badName(p.Name) != "":
-		return fmt.Errorf("PAM and the name service give the name %q, which %s", p.Name, badName(p.Name))
+	case badName(name) != "":
+		return fmt.Errorf("PAM and the name service give the name %q, which %s", name, badName(name))
+	case l.guest != "" && o.Guest == "":
+		return fmt.Errorf("the helper let %q in as a guest, and there are none", name)
 	case p.UID == 0:
 		return refuse("uid 0 may not log in, whatever auth.min_uid says")
-	case int64(p.UID) < int64(o.MinUID):
+	case l.guest == "" && int64(p.UID) < int64(o.MinUID):
 		return refuse("uid %d is below auth.min_uid %d", p.UID, o.MinUID)
 	case !path.IsAbs(p.Home):
 		return refuse("the home %q is not an absolute path", p.Home)
-	case !o.RequireShell:
+	case l.guest != "" || !o.RequireShell:
 		return nil
 	}
 	shells, err := readShells()

@@ -48,11 +48,30 @@ func TestCheckAccount(t *testing.T) {
 		{Options{}, Passwd{Name: "a", UID: 0, Home: "/root"}, "a: uid 0 may not log in, whatever auth.min_uid says"},
 		{Options{MinUID: 1000}, Passwd{Name: "a", UID: 4294967294, Home: "/a"}, ""},
 	} {
-		wantRefusal(t, c.options.check(c.passwd), c.cause)
+		wantRefusal(t, c.options.check(login{passwd: c.passwd}), c.cause)
 	}
 	var refusal *auth.Refusal
-	if err := strict.check(Passwd{Name: "a/b", UID: 1000, Home: "/home/a"}); err == nil || errors.As(err, &refusal) {
+	if err := strict.check(login{passwd: Passwd{Name: "a/b", UID: 1000, Home: "/home/a"}}); err == nil || errors.As(err, &refusal) {
 		t.Errorf("a canonical name with a slash: %v", err)
+	}
+}
+
+// The guest account is the administrator's choice, but for root; the guest's name is nobody's.
+func TestCheckGuest(t *testing.T) {
+	strict := Options{MinUID: 1000, RequireShell: true, Guest: "ftp"}
+	account := Passwd{Name: "ftp", UID: 100, Home: "/srv/ftp", Shell: "/usr/sbin/nologin"}
+	wantRefusal(t, strict.check(login{passwd: account, guest: "ghost"}), "")
+	root := Passwd{Name: "root", UID: 0, Home: "/root", Shell: "/bin/sh"}
+	wantRefusal(t, strict.check(login{passwd: root, guest: "ghost"}), "ghost: uid 0 may not log in, whatever auth.min_uid says")
+	var refusal *auth.Refusal
+	for _, l := range []login{{passwd: account, guest: "a/b"}, {passwd: account, guest: "a\nb"}} {
+		if err := strict.check(l); err == nil || errors.As(err, &refusal) {
+			t.Errorf("a guest called %q: %v", l.guest, err)
+		}
+	}
+	strict.Guest = ""
+	if err := strict.check(login{passwd: account, guest: "ghost"}); err == nil || errors.As(err, &refusal) {
+		t.Errorf("a guest where there are none: %v", err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
@@ -59,6 +60,21 @@ func (n *Names) User(name string) (p Passwd, groups []string, found bool, err er
 		return Passwd{}, nil, false, err
 	}
 	return *a.Passwd, a.Groups.Groups, true, nil
+}
+
+// RunAs is the identity of an account, with all its groups: what auth.RunAs asks for.
+func (n *Names) RunAs(name string) (*impersonate.Credentials, error) {
+	if badName(name) != "" {
+		return nil, fmt.Errorf("the account %q: its name %s", name, badName(name))
+	}
+	a, err := n.ask(wire.Question{User: name})
+	switch {
+	case err != nil:
+		return nil, err
+	case a.Passwd == nil || a.Groups == nil:
+		return nil, fmt.Errorf("the system has no account %q", name)
+	}
+	return &impersonate.Credentials{UID: a.Passwd.UID, GID: a.Passwd.GID, Groups: a.Groups.GIDs}, nil
 }
 
 // UserExists tells whether there is an account of that name.

@@ -97,7 +97,7 @@ func (w *world) service(short string, lines ...string) string {
 
 func (w *world) authorizer(o Options) *Authorizer {
 	w.t.Helper()
-	o.Helper = w.helper
+	o.Helper, o.Queue = w.helper, auth.NewQueue(turns, 512)
 	a, err := New(o)
 	if err != nil {
 		w.t.Fatal(err)
@@ -190,8 +190,24 @@ func TestPAMRewritesUser(t *testing.T) {
 		t.Errorf("alias: %s, %+v", text, got)
 	}
 	ghost := w.authorizer(Options{MinUID: 1000, Service: w.service("ghost", "auth required pam_permit.so", "account required pam_permit.so")})
-	if _, text := w.login(ghost, w.name("ghost"), "x"); text != "ghost: PAM accepts the user, but the system knows no such account" {
+	if _, text := w.login(ghost, w.name("ghost"), "x"); text != "ghost: PAM accepts the user, but the system knows no such account (auth.guest could stand for it)" {
 		t.Errorf("ghost: %s", text)
+	}
+}
+
+// Where there is a guest account, it stands for users whom PAM accepts and the system does not know, under their own name.
+func TestPAMGuest(t *testing.T) {
+	w := newWorld(t)
+	guest := w.user("guest", "-s", "/usr/sbin/nologin")
+	service := w.service("guest", "auth required pam_permit.so", "account required pam_permit.so", "session required pam_permit.so")
+	a := w.authorizer(Options{MinUID: 1000, RequireShell: true, Service: service, Guest: guest})
+	got, text := w.login(a, w.name("ghost"), "x")
+	if text != "in" || got.Name != w.name("ghost") || got.Home != "/home/"+guest || got.As.GID != 100 || !slices.Contains(got.Groups, "users") {
+		t.Errorf("ghost: %s, %+v", text, got)
+	}
+	absent := w.authorizer(Options{Service: service, Guest: w.name("absent")})
+	if _, text := w.login(absent, w.name("ghost"), "x"); !strings.Contains(text, `the account auth.guest = "absent" is not there`) {
+		t.Errorf("without the account: %s", text)
 	}
 }
 

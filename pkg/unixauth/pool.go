@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"runtime"
 	"sync"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 const (
 	ahead        = 2                // helpers started before anybody asks
 	freshness    = 10 * time.Minute // a helper older than that may have loaded libraries that were replaced since
-	maxWaiting   = 512              // logins in the queue
 	maxSleepers  = 64               // helpers that only wait, for a directory server or PAM's own delay
 	loginTimeout = time.Minute      // for one helper, from its turn to its last word
 	closeGrace   = 5 * time.Second  // for logins under way when the pool closes
@@ -28,7 +26,7 @@ var errClosed = errors.New("the server is closing")
 // one time as there are cores; a helper says when it merely waits, and then its turn goes to the next.
 type pool struct {
 	path     string
-	queue    *queue
+	queue    *auth.Queue
 	sleepers chan struct{} // a token for each helper that gave its turn away
 	ready    chan *helper  // started ahead
 
@@ -41,7 +39,16 @@ type pool struct {
 // A login is one that succeeded.
 type login struct {
 	passwd  Passwd
+	guest   string // the name that PAM knows, of a user whose passwd is the guest account's; else ""
 	session wire.Session
+}
+
+// name is who has logged in.
+func (l login) name() string {
+	if l.guest != "" {
+		return l.guest
+	}
+	return l.passwd.Name
 }
 
 type outcome struct {
@@ -49,14 +56,14 @@ type outcome struct {
 	err   error
 }
 
-func newPool(path string) (*pool, error) {
+func newPool(path string, queue *auth.Queue) (*pool, error) {
 	first, err := startHelper(path, "login")
 	if err != nil {
 		return nil, err
 	}
 	p := &pool{
 		path:     path,
-		queue:    newQueue(runtime.NumCPU(), maxWaiting),
+		queue:    queue,
 		sleepers: make(chan struct{}, maxSleepers),
 		ready:    make(chan *helper, ahead),
 		helpers:  map[*helper]bool{},
@@ -66,13 +73,13 @@ func newPool(path string) (*pool, error) {
 }
 
 // login waits for a turn and asks a helper. check decides about the account before its PAM session is opened.
-func (p *pool) login(ctx context.Context, client netip.Addr, request wire.Login, check func(Passwd) error) (login, error) {
-	if err := p.queue.enter(ctx, client); err != nil {
+func (p *pool) login(ctx context.Context, client netip.Addr, request wire.Login, check func(login) error) (login, error) {
+	if err := p.queue.Enter(ctx, client); err != nil {
 		return login{}, err
 	}
 	result := make(chan outcome, 1)
 	if !p.start(func() { p.serve(request, check, result) }) {
-		p.queue.leave()
+		p.queue.Leave()
 		return login{}, errClosed
 	}
 	select {
@@ -94,13 +101,13 @@ func (p *pool) start(task func()) bool {
 }
 
 // serve carries one login to its end. The result goes out first; then the helper is waited for, and last the turn is given back.
-func (p *pool) serve(request wire.Login, check func(Passwd) error, result chan<- outcome) {
+func (p *pool) serve(request wire.Login, check func(login) error, result chan<- outcome) {
 	asleep := false
 	sleep := func() {
 		select {
 		case p.sleepers <- struct{}{}:
 			asleep = true
-			p.queue.leave()
+			p.queue.Leave()
 		default: // too many of them; it keeps its turn
 		}
 	}
@@ -108,7 +115,7 @@ func (p *pool) serve(request wire.Login, check func(Passwd) error, result chan<-
 		if asleep {
 			<-p.sleepers
 		} else {
-			p.queue.leave()
+			p.queue.Leave()
 		}
 	}()
 
@@ -203,7 +210,7 @@ func (p *pool) close() {
 }
 
 // login speaks with a helper (see package wire). Whatever it says out of turn is a failure.
-func (h *helper) login(request wire.Login, check func(Passwd) error, sleep func()) (login, error) {
+func (h *helper) login(request wire.Login, check func(login) error, sleep func()) (login, error) {
 	if err := h.conn.SetDeadline(time.Now().Add(loginTimeout)); err != nil {
 		return login{}, err
 	}
@@ -217,8 +224,8 @@ func (h *helper) login(request wire.Login, check func(Passwd) error, sleep func(
 	if reply.Passwd == nil {
 		return login{}, errors.New("it opened a session without being asked")
 	}
-	done := login{passwd: *reply.Passwd}
-	if err := check(done.passwd); err != nil {
+	done := login{passwd: *reply.Passwd, guest: string(reply.Guest)}
+	if err := check(done); err != nil {
 		return login{}, err
 	}
 	if err := h.conn.Send(wire.Proceed{Proceed: true}); err != nil {

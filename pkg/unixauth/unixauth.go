@@ -2,13 +2,12 @@
 // in the server's process.
 //
 // A login goes through a helper of its own (PAM's session modules change the process that calls them, and modules are neither
-// free of leaks nor safe among threads), see pool.go. Helpers wait in a queue that is fair to clients' addresses, see queue.go.
+// free of leaks nor safe among threads), see pool.go. They wait in a queue that is fair to clients' addresses (auth.Queue).
 // Names are answered by one long-lived helper without privileges, see names.go.
 package unixauth
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,9 +16,6 @@ import (
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/unixauth/internal/wire"
 )
-
-// ErrBusy tells that too many logins wait for their turn.
-var ErrBusy = errors.New("too many logins are waiting")
 
 // A Passwd is an entry of the user database. Its name is canonical, whatever name was asked for.
 type Passwd = wire.Passwd
@@ -30,6 +26,8 @@ type Options struct {
 	Service      string // PAM's, as in /etc/pam.d
 	MinUID       int    // users below it may not log in; uid 0 never may
 	RequireShell bool   // the login shell must be in /etc/shells
+	Guest        string // the account of users whom PAM accepts and the system does not know; "" refuses them
+	Queue        *auth.Queue
 }
 
 // An Authorizer checks system users by PAM. It is safe for use by several goroutines.
@@ -40,27 +38,27 @@ type Authorizer struct {
 
 // New starts a first helper, so that an installation that cannot work is told at once. It needs root, as PAM does.
 func New(o Options) (*Authorizer, error) {
-	p, err := newPool(o.Helper)
+	p, err := newPool(o.Helper, o.Queue)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Helper, err)
 	}
 	return &Authorizer{rules: o, pool: p}, nil
 }
 
-// Authenticate checks one login. Its errors are *auth.Refusal for a user who may not come in, ErrBusy, the context's cause, or what
+// Authenticate checks one login. Its errors are *auth.Refusal for a user who may not come in, auth.ErrBusy, the context's cause, or what
 // failed. A login that was begun is carried to its end even when ctx ends, so that no PAM module is cut off half-way and a client
 // that hangs up does not escape the counting of its failures.
 func (a *Authorizer) Authenticate(ctx context.Context, c auth.Credentials) (*auth.Account, error) {
 	if err := checkCredentials(c); err != nil {
 		return nil, err
 	}
-	request := wire.Login{Service: a.rules.Service, User: []byte(c.User), Password: wire.Secret(c.Password), Remote: c.Remote.String()}
+	request := wire.Login{Service: a.rules.Service, User: []byte(c.User), Password: wire.Secret(c.Password), Remote: c.Remote.String(), Guest: a.rules.Guest}
 	done, err := a.pool.login(ctx, c.Remote, request, a.rules.check)
 	if err != nil {
 		return nil, err
 	}
 	return &auth.Account{
-		Name:   done.passwd.Name,
+		Name:   done.name(),
 		Home:   done.passwd.Home,
 		As:     &impersonate.Credentials{UID: done.passwd.UID, GID: done.passwd.GID, Groups: done.session.GIDs},
 		Groups: done.session.Groups,

@@ -114,33 +114,41 @@ func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 	if err := t.AcctMgmt(pam.DisallowNullAuthtok); err != nil {
 		return nil, t.explain("account", err)
 	}
-	account, err := t.account()
+	reply, err := t.account(request.Guest)
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Send(wire.Reply{Passwd: account}); err != nil {
+	if err := c.Send(reply); err != nil {
 		return nil, err
 	}
 	if err := c.Receive(&wire.Proceed{}); err != nil {
 		return nil, err
 	}
-	return t.session(account)
+	return t.session(reply.Passwd)
 }
 
-// account is the system's entry for the user whom PAM let in, who need not be the one that was typed.
-func (t *transaction) account() (*wire.Passwd, error) {
+// account is the system's entry for the user whom PAM let in, who need not be the one that was typed, or that of guest for a user
+// whom the system does not know.
+func (t *transaction) account(guest string) (wire.Reply, error) {
 	name, err := t.GetItem(pam.User)
 	if err != nil {
-		return nil, fmt.Errorf("PAM_USER: %w", err)
+		return wire.Reply{}, fmt.Errorf("PAM_USER: %w", err)
 	}
 	account, err := lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("look up %q: %w", name, err)
+		return wire.Reply{}, fmt.Errorf("look up %q: %w", name, err)
 	}
-	if account == nil {
-		return nil, refusal(fmt.Sprintf("%s: PAM accepts the user, but the system knows no such account", name))
+	switch {
+	case account != nil:
+		return wire.Reply{Passwd: account}, nil
+	case guest == "":
+		return wire.Reply{}, refusal(fmt.Sprintf("%s: PAM accepts the user, but the system knows no such account (auth.guest could stand for it)", name))
 	}
-	return account, nil
+	account, err = lookup(guest)
+	if err != nil || account == nil {
+		return wire.Reply{}, errors.Join(fmt.Errorf("the account auth.guest = %q is not there", guest), err)
+	}
+	return wire.Reply{Passwd: account, Guest: []byte(name)}, nil
 }
 
 // session sets the groups, which pam_group may add to, and opens and closes the session.

@@ -41,7 +41,8 @@ type Login struct {
 	Service  string `json:"service"`
 	User     []byte `json:"user"`
 	Password Secret `json:"password"`
-	Remote   string `json:"remote"` // for PAM_RHOST
+	Remote   string `json:"remote"`          // for PAM_RHOST
+	Guest    string `json:"guest,omitempty"` // the account of users whom PAM accepts and the system does not know; "" refuses them
 }
 
 // Proceed tells that the account may come in, so that the helper opens the PAM session.
@@ -53,6 +54,7 @@ type Proceed struct {
 type Reply struct {
 	Waiting bool     `json:"waiting,omitempty"` // the login only waits, for a server or a clock; told once
 	Passwd  *Passwd  `json:"passwd,omitempty"`  // password and account are in order
+	Guest   []byte   `json:"guest,omitempty"`   // with Passwd, which is the guest account's: the name that PAM knows
 	Session *Session `json:"session,omitempty"` // the login is complete
 	Refused string   `json:"refused,omitempty"` // the user may not log in: the cause
 	Failed  string   `json:"failed,omitempty"`  // nobody can tell whether the user may: what failed

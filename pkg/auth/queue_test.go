@@ -1,4 +1,4 @@
-package unixauth
+package auth
 
 import (
 	"context"
@@ -20,13 +20,13 @@ var (
 
 // A line is several logins that enter a queue one after the other and note the order of their turns.
 type line struct {
-	*queue
+	*Queue
 	order []string
 	left  map[string]context.CancelCauseFunc
 }
 
 func newLine(working, places int) *line {
-	return &line{queue: newQueue(working, places), left: map[string]context.CancelCauseFunc{}}
+	return &line{Queue: NewQueue(working, places), left: map[string]context.CancelCauseFunc{}}
 }
 
 // enter adds a login, which keeps its turn until the test calls leave.
@@ -34,7 +34,7 @@ func (l *line) enter(name string, addr netip.Addr) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l.left[name] = cancel
 	go func() {
-		if err := l.queue.enter(ctx, addr); err != nil {
+		if err := l.Queue.Enter(ctx, addr); err != nil {
 			name += ": " + err.Error()
 		}
 		l.order = append(l.order, name) // one goroutine runs at a time: synctest.Wait is between any two
@@ -43,7 +43,7 @@ func (l *line) enter(name string, addr netip.Addr) {
 }
 
 func (l *line) leave() {
-	l.queue.leave()
+	l.Queue.Leave()
 	synctest.Wait()
 }
 

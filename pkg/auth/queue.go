@@ -1,17 +1,21 @@
-package unixauth
+package auth
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"sync"
 )
 
-// A queue lets a bounded number of logins work and makes the others wait. Turns go round over the clients' addresses, so that one
+// ErrBusy tells that too many logins wait for their turn.
+var ErrBusy = errors.New("too many logins are waiting")
+
+// A Queue lets a bounded number of logins work and makes the others wait. Turns go round over the clients' addresses, so that one
 // address with many logins delays another address's login by one turn at most; within an address, first come, first served. The
 // waiting are bounded, too: one address may fill a quarter of the places, and when all are taken, a newcomer takes the last place of
 // the address that has most. So a flood costs a quiet address nothing but turns.
-type queue struct {
+type Queue struct {
 	places int // how many may wait; immutable
 
 	mu      sync.Mutex
@@ -25,12 +29,13 @@ type waiter struct {
 	ready chan error // buffered; nil: it is your turn, ErrBusy: you lost your place
 }
 
-func newQueue(working, places int) *queue {
-	return &queue{places: places, free: working, waiting: map[netip.Prefix][]*waiter{}}
+// NewQueue lets so many logins work at one time, and places of them wait.
+func NewQueue(working, places int) *Queue {
+	return &Queue{places: places, free: working, waiting: map[netip.Prefix][]*waiter{}}
 }
 
-// enter waits for a turn. The caller gives it back with leave, once. The error is ErrBusy or the context's cause.
-func (q *queue) enter(ctx context.Context, client netip.Addr) error {
+// Enter waits for a turn. The caller gives it back with Leave, once. The error is ErrBusy or the context's cause.
+func (q *Queue) Enter(ctx context.Context, client netip.Addr) error {
 	from := network(client)
 	w := q.wait(from)
 	select {
@@ -42,15 +47,15 @@ func (q *queue) enter(ctx context.Context, client netip.Addr) error {
 	}
 }
 
-// leave gives a turn back to whoever is next.
-func (q *queue) leave() {
+// Leave gives a turn back to whoever is next.
+func (q *Queue) Leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.free++
 	q.nextLocked()
 }
 
-func (q *queue) wait(from netip.Prefix) *waiter {
+func (q *Queue) wait(from netip.Prefix) *waiter {
 	w := &waiter{ready: make(chan error, 1)}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -69,7 +74,7 @@ func (q *queue) wait(from netip.Prefix) *waiter {
 }
 
 // nextLocked gives the free turns away.
-func (q *queue) nextLocked() {
+func (q *Queue) nextLocked() {
 	for q.free > 0 && len(q.turns) > 0 {
 		from := q.turns[0]
 		q.turns = q.turns[1:]
@@ -84,7 +89,7 @@ func (q *queue) nextLocked() {
 }
 
 // evictLocked takes the last place of the address that has most of them, if those are more than mine.
-func (q *queue) evictLocked(mine int) bool {
+func (q *Queue) evictLocked(mine int) bool {
 	var longest netip.Prefix
 	for from, ws := range q.waiting {
 		if len(ws) > mine && len(ws) > len(q.waiting[longest]) {
@@ -101,7 +106,7 @@ func (q *queue) evictLocked(mine int) bool {
 }
 
 // giveUp takes w out. A turn that came at the same moment is passed on.
-func (q *queue) giveUp(from netip.Prefix, w *waiter) {
+func (q *Queue) giveUp(from netip.Prefix, w *waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if i := slices.Index(q.waiting[from], w); i >= 0 {
@@ -118,7 +123,7 @@ func (q *queue) giveUp(from netip.Prefix, w *waiter) {
 }
 
 // removeLocked takes the i-th waiter of an address out; the caller sees to its turn.
-func (q *queue) removeLocked(from netip.Prefix, i int) {
+func (q *Queue) removeLocked(from netip.Prefix, i int) {
 	q.length--
 	q.waiting[from] = slices.Delete(q.waiting[from], i, i+1)
 	if len(q.waiting[from]) == 0 {

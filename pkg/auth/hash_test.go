@@ -1,0 +1,63 @@
+package auth
+
+import (
+	"strings"
+	"testing"
+
+	"ftpd/pkg/config"
+)
+
+// Hashes of "pä ss" that other programs made: mkpasswd(1) of libxcrypt, openssl-passwd(1), argon2(1), htpasswd's $2y$.
+var foreign = []config.Hash{
+	"$2b$05$6mqNGMJrXtIrRSDy7Uyo5ehEjABpsezqC5JS.LMjgjN2j9NhWK2yW",
+	"$2y$05$6mqNGMJrXtIrRSDy7Uyo5ehEjABpsezqC5JS.LMjgjN2j9NhWK2yW",
+	"$y$j9T$O2XgJ5KM5gFHQo1xg.HFQ0$OKLzsxnVqYLWIxAAnYtdWm0YEaCCxrkNk5KMWAl/502",
+	"$6$d5cUf2UN2YF9WVs4$HwQeqDU/7D/5oNEsdlHB2g2KY3ns0QclyiT3SDdIGourqvggK4h/cZ7nGfq/LxtSQH1RsovriTc9SCq.ya4dz1",
+	"$5$QIcokszD0zIN6XXP$w.2j7w00J0gEdOkgjKn0lI/g9tom/A2uvlqR4L5s0F1",
+	"$6$EmJdn6L/PfGd15Yn$6CfcjnkJTFGKRIKeCCFx3VlWDXiwLyLMBJQy7Q0a9PrzDrzwfk/NU5UGPKYRp23eyF5As/8J4treiujzsA.DC.",
+	"$5$cLI6vdzrky65wEw/$LjmG/FGjCN6NAu70NLMOJQUw6ps7uJRkLAdbxN.LJzA",
+	"$argon2id$v=19$m=4096,t=3,p=2$c2FsdHNhbHQx$PYZhT7vjI2YV5ACfnfEDOU9WwavdAPtxMJ2guE6K0Rs",
+}
+
+func TestForeignHashes(t *testing.T) {
+	own, err := NewHash("pä ss")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range append(foreign, own) {
+		for p, want := range map[Password]bool{"pä ss": true, "pä s": false, "pä sS": false, "": false} {
+			got, err := matches(h, p)
+			if err != nil || got != want {
+				t.Errorf("%s: %q matches: %v, %v", h.Kind(), string(p), got, err)
+			}
+		}
+	}
+}
+
+// A damaged hash is an error, which does not show it, and never a match.
+func TestDamagedHashes(t *testing.T) {
+	for _, h := range foreign {
+		for _, damaged := range []config.Hash{h[:len(h)-3], h[:12], h + "$x", config.Hash(strings.Replace(string(h), "$", "!", 1))} {
+			match, err := matches(damaged, "pä ss")
+			if match {
+				t.Errorf("%s: damaged, and matches", h.Kind())
+			}
+			if err != nil && strings.Contains(err.Error(), string(damaged)) {
+				t.Errorf("the error shows the hash: %v", err)
+			}
+		}
+	}
+}
+
+// What a file may ask for is bounded by the libraries.
+func TestCostlyHashes(t *testing.T) {
+	for _, h := range []config.Hash{
+		"$argon2id$v=19$m=4294967295,t=3,p=2$c2FsdHNhbHQx$PYZhT7vjI2YV5ACfnfEDOU9WwavdAPtxMJ2guE6K0Rs",
+		"$2b$40$6mqNGMJrXtIrRSDy7Uyo5ehEjABpsezqC5JS.LMjgjN2j9NhWK2yW",
+		"$y$jzz$O2XgJ5KM5gFHQo1xg.HFQ0$OKLzsxnVqYLWIxAAnYtdWm0YEaCCxrkNk5KMWAl/502",
+	} {
+		if err := CheckHash(h); err == nil {
+			t.Errorf("%.12s… is accepted", string(h))
+		}
+	}
+}
