@@ -6,10 +6,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
 	"syscall"
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/sandbox"
 	"ftpd/pkg/supervisor"
 )
 
@@ -31,12 +34,37 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	if len(source.Problems.Errors()) > 0 {
 		return exitError
 	}
+	return start(source, stderr)
+}
+
+// start runs the service in as many processes as the configuration needs.
+func start(source *config.Source, stderr io.Writer) int {
 	cfg := source.Config
-	return serve(supervisor.Serve, supervisor.Options{
-		Config:  cfg,
-		Log:     events.NewLog(stderr, cfg.Log.Level, cfg.Log.Format),
-		Version: version,
-	}, stderr)
+	o := supervisor.Options{Config: cfg, Log: events.NewLog(stderr, cfg.Log.Level, cfg.Log.Format), Version: version}
+	run := supervisor.Serve
+	here, err := supervisor.InOneProcess(cfg)
+	if err == nil && here {
+		run = supervisor.ServeHere
+		o.Layers, err = confineServe(source)
+		clearUmask()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "ftpd:", err)
+		return exitError
+	}
+	return serve(run, o, stderr)
+}
+
+// confineServe confines a service of one process to what it serves, and to the files of its configuration, which are read again.
+func confineServe(source *config.Source) (sandbox.Layers, error) {
+	if source.Config.Server.Sandbox == config.SandboxOff {
+		return sandbox.Layers{Missing: []string{"switched off by server.sandbox"}}, nil
+	}
+	readable := slices.Clone(source.Files)
+	for _, file := range source.Files[1:] { // included ones, whose folder is searched
+		readable = append(readable, filepath.Dir(file))
+	}
+	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable})
 }
 
 // serve runs a service until the first SIGINT or SIGTERM, which lets transfers end; a second one ends it at once.

@@ -26,7 +26,7 @@ func runShare(args []string, stdout, stderr io.Writer) int {
 	}
 	layers, err := confineShare(cfg.Anonymous.Directory, *write)
 	if err != nil {
-		fmt.Fprintln(stderr, "ftpd share: confine the process:", err)
+		fmt.Fprintln(stderr, "ftpd share:", err)
 		return exitError
 	}
 	clearUmask()
@@ -62,24 +62,16 @@ func shareConfig(dir, listen string, write bool) (*config.Config, error) {
 	return cfg, nil
 }
 
-// confined marks the run of a share that confineShare has started.
-const confined = "FTPD_CONFINED"
-
-// confineShare runs the program again, confined to the directory, and returns in that run. Where the kernel has no such layer it
-// returns at once, and the layers tell what is missing.
+// confineShare confines the process to the directory.
 func confineShare(dir string, write bool) (sandbox.Layers, error) {
-	layers := sandbox.Probe()
-	if layers.Landlock == "" || os.Getenv(confined) != "" {
-		return layers, nil
-	}
-	c := sandbox.Confinement{ReadOnly: []string{"/etc/localtime", "/usr/share/zoneinfo"}}
+	var c sandbox.Confinement
 	if write {
 		c.Roots = []string{dir}
 	} else {
-		c.ReadOnly = append(c.ReadOnly, dir)
+		c.ReadOnly = []string{dir}
 	}
 	if os.Geteuid() == 0 {
 		c.Keep = []uintptr{sandbox.NetBindService} // as root it may still listen on port 21, and reads no more than root's own files
 	}
-	return layers, sandbox.Exec(append(os.Environ(), confined+"=1"), c)
+	return confine(c)
 }

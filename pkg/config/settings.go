@@ -78,6 +78,25 @@ func (c *Config) layers(user string, groups []string) []layer {
 	return ls
 }
 
+// RunAsInForce are the accounts whose identity the users of the configuration take, "" among them where one takes the server's own.
+// A configuration without such users has none.
+func (c *Config) RunAsInForce() []string {
+	var accounts []string
+	for _, u := range c.Users {
+		if u.Password == "" {
+			continue
+		}
+		if e, err := c.For(u.Name, nil); err == nil {
+			accounts = append(accounts, e.RunAs)
+		}
+	}
+	if c.Anonymous.Enabled {
+		accounts = append(accounts, c.Anonymous.RunAs)
+	}
+	slices.Sort(accounts)
+	return slices.Compact(accounts)
+}
+
 // AnonymousUser is the name of the [[user]] with the settings of anonymous sessions.
 const AnonymousUser = "anonymous"
 

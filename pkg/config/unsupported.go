@@ -15,16 +15,9 @@ var notYet = map[string][]string{
 	"server.proxy_protocol_from": nil,
 	"server.sandbox":             {"auto", "off"},
 
-	"auth.backend":     {"unix"},
+	"auth.backend":     {"unix", "virtual"},
 	"auth.pam_session": nil,
-	"auth.guest":       nil,
 
-	"anonymous.enabled":     nil,
-	"anonymous.directory":   nil,
-	"anonymous.run_as":      nil,
-	"anonymous.permissions": nil,
-
-	"defaults.run_as":                nil,
 	"defaults.session_download_rate": nil,
 	"defaults.session_upload_rate":   nil,
 	"defaults.user_download_rate":    nil,
@@ -33,7 +26,6 @@ var notYet = map[string][]string{
 	"defaults.max_file_size":         nil,
 	"defaults.require_tls":           {"auto", "off"},
 	"defaults.create_home":           nil,
-	"user.password":                  nil,
 
 	"limits.download_rate":  nil,
 	"limits.upload_rate":    nil,

@@ -2,58 +2,146 @@ package supervisor
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"os/user"
+	"runtime"
+	"slices"
+	"strconv"
 	"time"
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/unixauth"
 )
 
+// maxWaiting bounds the logins that wait for their turn to have a password hashed.
+const maxWaiting = 512
+
 // A backend is who knows the users, with the helpers behind it.
 type backend struct {
-	system *unixauth.Authorizer
-	names  *unixauth.Names
+	auth   auth.Authorizer
+	system *unixauth.Authorizer // nil without system users
+	names  *unixauth.Names      // nil without ftpd-auth
 }
 
-// startBackend starts the helpers that the configuration needs.
+// InOneProcess says whether the configuration asks for nothing that needs root: no system users, and files accessed with the rights
+// of whoever started the server. The error tells what cannot be, and what to change.
+func InOneProcess(c *config.Config) (bool, error) {
+	root, runAs := os.Geteuid() == 0, c.RunAsInForce()
+	impersonates := slices.ContainsFunc(runAs, func(account string) bool { return account != "" })
+	switch {
+	case c.Auth.Backend == config.BackendUnix:
+		return false, nil
+	case len(runAs) == 0:
+		return false, errors.New(`auth.backend = "virtual", and nobody can log in: there is no [[user]] with a password, and anonymous is not enabled`)
+	case root && slices.Contains(runAs, ""):
+		return false, errors.New(`run_as = "" would access files as root: name an account, or run ftpd as another user`)
+	case !root && impersonates:
+		return false, errors.New(`run_as needs root: set run_as = "" in [defaults] (and [anonymous]) to access files as the user who starts ftpd`)
+	}
+	return !root, nil
+}
+
+// startBackend starts the helpers that the configuration needs. Only root can.
 func startBackend(o Options) (*backend, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New(`auth.backend = "unix" needs root, as PAM does: run ftpd as a service, or share a directory with ftpd share`)
 	}
+	b := &backend{}
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting)
 	helper, err := unixauth.Find()
-	if err != nil {
+	if err == nil {
+		b.names, err = unixauth.StartNames(helper)
+	}
+	var system auth.Authorizer
+	if o.Config.Auth.Backend == config.BackendUnix {
+		if err == nil {
+			b.system, err = newSystem(o.Config, helper, queue)
+		}
+		if err != nil {
+			b.close()
+			return nil, fmt.Errorf(`auth.backend = "unix": %w`, err)
+		}
+		system = b.system
+	} else if err != nil {
+		o.Log.Warn().Err(err).Msg("only virtual users can log in, and owners are shown as numbers")
+	}
+	if b.auth, err = compose(o.Config, b.runAs, queue, system); err != nil {
+		b.close()
 		return nil, err
 	}
-	names, err := unixauth.StartNames(helper)
-	if err != nil {
-		return nil, err
-	}
-	system, err := unixauth.New(unixauth.Options{
+	return b, nil
+}
+
+func newSystem(c *config.Config, helper string, queue *auth.Queue) (*unixauth.Authorizer, error) {
+	return unixauth.New(unixauth.Options{
 		Helper:       helper,
-		Service:      o.Config.Auth.PAMService,
-		MinUID:       o.Config.Auth.MinUID,
-		RequireShell: o.Config.Auth.RequireShell,
+		Service:      c.Auth.PAMService,
+		MinUID:       c.Auth.MinUID,
+		RequireShell: c.Auth.RequireShell,
+		Guest:        c.Auth.Guest,
+		Queue:        queue,
 	})
+}
+
+// compose puts together who may come in: the policy over anonymous users, those of the configuration, and the system's (nil: none).
+func compose(c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.Authorizer) (auth.Authorizer, error) {
+	virtual, err := auth.NewVirtual(c, runAs, queue, system)
 	if err != nil {
-		names.Close()
 		return nil, err
 	}
-	return &backend{system: system, names: names}, nil
+	return &auth.Policy{Config: c, Backend: &auth.Anonymous{Config: c, RunAs: runAs, Next: virtual}}, nil
 }
 
 func (b *backend) close() {
-	b.system.Close()
-	b.names.Close()
+	if b.system != nil {
+		b.system.Close()
+	}
+	if b.names != nil {
+		b.names.Close()
+	}
 }
 
-// desk composes what answers the cores: the policy of the configuration over the system's users.
+// runAs finds the identity of an account by the name service, or in /etc/passwd and /etc/group where ftpd-auth is not installed.
+func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
+	if b.names != nil {
+		return b.names.RunAs(account)
+	}
+	u, err := user.Lookup(account)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := u.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	var ids []uint32
+	for _, text := range append([]string{u.Uid, u.Gid}, groups...) {
+		id, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, uint32(id))
+	}
+	return &impersonate.Credentials{UID: ids[0], GID: ids[1], Groups: ids[2:]}, nil
+}
+
+// desk is what answers the cores.
 func (b *backend) desk(o Options) *desk {
+	d := newDesk(o, b.auth)
+	if b.names != nil {
+		d.owners = b.names
+	}
+	return d
+}
+
+func newDesk(o Options, authorizer auth.Authorizer) *desk {
 	return &desk{
 		registry: newRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
-		auth:     &auth.Policy{Config: o.Config, Backend: b.system},
-		owners:   b.names,
+		auth:     authorizer,
 		log:      events.Log{Logger: o.Log},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -16,7 +17,6 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/core"
-	"ftpd/pkg/events"
 	"ftpd/pkg/sandbox"
 	"ftpd/pkg/vfs"
 )
@@ -52,8 +52,8 @@ func Serve(ctx context.Context, o Options) error {
 	return keeper.run(ctx)
 }
 
-// ServeHere runs supervisor and core in this process until ctx ends, for what has nothing to separate: nobody's identity is taken,
-// and the only user is an anonymous one.
+// ServeHere runs supervisor and core in this process until ctx ends, for what has nothing to separate (InOneProcess): nobody's
+// identity is taken, and only the configuration knows users.
 func ServeHere(ctx context.Context, o Options) error {
 	if err := vfs.Probe(); err != nil {
 		return err
@@ -62,11 +62,12 @@ func ServeHere(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	d := &desk{
-		registry: newRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
-		auth:     &auth.Anonymous{Config: o.Config},
-		log:      events.Log{Logger: o.Log},
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting)
+	authorizer, err := compose(o.Config, nil, queue, nil)
+	if err != nil {
+		return err
 	}
+	d := newDesk(o, authorizer)
 	server := core.New(core.Options{Config: o.Config, Supervisor: d, Ports: ephemeralPorts()})
 	announce(o, listeners, o.Layers)
 	ended := make(chan error, len(listeners))

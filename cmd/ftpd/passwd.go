@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"ftpd/pkg/auth"
+)
+
+// maxPassword bounds a password, in bytes: a command line holds no longer one.
+const maxPassword = 1024
+
+func runPasswd(args []string, stdout, stderr io.Writer) int {
+	flags := newFlags("passwd", "", "ftpd passwd (on a terminal it asks, twice), or: printf '%s\\n' SECRET | ftpd passwd\n\n"+
+		"It prints an argon2id hash, for password in [[user]]. bcrypt, yescrypt, sha512-crypt and sha256-crypt of other programs serve too.")
+	if code, done := parse(flags, args, 0, stdout, stderr); done {
+		return code
+	}
+	password, err := readPassword(os.Stdin, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "ftpd passwd:", err)
+		return exitError
+	}
+	hash, err := auth.NewHash(password)
+	if err != nil {
+		fmt.Fprintln(stderr, "ftpd passwd:", err)
+		return exitError
+	}
+	fmt.Fprintln(stdout, string(hash))
+	return exitOK
+}
+
+// readPassword reads a password: from a terminal twice and unseen, else the first line.
+func readPassword(in *os.File, prompt io.Writer) (auth.Password, error) {
+	if !term.IsTerminal(int(in.Fd())) {
+		line, err := bufio.NewReader(io.LimitReader(in, maxPassword+2)).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		return usable(strings.TrimRight(line, "\r\n"))
+	}
+	first, err := ask(in, prompt, "Password: ")
+	if err != nil {
+		return "", err
+	}
+	again, err := ask(in, prompt, "Again: ")
+	if err != nil {
+		return "", err
+	}
+	if first != again {
+		return "", errors.New("the two are different")
+	}
+	return usable(first)
+}
+
+func ask(in *os.File, prompt io.Writer, what string) (string, error) {
+	fmt.Fprint(prompt, what)
+	typed, err := term.ReadPassword(int(in.Fd()))
+	fmt.Fprintln(prompt)
+	return string(typed), err
+}
+
+// usable refuses what no client could send.
+func usable(password string) (auth.Password, error) {
+	switch {
+	case password == "":
+		return "", errors.New("the password is empty")
+	case len(password) > maxPassword:
+		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
+	case strings.ContainsAny(password, "\x00\r\n"):
+		return "", errors.New("the password holds a control character that FTP cannot send")
+	}
+	return auth.Password(password), nil
+}
