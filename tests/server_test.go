@@ -25,7 +25,7 @@ type server struct {
 	exited chan struct{} // closed when the process has ended and the log is complete
 }
 
-// settings are what a test adds to its configuration, by section: the text below [server], [auth], …; "" stands before all sections.
+// settings are what a test adds to its configuration, by section: the text below [server], [auth], …; "" stands before all sections, "end" after them.
 type settings map[string]string
 
 // serve starts `ftpd serve` for system users and returns when it is ready.
@@ -52,6 +52,7 @@ func writeConfig(t *testing.T, port uint16, add settings) string {
 			fmt.Fprintf(&text, "[%s]\n%s%s\n", section, base[section], add[section])
 		}
 	}
+	text.WriteString(add["end"])
 	path := filepath.Join(t.TempDir(), "ftpd.toml")
 	writeFile(t, path, text.String(), 0o600)
 	return path
