@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -307,5 +308,48 @@ func TestShutdownOverTLS(t *testing.T) {
 	}
 	if _, err := shaking.r.ReadByte(); err != io.EOF {
 		t.Error("the handshake ends with", err)
+	}
+}
+
+// In active mode, too, the server is TLS's server (RFC 4217 §9), and ABOR ends a protected download that the client does not read any more.
+func TestActiveAndAbortOverTLS(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	for name, size := range map[string]int{"big": 64 << 20, "small": 1000} {
+		if err := os.WriteFile(filepath.Join(l.supervisor.home, name), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	cfg := clientConfig(tls.VersionTLS13)
+	c.secure(cfg)
+	c.login()
+	data, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	data.SetDeadline(time.Now().Add(patience))
+	for _, name := range []string{"big", "small"} {
+		c.say(fmt.Sprintf("EPRT |1|127.0.0.1|%d|", data.Addr().(*net.TCPAddr).Port))
+		c.expect("200 ")
+		c.say("RETR " + name)
+		c.expect("150 ")
+		d, err := data.AcceptTCP()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		d.SetDeadline(time.Now().Add(patience))
+		conn := tls.Client(d, cfg)
+		if name == "big" {
+			if _, err := io.ReadFull(conn, make([]byte, 100)); err != nil {
+				t.Fatal(err)
+			}
+			c.say("ABOR")
+			c.expect("426 ")
+		} else if got, err := io.ReadAll(conn); err != nil || len(got) != 1000 {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+		c.expect("226 ")
 	}
 }
