@@ -19,6 +19,7 @@ import (
 var layers = []struct{ packages, reason string }{
 	{"pkg/config", "plain values that anybody may read and a test may write; knows no other package"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
+	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
 	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
@@ -46,7 +47,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/spf13/pflag", "cmd/ftpd", "flags end where behaviour begins"},
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
-	{"golang.org/x/sys", "pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor cmd/ftpd pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
+	{"golang.org/x/sys", "pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor cmd/ftpd pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 
 // calls: these functions are for the named packages alone.

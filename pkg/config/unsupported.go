@@ -39,7 +39,6 @@ var notYet = map[string][]string{
 	"ban.exempt":              nil,
 
 	"data.active_port": nil,
-	"data.sendfile":    nil,
 
 	"nat.public_address":   {anIPv4Address},
 	"nat.public_addresses": nil,

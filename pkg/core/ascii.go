@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"io"
+
+	"ftpd/pkg/vfs"
 )
 
 // Under TYPE A lines end with CRLF on the wire and with LF in files (RFC 959 §3.1.1.1). A CRLF in a file is left as it is, and so is a CR
@@ -73,9 +75,9 @@ func (a *asciiWriter) end() error {
 	return err
 }
 
-// receiveText is receive under TYPE A.
-func (t *transfer) receiveText(ctx context.Context, dst io.Writer) error {
-	w := &asciiWriter{dst: dst, block: t.s.srv.blocks.get()}
+// receiveText is receiveFile under TYPE A.
+func (t *transfer) receiveText(ctx context.Context, up *vfs.Upload) error {
+	w := &asciiWriter{dst: up, block: t.s.srv.blocks.get()}
 	defer t.s.srv.blocks.put(w.block)
 	if err := t.receive(ctx, w); err != nil {
 		return err

@@ -41,7 +41,7 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	if offset == 0 && !s.ascii {
 		about = fmt.Sprintf(" (%d bytes)", size) // Python's ftplib reads it
 	}
-	move := func(ctx context.Context, t *transfer) error { return t.send(ctx, f) }
+	move := func(ctx context.Context, t *transfer) error { return t.sendFile(ctx, f) }
 	if s.ascii {
 		left = 0
 		move = func(ctx context.Context, t *transfer) error { return t.send(ctx, &asciiReader{src: f}) }
@@ -104,7 +104,7 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 	if s.opener == nil {
 		return Reply{}, errNoData
 	}
-	files, take := s.login.fs, (*transfer).receive
+	files, take := s.login.fs, (*transfer).receiveFile
 	if s.ascii {
 		take = (*transfer).receiveText
 	}

@@ -16,6 +16,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/monitor"
+	"ftpd/pkg/zerocopy"
 )
 
 // Options are what a server needs; Config and Supervisor are required.
@@ -45,6 +46,7 @@ type Server struct {
 	tlsOnly    bool // nobody may log in without TLS
 	buffers    Buffers
 	blocks     blocks
+	pipes      zerocopy.Pipes
 
 	draining atomic.Bool // no session begins or stays without a transfer
 

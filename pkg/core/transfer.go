@@ -150,10 +150,8 @@ func (t *transfer) send(ctx context.Context, src io.Reader) error {
 
 // write sends one piece, as fast as it may.
 func (t *transfer) write(ctx context.Context, p []byte) error {
-	for _, l := range t.limits {
-		if err := l.wait(ctx, len(p)); err != nil {
-			return err
-		}
+	if err := t.wait(ctx, len(p)); err != nil {
+		return err
 	}
 	return t.data.write(ctx, p)
 }
@@ -163,22 +161,36 @@ func (t *transfer) receive(ctx context.Context, dst io.Writer) error {
 	b := t.s.srv.blocks.get()
 	defer t.s.srv.blocks.put(b)
 	for {
-		n, err := t.data.read(ctx, b[:])
+		err := t.take(ctx, dst, b[:])
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if _, err := dst.Write(b[:n]); err != nil {
+	}
+}
+
+// take moves one piece, and then waits until the next may come. The client's end is io.EOF.
+func (t *transfer) take(ctx context.Context, dst io.Writer, room []byte) error {
+	n, err := t.data.read(ctx, room)
+	if err != nil {
+		return err
+	}
+	if _, err := dst.Write(room[:n]); err != nil {
+		return err
+	}
+	return t.wait(ctx, n)
+}
+
+// wait waits until n bytes may move.
+func (t *transfer) wait(ctx context.Context, n int) error {
+	for _, l := range t.limits {
+		if err := l.wait(ctx, n); err != nil {
 			return err
 		}
-		for _, l := range t.limits {
-			if err := l.wait(ctx, n); err != nil {
-				return err
-			}
-		}
 	}
+	return nil
 }
 
 // emit reports the outcome of a file's transfer.

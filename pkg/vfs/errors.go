@@ -53,10 +53,6 @@ var kinds = map[syscall.Errno]error{
 	syscall.EILSEQ:       ErrName,
 }
 
-// Kind turns an error from an open file's own descriptor (a splice, say) into the one that a caller asks for. Methods of this package
-// have done so already.
-func Kind(err error) error { return kind(err) }
-
 // kind turns a system error number into the error that a caller asks for. The number is not kept beside it: some numbers answer to
 // two questions (ENOTEMPTY is fs.ErrExist, too).
 func kind(err error) error {

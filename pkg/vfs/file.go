@@ -1,12 +1,15 @@
 package vfs
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/zerocopy"
 )
 
 // A File is a regular file, open for reading. Reading needs no section. It does not depend on the FS any more.
@@ -69,4 +72,23 @@ func (f *FS) hostPath(at location, place string) string {
 		place = at.rel
 	}
 	return filepath.Join(at.mount.directory, filepath.FromSlash(path.Clean(place)))
+}
+
+// SendTo moves some bytes to a socket inside the kernel, at most most of them (0: as many as the socket takes). At the end of the file
+// it returns io.EOF. errors.ErrUnsupported says to Read instead; then none has moved. See zerocopy.Send.
+func (f *File) SendTo(socket syscall.RawConn, most int) (int, error) {
+	if err := f.faults.ask("sendfile"); err != nil {
+		return 0, kind(err)
+	}
+	n, err := zerocopy.Send(socket, f.File, most)
+	return n, moving(err)
+}
+
+// moving is kind for what may also be the socket's error, or a refusal to move bytes this way.
+func moving(err error) error {
+	var socket *zerocopy.SocketError
+	if err == nil || errors.As(err, &socket) || errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	return kind(err)
 }

@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"syscall"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/zerocopy"
 )
 
 // Creation says how an upload starts.
@@ -153,8 +153,16 @@ func (u *Upload) Write(p []byte) (int, error) {
 	return n, u.failed("write", err)
 }
 
-// SyscallConn gives the descriptor, for calls that move bytes without copying them. Kind knows their errors.
-func (u *Upload) SyscallConn() (syscall.RawConn, error) { return u.file.SyscallConn() }
+// TakeFrom adds all that a pipe holds, inside the kernel. errors.ErrUnsupported says to Write it instead: what is left is in the pipe.
+func (u *Upload) TakeFrom(p *zerocopy.Pipe) error {
+	if err := u.faults.ask("splice"); err != nil {
+		return u.failed("splice", err)
+	}
+	if err := moving(p.Empty(u.file)); err != nil {
+		return fmt.Errorf("splice %q: %w", u.name, err)
+	}
+	return nil
+}
 
 // Commit ends an upload that is complete. Its error means that bytes may be lost: file systems of the network tell it here.
 func (u *Upload) Commit() error { return u.close() }

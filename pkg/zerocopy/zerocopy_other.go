@@ -1,0 +1,28 @@
+//go:build !linux
+
+package zerocopy
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// Send is not there on this system.
+func Send(syscall.RawConn, *os.File, int) (int, error) { return 0, errors.ErrUnsupported }
+
+// A Pipe is not there on this system.
+type Pipe struct{ held int }
+
+func newPipe() (*Pipe, error) { return nil, errors.ErrUnsupported }
+
+func (*Pipe) close() {}
+
+// Fill is not there on this system.
+func (*Pipe) Fill(syscall.RawConn) (int, error) { return 0, errors.ErrUnsupported }
+
+// Empty is not there on this system.
+func (*Pipe) Empty(*os.File) error { return errors.ErrUnsupported }
+
+// Read is not there on this system.
+func (*Pipe) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
