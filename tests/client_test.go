@@ -4,6 +4,7 @@ package tests
 
 import (
 	"bufio"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -18,6 +19,7 @@ import (
 type client struct {
 	conn net.Conn
 	in   *bufio.Reader
+	tls  *tls.Config // nil: data connections without TLS
 }
 
 // A reply is a code and the text of all its lines.
@@ -153,6 +155,9 @@ func (c *client) transfer(line string, move func(net.Conn) error) (reply, error)
 		return r, err
 	}
 	conn.SetDeadline(time.Now().Add(patience))
+	if c.tls != nil {
+		conn = tls.Client(conn, c.tls)
+	}
 	if err := move(conn); err != nil {
 		return r, err
 	}

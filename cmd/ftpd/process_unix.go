@@ -3,8 +3,11 @@
 package main
 
 import (
+	"os"
 	"runtime"
+	"strings"
 	"syscall"
+	"unsafe"
 )
 
 // A section of a user's identity that cannot be undone ends its thread, and the main thread is the one that cannot end. So the main
@@ -13,3 +16,19 @@ func init() { runtime.LockOSThread() }
 
 // clearUmask leaves the modes of new files to the sessions, each of which has a umask of its own.
 func clearUmask() { syscall.Umask(0) }
+
+// hideArgument overwrites an argument of the program in the memory where the list of processes reads it; *value, a part of it, becomes
+// a copy. Any other value stays as it is.
+func hideArgument(value *string) {
+	shown := *value
+	*value = strings.Clone(shown)
+	for _, arg := range os.Args {
+		if strings.HasSuffix(arg, shown) && shown != "" && unsafe.StringData(arg[len(arg)-len(shown):]) == unsafe.StringData(shown) {
+			clear(unsafe.Slice(unsafe.StringData(shown), len(shown)))
+			return
+		}
+	}
+}
+
+// inheritable is a descriptor of f for the next program of this process.
+func inheritable(f *os.File) (fd int, err error) { return syscall.Dup(int(f.Fd())) }

@@ -69,9 +69,15 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 
 // serve runs a service until the first SIGINT or SIGTERM, which lets transfers end; a second one ends it at once.
 func serve(run func(context.Context, supervisor.Options) error, o supervisor.Options, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() { // ends with the first signal, or with the process
+		<-signals
+		signal.Stop(signals) // before anybody hears of the first one
+		stop()
+	}()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintln(stderr, "ftpd:", err)
 		return exitError

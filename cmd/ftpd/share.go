@@ -1,77 +1,213 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 
+	"github.com/spf13/pflag"
+
+	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
-	"ftpd/pkg/sandbox"
 	"ftpd/pkg/supervisor"
 )
 
+// A share is what the options ask for.
+type share struct {
+	dir      string
+	write    bool
+	user     string
+	password string
+	tls      bool
+	require  bool
+	cert     string // file
+	key      string // file
+	foreign  bool
+	local    bool
+	copying  bool // no sendfile
+	debug    bool
+	public   netip.Addr
+	listen   config.Address
+	cfg      *config.Config // what the other options are read into
+}
+
+func newShare() *share {
+	return &share{cfg: config.Default(), listen: config.Address{AddrPort: netip.AddrPortFrom(netip.IPv6Unspecified(), 2121)}}
+}
+
+func (s *share) flags() *pflag.FlagSet {
+	f := newFlags("share", "[DIR] [OPTIONS]", "ftpd share ~/Public --listen :2121\n         ftpd share ~/Inbox --write --user alice --password sesame --tls")
+	c := s.cfg
+	f.TextVar(&s.listen, "listen", s.listen, "address and port to listen on")
+	f.BoolVar(&s.write, "write", false, "let clients store, change and delete files too")
+	f.StringVar(&s.user, "user", "", "let only this user in, with --password; without, anybody is (anonymous)")
+	f.StringVar(&s.password, "password", "", "the user's password; others on this machine may see it for a moment, in the list of processes")
+	f.TextVar(&s.public, "public-address", netip.Addr{}, "IPv4 address that clients reach this machine by, when that is behind NAT")
+	f.TextVar(&c.Data.PassivePorts, "passive-ports", config.PortRange{}, "ports of data connections, such as 50000-50999")
+	f.BoolVar(&s.tls, "tls", false, "offer TLS (AUTH TLS), with a certificate made for this run")
+	f.StringVar(&s.cert, "certificate", "", "PEM file with the certificate to use instead, and its chain")
+	f.StringVar(&s.key, "key", "", "PEM file with its key, if that is not in the same file")
+	f.BoolVar(&s.require, "require-tls", false, "refuse logins and data connections without TLS")
+	f.StringVar(&c.Server.Banner, "banner", c.Server.Banner, "what clients read first")
+	f.TextVar(&c.Limits.IdleTimeout, "idle-timeout", c.Limits.IdleTimeout, "end sessions that send nothing for so long; 0s: never")
+	f.IntVar(&c.Limits.MaxSessions, "max-sessions", c.Limits.MaxSessions, "sessions at one time; 0: any number")
+	f.IntVar(&c.Limits.MaxSessionsPerIP, "max-sessions-per-ip", c.Limits.MaxSessionsPerIP, "sessions of one address at one time; 0: any number")
+	f.IntVar(&c.Auth.MaxAttempts, "max-attempts", c.Auth.MaxAttempts, "failed logins that close a connection")
+	f.BoolVar(&s.foreign, "allow-foreign", false, "let data connections go to and come from other addresses than the client's (FXP)")
+	f.BoolVar(&s.local, "local-time", false, "show local time in listings, instead of UTC")
+	f.BoolVar(&s.copying, "no-sendfile", false, "do not use sendfile(2), which some network file systems do badly")
+	f.BoolVar(&s.debug, "debug", false, "log every command and reply")
+	return f
+}
+
 func runShare(args []string, stdout, stderr io.Writer) int {
-	flags := newFlags("share", "[DIR] [--listen ADDR:PORT] [--write]", "ftpd share ~/Public --listen :2121")
-	listen := flags.String("listen", "[::]:2121", "address and port to listen on")
-	write := flags.Bool("write", false, "let anybody store, change and delete files too")
+	s := newShare()
+	flags := s.flags()
 	if code, done := parse(flags, args, 1, stdout, stderr); done {
 		return code
 	}
-	cfg, err := shareConfig(flags.Arg(0), *listen, *write)
+	if err := s.check(); err != nil {
+		fmt.Fprintf(stderr, "ftpd share: %v; ftpd share --help says more\n", err)
+		return exitUsage
+	}
+	o, err := s.prepare(flags.Arg(0))
 	if err != nil {
 		fmt.Fprintln(stderr, "ftpd share:", err)
 		return exitError
 	}
-	layers, err := confineShare(cfg.Anonymous.Directory, *write)
-	if err != nil {
-		fmt.Fprintln(stderr, "ftpd share:", err)
-		return exitError
-	}
+	hideArgument(&s.password)
 	clearUmask()
-	log := events.NewLog(stderr, cfg.Log.Level, cfg.Log.Format)
-	if *write {
-		log.Warn().Str("directory", cfg.Anonymous.Directory).Msg("anybody who reaches this port may change and delete these files")
+	t := newTerminal(stderr)
+	defer t.close()
+	o.Log = events.NewLog(t, o.Config.Log.Level, o.Config.Log.Format)
+	if s.write && s.user == "" {
+		o.Log.Warn().Str("directory", s.dir).Msg("anybody who reaches this port may change and delete these files")
 	}
-	return serve(supervisor.ServeHere, supervisor.Options{Config: cfg, Log: log, Version: version, Layers: layers}, stderr)
+	if t.isTerminal {
+		o.Announce = func(start supervisor.Start) { t.announce(s, start) }
+		o.Watch = t.watch
+	}
+	return serve(func(ctx context.Context, o supervisor.Options) error {
+		context.AfterFunc(ctx, t.stopping)
+		return supervisor.ServeHere(ctx, o)
+	}, o, stderr)
 }
 
-// shareConfig is the configuration that a share stands for; dir is the working directory where it is "".
-func shareConfig(dir, listen string, write bool) (*config.Config, error) {
+// check refuses options that do not go together.
+func (s *share) check() error {
+	c := s.cfg
+	switch {
+	case (s.user == "") != (s.password == ""):
+		return errors.New("--user and --password go together")
+	case !s.tls && (s.cert != "" || s.key != ""):
+		return errors.New("--certificate and --key need --tls")
+	case s.key != "" && s.cert == "":
+		return errors.New("--key needs --certificate")
+	case !s.tls && s.require:
+		return errors.New("--require-tls needs --tls")
+	case s.public.IsValid() && !s.public.Unmap().Is4():
+		return fmt.Errorf("--public-address %s: only IPv4 needs one (EPSV, for IPv6, tells none)", s.public)
+	case c.Limits.MaxSessions < 0:
+		return errors.New("--max-sessions is negative")
+	case c.Limits.MaxSessionsPerIP < 0:
+		return errors.New("--max-sessions-per-ip is negative")
+	case c.Auth.MaxAttempts < 1:
+		return errors.New("--max-attempts is at least 1")
+	}
+	if s.user == "" {
+		return nil
+	}
+	if _, err := c.For(s.user, nil); err != nil {
+		return fmt.Errorf("--user: %w", err)
+	}
+	if _, err := usable(s.password); err != nil {
+		return fmt.Errorf("--password: %w", err)
+	}
+	return nil
+}
+
+// prepare reads what is outside the directory and confines the process to that.
+func (s *share) prepare(dir string) (o supervisor.Options, err error) {
+	if s.dir, err = sharedDir(dir); err != nil {
+		return o, err
+	}
+	certificate, err := s.readCertificate()
+	if err != nil {
+		return o, err
+	}
+	layers, err := confineShare(s.dir, s.write, certificate)
+	if err != nil {
+		return o, err
+	}
+	cfg, err := s.config()
+	if err != nil {
+		return o, err
+	}
+	o = supervisor.Options{Config: cfg, Version: version, Layers: layers}
+	if s.tls {
+		o.Certificate, err = s.certificate(certificate)
+	}
+	return o, err
+}
+
+// sharedDir is the directory as an absolute path; the working directory where dir is "".
+func sharedDir(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if info, err := os.Stat(dir); err != nil {
-		return nil, err
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("%s is no directory", dir)
+	info, err := os.Stat(dir)
+	switch {
+	case err != nil:
+		return "", err
+	case !info.IsDir():
+		return "", fmt.Errorf("%s is no directory: name the one that it is in", dir)
 	}
-	var address config.Address
-	if err := address.UnmarshalText([]byte(listen)); err != nil {
-		return nil, fmt.Errorf("--listen %s: %w", listen, err)
-	}
-	cfg := config.Default()
-	cfg.Server.Listen = []config.Address{address}
-	cfg.Auth.Backend = config.BackendVirtual
-	cfg.Anonymous = config.Anonymous{Enabled: true, Directory: dir, Permissions: config.ReadOnly}
-	if write {
-		cfg.Anonymous.Permissions = config.Full
-	}
-	return cfg, nil
+	return dir, nil
 }
 
-// confineShare confines the process to the directory.
-func confineShare(dir string, write bool) (sandbox.Layers, error) {
-	var c sandbox.Confinement
-	if write {
-		c.Roots = []string{dir}
-	} else {
-		c.ReadOnly = []string{dir}
+// config is the configuration that a share stands for.
+func (s *share) config() (*config.Config, error) {
+	c := s.cfg
+	c.Server.Listen = []config.Address{s.listen}
+	c.Server.DrainTimeout = 0 // whoever has no patience presses Ctrl-C once more
+	c.Auth.Backend = config.BackendVirtual
+	c.Auth.Deny = nil // the one user may have any name
+	permissions := config.ReadOnly
+	if s.write {
+		permissions = config.Full
 	}
-	if os.Geteuid() == 0 {
-		c.Keep = []uintptr{sandbox.NetBindService} // as root it may still listen on port 21, and reads no more than root's own files
+	c.Defaults.RunAs = ""
+	c.Defaults.Permissions = permissions
+	c.Defaults.RequireTLS = config.RequireTLSOff
+	if s.require {
+		c.Defaults.RequireTLS = config.RequireTLSAll
 	}
-	return confine(c)
+	c.Anonymous = config.Anonymous{Enabled: s.user == "", Directory: s.dir, Permissions: permissions}
+	if s.public.IsValid() {
+		c.NAT.PublicAddress = s.public.Unmap().String()
+	}
+	if s.foreign {
+		c.Data.ForeignNetworks = config.Networks{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}, {Prefix: netip.MustParsePrefix("::/0")}}
+	}
+	c.Files.UTCTimes = !s.local
+	c.Data.Sendfile = !s.copying
+	if s.debug {
+		c.Log.Level = config.LogDebug
+	}
+	if s.user == "" {
+		return c, nil
+	}
+	hash, err := auth.NewHash(auth.Password(s.password))
+	c.Users = []config.User{{
+		Name:     s.user,
+		Password: hash,
+		Override: config.Override{Set: []string{"home"}, Settings: config.Settings{Home: s.dir}},
+	}}
+	return c, err
 }

@@ -106,8 +106,8 @@ func (t *transfer) progress() string {
 	switch {
 	case !t.stands.Load():
 		return "Waiting for the data connection."
-	case t.size > 0:
-		return fmt.Sprintf("Data connection open: %d of %d bytes moved.", moved, t.size)
+	case t.what.size > 0:
+		return fmt.Sprintf("Data connection open: %d of %d bytes moved.", moved, t.what.size)
 	}
 	return fmt.Sprintf("Data connection open: %d bytes moved.", moved)
 }

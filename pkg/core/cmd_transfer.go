@@ -47,6 +47,8 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		move = func(ctx context.Context, t *transfer) error { return t.send(ctx, &asciiReader{src: f}) }
 	}
 	return s.transfer(ctx, about, task{
+		verb: "RETR",
+		path: name,
 		size: left,
 		move: move,
 		finished: func(t *transfer, r Reply) {
@@ -114,6 +116,8 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 		unique = path.Base(name)
 	}
 	return s.transfer(ctx, "", task{
+		verb:     verb,
+		path:     name,
 		incoming: true,
 		unique:   unique,
 		move: func(ctx context.Context, t *transfer) error {

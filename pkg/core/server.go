@@ -51,9 +51,10 @@ type Server struct {
 	draining atomic.Bool // no session begins or stays without a transfer
 
 	mu       sync.Mutex
-	sessions map[*Session]struct{} // guarded by mu
-	peak     int                   // guarded by mu; most sessions since memory was given back
-	running  sync.WaitGroup        // of sessions; added to under mu, before draining
+	sessions map[*Session]struct{}  // guarded by mu
+	peak     int                    // guarded by mu; most sessions since memory was given back
+	moving   map[*transfer]struct{} // guarded by mu; transfers of files
+	running  sync.WaitGroup         // of sessions; added to under mu, before draining
 }
 
 // New makes a server.
@@ -68,6 +69,7 @@ func New(o Options) *Server {
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
 		sessions:   make(map[*Session]struct{}),
+		moving:     make(map[*transfer]struct{}),
 		security:   newSecurity(o),
 	}
 	srv.tlsOnly = srv.onlyTLS()

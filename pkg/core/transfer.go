@@ -18,7 +18,8 @@ type transfer struct {
 	limits  []*limiter // the transfer waits on each
 	private bool       // over TLS
 	begun   time.Time
-	size    int64       // bytes that will move; 0: not known
+	user    string
+	what    task
 	stands  atomic.Bool // the data connection does
 }
 
@@ -39,6 +40,8 @@ func (b *blocks) put(p *block) { b.pool.Put(p) }
 
 // A task is what a transfer command has the transfer do.
 type task struct {
+	verb     string                                 // of a file's transfer: RETR, STOR, APPE or STOU
+	path     string                                 // the file's, in the user's tree
 	size     int64                                  // bytes that will move; 0: not known
 	unique   string                                 // the name that STOU has found
 	move     func(context.Context, *transfer) error // moves the bytes
@@ -48,7 +51,7 @@ type task struct {
 
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, private: s.private, begun: time.Now(), size: do.size}
+	t := &transfer{s: s, opener: s.opener, private: s.private, begun: time.Now(), user: s.login.account.Name, what: do}
 	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
 	s.opener = nil
 	first := reply(150, "%s", "File status okay; opening data connection"+about+".")
@@ -63,6 +66,7 @@ func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
 		s.flush() // the handshake may begin as soon as the transfer does, and clients want to read this first
 		first = Reply{}
 	}
+	s.srv.began(t)
 	s.start(ctx, true, func(ctx context.Context) func() { return t.run(ctx, do) })
 	s.job.transfer = t
 	return first
@@ -73,6 +77,7 @@ func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
 func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 	r := Reply{cause: errInside} // of a panic
 	defer func() {
+		t.s.srv.over(t)
 		do.finished(t, r)
 		if answer == nil && t.data.conn != nil {
 			t.data.conn.Close()

@@ -17,7 +17,7 @@ import (
 
 // NewLog writes the service's log to w: console lines or JSON objects, as format says ("auto": console where w is a terminal).
 func NewLog(w io.Writer, level config.LogLevel, format config.LogFormat) zerolog.Logger {
-	terminal := isTerminal(w)
+	terminal := IsTerminal(w)
 	if format == config.LogConsole || format == config.LogAuto && terminal {
 		w = zerolog.ConsoleWriter{Out: w, NoColor: !terminal, TimeFormat: time.DateTime}
 	}
@@ -28,7 +28,11 @@ func NewLog(w io.Writer, level config.LogLevel, format config.LogFormat) zerolog
 	return zerolog.New(w).Level(parsed).With().Timestamp().Logger()
 }
 
-func isTerminal(w io.Writer) bool {
+// IsTerminal says whether people read what is written to w: a terminal, or a writer in front of one that has a method of this name.
+func IsTerminal(w io.Writer) bool {
+	if front, ok := w.(interface{ IsTerminal() bool }); ok {
+		return front.IsTerminal()
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return false

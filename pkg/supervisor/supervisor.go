@@ -5,11 +5,12 @@ package supervisor
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
-	"net"
 	"os"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
@@ -27,6 +28,11 @@ type Options struct {
 	Log     zerolog.Logger
 	Version string
 	Layers  sandbox.Layers // what confines this process already
+
+	// The following are for ServeHere.
+	Certificate *tls.Certificate                     // for AUTH TLS; nil: there is no TLS
+	Announce    func(Start)                          // tells people what begins; nil: the log gets a record
+	Watch       func(running func() []core.Progress) // called when clients may come; nil: nobody wants to know
 }
 
 // Serve runs the service in separate processes until ctx ends: this one, which must be root, starts a core, starts it again when it
@@ -67,9 +73,17 @@ func ServeHere(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	d := newDesk(o, authorizer)
-	server := core.New(core.Options{Config: o.Config, Supervisor: d, Ports: ephemeralPorts()})
+	server := core.New(core.Options{
+		Config:      o.Config,
+		Supervisor:  newDesk(o, authorizer),
+		Zone:        time.Local,
+		Ports:       ephemeralPorts(),
+		Certificate: o.Certificate,
+	})
 	announce(o, listeners, o.Layers)
+	if o.Watch != nil {
+		o.Watch(server.Transfers)
+	}
 	ended := make(chan error, len(listeners))
 	for _, l := range listeners {
 		go func() { ended <- server.Serve(l) }() // ends when closeAll closes its listener
@@ -85,30 +99,6 @@ func ServeHere(ctx context.Context, o Options) error {
 	defer cancel()
 	server.Shutdown(drained)
 	return err
-}
-
-// announce writes the start record: what an administrator wants to know of a running service.
-func announce(o Options, listeners []net.Listener, layers sandbox.Layers) {
-	addresses := make([]string, len(listeners))
-	for i, l := range listeners {
-		addresses[i] = l.Addr().String()
-	}
-	passive := o.Config.Data.PassivePorts.String()
-	if passive == "" {
-		passive = "any (" + ephemeralPorts().String() + ")"
-	}
-	e := o.Log.Info().Str("version", o.Version).Int("pid", os.Getpid()).Strs("listen", addresses).Str("passive_ports", passive).
-		Stringer("sandbox", layers)
-	if len(layers.Missing) > 0 {
-		e.Strs("missing", layers.Missing)
-	}
-	e.Msg("start")
-	if len(layers.Skipped) > 0 {
-		o.Log.Warn().Strs("roots", layers.Skipped).Msg("roots that do not exist are served only after the next start")
-	}
-	if o.Config.TLS.Certificate == "" {
-		o.Log.Warn().Msg("no certificate: passwords and files cross the network in clear text")
-	}
 }
 
 func ready(o Options) {

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"ftpd/pkg/supervisor"
+)
+
+// A pemFiles is what the files of --certificate and --key hold.
+type pemFiles struct {
+	Certificate, Key []byte
+}
+
+// readCertificate reads the files, where there are any. The confined run gets what the run before has read, since the files are
+// out of its reach.
+func (s *share) readCertificate() (*pemFiles, error) {
+	if s.cert == "" {
+		return nil, nil
+	}
+	if os.Getenv(handed) != "" {
+		return handedOver()
+	}
+	var p pemFiles
+	var err error
+	if p.Certificate, err = os.ReadFile(s.cert); err != nil {
+		return nil, fmt.Errorf("--certificate: %w", err)
+	}
+	p.Key = p.Certificate
+	if s.key != "" {
+		if p.Key, err = os.ReadFile(s.key); err != nil {
+			return nil, fmt.Errorf("--key: %w", err)
+		}
+	}
+	_, err = p.parse()
+	switch {
+	case err != nil && s.key == "":
+		return nil, fmt.Errorf("--certificate %s: %w (without --key the file must hold the key, too)", s.cert, err)
+	case err != nil:
+		return nil, fmt.Errorf("--certificate %s --key %s: %w", s.cert, s.key, err)
+	}
+	return &p, nil
+}
+
+func (p *pemFiles) parse() (*tls.Certificate, error) {
+	c, err := tls.X509KeyPair(p.Certificate, p.Key)
+	return &c, err
+}
+
+// certificate is the one of the files, or one made for this run.
+func (s *share) certificate(p *pemFiles) (*tls.Certificate, error) {
+	if p != nil {
+		return p.parse()
+	}
+	names := []string{"localhost"}
+	if name, err := os.Hostname(); err == nil {
+		names = append(names, name)
+	}
+	addresses := s.reachable()
+	if s.public.IsValid() {
+		addresses = append(addresses, s.public.Unmap())
+	}
+	c, err := supervisor.SelfSigned(names, addresses)
+	if err != nil {
+		return nil, fmt.Errorf("make a certificate: %w", err)
+	}
+	return c, nil
+}
+
+// reachable are the addresses by which clients reach the listener: loopback ones last.
+func (s *share) reachable() []netip.Addr {
+	if a := s.listen.Addr().Unmap(); !a.IsUnspecified() {
+		return []netip.Addr{a}
+	}
+	return hostAddresses(s.listen.Addr().Is4())
+}
+
+var errNotHandedOver = errors.New("the certificate was not handed over")

@@ -1,0 +1,58 @@
+package core
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// A Progress tells how far the transfer of one file is.
+type Progress struct {
+	Session string
+	User    string
+	Remote  netip.AddrPort // of the control connection
+	Verb    string         // RETR, STOR, APPE or STOU
+	Path    string         // in the user's tree
+	Moved   int64          // bytes so far
+	Size    int64          // bytes that will move; 0: not known
+	Began   time.Time
+}
+
+// Transfers are the transfers of files that run now, the oldest first.
+func (srv *Server) Transfers() []Progress {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	all := make([]Progress, 0, len(srv.moving))
+	for t := range srv.moving {
+		all = append(all, Progress{
+			Session: t.s.id,
+			User:    t.user,
+			Remote:  t.s.conn.Remote(),
+			Verb:    t.what.verb,
+			Path:    t.what.path,
+			Moved:   t.data.moved.Load(),
+			Size:    t.what.size,
+			Began:   t.begun,
+		})
+	}
+	slices.SortFunc(all, func(a, b Progress) int {
+		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.Session, b.Session))
+	})
+	return all
+}
+
+func (srv *Server) began(t *transfer) {
+	if t.what.verb == "" {
+		return // a listing
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.moving[t] = struct{}{}
+}
+
+func (srv *Server) over(t *transfer) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.moving, t)
+}

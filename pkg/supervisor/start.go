@@ -1,0 +1,74 @@
+package supervisor
+
+import (
+	"net"
+	"os"
+
+	"ftpd/pkg/sandbox"
+)
+
+// A Start is what an administrator wants to know of a service that begins.
+type Start struct {
+	Version     string
+	PID         int
+	Listen      []string // addresses with ports
+	Passive     string   // the ports of passive data connections, in words
+	Public      string   // the address in PASV replies; "" where it is the server's own
+	Sendfile    bool
+	Fingerprint string // of the certificate; "" without TLS
+	Layers      sandbox.Layers
+}
+
+func newStart(o Options, listeners []net.Listener, layers sandbox.Layers) Start {
+	s := Start{
+		Version:  o.Version,
+		PID:      os.Getpid(),
+		Passive:  o.Config.Data.PassivePorts.String(),
+		Public:   o.Config.NAT.PublicAddress,
+		Sendfile: o.Config.Data.Sendfile,
+		Layers:   layers,
+	}
+	for _, l := range listeners {
+		s.Listen = append(s.Listen, l.Addr().String())
+	}
+	if s.Passive == "" {
+		s.Passive = "any (" + ephemeralPorts().String() + ")"
+	}
+	if o.Certificate != nil {
+		s.Fingerprint = Fingerprint(o.Certificate)
+	}
+	return s
+}
+
+// announce tells what begins, and warns of what may surprise.
+func announce(o Options, listeners []net.Listener, layers sandbox.Layers) {
+	s := newStart(o, listeners, layers)
+	if o.Announce != nil {
+		o.Announce(s)
+	} else {
+		s.record(o)
+	}
+	if len(layers.Skipped) > 0 {
+		o.Log.Warn().Strs("roots", layers.Skipped).Msg("roots that do not exist are served only after the next start")
+	}
+	if s.Fingerprint == "" {
+		o.Log.Warn().Msg("no certificate: passwords and files cross the network in clear text")
+	}
+}
+
+// record writes the start record.
+func (s Start) record(o Options) {
+	e := o.Log.Info().Str("version", s.Version).Int("pid", s.PID).Strs("listen", s.Listen).Str("passive_ports", s.Passive)
+	if s.Public != "" {
+		e.Str("public_address", s.Public)
+	}
+	e.Bool("sendfile", s.Sendfile)
+	if s.Fingerprint != "" {
+		e.Str("certificate_sha256", s.Fingerprint)
+	}
+	e.Stringer("sandbox", s.Layers)
+	if len(s.Layers.Missing) > 0 {
+		e.Strs("missing", s.Layers.Missing)
+	}
+	e.Msg("start")
+}
