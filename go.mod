@@ -7,6 +7,7 @@ require (
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/go-crypt/crypt v0.14.15
 	github.com/go-crypt/x v0.4.16
+	github.com/jlaffaye/ftp v0.2.4
 	github.com/msteinert/pam/v2 v2.1.0
 	github.com/rs/zerolog v1.35.1
 	github.com/spf13/pflag v1.1.0
