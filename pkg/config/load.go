@@ -26,16 +26,6 @@ type Source struct {
 	told   map[string]bool     // keys that are wrong, those of failed among them
 }
 
-// Load reads a configuration with all files that it includes, and checks it. The error is Problems: all of them, warnings left out.
-// Account names are not looked up; Inspect does that.
-func Load(path string) (*Config, error) {
-	s := Inspect(path, nil)
-	if errs := s.Problems.Errors(); len(errs) > 0 {
-		return nil, errs
-	}
-	return s.Config, nil
-}
-
 // Inspect reads a configuration with all files that it includes, and checks it. Account names are looked up with accounts, unless that is
 // nil.
 func Inspect(path string, accounts Accounts) *Source {

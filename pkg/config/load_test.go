@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -10,22 +9,6 @@ import (
 
 	"github.com/BurntSushi/toml"
 )
-
-func TestLoad(t *testing.T) {
-	dir := t.TempDir()
-	good, bad := filepath.Join(dir, "good.toml"), filepath.Join(dir, "bad.toml")
-	write(t, good, "[defaults]\numask = \"777\"\n") // a warning
-	write(t, bad, "[log]\nlevel = 1\n[limits]\nidle = 1\n")
-	c, err := Load(good)
-	if err != nil || c.Defaults.Umask != 0o777 {
-		t.Errorf("%+v, %v", c, err)
-	}
-	c, err = Load(bad)
-	var ps Problems
-	if c != nil || !errors.As(err, &ps) || len(ps) != 2 || strings.Count(err.Error(), "\n") != 1 {
-		t.Errorf("%+v, %v", c, err)
-	}
-}
 
 func TestProblemLine(t *testing.T) {
 	for want, p := range map[string]Problem{
@@ -50,8 +33,8 @@ func TestIncludeFromAFolderWithAPatternsName(t *testing.T) {
 	}
 	write(t, filepath.Join(dir, "ftpd.toml"), "")
 	write(t, filepath.Join(dir, "ftpd.d", "x.toml"), "log.level = 'debug'")
-	if c, err := Load(filepath.Join(dir, "ftpd.toml")); err != nil || c.Log.Level != LogDebug {
-		t.Errorf("%+v, %v", c, err)
+	if s := Inspect(filepath.Join(dir, "ftpd.toml"), nil); len(s.Problems) > 0 || s.Config.Log.Level != LogDebug {
+		t.Errorf("%+v, %v", s.Config, s.Problems)
 	}
 }
 
