@@ -1,0 +1,82 @@
+//go:build linux
+
+package tests
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A download whose client does not read any more ends by ABOR, however that is sent, and the session goes on. How long it took is told,
+// not asserted; what is wrong with a server that is stuck shows as a timeout.
+func TestAbortOfAStalledDownload(t *testing.T) {
+	s, dir := share(t)
+	if err := os.Truncate(filepath.Join(dir, "hello.txt"), 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, filepath.Join(dir, "small.txt"), "small\n", 0o644)
+	for name, send := range map[string]func(*client){
+		"ftplib: all urgent": func(c *client) { c.urgent(t, "ABOR\r\n") },
+		"lftp: IP, urgent DM, line": func(c *client) {
+			c.conn.Write([]byte{255, 244, 255})
+			c.urgent(t, "\xf2")
+			c.conn.Write([]byte("ABOR\r\n"))
+		},
+		"commons-net: a plain line": func(c *client) { c.conn.Write([]byte("ABOR\r\n")) },
+	} {
+		c := login(t, s.addr, "anonymous", "guest@example.org")
+		data, err := c.passive()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer data.Close()
+		if r, err := c.do("RETR hello.txt"); err != nil || r.code != 150 && r.code != 125 {
+			t.Fatalf("%s: RETR: %v, %v", name, r, err)
+		}
+		if _, err := data.Read(make([]byte, 1)); err != nil { // it runs, and soon waits for a reader
+			t.Fatal(err)
+		}
+		began := time.Now()
+		send(c)
+		for _, code := range []int{426, 226} {
+			if r, err := c.reply(); err != nil || r.code != code {
+				t.Errorf("%s: got %v, %v, not %d", name, r, err, code)
+			}
+		}
+		t.Logf("%s: ended after %v", name, time.Since(began))
+		if text, r, err := c.retrieve("RETR small.txt"); text != "small\n" || r.code != 226 || err != nil {
+			t.Errorf("%s: the next download brings %q, %v, %v", name, text, r, err)
+		}
+	}
+}
+
+// The same by Python's ftplib itself.
+func TestAbortByFtplib(t *testing.T) {
+	need(t, "python3")
+	s, dir := share(t)
+	if err := os.Truncate(filepath.Join(dir, "hello.txt"), 1<<30); err != nil {
+		t.Fatal(err)
+	}
+	host, port, _ := net.SplitHostPort(s.addr)
+	command(t, "", "python3", "testdata/ftplib_abort.py", host, port)
+}
+
+// urgent sends text as urgent data (RFC 959 §4.1.3, ABOR).
+func (c *client) urgent(t *testing.T, text string) {
+	t.Helper()
+	raw, err := c.conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := raw.Write(func(fd uintptr) bool {
+		_, err = unix.SendmsgN(int(fd), []byte(text), nil, nil, unix.MSG_OOB)
+		return err != unix.EAGAIN
+	}); e != nil || err != nil {
+		t.Fatal(e, err)
+	}
+}
