@@ -1,6 +1,8 @@
 // Command ftpd is the FTP service: see its help, or ftpd(8).
 package main
 
+//go:generate go test -run TestManPageIsFresh -update .
+
 import (
 	"errors"
 	"fmt"
