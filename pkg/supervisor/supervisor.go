@@ -108,7 +108,9 @@ func ready(o Options) {
 
 func stopping(o Options) {
 	o.Log.Info().Msg("stop")
-	notify(o, daemon.SdNotifyStopping)
+	// A service manager that waits less than the transfers may take would cut them.
+	drain := timeout(o.Config.Server.DrainTimeout) + 10*time.Second
+	notify(o, fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, drain.Microseconds()))
 }
 
 // notify tells systemd, if it started us.
