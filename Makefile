@@ -4,7 +4,7 @@
 # Where the Go tarball puts itself, for a PATH that does not know it yet.
 export PATH := $(PATH):/usr/local/go/bin
 
-VERSION     := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION     := $(shell scripts/version)
 BUILD       := go build -trimpath -buildvcs=false
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
@@ -13,7 +13,7 @@ CGO = CGO_ENABLED=$$(scripts/cgo)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build ftpd ftpd-auth test check unit system clean
+.PHONY: help run build ftpd ftpd-auth packages test check unit system clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -30,11 +30,14 @@ ftpd:
 
 ftpd-auth:
 	@if [ "$$(scripts/cgo)" = 1 ]; then \
-		echo 'CGO_ENABLED=1 $(BUILD) -o bin/ftpd-auth ./cmd/ftpd-auth'; \
-		CGO_ENABLED=1 $(BUILD) -o bin/ftpd-auth ./cmd/ftpd-auth; \
+		set -x; CGO_ENABLED=1 $(BUILD) -buildmode=pie -ldflags '-s -w -extldflags "-Wl,-z,relro,-z,now"' -o bin/ftpd-auth ./cmd/ftpd-auth; \
 	else \
 		rm -f bin/ftpd-auth; \
 	fi
+
+packages: build ## a deb and an rpm in dist/
+	rm -rf dist
+	scripts/packages dist
 
 test: ## everything below: check, unit, system
 	@scripts/needs test
@@ -54,4 +57,4 @@ system: ## tests against the binaries in bin/, with real clients and, as root, r
 	@FTPD_BIN=$(CURDIR)/bin scripts/gotest system -count=1 -timeout=25m ./tests/...
 
 clean: ## remove what make built
-	rm -rf bin
+	rm -rf bin dist

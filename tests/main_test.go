@@ -88,7 +88,7 @@ func buildBinaries(dir string) error {
 		if cgo == "1" && cgoOff() {
 			continue
 		}
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, program), "ftpd/cmd/"+program)
+		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, program), "ftpd/cmd/"+program)
 		build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", program, err, out)
