@@ -31,11 +31,44 @@ func clientConfig(version uint16) *tls.Config {
 	}
 }
 
+// A fickle cache has each ticket once, as TLS 1.3 asks for, or never.
+type fickle struct {
+	never   bool
+	session *tls.ClientSessionState
+}
+
+func (f *fickle) Get(string) (*tls.ClientSessionState, bool) {
+	if f.never {
+		return nil, false
+	}
+	s := f.session
+	f.session = nil
+	return s, s != nil
+}
+
+func (f *fickle) Put(_ string, s *tls.ClientSessionState) {
+	if s != nil {
+		f.session = s
+	}
+}
+
+// A watched connection knows whether its stream has ended, which crypto/tls does not tell apart from close_notify.
+type watched struct {
+	*net.TCPConn
+	ended bool
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	n, err := w.TCPConn.Read(p)
+	w.ended = w.ended || err == io.EOF
+	return n, err
+}
+
 // secure begins TLS on the control connection, and asks for it on data connections.
 func (c *tcpClient) secure(cfg *tls.Config) *tls.Conn {
 	c.t.Helper()
 	c.cmd("234 ", "AUTH TLS")
-	conn := tls.Client(c.conn, cfg)
+	conn := tls.Client(&watched{TCPConn: c.conn}, cfg)
 	if err := conn.Handshake(); err != nil {
 		c.t.Fatal(err)
 	}
@@ -52,8 +85,7 @@ func (c *tcpClient) say(line string) {
 	}
 }
 
-// Every data connection resumes the session of the control connection, and what goes through it arrives. A client that uses each
-// ticket once, as TLS 1.3 asks for, finds a new one on the connections that it reads.
+// Every data connection resumes the session of the control connection and ends with close_notify, and what goes through it arrives.
 func TestTransfersOverTLS(t *testing.T) {
 	content := make([]byte, 5<<20+123)
 	rand.Read(content)
@@ -63,15 +95,21 @@ func TestTransfersOverTLS(t *testing.T) {
 			c := l.client(net.IPv4(127, 0, 0, 1))
 			cfg := clientConfig(version)
 			cfg.NextProtos = []string{"ftp"}
-			if p := c.secure(cfg).ConnectionState(); p.NegotiatedProtocol != "ftp" || p.Version != version {
+			control := c.secure(cfg)
+			p := control.ConnectionState()
+			if p.NegotiatedProtocol != "ftp" || p.Version != version {
 				t.Errorf("the control connection has protocol %q, version %x", p.NegotiatedProtocol, p.Version)
+			}
+			if version == tls.VersionTLS13 && p.CurveID != tls.X25519MLKEM768 {
+				t.Errorf("the control connection exchanges keys by %v", p.CurveID)
 			}
 			c.login()
 			for i, command := range []string{"STOR f", "LIST", "RETR f", "RETR f", "STOR f", "NLST", "STOR f"} {
 				d := c.pasv("PASV")
 				c.say(command)
 				c.expect("1")
-				conn := tls.Client(d, cfg)
+				raw := &watched{TCPConn: d}
+				conn := tls.Client(raw, cfg)
 				switch command {
 				case "STOR f":
 					if _, err := conn.Write(content); err != nil {
@@ -79,7 +117,7 @@ func TestTransfersOverTLS(t *testing.T) {
 					}
 					conn.CloseWrite()
 					if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
-						t.Errorf("%s is ended with %v instead of close_notify", command, err)
+						t.Errorf("%s ends with %v", command, err)
 					}
 				case "RETR f":
 					got, err := io.ReadAll(conn)
@@ -91,8 +129,14 @@ func TestTransfersOverTLS(t *testing.T) {
 						t.Errorf("%s: %q, %v", command, got, err)
 					}
 				}
+				if curve := conn.ConnectionState().CurveID; version == tls.VersionTLS13 && curve != tls.X25519 {
+					t.Errorf("data connection %d exchanges keys by %v", i, curve)
+				}
 				if !conn.ConnectionState().DidResume {
 					t.Errorf("data connection %d (%s) has not resumed", i, command)
+				}
+				if raw.ended {
+					t.Errorf("%s ends without close_notify", command)
 				}
 				conn.Close()
 				c.expect("226 ")
@@ -102,10 +146,38 @@ func TestTransfersOverTLS(t *testing.T) {
 				t.Error("the file is another one", err)
 			}
 			c.cmd("221 ", "QUIT")
-			if _, err := c.r.ReadByte(); err != io.EOF {
-				t.Errorf("the control connection is ended with %v instead of close_notify", err)
+			if _, err := c.r.ReadByte(); err != io.EOF || control.NetConn().(*watched).ended {
+				t.Errorf("the control connection ends with %v, without close_notify: %v", err, control.NetConn().(*watched).ended)
 			}
 		})
+	}
+}
+
+// A client that uses each ticket once finds a new one on the connections that it reads, and only a second upload in a row does without.
+func TestTicketsUsedOnce(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	cfg := clientConfig(tls.VersionTLS13)
+	cfg.ClientSessionCache = &fickle{}
+	c.secure(cfg)
+	c.login()
+	for i, command := range []string{"NLST", "NLST", "STOR f", "STOR f", "RETR f", "RETR f", "MLSD"} {
+		d := c.pasv("PASV")
+		c.say(command)
+		c.expect("1")
+		conn := tls.Client(d, cfg)
+		if command == "STOR f" {
+			io.WriteString(conn, "content")
+			conn.CloseWrite()
+		}
+		if _, err := io.ReadAll(conn); err != nil {
+			t.Error(command, err)
+		}
+		conn.Close()
+		c.expect("226 ")
+		if want := i < 3 || i > 4; conn.ConnectionState().DidResume != want {
+			t.Errorf("%d (%s): resumed %v", i, command, !want)
+		}
 	}
 }
 
@@ -165,7 +237,7 @@ func upload(conn *net.TCPConn, cfg *tls.Config, content []byte) error {
 func TestUploadsOfAClientThatDoesNotRead(t *testing.T) {
 	content := make([]byte, 3<<20)
 	rand.Read(content)
-	for name, cache := range map[string]tls.ClientSessionCache{"full handshake": nil, "resumed": tls.NewLRUClientSessionCache(4)} {
+	for name, cache := range map[string]tls.ClientSessionCache{"full handshake": &fickle{never: true}, "resumed": tls.NewLRUClientSessionCache(4)} {
 		t.Run(name, func(t *testing.T) {
 			l := serveTCP(t, "127.0.0.1:0")
 			c := l.client(net.IPv4(127, 0, 0, 1))

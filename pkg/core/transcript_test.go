@@ -30,7 +30,8 @@ import (
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
 // home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so.
 //
-// set certificate makes the server know TLS. secure begins it on the control connection (secure 1.2; secure 1.2 refused), protect on data
+// set certificate makes the server know TLS. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
+// back its last piece), protect on data
 // connections from now on. fin then ends with close_notify, end without; raw TEXT goes beneath TLS, handshake does no more than that, and
 // resumed looks whether the last one did. hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
 // byte from now on.

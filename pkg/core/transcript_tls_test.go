@@ -46,6 +46,7 @@ type clientTLS struct {
 type gate struct {
 	*memConn
 	hold, dribble bool
+	last          bool // the first piece goes through, then it is held back
 	held          []byte
 }
 
@@ -55,6 +56,7 @@ func (g *gate) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	if !g.dribble {
+		g.hold, g.last = g.last, false
 		return g.memConn.Write(p)
 	}
 	for i := range p {
@@ -89,6 +91,9 @@ func (p *player) talkTLS(word, rest string) error {
 		version, refused := strings.CutSuffix(rest, " refused")
 		if version == "1.2" {
 			p.tlsConfig.MaxVersion = tls.VersionTLS12
+		}
+		if version == "last" {
+			p.gate.last = true
 		}
 		c := tls.Client(p.gate, p.tlsConfig)
 		if err := c.Handshake(); refused && err != nil {
