@@ -74,10 +74,19 @@ func (m machine) privileges(t *testing.T) {
 	}
 }
 
-// upgrade installs the package again, over files of the administrator.
+// upgrade installs the package again, over files of the administrator: first with a mistake, which leaves the running service alone.
 func (m machine) upgrade(t *testing.T) {
 	t.Helper()
 	pid := m.supervisor(t)
+	mistake := m.root + "/etc/ftpd.d/mistake.toml"
+	writeFile(t, mistake, "[server]\nbaner = \"Welcome.\"\n", 0o600)
+	if out := m.run(t, "", "dpkg", "--install", "/root/ftpd.deb"); !strings.Contains(out, "mistake.toml:2: server.baner: unknown key") {
+		t.Errorf("the package does not tell the mistake: %s", out)
+	}
+	if m.supervisor(t) != pid {
+		t.Error("a mistake in the configuration ended the service")
+	}
+	os.Remove(mistake)
 	config := m.root + "/etc/ftpd.toml"
 	edited := readFile(t, config) + "\n# the administrator's\n"
 	writeFile(t, config, edited, 0o640)

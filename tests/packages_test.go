@@ -138,7 +138,7 @@ func TestPackageContents(t *testing.T) {
 	}
 }
 
-// The same commit and programs give the same bytes, whatever the umask, the place and the time.
+// The same commit and programs give the same bytes, at another place and time.
 func TestPackagesAreReproducible(t *testing.T) {
 	first := packages(t)
 	again, err := packagesIn(filepath.Join(t.TempDir(), "again"))
