@@ -248,7 +248,9 @@ func TestKernelFileSystems(t *testing.T) {
 		}
 	}
 	is(t, "list", second(f.OpenDir("/proc", Links)), fs.ErrPermission)
-	is(t, "stat", second(f.Stat("/sys/kernel")), fs.ErrPermission)
+	if _, err := os.Stat("/sys/kernel"); err == nil { // a chroot may have none
+		is(t, "stat", second(f.Stat("/sys/kernel")), fs.ErrPermission)
+	}
 	is(t, "as a home", second(Open(Options{Mounts: []config.Mount{{Path: "/", Directory: "/proc/self"}}})), fs.ErrPermission)
 	is(t, "another file", second(f.Stat("/etc/passwd")), nil)
 }
