@@ -13,7 +13,8 @@ import (
 )
 
 // retr sends a file (RFC 959 §4.1.3), from the restart marker on (RFC 3659 §5). The file is opened first: what is wrong with it is told
-// whether or not a data connection was prepared.
+// whether or not a data connection was prepared. The client gets the bytes that the file has now: it is told how many, and in stream
+// mode it could not tell a file that was cut off meanwhile from a whole one, so that is no 226 (vfs.ErrCutOff).
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	name, offset := s.abs(arg), s.restart
 	s.restart = 0

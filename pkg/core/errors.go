@@ -23,6 +23,7 @@ var refusals = []struct {
 	{vfs.ErrQuota, reply(552, "Quota exceeded.")},
 	{vfs.ErrNoSpace, reply(552, "No space left on the device.")},
 	{vfs.ErrTooLarge, reply(552, "File too large.")},
+	{vfs.ErrCutOff, reply(451, "The file became shorter while it was sent.")},
 	{vfs.ErrOffset, reply(554, "Restart position is beyond the end of the file.")},
 	{vfs.ErrMode, reply(550, "A file is never made setuid, setgid or sticky.")},
 	{vfs.ErrNotRegular, reply(550, "Not a plain file.")},

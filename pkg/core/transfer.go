@@ -182,7 +182,8 @@ func (t *transfer) take(ctx context.Context, dst io.Writer, room []byte) error {
 	if err != nil {
 		return err
 	}
-	if _, err := dst.Write(room[:n]); err != nil {
+	if written, err := dst.Write(room[:n]); err != nil {
+		t.data.moved.Add(int64(written - n)) // the others are in no file
 		return err
 	}
 	return t.wait(ctx, n)

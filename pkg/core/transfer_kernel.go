@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"os"
 	"syscall"
@@ -16,21 +17,14 @@ import (
 // The kernel moves the bytes of binary transfers over plain TCP itself. Whatever it cannot is copied: over TLS, in ASCII, where
 // data.sendfile is off, and where the file system refuses.
 
-// limitedPiece is the piece in which bytes move where a limit holds: a larger one would come in bursts.
-const limitedPiece = 64 << 10
-
 // sendFile sends the rest of a file.
 func (t *transfer) sendFile(ctx context.Context, f *vfs.File) error {
 	socket := t.socket()
 	if socket == nil {
 		return t.send(ctx, f)
 	}
-	most := 0
-	if len(t.limits) > 0 {
-		most = limitedPiece
-	}
 	for {
-		n, err := t.data.pass(ctx, func() (int, error) { return f.SendTo(socket, most) })
+		n, err := t.data.pass(ctx, func() (int, error) { return f.SendTo(socket, t.piece()) })
 		switch {
 		case err == io.EOF:
 			return nil
@@ -45,60 +39,85 @@ func (t *transfer) sendFile(ctx context.Context, f *vfs.File) error {
 	}
 }
 
-// firstPiece of an upload is copied: a small file needs no pipe.
-const firstPiece = 64 << 10
-
 // receiveFile receives a whole upload.
 func (t *transfer) receiveFile(ctx context.Context, up *vfs.Upload) error {
 	socket := t.socket()
 	if socket == nil {
 		return t.receive(ctx, up)
 	}
-	b := t.s.srv.blocks.get()
-	defer t.s.srv.blocks.put(b)
-	for t.data.moved.Load() < firstPiece {
-		err := t.take(ctx, up, b[:firstPiece])
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
+	if err := t.receiveStart(ctx, up); err == io.EOF {
+		return nil
+	} else if err != nil {
+		return err
 	}
 	pipe := t.s.srv.pipes.Get()
 	if pipe == nil {
 		return t.receive(ctx, up)
 	}
 	defer t.s.srv.pipes.Put(pipe)
-	return t.splice(ctx, up, pipe, socket)
+	err := t.splice(ctx, up, pipe, socket)
+	if err == io.EOF {
+		return nil
+	}
+	if errors.Is(err, errors.ErrUnsupported) {
+		return t.receive(ctx, up)
+	}
+	return err
 }
 
-// splice moves pieces through the pipe until the client's end. What the file does not take from the pipe is written into it.
-func (t *transfer) splice(ctx context.Context, up *vfs.Upload, pipe *zerocopy.Pipe, socket syscall.RawConn) error {
-	for {
-		n, err := t.data.pass(ctx, func() (int, error) { return pipe.Fill(socket) })
-		switch {
-		case err == io.EOF:
-			return nil
-		case errors.Is(err, errors.ErrUnsupported):
-			return t.receive(ctx, up)
-		case err != nil:
+// firstPiece of an upload is copied: a small file needs no pipe.
+const firstPiece = 64 << 10
+
+// receiveStart copies the first piece. io.EOF says that it was the last one, too.
+func (t *transfer) receiveStart(ctx context.Context, up *vfs.Upload) error {
+	b := t.s.srv.blocks.get()
+	defer t.s.srv.blocks.put(b)
+	for t.data.moved.Load() < firstPiece {
+		if err := t.take(ctx, up, b[:firstPiece]); err != nil {
 			return err
 		}
-		err = up.TakeFrom(pipe)
-		if errors.Is(err, errors.ErrUnsupported) {
-			if _, err := io.Copy(up, pipe); err != nil {
-				return err
-			}
-			return t.receive(ctx, up)
-		}
+	}
+	return nil
+}
+
+// splice moves pieces through the pipe until the client's end, which is io.EOF. errors.ErrUnsupported says to copy what follows; what
+// the pipe held is in the file then.
+func (t *transfer) splice(ctx context.Context, up *vfs.Upload, pipe *zerocopy.Pipe, socket syscall.RawConn) error {
+	for {
+		n, err := t.data.pass(ctx, func() (int, error) { return pipe.Fill(socket, t.piece()) })
 		if err != nil {
+			return err
+		}
+		if err := t.store(up, pipe); err != nil {
 			return err
 		}
 		if err := t.wait(ctx, n); err != nil {
 			return err
 		}
 	}
+}
+
+// store puts what the pipe holds into the file. Where that cannot take it from the pipe, it is written, and the error is
+// errors.ErrUnsupported nevertheless.
+func (t *transfer) store(up *vfs.Upload, pipe *zerocopy.Pipe) error {
+	err := up.TakeFrom(pipe)
+	lost := int64(pipe.Held())
+	if errors.Is(err, errors.ErrUnsupported) {
+		written, failed := io.Copy(up, pipe)
+		if lost -= written; failed != nil {
+			err = failed
+		}
+	}
+	t.data.moved.Add(-lost) // they are in no file
+	return err
+}
+
+// piece is how many bytes may move in one call. Where a limit holds they are few: more would come in bursts.
+func (t *transfer) piece() int {
+	if len(t.limits) > 0 {
+		return 64 << 10
+	}
+	return math.MaxInt
 }
 
 // socket is the data connection's, where the kernel may move bytes itself; else nil.

@@ -24,6 +24,7 @@ var (
 	ErrName       = errors.New("not a possible name")
 	ErrMode       = errors.New("a file is never made setuid, setgid or sticky")
 	ErrOffset     = errors.New("restart beyond the end of the file")
+	ErrCutOff     = errors.New("the file became shorter while it was read")
 )
 
 var (

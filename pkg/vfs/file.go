@@ -12,10 +12,13 @@ import (
 	"ftpd/pkg/zerocopy"
 )
 
-// A File is a regular file, open for reading. Reading needs no section. It does not depend on the FS any more.
+// A File is a regular file, open for reading: the bytes that it had when it was opened. What others add meanwhile is not read, so that
+// reading ends; what they cut off is missing, which is ErrCutOff. (Where the size is 0 the file is read to its end: some file systems do
+// not know sizes.) Reading needs no section. One goroutine reads; the File does not depend on the FS any more.
 type File struct {
 	*os.File
 	size   int64
+	at     int64 // where the next byte is read
 	host   string
 	faults Faults
 }
@@ -43,14 +46,44 @@ func (f *FS) Open(name string) (*File, error) {
 
 // Read reads as os.File does.
 func (f *File) Read(p []byte) (int, error) {
+	most := f.left(len(p))
+	if most == 0 {
+		return 0, io.EOF
+	}
 	if err := f.faults.ask("read"); err != nil {
 		return 0, kind(err)
 	}
-	n, err := f.File.Read(p)
-	if err != nil && err != io.EOF {
-		err = kind(err)
+	n, err := f.File.Read(p[:most])
+	f.at += int64(n)
+	return n, f.failed(err)
+}
+
+// Seek sets where the next byte is read, as os.File does.
+func (f *File) Seek(offset int64, whence int) (int64, error) {
+	at, err := f.File.Seek(offset, whence)
+	if err == nil {
+		f.at = at
 	}
-	return n, err
+	return at, err
+}
+
+// left is how many of n bytes may be read.
+func (f *File) left(n int) int {
+	if f.size == 0 {
+		return n
+	}
+	return int(min(int64(n), max(0, f.size-f.at)))
+}
+
+// failed tells an early end from the right one.
+func (f *File) failed(err error) error {
+	switch {
+	case err == io.EOF && f.at < f.size:
+		return ErrCutOff
+	case err == nil || err == io.EOF:
+		return err
+	}
+	return moving(err)
 }
 
 // Size is the length in bytes when the file was opened.
@@ -74,14 +107,19 @@ func (f *FS) hostPath(at location, place string) string {
 	return filepath.Join(at.mount.directory, filepath.FromSlash(path.Clean(place)))
 }
 
-// SendTo moves some bytes to a socket inside the kernel, at most most of them (0: as many as the socket takes). At the end of the file
-// it returns io.EOF. errors.ErrUnsupported says to Read instead; then none has moved. See zerocopy.Send.
+// SendTo moves some bytes to a socket inside the kernel, at most most of them. At the end of the file it returns io.EOF.
+// errors.ErrUnsupported says to Read instead; then none has moved. See zerocopy.Send.
 func (f *File) SendTo(socket syscall.RawConn, most int) (int, error) {
+	most = f.left(most)
+	if most == 0 {
+		return 0, io.EOF
+	}
 	if err := f.faults.ask("sendfile"); err != nil {
-		return 0, kind(err)
+		return 0, moving(err)
 	}
 	n, err := zerocopy.Send(socket, f.File, most)
-	return n, moving(err)
+	f.at += int64(n)
+	return n, f.failed(err)
 }
 
 // moving is kind for what may also be the socket's error, or a refusal to move bytes this way.

@@ -155,10 +155,11 @@ func (u *Upload) Write(p []byte) (int, error) {
 
 // TakeFrom adds all that a pipe holds, inside the kernel. errors.ErrUnsupported says to Write it instead: what is left is in the pipe.
 func (u *Upload) TakeFrom(p *zerocopy.Pipe) error {
-	if err := u.faults.ask("splice"); err != nil {
-		return u.failed("splice", err)
+	err := u.faults.ask("splice")
+	if err == nil {
+		err = p.Empty(u.file)
 	}
-	if err := moving(p.Empty(u.file)); err != nil {
+	if err = moving(err); err != nil {
 		return fmt.Errorf("splice %q: %w", u.name, err)
 	}
 	return nil

@@ -27,10 +27,10 @@ type Pipes struct {
 	mu   sync.Mutex
 	idle []*Pipe // guarded by mu
 	out  int     // guarded by mu; lent and idle together
-	none bool    // guarded by mu; the system gives no pipe of this size
 }
 
-// Get takes an empty pipe, or nil when there is none to be had.
+// Get takes an empty pipe, or nil when there is none to be had. A refusal is not remembered: what was short, descriptors or what the
+// user's other processes hold, may be there again for the next one.
 func (ps *Pipes) Get() *Pipe {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -39,17 +39,19 @@ func (ps *Pipes) Get() *Pipe {
 		ps.idle = ps.idle[:n-1]
 		return p
 	}
-	if ps.none || ps.out == maxPipes {
+	if ps.out == maxPipes {
 		return nil
 	}
 	p, err := newPipe()
 	if err != nil {
-		ps.none = true
 		return nil
 	}
 	ps.out++
 	return p
 }
+
+// Held is how many bytes came in and did not go out.
+func (p *Pipe) Held() int { return p.held }
 
 // Put gives a pipe back. One that still holds bytes is closed: they would be the next transfer's.
 func (ps *Pipes) Put(p *Pipe) {

@@ -11,15 +11,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSend is what one sendfile(2) is asked for. It returns sooner: when the socket's buffer is full.
-const maxSend = 1 << 30
+// maxSend is what one sendfile(2) is asked for at most. A full socket ends it sooner; but from a slow disk to a quick client nothing
+// else does, and meanwhile nobody sees progress or is heard.
+const maxSend = 4 << 20
 
-// Send moves some bytes of file to a socket, at most most of them (0: as many as the socket takes), from the file's position on. It
-// waits for the socket until its write deadline. At the end of the file it returns io.EOF.
+// Send moves some bytes of file to a socket, at most most of them, from the file's position on. It waits for the socket until its write
+// deadline. At the end of the file it returns io.EOF.
 func Send(to syscall.RawConn, file *os.File, most int) (n int, err error) {
-	if most <= 0 || most > maxSend {
-		most = maxSend
-	}
 	from, err := file.SyscallConn()
 	if err != nil {
 		return 0, err
@@ -27,7 +25,7 @@ func Send(to syscall.RawConn, file *os.File, most int) (n int, err error) {
 	var waiting, sent error
 	err = from.Control(func(fd uintptr) {
 		waiting = to.Write(func(socket uintptr) bool {
-			n, sent = uninterrupted(func() (int, error) { return unix.Sendfile(int(socket), int(fd), nil, most) })
+			n, sent = uninterrupted(func() (int, error) { return unix.Sendfile(int(socket), int(fd), nil, min(most, maxSend)) })
 			return sent != unix.EAGAIN
 		})
 	})
@@ -73,12 +71,12 @@ func (p *Pipe) close() {
 	unix.Close(p.w)
 }
 
-// Fill takes some bytes from a socket, for which it waits until the read deadline, into a pipe that holds none. At the end of the
-// stream it returns io.EOF.
-func (p *Pipe) Fill(from syscall.RawConn) (n int, err error) {
+// Fill takes some bytes from a socket, at most most of them, into a pipe that holds none. It waits for them until the socket's read
+// deadline. At the end of the stream it returns io.EOF.
+func (p *Pipe) Fill(from syscall.RawConn, most int) (n int, err error) {
 	waiting := from.Read(func(socket uintptr) bool {
 		n, err = uninterrupted(func() (int, error) {
-			moved, err := unix.Splice(int(socket), nil, p.w, nil, PipeSize, unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+			moved, err := unix.Splice(int(socket), nil, p.w, nil, min(most, PipeSize), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
 			return int(moved), err
 		})
 		return err != unix.EAGAIN

@@ -19,7 +19,7 @@ func newPipe() (*Pipe, error) { return nil, errors.ErrUnsupported }
 func (*Pipe) close() {}
 
 // Fill is not there on this system.
-func (*Pipe) Fill(syscall.RawConn) (int, error) { return 0, errors.ErrUnsupported }
+func (*Pipe) Fill(syscall.RawConn, int) (int, error) { return 0, errors.ErrUnsupported }
 
 // Empty is not there on this system.
 func (*Pipe) Empty(*os.File) error { return errors.ErrUnsupported }

@@ -1,0 +1,297 @@
+package zerocopy
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// connected returns both ends of a TCP connection, one of them as the kernel knows it.
+func connected(t *testing.T) (socket syscall.RawConn, ours, peer *net.TCPConn) {
+	t.Helper()
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if peer, err = net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { peer.Close() })
+	if ours, err = l.AcceptTCP(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ours.Close() })
+	if socket, err = ours.SyscallConn(); err != nil {
+		t.Fatal(err)
+	}
+	return socket, ours, peer
+}
+
+func create(t *testing.T, name string, flags int, content []byte) *os.File {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, flags, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+func random(size int) []byte {
+	data := make([]byte, size)
+	rand.Read(data)
+	return data
+}
+
+// full writes to a socket until it takes no more.
+func full(t *testing.T, socket syscall.RawConn) {
+	t.Helper()
+	err := socket.Write(func(fd uintptr) bool {
+		for {
+			if _, err := unix.Write(int(fd), make([]byte, 1<<20)); err != nil {
+				return true
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A pipe never holds less than PipeSize: where the kernel gives only small ones, there is none.
+func TestPipesAreWhole(t *testing.T) {
+	var ps Pipes
+	var all []*Pipe
+	for p := ps.Get(); p != nil; p = ps.Get() {
+		if size, err := unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0); err != nil || size < PipeSize {
+			t.Errorf("pipe %d takes %d bytes, %v", len(all), size, err)
+		}
+		all = append(all, p)
+	}
+	if len(all) > maxPipes {
+		t.Errorf("%d pipes are lent out", len(all))
+	}
+	if len(all) < maxPipes && os.Getuid() == 0 {
+		t.Errorf("there are only %d pipes", len(all))
+	}
+	for _, p := range all {
+		ps.Put(p)
+	}
+	if len(ps.idle) > idlePipes || ps.out != len(ps.idle) {
+		t.Errorf("%d pipes stay idle, %d are counted", len(ps.idle), ps.out)
+	}
+	for _, p := range ps.idle {
+		p.close()
+	}
+}
+
+// When no pipe is to be had, one may be later: a process that was short of descriptors once is not slow for ever.
+func TestAPipeAfterNone(t *testing.T) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	var ps Pipes
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 0, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	none := ps.Get()
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if none != nil {
+		t.Fatal("a pipe without descriptors")
+	}
+	p := ps.Get()
+	if p == nil {
+		t.Fatal("no pipe afterwards")
+	}
+	p.close()
+}
+
+// A pipe that still holds bytes of one transfer is never the next one's.
+func TestAPipeWithBytesIsNotLentAgain(t *testing.T) {
+	var ps Pipes
+	p := ps.Get()
+	socket, _, peer := connected(t)
+	peer.Write([]byte("left over"))
+	if n, err := p.Fill(socket, PipeSize); n != 9 || err != nil || p.Held() != 9 {
+		t.Fatal(n, err, p.Held())
+	}
+	ps.Put(p)
+	if len(ps.idle) != 0 || ps.out != 0 {
+		t.Errorf("%d idle, %d out", len(ps.idle), ps.out)
+	}
+}
+
+func TestSend(t *testing.T) {
+	content := random(3*maxSend + 77)
+	f := create(t, "f", os.O_RDONLY, content)
+	socket, ours, peer := connected(t)
+	received := make(chan []byte, 1)
+	go func() { // ends with the connection
+		got, _ := io.ReadAll(peer)
+		received <- got
+	}()
+	if n, err := Send(socket, f, 10); n != 10 || err != nil {
+		t.Fatal(n, err)
+	}
+	sent := 10
+	for {
+		n, err := Send(socket, f, len(content))
+		if err == io.EOF {
+			break
+		}
+		if err != nil || n <= 0 || n > maxSend {
+			t.Fatalf("%d bytes, %v", n, err)
+		}
+		sent += n
+	}
+	ours.Close()
+	if got := <-received; sent != len(content) || !bytes.Equal(got, content) {
+		t.Errorf("%d bytes were sent, %d arrived, or others", sent, len(got))
+	}
+}
+
+// A wait for a full socket ends with the deadline; nothing has moved then, and the file stands where it stood.
+func TestSendToAFullSocket(t *testing.T) {
+	f := create(t, "f", os.O_RDONLY, random(1000))
+	socket, ours, _ := connected(t)
+	full(t, socket)
+	ours.SetWriteDeadline(time.Unix(1, 0))
+	if n, err := Send(socket, f, 1000); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Error(n, err)
+	}
+	if at, err := f.Seek(0, io.SeekCurrent); at != 0 || err != nil {
+		t.Error(at, err)
+	}
+}
+
+// Errors tell the connection from the file, and both from a way that is closed.
+func TestErrorsTellWhatFailed(t *testing.T) {
+	var failed *SocketError
+	f := create(t, "f", os.O_RDONLY, random(1000))
+	socket, ours, peer := connected(t)
+	ours.CloseWrite()
+	if _, err := Send(socket, f, 1000); !errors.As(err, &failed) {
+		t.Errorf("to a socket that is closed for writing: %v", err)
+	}
+	peer.SetLinger(0)
+	peer.Close()
+	p, err := newPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if _, err := p.Fill(socket, PipeSize); !errors.As(err, &failed) {
+		t.Errorf("from a connection that was reset: %v", err)
+	}
+	socket, _, _ = connected(t)
+	writeOnly := create(t, "f", os.O_WRONLY, random(1000))
+	if _, err := Send(socket, writeOnly, 1000); err == nil || errors.As(err, &failed) || errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("a file that cannot be read: %v", err)
+	}
+	dir, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	if _, err := Send(socket, dir, 1000); err == nil || errors.As(err, &failed) {
+		t.Errorf("a directory: %v", err)
+	}
+}
+
+// Bytes go from a socket into a file, whichever way the file takes them.
+func TestThroughAPipe(t *testing.T) {
+	for name, flags := range map[string]int{"spliced": os.O_RDWR, "copied": os.O_RDWR | os.O_APPEND} {
+		t.Run(name, func(t *testing.T) {
+			content := random(3*PipeSize + 77)
+			socket, _, peer := connected(t)
+			go func() { // ends with the connection
+				peer.Write(content)
+				peer.CloseWrite()
+			}()
+			f := create(t, "f", flags, nil)
+			p, err := newPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.close()
+			for {
+				n, err := p.Fill(socket, 100_000)
+				if err == io.EOF {
+					break
+				}
+				if err != nil || n <= 0 || n > 100_000 || p.Held() != n {
+					t.Fatal(n, err, p.Held())
+				}
+				err = p.Empty(f)
+				if refused := errors.Is(err, errors.ErrUnsupported); refused != (name == "copied") {
+					t.Fatal(err)
+				} else if refused {
+					_, err = io.Copy(f, p)
+				}
+				if err != nil || p.Held() != 0 {
+					t.Fatal(err, p.Held())
+				}
+			}
+			if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, content) {
+				t.Errorf("%d bytes of %d, or others: %v", len(got), len(content), err)
+			}
+		})
+	}
+}
+
+// A file that fails half-way leaves the rest in the pipe: what is in the file and what is in the pipe are all that came.
+func TestAFileThatIsFull(t *testing.T) {
+	const room, size = 5000, 9000
+	f := create(t, "f", os.O_RDWR, nil)
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	socket, _, peer := connected(t)
+	content := random(size)
+	peer.Write(content)
+	peer.CloseWrite()
+	p, err := newPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	if n, err := p.Fill(socket, PipeSize); n != size || err != nil {
+		t.Fatal(n, err)
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: room, Max: limit.Max}); err != nil {
+		t.Fatal(err)
+	}
+	failed := p.Empty(f)
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &limit); err != nil {
+		t.Fatal(err)
+	}
+	if !errors.Is(failed, unix.EFBIG) {
+		t.Error(failed)
+	}
+	got, err := os.ReadFile(f.Name())
+	if err != nil || len(got) > room || p.Held() != size-len(got) {
+		t.Errorf("%d bytes are in the file and %d in the pipe: %v", len(got), p.Held(), err)
+	}
+	rest, err := io.ReadAll(p)
+	if err != nil || !bytes.Equal(append(got, rest...), content) {
+		t.Errorf("%d bytes are left: %v", len(rest), err)
+	}
+}
