@@ -20,6 +20,9 @@ type Conn interface {
 	// answers a close over unread bytes with a reset, and a reset makes the peer lose what it has not read yet.
 	Finish() error
 
+	// Unacknowledged is how many bytes were written and have not reached the peer's host, 0 where the system does not tell.
+	Unacknowledged() int
+
 	Local() netip.AddrPort
 	Remote() netip.AddrPort
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"ftpd/pkg/zerocopy"
 )
 
 // ErrPortBusy says that somebody else listens on the port.
@@ -44,6 +46,8 @@ func (c *rawConn) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+func (c *rawConn) Unacknowledged() int { return zerocopy.Unacknowledged(c.raw) }
 
 // lingering bounds what Finish reads from a peer that goes on sending.
 const lingering = 1 << 20

@@ -247,6 +247,7 @@ type dataConn struct {
 	// The transfer's goroutine owns the following.
 	last  time.Time // when a byte moved, or the wait for one began
 	armed bool      // a deadline is set
+	queue int       // bytes that were unacknowledged when last looked at
 }
 
 // looks is how often a wait looks whether bytes move: a write that is cut short does not tell when the last one did.
@@ -268,6 +269,17 @@ func (d *dataConn) arm(ctx context.Context) error {
 		d.conn.SetDeadline(due)
 	}
 	return context.Cause(ctx) // after the deadline, which may have undone the wake
+}
+
+// look looks, after a deadline, whether bytes have moved. A socket takes no more until a third of its buffer is free, which with a slow
+// client takes minutes; but what it holds becomes less all the time.
+func (d *dataConn) look() {
+	d.armed = false
+	queue := d.conn.Unacknowledged()
+	if queue < d.queue {
+		d.last = time.Now()
+	}
+	d.queue = queue
 }
 
 // read reads some bytes, or waits for them. The end of the stream is io.EOF as it is; everything else is a connError.
@@ -314,7 +326,7 @@ func (d *dataConn) receive(ctx context.Context, p []byte) (int, error) {
 		case n > 0:
 			return n, nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			d.armed = false
+			d.look()
 		case err == io.EOF:
 			return 0, err
 		default:
@@ -342,7 +354,7 @@ func (d *dataConn) send(ctx context.Context, p []byte) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			d.armed = false
+			d.look()
 		default:
 			return &connError{err}
 		}

@@ -1,10 +1,12 @@
 package core
 
 import (
+	"errors"
 	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"ftpd/pkg/config"
 )
@@ -60,5 +62,38 @@ func TestPortsByDefault(t *testing.T) {
 		if got := newPorts(Options{Config: c, Ports: test.system}).all; got != test.want {
 			t.Errorf("%v and %v make %v", test.configured, test.system, got)
 		}
+	}
+}
+
+// A fullConn takes nothing, and what it holds becomes less for as many looks.
+type fullConn struct {
+	*memConn
+	looks int
+}
+
+func (c *fullConn) Unacknowledged() int {
+	c.looks = max(0, c.looks-1)
+	return c.looks
+}
+
+// A client that is so slow that its socket takes nothing for longer than limits.stall_timeout has not stalled while bytes reach it.
+func TestSlowIsNotStalled(t *testing.T) {
+	for looks, want := range map[int]time.Duration{0: 8 * time.Second, 20: (20 + 8) * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			server, client := memPipe(netip.AddrPort{}, netip.AddrPort{})
+			if _, err := server.Write(make([]byte, windowSize)); err != nil {
+				t.Fatal(err)
+			}
+			d := dataConn{conn: &fullConn{memConn: server, looks: looks}, stall: 8 * time.Second}
+			began := time.Now()
+			if err := d.write(t.Context(), []byte("more")); !errors.Is(err, errStalled) {
+				t.Error(err)
+			}
+			if took := time.Since(began); took != want {
+				t.Errorf("with %d looks it is stalled after %v, not %v", looks, took, want)
+			}
+			server.Close()
+			client.Close()
+		})
 	}
 }

@@ -131,6 +131,12 @@ func (c *memConn) Remote() netip.AddrPort      { return c.remote }
 func (c *memConn) LocalAddr() net.Addr         { return net.TCPAddrFromAddrPort(c.local) }
 func (c *memConn) RemoteAddr() net.Addr        { return net.TCPAddrFromAddrPort(c.remote) }
 
+func (c *memConn) Unacknowledged() int {
+	c.out.mu.Lock()
+	defer c.out.mu.Unlock()
+	return len(c.out.data)
+}
+
 func (c *memConn) SetReadDeadline(t time.Time) error {
 	c.in.deadline(&c.in.readBy, &c.in.readers, t)
 	return nil

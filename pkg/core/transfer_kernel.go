@@ -142,7 +142,7 @@ func (d *dataConn) pass(ctx context.Context, call func() (int, error)) (int, err
 		_, failed := errors.AsType[*zerocopy.SocketError](err)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			d.armed = false
+			d.look()
 		case failed, errors.Is(err, net.ErrClosed):
 			return n, &connError{err}
 		default:

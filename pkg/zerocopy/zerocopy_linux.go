@@ -43,6 +43,12 @@ func Send(to syscall.RawConn, file *os.File, most int) (n int, err error) {
 	return 0, failure("sendfile", sent)
 }
 
+// Unacknowledged is how many bytes a socket holds that its peer has not acknowledged, 0 when it does not tell.
+func Unacknowledged(socket syscall.RawConn) (n int) {
+	_ = socket.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
+	return n
+}
+
 // A Pipe is where bytes rest between a socket and a file. One goroutine uses it.
 type Pipe struct {
 	r, w int

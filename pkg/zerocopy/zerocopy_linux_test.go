@@ -181,6 +181,28 @@ func TestSendToAFullSocket(t *testing.T) {
 	}
 }
 
+// What a socket holds becomes less as its peer takes it.
+func TestUnacknowledged(t *testing.T) {
+	socket, ours, peer := connected(t)
+	if n := Unacknowledged(socket); n != 0 {
+		t.Errorf("%d bytes before any", n)
+	}
+	full(t, socket)
+	if n := Unacknowledged(socket); n == 0 {
+		t.Error("nothing in a socket that takes no more")
+	}
+	ours.CloseWrite()
+	if _, err := io.Copy(io.Discard, peer); err != nil {
+		t.Fatal(err)
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for Unacknowledged(socket) > 1 { // the FIN counts, and its acknowledgement may be on its way
+		if time.Now().After(deadline) {
+			t.Fatalf("%d bytes are left", Unacknowledged(socket))
+		}
+	}
+}
+
 // Errors tell the connection from the file, and both from a way that is closed.
 func TestErrorsTellWhatFailed(t *testing.T) {
 	var failed *SocketError

@@ -11,6 +11,9 @@ import (
 // Send is not there on this system.
 func Send(syscall.RawConn, *os.File, int) (int, error) { return 0, errors.ErrUnsupported }
 
+// Unacknowledged is not known on this system.
+func Unacknowledged(syscall.RawConn) int { return 0 }
+
 // A Pipe is not there on this system.
 type Pipe struct{ held int }
 
