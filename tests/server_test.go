@@ -5,6 +5,7 @@ package tests
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os/exec"
@@ -138,15 +139,19 @@ func (s *server) core(t *testing.T) int {
 	return core
 }
 
-// freePort returns a port that nobody uses on either loopback address.
+// freePort returns a port that nobody uses on either loopback address, below those that the system gives to connections: one of them could
+// take it before the server does.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port := uint16(20_000 + rand.IntN(10_000))
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := l.Addr().(*net.TCPAddr).AddrPort().Port()
 		l6, err := net.Listen("tcp", fmt.Sprintf("[::1]:%d", port))
 		l.Close()
 		if err == nil {
