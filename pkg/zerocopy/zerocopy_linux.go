@@ -25,7 +25,12 @@ func Send(to syscall.RawConn, file *os.File, most int) (n int, err error) {
 	var waiting, sent error
 	err = from.Control(func(fd uintptr) {
 		waiting = to.Write(func(socket uintptr) bool {
-			n, sent = uninterrupted(func() (int, error) { return unix.Sendfile(int(socket), int(fd), nil, min(most, maxSend)) })
+			for range 2 {
+				n, sent = uninterrupted(func() (int, error) { return unix.Sendfile(int(socket), int(fd), nil, min(most, maxSend)) })
+				if sent != unix.EAGAIN || !soonWritable(socket) {
+					break
+				}
+			}
 			return sent != unix.EAGAIN
 		})
 	})
@@ -41,6 +46,13 @@ func Send(to syscall.RawConn, file *os.File, most int) (n int, err error) {
 		return 0, &SocketError{os.NewSyscallError("sendfile", sent)}
 	}
 	return 0, failure("sendfile", sent)
+}
+
+// soonWritable waits a moment for room in the socket on the caller's thread. A client that reads makes room sooner than the scheduler
+// would bring the goroutine back; for all others that one waits, and no thread is held.
+func soonWritable(socket uintptr) bool {
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(socket), Events: unix.POLLOUT}}, 10)
+	return n > 0 && err == nil
 }
 
 // Unacknowledged is how many bytes a socket holds that its peer has not acknowledged, 0 when it does not tell.
