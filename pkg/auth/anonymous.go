@@ -10,17 +10,13 @@ import (
 type Anonymous struct {
 	Config *config.Config
 	RunAs  RunAs
-	Next   Authorizer // nil: there is nobody else
+	Next   Authorizer
 }
 
 // Authenticate implements Authorizer.
 func (a *Anonymous) Authenticate(ctx context.Context, c Credentials) (*Account, error) {
-	switch {
-	case a.Config.Anonymous.Enabled && c.User == config.AnonymousUser:
-	case a.Next != nil:
+	if !a.Config.Anonymous.Enabled || c.User != config.AnonymousUser {
 		return a.Next.Authenticate(ctx, c)
-	default:
-		return nil, refuse(c.User, "only anonymous users may log in")
 	}
 	return configured(a.Config, a.RunAs, config.AnonymousUser)
 }

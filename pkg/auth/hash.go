@@ -4,7 +4,6 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/go-crypt/crypt/algorithm"
 	"github.com/go-crypt/crypt/algorithm/argon2"
@@ -15,13 +14,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// CheckHash says why a hash cannot be used: it is damaged, or asks for more than the libraries allow. Its errors do not show the hash.
-func CheckHash(h config.Hash) error {
-	_, err := matcher(h)
-	return err
-}
-
-// matches says whether the password has that hash. It takes as long, and as much memory, as the hash was made to take.
+// matches says whether the password has that hash. It takes as long, and as much memory, as the hash was made to take, within the bounds
+// that config.Hash has.
 func matches(h config.Hash, p Password) (bool, error) {
 	match, err := matcher(h)
 	if err != nil {
@@ -30,45 +24,14 @@ func matches(h config.Hash, p Password) (bool, error) {
 	return match(p)
 }
 
-// A hash says what it costs to check, so a bound is needed: one that takes minutes or all memory is a mistake, and its user could
-// stop the service by trying to log in.
-const (
-	maxBcrypt  = 16      // 2^16 rounds, some seconds
-	maxMemory  = 1 << 20 // KiB, of argon2id
-	maxPasses  = 64      // of argon2id
-	maxRounds  = 5000000 // of sha-crypt, some seconds
-	yescryptAt = "$y$j"  // the form that the library knows; it has bounds of its own
-)
+// A matchFunc compares a password with one hash.
+type matchFunc func(Password) (bool, error)
 
-// affordable says why a hash costs too much.
-func affordable(h config.Hash) error {
-	var cost, memory, passes, rounds int
-	text := string(h)
-	switch h.Kind() {
-	case "bcrypt":
-		fmt.Sscanf(text[4:], "%d$", &cost)
-	case "argon2id":
-		fmt.Sscanf(text, "$argon2id$v=19$m=%d,t=%d", &memory, &passes)
-	case "sha512-crypt", "sha256-crypt":
-		fmt.Sscanf(text[3:], "rounds=%d$", &rounds)
-	case "yescrypt":
-		if !strings.HasPrefix(text, yescryptAt) || len(text) < 7 || text[4] > 'F' || text[6] != '$' {
-			return errors.New("this form of yescrypt, or its cost, is not supported")
-		}
-	}
-	if cost > maxBcrypt || memory > maxMemory || passes > maxPasses || rounds > maxRounds {
-		return fmt.Errorf("the %s hash costs too much to check", h.Kind())
-	}
-	return nil
-}
-
-func matcher(h config.Hash) (func(Password) (bool, error), error) {
-	if err := affordable(h); err != nil {
-		return nil, err
-	}
+// matcher says why a hash that config.Hash took cannot be used. Its errors do not show the hash.
+func matcher(h config.Hash) (matchFunc, error) {
 	var digest algorithm.Digest
 	var err error
-	switch kind := h.Kind(); kind {
+	switch h.Kind() {
 	case "yescrypt":
 		return func(p Password) (bool, error) { return matchesYescrypt(h, p) }, nil
 	case "bcrypt":

@@ -41,7 +41,7 @@ directory = "/data/own"
 permissions = "full"
 [[user]]
 name = "alice"
-password = "$6$salt$hash"
+password = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"
 umask = "022"
 expires = 2027-01-31
 [[user.rule]]
@@ -194,7 +194,7 @@ func TestWithoutSecrets(t *testing.T) {
 	if err != nil || strings.Contains(string(text), "$6$") {
 		t.Errorf("%s, %v", text, err)
 	}
-	if c.Users[0].Password != "$6$salt$hash" {
+	if c.Users[0].Password != "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1" {
 		t.Error("the original lost its hash")
 	}
 	c.Users[0].Password = ""

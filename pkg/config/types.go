@@ -3,13 +3,12 @@ package config
 import (
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// Every type of a value has its text form here or in units.go, network.go, words.go and permissions.go. UnmarshalText refuses what
+// Every type of a value has its text form here or in hash.go, units.go, network.go, words.go and permissions.go. UnmarshalText refuses what
 // the key cannot hold, so nobody meets an impossible value; MarshalText gives the text back, so a Config survives JSON.
 
 // A Mode is permission bits or a mask of them, written in octal as a string: "022".
@@ -74,45 +73,3 @@ func (d *Date) decodeTOML(v any, raw string) error {
 	*d = Date(t.Format(time.DateOnly))
 	return nil
 }
-
-// A Hash is a password hash, as `ftpd passwd` prints it. It prints as *** in every verb.
-type Hash string
-
-// The kinds of password hashes, by their first characters. The three of bcrypt differ in history only.
-var hashKinds = []struct{ prefix, kind string }{
-	{"$2a$", "bcrypt"}, {"$2b$", "bcrypt"}, {"$2y$", "bcrypt"},
-	{"$argon2id$", "argon2id"},
-	{"$y$", "yescrypt"},
-	{"$6$", "sha512-crypt"},
-	{"$5$", "sha256-crypt"},
-}
-
-// Kind names the function that made the hash: bcrypt, argon2id, yescrypt, sha512-crypt or sha256-crypt; "" for none of them.
-func (h Hash) Kind() string {
-	for _, k := range hashKinds {
-		if rest, ok := strings.CutPrefix(string(h), k.prefix); ok && rest != "" {
-			return k.kind
-		}
-	}
-	return ""
-}
-
-// UnmarshalText refuses what is none of the five kinds. Its errors do not repeat the text, which may be a password.
-func (h *Hash) UnmarshalText(text []byte) error {
-	switch {
-	case len(text) == 0:
-		*h = ""
-	case Hash(text).Kind() == "":
-		return errors.New("this is not a password hash (bcrypt, argon2id, yescrypt, sha512-crypt or sha256-crypt); `ftpd passwd` makes one")
-	case strings.ContainsFunc(string(text), func(r rune) bool { return r <= ' ' || r >= 0x7f }):
-		return errors.New("a password hash holds no blanks and no characters beyond ASCII")
-	default:
-		*h = Hash(text)
-	}
-	return nil
-}
-
-// Format prints *** whatever the verb, so that no log and no error shows a hash.
-func (h Hash) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
-
-func (h Hash) String() string { return "***" }
