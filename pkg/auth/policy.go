@@ -29,6 +29,9 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 	if err != nil {
 		return nil, err
 	}
+	if a.Name != c.User && p.Config.KnowsAlone(a.Name) {
+		return nil, refuse(a.Name, fmt.Sprintf("the system lets %q in by that name, which is another user's in the configuration", c.User))
+	}
 	if why := p.listed(a); why != "" {
 		return nil, refuse(a.Name, why)
 	}

@@ -142,6 +142,30 @@ func TestPolicyHome(t *testing.T) {
 	}
 }
 
+// The system's name for a user may be another than the one that was typed. It opens nothing that the configuration keeps for itself.
+func TestPolicyKeepsOwnNames(t *testing.T) {
+	for _, own := range []struct{ typed, name, cause string }{
+		{"ALICE", "alice", ""},
+		{"CARLA", "carla", `carla: the system lets "CARLA" in by that name, which is another user's in the configuration`},
+		{"guest", "anonymous", `anonymous: the system lets "guest" in by that name, which is another user's in the configuration`},
+	} {
+		c := village()
+		c.Server.Roots = []string{"/srv"}
+		system := renaming{Name: own.name, Home: "/srv/x"}
+		p := &Policy{Config: c, Backend: compose(t, c, accounts, NewQueue(1, 1), system)}
+		_, err := p.Authenticate(t.Context(), Credentials{User: own.typed, Password: "pä ss", Remote: netip.MustParseAddr("192.0.2.7")})
+		wantCause(t, err, own.cause)
+	}
+}
+
+// renaming lets everybody in as itself.
+type renaming Account
+
+func (r renaming) Authenticate(context.Context, Credentials) (*Account, error) {
+	a := Account(r)
+	return &a, nil
+}
+
 func TestPolicyPassesFailuresOn(t *testing.T) {
 	broken := errors.New("no helper")
 	p := &Policy{Config: config.Default(), Backend: failing{broken}}

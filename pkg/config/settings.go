@@ -78,6 +78,13 @@ func (c *Config) layers(user string, groups []string) []layer {
 	return ls
 }
 
+// KnowsAlone says whether a name is the configuration's own, which is not asked of the system: that of a [[user]] with a password, or of
+// anonymous users where there are any. Such a user is in no group.
+func (c *Config) KnowsAlone(name string) bool {
+	return c.Anonymous.Enabled && name == AnonymousUser ||
+		slices.ContainsFunc(c.Users, func(u User) bool { return u.Name == name && u.Password != "" })
+}
+
 // RunAsInForce are the accounts whose identity the users of the configuration take, "" among them where one takes the server's own.
 // A configuration without such users has none.
 func (c *Config) RunAsInForce() []string {
