@@ -1,6 +1,11 @@
 package config
 
-import "slices"
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+)
 
 // checkTogether looks for keys that do not go together. Each problem is told at a key that a file sets.
 func (s *Source) checkTogether() {
@@ -8,6 +13,7 @@ func (s *Source) checkTogether() {
 	s.togetherTLS()
 	s.togetherAnonymous()
 	s.togetherUsers()
+	s.togetherRunAs()
 	s.togetherRoots()
 }
 
@@ -69,12 +75,35 @@ func (s *Source) togetherAnonymous() {
 	if a.Enabled && a.Permissions&^ReadOnly != 0 {
 		s.warn("anonymous.permissions", "anybody may change what is served to anonymous users")
 	}
+	if info, err := os.Stat(a.Directory); a.Enabled && !s.told["anonymous.directory"] && (errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()) {
+		s.warn("anonymous.directory", "there is no directory %s, so no anonymous user can log in", a.Directory)
+	}
 	for i := range s.Config.Users {
 		u := &s.Config.Users[i]
+		if u.Name == AnonymousUser && a.Enabled {
+			s.anybodyWrites(item("user", i), u)
+		}
 		for from, to := range map[string]string{"home": "directory", "run_as": "run_as", "permissions": "permissions"} {
 			if u.Name == AnonymousUser && slices.Contains(u.Set, from) {
 				s.problem(item("user", i)+"."+from, "set anonymous.%s instead", to)
 			}
+		}
+	}
+}
+
+// anybodyWrites warns of what anonymous users may change besides anonymous.permissions.
+func (s *Source) anybodyWrites(id string, u *User) {
+	warn := func(id, path string, p Permissions) {
+		if p&^ReadOnly != 0 {
+			s.warn(id+".permissions", "anybody may change what is at and below %s", path)
+		}
+	}
+	for i, r := range u.Rules {
+		warn(item(id+".rule", i), r.Path, r.Permissions)
+	}
+	for i, m := range u.Mounts {
+		if !m.Inherit {
+			warn(item(id+".mount", i), m.Path, m.Permissions)
 		}
 	}
 }
@@ -95,6 +124,52 @@ func (s *Source) togetherUsers() {
 			s.problem(id+".password", "missing: with auth.backend = \"virtual\", nobody else knows the user")
 		}
 	}
+}
+
+// togetherRunAs looks for a run_as that nobody could take: files are accessed as accounts, which takes root, or as whoever runs the
+// service, which must not be root and then has no system users.
+func (s *Source) togetherRunAs() {
+	c := s.Config
+	virtual := c.Auth.Backend == BackendVirtual
+	inForce := c.RunAsInForce()
+	for i, u := range c.Users {
+		if password := item("user", i) + ".password"; s.given(password) && (s.failed[password] || u.Password == "") {
+			return // who that is, is told
+		}
+	}
+	if virtual && len(inForce) == 0 {
+		s.problem("auth.backend", "\"virtual\", and nobody can log in: there is no [[user]] with a password, and no anonymous user")
+	}
+	if virtual && len(inForce) <= 1 {
+		return
+	}
+	for _, id := range s.withoutRunAs() {
+		if virtual {
+			s.problem(id, "\"\" is for all or for nobody: other users have a run_as, which only root can take, and root's own rights serve no one")
+		} else {
+			s.problem(id, "\"\" needs auth.backend = \"virtual\": system users need root, whose rights serve no one else; name an account")
+		}
+	}
+}
+
+// withoutRunAs are the keys that give users of the configuration no account.
+func (s *Source) withoutRunAs() []string {
+	c := s.Config
+	var ids []string
+	if c.Anonymous.Enabled && c.Anonymous.RunAs == "" {
+		ids = append(ids, "anonymous.run_as")
+	}
+	for i, u := range c.Users {
+		own := slices.Contains(u.Set, "run_as")
+		switch {
+		case u.Password == "" || own && u.RunAs != "":
+		case own:
+			ids = append(ids, item("user", i)+".run_as")
+		case c.Defaults.RunAs == "" && !slices.Contains(ids, "defaults.run_as"):
+			ids = append(ids, "defaults.run_as")
+		}
+	}
+	return ids
 }
 
 // togetherRoots compares what the configuration serves with server.roots.

@@ -83,7 +83,8 @@ type Auth struct {
 	PAMSession bool `toml:"pam_session"`
 	// System account for users whom PAM accepts and the system does not know (pam_userdb, pam_mysql and others); "" refuses them.
 	Guest string `toml:"guest"`
-	// Who may log in: names, or groups as "@group"; empty is everyone whom the backend knows.
+	// Who may log in: names, or groups as "@group"; empty is everyone whom the backend or this configuration knows. Virtual and anonymous
+	// users are in no group: where the list is not empty, it has to name them.
 	Allow []string `toml:"allow"`
 	// Who may not: names, or groups as "@group"; wins over allow.
 	Deny []string `toml:"deny"`
@@ -103,7 +104,7 @@ type Anonymous struct {
 	Enabled bool `toml:"enabled"`
 	// Directory of the host that they see as "/".
 	Directory string `toml:"directory"`
-	// System account whose identity their sessions take; "" where the server impersonates no one.
+	// System account whose identity their sessions take, as in [defaults].
 	RunAs string `toml:"run_as"`
 	// What they may do, as in [defaults].
 	Permissions Permissions `toml:"permissions"`
@@ -111,7 +112,8 @@ type Anonymous struct {
 
 // Settings are what holds for one user: [defaults], and what a [[group]] or [[user]] overrides.
 type Settings struct {
-	// Directory of the host where the user comes in; {user} stands for the name. "" is the account's own home.
+	// Directory of the host where the user comes in; {user} stands for the name. "" is the account's own home; a virtual user has none (that
+	// of run_as is another's), and needs this key.
 	Home string `toml:"home"`
 	// FTP path where a session starts. "" is "/" (with confine = false, the home).
 	StartDirectory string `toml:"start_directory"`
@@ -127,7 +129,8 @@ type Settings struct {
 	Permissions Permissions `toml:"permissions"`
 	// Mask of the permission bits of new files and directories, in octal.
 	Umask Mode `toml:"umask"`
-	// System account whose identity a virtual user's file access takes; "" where the server impersonates no one.
+	// System account whose identity a virtual user's file access takes, with its groups of that moment. It may be one below auth.min_uid,
+	// such as www-data, but never root. "" where the server impersonates no one: auth.backend is "virtual", and an ordinary user runs it.
 	RunAs string `toml:"run_as"`
 	// Download rate of one session; 0 is unlimited.
 	SessionDownloadRate Rate `toml:"session_download_rate"`
@@ -158,7 +161,7 @@ type Settings struct {
 
 // A Group is one [[group]].
 type Group struct {
-	// The system group.
+	// The system group. Virtual and anonymous users are in none, whatever their run_as.
 	Name string `toml:"name"`
 	Override
 }
