@@ -93,3 +93,14 @@ func runConfig(t *testing.T, command, config string) (output string, code int) {
 	}
 	return strings.ReplaceAll(string(out), path, "FILE"), cmd.ProcessState.ExitCode()
 }
+
+// A virtual user has the groups of no account, whatever its name.
+func TestShowOfVirtualUser(t *testing.T) {
+	needHelper(t)
+	path := filepath.Join(t.TempDir(), "ftpd.toml")
+	writeFile(t, path, fmt.Sprintf("[[group]]\nname = \"root\"\numask = \"077\"\n[[user]]\nname = \"root\"\npassword = %q\nhome = \"/srv/x\"\nrun_as = \"nobody\"\n", hashes["bcrypt"]), 0o600)
+	out := command(t, "", filepath.Join(bin, "ftpd"), "check", "--config", path, "--show", "--user", "root")
+	if !strings.Contains(out, "/srv/x") || strings.Contains(out, "077") {
+		t.Errorf("shown:\n%s", out)
+	}
+}

@@ -155,10 +155,14 @@ func TestOrdinaryUserServesVirtualUsers(t *testing.T) {
 listen = ["127.0.0.1:%d"]
 [auth]
 backend = "virtual"
+guest = "nobody"
+[defaults]
+umask = "700"
 [[user]]
 name = "carla"
 password = %q
 home = %q
+umask = "022"
 run_as = ""
 `, port, hashes["bcrypt"], dir), 0o644)
 	s := newServer(t, port, "serve", "--config", config)
@@ -170,6 +174,9 @@ run_as = ""
 	}
 	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Sys().(*syscall.Stat_t).Uid != uint32(ordinaryUID()) {
 		t.Errorf("the upload belongs to somebody else: %v, %v", info, err)
+	}
+	if n := strings.Count(s.log.String(), "warning: defaults.umask"); n != 1 {
+		t.Errorf("a warning is told %d times:\n%s", n, s.log)
 	}
 	if children := descendants(s.cmd.Process.Pid); len(children) != 0 {
 		t.Errorf("more than one process: %v", children)

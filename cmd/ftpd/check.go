@@ -89,11 +89,8 @@ func (c *check) print(source *config.Source, known config.Accounts, stdout io.Wr
 		}
 		return source.Show(stdout, c.all)
 	}
-	var groups []string
-	var err error
-	if known == nil {
-		fmt.Fprintln(stdout, "# the user's groups were not looked up")
-	} else if groups, err = known.GroupsOf(c.user); err != nil {
+	groups, err := groupsAtLogin(source.Config, known, c.user)
+	if err != nil {
 		return fmt.Errorf("look up the groups of %s: %w", c.user, err)
 	}
 	if c.address.IsValid() {
@@ -102,6 +99,18 @@ func (c *check) print(source *config.Source, known config.Accounts, stdout io.Wr
 		}
 	}
 	return source.ShowUser(stdout, c.user, groups, c.all)
+}
+
+// groupsAtLogin are the groups that a user has after a login: those of auth.guest where the system does not know the user.
+func groupsAtLogin(cfg *config.Config, known config.Accounts, name string) ([]string, error) {
+	if cfg.KnowsAlone(name) {
+		return nil, nil
+	}
+	groups, err := known.GroupsOf(name)
+	if err == nil && len(groups) == 0 && cfg.Auth.Guest != "" {
+		return known.GroupsOf(cfg.Auth.Guest)
+	}
+	return groups, err
 }
 
 // printJSON prints the problems for programs.
@@ -126,19 +135,3 @@ func (c *check) printJSON(problems config.Problems, failed bool, stdout, stderr 
 	}
 	return exitOK
 }
-
-// knownAccounts are the system's accounts. Where they cannot be asked, each question gets that error: a configuration that names no
-// account needs none.
-func knownAccounts() (config.Accounts, func()) {
-	known, done, err := accounts()
-	if err != nil {
-		return unknownAccounts{err}, func() {}
-	}
-	return known, done
-}
-
-// unknownAccounts answers each question with the reason why it cannot.
-type unknownAccounts struct{ err error }
-
-func (u unknownAccounts) UserExists(string) (bool, error)   { return false, u.err }
-func (u unknownAccounts) GroupsOf(string) ([]string, error) { return nil, u.err }

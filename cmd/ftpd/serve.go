@@ -25,10 +25,12 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	if code, done := parse(flags, args, 0, stdout, stderr); done {
 		return code
 	}
-	known, done := knownAccounts()
-	source := config.Inspect(*file, known)
-	done()
-	for _, p := range source.Problems {
+	source := inspect(*file)
+	told := source.Problems
+	if isConfined() { // the run that started this one has told the warnings
+		told = told.Errors()
+	}
+	for _, p := range told {
 		fmt.Fprintln(stderr, p)
 	}
 	if len(source.Problems.Errors()) > 0 {
@@ -37,12 +39,21 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	return start(source, stderr)
 }
 
+func inspect(file string) *config.Source {
+	if isConfined() {
+		return config.Inspect(file, lookedUpAccounts{})
+	}
+	known, done := knownAccounts()
+	defer done()
+	return config.Inspect(file, known)
+}
+
 // start runs the service in as many processes as the configuration needs.
 func start(source *config.Source, stderr io.Writer) int {
 	cfg := source.Config
 	o := supervisor.Options{Config: cfg, Log: events.NewLog(stderr, cfg.Log.Level, cfg.Log.Format), Version: version}
 	run := supervisor.Serve
-	here, err := supervisor.InOneProcess(cfg)
+	here, err := supervisor.InOneProcess(cfg, os.Geteuid() == 0)
 	if err == nil && here {
 		run = supervisor.ServeHere
 		o.Layers, err = confineServe(source)

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
 	"runtime"
 	"slices"
-	"strconv"
 	"time"
 
 	"ftpd/pkg/auth"
@@ -28,15 +26,14 @@ type backend struct {
 }
 
 // InOneProcess says whether the configuration asks for nothing that needs root: no system users, and files accessed with the rights
-// of whoever started the server. The error tells what cannot be, and what to change.
-func InOneProcess(c *config.Config) (bool, error) {
-	root, runAs := os.Geteuid() == 0, c.RunAsInForce()
+// of whoever started the server, who is root or not. The error tells what that user cannot do, and what to change; what nobody could
+// do is a problem of the configuration already.
+func InOneProcess(c *config.Config, root bool) (bool, error) {
+	runAs := c.RunAsInForce()
 	impersonates := slices.ContainsFunc(runAs, func(account string) bool { return account != "" })
 	switch {
 	case c.Auth.Backend == config.BackendUnix:
 		return false, nil
-	case len(runAs) == 0:
-		return false, errors.New(`auth.backend = "virtual", and nobody can log in: there is no [[user]] with a password, and anonymous is not enabled`)
 	case root && slices.Contains(runAs, ""):
 		return false, errors.New(`run_as = "" would access files as root: name an account, or run ftpd as another user`)
 	case !root && impersonates:
@@ -63,7 +60,7 @@ func startBackend(o Options) (*backend, error) {
 		}
 		if err != nil {
 			b.close()
-			return nil, fmt.Errorf(`auth.backend = "unix": %w`, err)
+			return nil, fmt.Errorf(`auth.backend = "unix": %w; auth.backend = "virtual" does without`, err)
 		}
 		system = b.system
 	} else if err != nil {
@@ -105,28 +102,12 @@ func (b *backend) close() {
 	}
 }
 
-// runAs finds the identity of an account by the name service, or in /etc/passwd and /etc/group where ftpd-auth is not installed.
+// runAs finds the identity of an account.
 func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
-	if b.names != nil {
-		return b.names.RunAs(account)
+	if b.names == nil {
+		return unixauth.Files{}.RunAs(account)
 	}
-	u, err := user.Lookup(account)
-	if err != nil {
-		return nil, err
-	}
-	groups, err := u.GroupIds()
-	if err != nil {
-		return nil, err
-	}
-	var ids []uint32
-	for _, text := range append([]string{u.Uid, u.Gid}, groups...) {
-		id, err := strconv.ParseUint(text, 10, 32)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, uint32(id))
-	}
-	return &impersonate.Credentials{UID: ids[0], GID: ids[1], Groups: ids[2:]}, nil
+	return b.names.RunAs(account)
 }
 
 // desk is what answers the cores.

@@ -1,0 +1,66 @@
+//go:build linux
+
+package tests
+
+import (
+	"crypto/rand"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A user whom PAM accepts and the system does not know comes in under the own name, with the identity of the account auth.guest, which
+// may be one of the system's own without a shell.
+func TestGuests(t *testing.T) {
+	needRoot(t)
+	owner := newAccount(t, "--system", "--shell", "/usr/sbin/nologin")
+	const guest = "ftpdtest-ghost"
+	home := filepath.Join(owner.home, guest)
+	if err := os.Mkdir(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(home, owner.uid, owner.gid); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	config := filepath.Join(t.TempDir(), "ftpd.toml")
+	writeFile(t, config, fmt.Sprintf(`[server]
+listen = ["127.0.0.1:%d"]
+[auth]
+pam_service = %q
+guest = %q
+failure_delay = "100ms"
+[defaults]
+home = %q
+`, port, passwordService(t, guest, "sesame"), owner.name, owner.home+"/{user}"), 0o600)
+	s := newServer(t, port, "serve", "--config", config)
+	s.start(t)
+
+	c := login(t, s.addr, guest, "sesame")
+	if r, err := c.store("STOR file", "text"); r.code != 226 || err != nil {
+		t.Fatalf("STOR: %v, %v", r, err)
+	}
+	belongsTo(t, filepath.Join(home, "file"), owner.uid, owner.gid)
+	s.log.wait(t, "a login of the guest by name", func(r record) bool { return r.Message == "login" && r.User == guest })
+	if r, _ := refuse(t, s.addr, guest, "wrong"); r.code != 530 {
+		t.Errorf("a wrong password: %v", r)
+	}
+	if r, _ := refuse(t, s.addr, owner.name, "sesame"); r.code != 530 {
+		t.Errorf("the account itself, whom this PAM service does not know: %v", r)
+	}
+}
+
+// passwordService makes a PAM service with one user, whom pam_exec knows as pam_userdb or pam_mysql would; pam_permit has the credentials,
+// about which pam_exec says nothing.
+func passwordService(t *testing.T, user, password string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "knows")
+	writeFile(t, program, fmt.Sprintf("#!/bin/sh\n[ \"$PAM_USER:$(tr -d '\\0')\" = '%s:%s' ]\n", user, password), 0o700)
+	name := "ftpdtest" + strings.ToLower(rand.Text()[:8])
+	path := filepath.Join("/etc/pam.d", name)
+	t.Cleanup(func() { os.Remove(path) })
+	writeFile(t, path, fmt.Sprintf("auth required pam_exec.so quiet expose_authtok %s\nauth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n", program), 0o644)
+	return name
+}
