@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -59,9 +61,28 @@ func readPassword(in *os.File, prompt io.Writer) (auth.Password, error) {
 	return usable(first)
 }
 
+// ask reads a line that the terminal does not show. A signal that ends the program meanwhile gives the terminal back as it was.
 func ask(in *os.File, prompt io.Writer, what string) (string, error) {
+	fd := int(in.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", err
+	}
+	signals, answered := make(chan os.Signal, 1), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	defer close(answered)
+	go func() { // ends with the answer, or the program
+		select {
+		case <-signals:
+			term.Restore(fd, before)
+			fmt.Fprintln(prompt)
+			os.Exit(exitError)
+		case <-answered:
+		}
+	}()
 	fmt.Fprint(prompt, what)
-	typed, err := term.ReadPassword(int(in.Fd()))
+	typed, err := term.ReadPassword(fd)
 	fmt.Fprintln(prompt)
 	return string(typed), err
 }
