@@ -64,15 +64,37 @@ func serveCore() error {
 	if err := client.Ready(); err != nil {
 		return err
 	}
-	return client.Run(func(timeout time.Duration) {
-		for _, l := range listeners {
-			l.Close()
-		}
-		ctx, cancel := context.WithTimeout(context.Background(), timeout)
-		defer cancel()
-		server.Shutdown(ctx)
-		os.Exit(exitOK)
-	})
+	return client.Run(
+		func(timeout time.Duration) { drain(server, listeners, timeout) },
+		func() { retire(server, listeners) })
+}
+
+// drain ends the process when running transfers have ended, or after the timeout. Sessions without one are dismissed.
+func drain(server *core.Server, listeners []net.Listener, timeout time.Duration) {
+	closeAll(listeners)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	server.Shutdown(ctx)
+	os.Exit(exitOK)
+}
+
+// retirement is how long a core that was replaced keeps sessions that only wait.
+const retirement = 10 * time.Minute
+
+// retire ends the process with its last session; those that have no transfer are dismissed after a while.
+func retire(server *core.Server, listeners []net.Listener) {
+	closeAll(listeners)
+	ctx, cancel := context.WithTimeout(context.Background(), retirement)
+	defer cancel()
+	server.Finish(ctx)
+	server.Shutdown(context.Background())
+	os.Exit(exitOK)
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
 }
 
 func serveListener(server *core.Server, l net.Listener) {

@@ -148,7 +148,7 @@ func (s *Session) welcome(l *login) {
 		l.fs.Close()
 		return
 	}
-	s.login, s.user, s.failures, s.loginBy = l, "", 0, time.Time{}
+	s.login, s.user, s.loginBy = l, "", time.Time{} // failures stay: they are counted for the connection
 	s.dir = "/"
 	if start := l.start(); start != "/" && l.fs.ChangeDir(start) == nil {
 		s.dir = start

@@ -182,6 +182,19 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// Finish waits until the last session has ended, or ctx has. The caller has closed the listeners, so that no session begins.
+func (srv *Server) Finish(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { // ends when all sessions have, or with the process
+		srv.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 // lastWord is how long a client may take to read its 421.
 const lastWord = time.Second
 

@@ -21,6 +21,15 @@ const (
 	Disconnect         Kind = "disconnect" // end of session
 )
 
+// Known says whether there is such a kind.
+func (k Kind) Known() bool {
+	switch k {
+	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download, DownloadIncomplete, Command, Line, Panic, Disconnect:
+		return true
+	}
+	return false
+}
+
 // An Event is one fact about one session. What the supervisor knows itself (user, addresses) is not in it: the log takes that from
 // the admission and the login, so that a core cannot lie about it.
 type Event struct {

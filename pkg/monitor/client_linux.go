@@ -27,13 +27,14 @@ type Client struct {
 	gone   chan struct{}          // closed when the supervisor hung up
 
 	mu      sync.Mutex
-	last    uint64             // the newest request's number
-	pending map[uint64]pending // requests whose answer is awaited
+	last    uint64              // the newest request's number
+	pending map[uint64]*pending // requests whose answer is awaited
 }
 
 type pending struct {
 	kind kind
-	body chan json.RawMessage // takes the one answer without a reader, should the asker have left
+	body chan json.RawMessage // takes the one answer without a reader
+	left bool                 // nobody waits for the answer any more; guarded by the client's mu
 }
 
 // Connect takes the supervisor's first message from the socket fd, which it owns from then on, with the listeners that came along.
@@ -48,7 +49,7 @@ func Connect(fd uintptr) (*Client, Setup, []net.Listener, error) {
 		conn:    conn.(*net.UnixConn),
 		bounds:  map[kind]chan struct{}{},
 		gone:    make(chan struct{}),
-		pending: map[uint64]pending{},
+		pending: map[uint64]*pending{},
 	}
 	for _, r := range fromCore {
 		if r.atOnce > 0 {
@@ -97,9 +98,9 @@ func (c *Client) first() (Setup, []net.Listener, error) {
 // Ready tells the supervisor that connections may come.
 func (c *Client) Ready() error { return c.send(ready, 0, struct{}{}) }
 
-// Run reads what the supervisor says until it hangs up, which is ErrHungUp. Drain is called, in a goroutine of its own, with the
-// time that running transfers may take.
-func (c *Client) Run(stop func(time.Duration)) error {
+// Run reads what the supervisor says until it hangs up, which is ErrHungUp. drained is called, in a goroutine of its own, with the time
+// that running transfers may take; retired likewise, when the core shall end with its last session.
+func (c *Client) Run(drained func(time.Duration), retired func()) error {
 	defer close(c.gone)
 	buf := make([]byte, maxMessage)
 	for {
@@ -121,7 +122,9 @@ func (c *Client) Run(stop func(time.Duration)) error {
 			if err := json.Unmarshal(m.Body, &body); err != nil {
 				return fmt.Errorf("read a drain: %w", err)
 			}
-			go stop(body.Timeout) // ends with the process, which it ends
+			go drained(body.Timeout) // ends with the process, which it ends
+		case retire:
+			go retired() // likewise
 		}
 	}
 }
@@ -130,10 +133,24 @@ func (c *Client) deliver(m message) {
 	c.mu.Lock()
 	p, ok := c.pending[m.ID]
 	delete(c.pending, m.ID)
+	left := ok && p.left
 	c.mu.Unlock()
-	if ok {
-		p.body <- append(json.RawMessage(nil), m.Body...)
-		<-c.bounds[p.kind]
+	if !ok {
+		return
+	}
+	body := append(json.RawMessage(nil), m.Body...)
+	p.body <- body
+	<-c.bounds[p.kind]
+	if left && p.kind == admit {
+		go c.endUnknown(body) // ends when it is sent; the reader must not wait for that
+	}
+}
+
+// endUnknown gives back the slot of a session that was admitted too late: nobody knows it.
+func (c *Client) endUnknown(body json.RawMessage) {
+	var a Admission
+	if err := json.Unmarshal(body, &a); err == nil && a.Session != "" {
+		c.End(a.Session)
 	}
 }
 
@@ -141,14 +158,14 @@ func (c *Client) deliver(m message) {
 // supervisor counts it until then.
 func (c *Client) call(ctx context.Context, k kind, body, out any) error {
 	r, _ := find(fromCore, k)
-	ctx, cancel := context.WithTimeout(ctx, r.deadline)
+	ctx, cancel := context.WithTimeout(ctx, r.deadline+answerTimeout) // later than the supervisor, which then has answered
 	defer cancel()
 	select {
 	case c.bounds[k] <- struct{}{}:
 	case <-ctx.Done():
 		return fmt.Errorf("%s: too many under way: %w", k, context.Cause(ctx))
 	}
-	p := pending{kind: k, body: make(chan json.RawMessage, 1)}
+	p := &pending{kind: k, body: make(chan json.RawMessage, 1)}
 	c.mu.Lock()
 	c.last++
 	id := c.last
@@ -168,8 +185,19 @@ func (c *Client) call(ctx context.Context, k kind, body, out any) error {
 	case <-c.gone:
 		return ErrHungUp
 	case <-ctx.Done():
+	}
+	if c.leave(id, p) {
 		return fmt.Errorf("%s: no answer: %w", k, context.Cause(ctx))
 	}
+	return json.Unmarshal(<-p.body, out) // it came just now
+}
+
+// leave says that nobody waits for a request any more. It is false when the answer is there, or about to be.
+func (c *Client) leave(id uint64, p *pending) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.left = c.pending[id] == p
+	return p.left
 }
 
 func (c *Client) send(k kind, id uint64, body any) error {

@@ -28,10 +28,34 @@ type fake struct {
 	events []events.Event
 	ended  []string
 	last   int
-	hold   chan struct{} // a login waits for it, if there is one
+	logins int
+	wanted map[int]chan struct{} // closed when so many logins were asked for
+
+	hold     chan struct{} // a login waits for it, if there is one
+	admit    chan struct{} // likewise an admission, twice: when it has come, and before it is answered
+	gaveBack chan string   // takes each session that ended, if there is one
+	groups   []uint32      // of the user
+	label    string        // is added to each name
+}
+
+// asked is closed when n logins were asked for.
+func (f *fake) asked(n int) chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	done := make(chan struct{})
+	if f.logins >= n {
+		close(done)
+		return done
+	}
+	f.wanted = map[int]chan struct{}{n: done}
+	return done
 }
 
 func (f *fake) Admit(context.Context, Connection) (Admission, error) {
+	if f.admit != nil {
+		<-f.admit
+		<-f.admit
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.last++
@@ -39,6 +63,12 @@ func (f *fake) Admit(context.Context, Connection) (Admission, error) {
 }
 
 func (f *fake) Authenticate(ctx context.Context, _ string, c auth.Credentials) (*auth.Account, error) {
+	f.mu.Lock()
+	f.logins++
+	if done, ok := f.wanted[f.logins]; ok {
+		close(done)
+	}
+	f.mu.Unlock()
 	if f.hold != nil {
 		select {
 		case <-f.hold:
@@ -49,17 +79,20 @@ func (f *fake) Authenticate(ctx context.Context, _ string, c auth.Credentials) (
 	if c.User != "al\xffice" || c.Password != "\xe4\x00" {
 		return nil, &auth.Refusal{Cause: "a cause that stays here"}
 	}
-	return &auth.Account{Name: "alice", Home: "/home/alice", As: &impersonate.Credentials{UID: 1000, GID: 1000}}, nil
+	return &auth.Account{Name: "alice", Home: "/home/alice", As: &impersonate.Credentials{UID: 1000, GID: 1000, Groups: f.groups}}, nil
 }
 
 func (f *fake) Names(_ context.Context, uids, gids []uint32) (Names, error) {
-	return Names{Users: map[uint32]string{uids[0]: "alice"}, Groups: map[uint32]string{gids[0]: "staff"}}, nil
+	return Names{Users: map[uint32]string{uids[0]: "alice" + f.label}, Groups: map[uint32]string{gids[0]: "staff"}}, nil
 }
 
 func (f *fake) End(session string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = append(f.ended, session)
+	if f.gaveBack != nil {
+		f.gaveBack <- session
+	}
 }
 
 func (f *fake) Emit(e events.Event) {
@@ -124,7 +157,7 @@ func start(t *testing.T, f *fake) (*Client, chan error) {
 		_, err := server.Run(func() { close(up) })
 		ended <- err
 	}()
-	go client.Run(nil) // likewise
+	go client.Run(nil, nil) // likewise
 	if err := client.Ready(); err != nil {
 		t.Fatal(err)
 	}
@@ -220,13 +253,6 @@ func TestHostileCore(t *testing.T) {
 		return raw
 	}
 	packet := func(m message) []byte { return body(m) }
-	login := packet(message{Kind: authenticate, ID: 1, Body: body(authenticateBody{Session: "s1"})})
-	many := func(n int, p []byte) (out [][]byte) {
-		for range n {
-			out = append(out, p)
-		}
-		return out
-	}
 	for name, test := range map[string]struct {
 		packets [][]byte
 		want    string
@@ -239,8 +265,10 @@ func TestHostileCore(t *testing.T) {
 		"body too long":       {[][]byte{packet(message{Kind: admit, Body: body(strings.Repeat("x", 300))})}, "over the bound of 256"},
 		"malformed":           {[][]byte{packet(message{Kind: admit, Body: body("x")})}, "malformed admit"},
 		"no such session":     {[][]byte{packet(message{Kind: end, Body: body(endBody{Session: "s9"})})}, "does not have"},
-		"event of a stranger": {[][]byte{packet(message{Kind: event, Body: body(eventBody{})})}, "does not have"},
-		"two logins at once":  {many(2, login), "may not try"},
+		"event of a stranger": {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: events.Upload}))})}, "does not have"},
+		"login of a stranger": {[][]byte{packet(message{Kind: authenticate, ID: 1, Body: body(authenticateBody{Session: "s9"})})},
+			"does not have"},
+		"event of no kind": {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: "root", Session: "s1"}))})}, "of the kind"},
 		"too many names": {[][]byte{packet(message{Kind: names, Body: body(namesBody{Users: make([]uint32, MaxNames+1)})})},
 			"513 names"},
 	} {
@@ -262,21 +290,99 @@ func TestHostileCore(t *testing.T) {
 	}
 }
 
-// A session may fail as many logins as the configuration says, and no more.
+// A session may fail as many logins as the configuration says; the backend is not asked for more, nor for two at once.
 func TestGuesses(t *testing.T) {
-	c, ended := start(t, new(fake))
+	f := &fake{hold: make(chan struct{})}
+	c, ended := start(t, f)
 	a, err := c.Admit(t.Context(), Connection{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 3 {
-		if _, err := c.Authenticate(t.Context(), a.Session, auth.Credentials{User: "alice"}); err == nil {
-			t.Fatal("a guess was right")
+	guess := func() error {
+		_, err := c.Authenticate(t.Context(), a.Session, auth.Credentials{User: "alice"})
+		return err
+	}
+	first := make(chan error, 1)
+	go func() { first <- guess() }() // ends when the backend is let go
+	<-f.asked(1)
+	var refusal *auth.Refusal
+	if err := guess(); !errors.As(err, &refusal) {
+		t.Errorf("a second guess at the same time: %v", err)
+	}
+	close(f.hold)
+	if err := <-first; !errors.As(err, &refusal) {
+		t.Errorf("the first guess: %v", err)
+	}
+	for range 4 {
+		if err := guess(); !errors.As(err, &refusal) {
+			t.Errorf("a guess: %v", err)
 		}
 	}
-	go c.Authenticate(t.Context(), a.Session, auth.Credentials{User: "alice"}) // ends when its answer cannot come any more
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "may not try") {
-		t.Errorf("the fourth guess: %v", err)
+	c.conn.Close()
+	if err := <-ended; err != nil {
+		t.Errorf("guesses ended the core: %v", err)
+	}
+	if f.logins != 3 {
+		t.Errorf("the backend was asked %d times, want 3", f.logins)
+	}
+}
+
+// Name and password may be as long as a command line carries them, whatever their bytes.
+func TestLongCredentials(t *testing.T) {
+	c, _ := start(t, new(fake))
+	a, err := c.Admit(t.Context(), Connection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Repeat("\xff", 2048)
+	var refusal *auth.Refusal
+	if _, err := c.Authenticate(t.Context(), a.Session, auth.Credentials{User: long, Password: auth.Password(long)}); !errors.As(err, &refusal) {
+		t.Errorf("a login of two long lines: %v", err)
+	}
+}
+
+// An answer over its bound costs this one request, not the core.
+func TestAnswersOverTheBound(t *testing.T) {
+	f := &fake{groups: make([]uint32, 60_000), label: strings.Repeat("g", maxAnswer)}
+	c, _ := start(t, f)
+	a, err := c.Admit(t.Context(), Connection{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Authenticate(t.Context(), a.Session, auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}); err == nil {
+		t.Error("an account with 60,000 groups came through")
+	}
+	f.mu.Lock()
+	if len(f.events) != 1 || f.events[0].Kind != events.LoginFailed || !strings.Contains(f.events[0].Cause, "too many groups") {
+		t.Errorf("events = %+v", f.events)
+	}
+	f.mu.Unlock()
+	if n, err := c.Names(t.Context(), []uint32{1}, []uint32{2}); err != nil || len(n.Users)+len(n.Groups) != 0 {
+		t.Errorf("Names = %.100v, %v; want none", n, err)
+	}
+	if _, err := c.Admit(t.Context(), Connection{}); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// A session that is admitted when nobody waits for it any more gives its slot back.
+func TestAdmittedTooLate(t *testing.T) {
+	f := &fake{admit: make(chan struct{}), gaveBack: make(chan string, 1)}
+	c, _ := start(t, f)
+	ctx, cancel := context.WithCancel(t.Context())
+	late := make(chan error, 1)
+	go func() { // ends with ctx
+		_, err := c.Admit(ctx, Connection{})
+		late <- err
+	}()
+	f.admit <- struct{}{} // the supervisor has the request
+	cancel()
+	if err := <-late; !errors.Is(err, context.Canceled) {
+		t.Fatalf("Admit = %v", err)
+	}
+	f.admit <- struct{}{}
+	if id := <-f.gaveBack; id != "s1" {
+		t.Errorf("given back: %q", id)
 	}
 }
 
@@ -306,9 +412,15 @@ func TestDrainAndHangUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asked := make(chan time.Duration, 1)
+	asked, retired := make(chan time.Duration, 1), make(chan bool, 1)
 	ended := make(chan error, 1)
-	go func() { ended <- client.Run(func(d time.Duration) { asked <- d }) }() // ends with the connection
+	go func() { // ends with the connection
+		ended <- client.Run(func(d time.Duration) { asked <- d }, func() { retired <- true })
+	}()
+	if err := server.Retire(); err != nil {
+		t.Fatal(err)
+	}
+	<-retired
 	if err := server.Drain(time.Minute); err != nil {
 		t.Fatal(err)
 	}

@@ -58,11 +58,15 @@ const version = 1
 // maxMessage bounds a message in both directions, in bytes. The kernel keeps the boundaries (SOCK_SEQPACKET).
 const maxMessage = 64 << 10
 
+// maxAnswer bounds the body of an answer.
+const maxAnswer = maxMessage - 1<<10
+
 type kind string
 
 const (
 	configure    kind = "configure"
 	drain        kind = "drain"
+	retire       kind = "retire"
 	answer       kind = "answer"
 	ready        kind = "ready"
 	admit        kind = "admit"
@@ -97,21 +101,22 @@ var fromCore = []rule{
 		lie: "It is given connections early; it serves them itself or not at all."},
 	{kind: admit, state: serving, size: 256, atOnce: 64, deadline: 5 * time.Second,
 		lie: "It may invent client addresses, and so take every slot: it denies service, which it can do by not serving."},
-	{kind: authenticate, state: serving, session: true, size: 4 << 10, atOnce: 4096, deadline: 2 * time.Minute,
-		lie: "It may guess passwords as a client may: one guess at a time for each session, as many failures for each as auth.max_attempts, all of them logged, in the one queue that bounds hashing. It learns yes or no, never why, and the numbers of an account that came in."},
+	{kind: authenticate, state: serving, session: true, size: 8 << 10, atOnce: 4096, deadline: 2 * time.Minute, // two command lines in base64
+		lie: "It may guess passwords as a client may: one guess at a time for each session, as many failures for each as auth.max_attempts, all of them logged, in the one queue that bounds hashing; more are answered as refused. It learns yes or no, never why, and the numbers of an account that came in."},
 	{kind: names, state: serving, size: 16 << 10, atOnce: 16, deadline: 10 * time.Second,
 		lie: "It learns the names that go with ids: what every local user may ask."},
 	{kind: end, state: serving, session: true, size: 256,
 		lie: "It gives a slot back early and holds more connections than the limits say: it denies service."},
 	{kind: event, state: serving, session: true, size: 32 << 10,
-		lie: "It writes untrue facts about its own sessions into the log; user and address are the supervisor's own record, control characters are escaped, and the log's speed bounds it."},
+		lie: "It writes untrue facts about its own sessions into the log; the kind is one of the known, user and address are the supervisor's own record (but for the name that a failed login tried), control characters are escaped, and the log's speed bounds it."},
 }
 
 // fromSupervisor is everything that a supervisor may say.
 var fromSupervisor = []rule{
 	{kind: configure, state: starting, size: 1 << 10}, // the first message, with descriptors: the Setup in a memfd, then the listeners
-	{kind: answer, state: serving, size: maxMessage - 1<<10},
-	{kind: drain, state: serving, size: 64},
+	{kind: answer, state: serving, size: maxAnswer},
+	{kind: drain, state: serving, size: 64}, // accept no more; sessions without a transfer end now, the others with it, the rest at the timeout
+	{kind: retire, state: serving, size: 2}, // accept no more, and end with the last session
 }
 
 func find(table []rule, k kind) (rule, bool) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ftpd/pkg/auth"
+	"ftpd/pkg/events"
 )
 
 // maxDescriptors bounds what one message carries: the kernel's own bound (SCM_MAX_FD).
@@ -93,6 +95,9 @@ func (s *Server) Drain(timeout time.Duration) error {
 	return s.send(drain, 0, drainBody{Timeout: timeout})
 }
 
+// Retire asks the core to accept no more and to end with the last of its sessions.
+func (s *Server) Retire() error { return s.send(retire, 0, struct{}{}) }
+
 // Run answers the core until it hangs up (nil) or says something impossible (an error, after which the caller kills it). It calls
 // onReady when the core is ready, and gives back the slots of all sessions that were left, whose number it returns.
 func (s *Server) Run(onReady func()) (lost int, err error) {
@@ -166,14 +171,20 @@ func (s *Server) begin(r rule) bool {
 	return s.underWay[r.kind] <= r.atOnce
 }
 
-// reply answers a request, which is no longer under way then. A core that does not read its answers loses its supervisor.
-func (s *Server) reply(k kind, id uint64, body any) {
+// reply answers a request, which is no longer under way then. It is false for an answer that does not fit, which was not sent. A core
+// that does not read its answers loses its supervisor.
+func (s *Server) reply(k kind, id uint64, body any) bool {
+	packet, err := encode(answer, id, body)
+	if err != nil {
+		return false
+	}
 	s.mu.Lock()
 	s.underWay[k]--
 	s.mu.Unlock()
-	if err := s.send(answer, id, body); err != nil {
+	if err := s.write(packet); err != nil {
 		s.conn.Close()
 	}
+	return true
 }
 
 func (s *Server) send(k kind, id uint64, body any) error {
@@ -181,10 +192,14 @@ func (s *Server) send(k kind, id uint64, body any) error {
 	if err != nil {
 		return err
 	}
+	return s.write(packet)
+}
+
+func (s *Server) write(packet []byte) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
-	_, err = s.conn.Write(packet)
+	_, err := s.conn.Write(packet)
 	return err
 }
 
@@ -200,6 +215,7 @@ func (s *Server) admit(ctx context.Context, m message) error {
 	if err := unpack(m, &c); err != nil {
 		return err
 	}
+	c.Remote = netip.AddrPortFrom(c.Remote.Addr().WithZone(""), c.Remote.Port()) // a zone is any text, and this goes to PAM and the log
 	a, err := s.sup.Admit(ctx, c)
 	if err != nil {
 		a = Admission{Refusal: "Service not available."}
@@ -218,36 +234,42 @@ func (s *Server) authenticate(ctx context.Context, r rule, m message) error {
 	if err := unpack(m, &body); err != nil {
 		return err
 	}
-	ctx, stop := context.WithTimeout(ctx, r.deadline)
-	ctx, cancel := context.WithCancelCause(ctx)
 	s.mu.Lock()
 	ses := s.sessions[body.Session]
 	possible := ses != nil && ses.asking == nil && ses.failed < s.attempts
 	if possible {
+		own, cancel := context.WithCancelCause(ctx)
 		ses.asking = cancel
+		go s.login(own, r, m.ID, ses, body) // ends with the login, at its deadline, or with its session
 	}
 	s.mu.Unlock()
-	if !possible {
-		cancel(nil)
-		stop()
-		return errors.New("core asked for a login that its session may not try")
+	switch {
+	case ses == nil:
+		return errors.New("core asked for a login of a session that it does not have")
+	case !possible: // one at a time, and so many failures: more are not looked at
+		s.reply(authenticate, m.ID, authenticateAnswer{Refused: true})
 	}
-	go func() { // ends with the login, at its deadline, or with its session
-		defer stop()
-		defer cancel(nil)
-		cred := auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)}
-		account, err := s.sup.Authenticate(ctx, body.Session, cred)
-		var refusal *auth.Refusal
-		refused := errors.As(err, &refusal)
-		s.mu.Lock()
-		ses.asking = nil
-		if refused {
-			ses.failed++ // a backend that failed has told nothing
-		}
-		s.mu.Unlock()
-		s.reply(authenticate, m.ID, authenticateAnswer{Account: account, Refused: refused})
-	}()
 	return nil
+}
+
+func (s *Server) login(ctx context.Context, r rule, id uint64, ses *session, body authenticateBody) {
+	ctx, stop := context.WithTimeout(ctx, r.deadline)
+	defer stop()
+	account, err := s.sup.Authenticate(ctx, body.Session, auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)})
+	var refusal *auth.Refusal
+	refused := errors.As(err, &refusal)
+	s.mu.Lock()
+	ses.asking(nil)
+	ses.asking = nil
+	if refused {
+		ses.failed++ // a backend that failed has told nothing
+	}
+	s.mu.Unlock()
+	if !s.reply(authenticate, id, authenticateAnswer{Account: account, Refused: refused}) {
+		s.sup.Emit(events.Event{Kind: events.LoginFailed, Session: body.Session, User: string(body.User), Reply: 530,
+			Cause: fmt.Sprintf("what is to be said of the account is over %d bytes: it is in too many groups", maxAnswer)})
+		s.reply(authenticate, id, authenticateAnswer{})
+	}
 }
 
 func (s *Server) names(ctx context.Context, r rule, m message) error {
@@ -265,7 +287,9 @@ func (s *Server) names(ctx context.Context, r rule, m message) error {
 		if err != nil {
 			n = Names{} // the listing shows numbers
 		}
-		s.reply(names, m.ID, n)
+		if !s.reply(names, m.ID, n) {
+			s.reply(names, m.ID, Names{})
+		}
 	}()
 	return nil
 }
@@ -293,6 +317,9 @@ func (s *Server) event(m message) error {
 	var body eventBody
 	if err := unpack(m, &body); err != nil {
 		return err
+	}
+	if !body.Kind.Known() {
+		return fmt.Errorf("core reported an event of the kind %.32q", body.Kind)
 	}
 	s.mu.Lock()
 	_, ok := s.sessions[body.Session]

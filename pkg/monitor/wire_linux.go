@@ -78,11 +78,10 @@ func encode(k kind, id uint64, body any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	packet, err := json.Marshal(message{Kind: k, ID: id, Body: raw})
-	if err == nil && len(packet) > maxMessage {
-		err = fmt.Errorf("a %s of %d bytes is over the bound of %d", k, len(packet), maxMessage)
+	if len(raw) > maxAnswer {
+		return nil, fmt.Errorf("a %s of %d bytes is over the bound of %d", k, len(raw), maxAnswer)
 	}
-	return packet, err
+	return json.Marshal(message{Kind: k, ID: id, Body: raw})
 }
 
 // receive reads one message and the descriptors that came with it, which the caller owns.

@@ -37,7 +37,10 @@ func (d *desk) Admit(_ context.Context, c monitor.Connection) (monitor.Admission
 
 // Authenticate implements monitor.Supervisor.
 func (d *desk) Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error) {
-	s := d.registry.get(session)
+	s, known := d.registry.find(session)
+	if !known { // it has ended meanwhile
+		return nil, &auth.Refusal{Cause: "the session has ended"}
+	}
 	c.Remote = s.remote.Addr().Unmap()
 	account, err := d.auth.Authenticate(ctx, c)
 	if err == nil {

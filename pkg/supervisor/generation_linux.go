@@ -31,6 +31,7 @@ type generation struct {
 	output  *tail         // the last lines that the core wrote itself, which are those of a crash
 	ready   chan struct{} // closed when the core accepts connections
 	ended   chan struct{} // closed when the process is gone; the following may be read then
+	failed  bool          // it did not end as it should
 	cause   string
 	lost    int // sessions that it took along
 }
@@ -81,6 +82,7 @@ func (g *generation) exec(k *keeper, socket *os.File) (sandbox.Layers, error) {
 	g.cmd.Env = []string{fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))} // a core cannot read the cgroup's files
 	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = null, g.output, g.output
 	g.cmd.ExtraFiles = []*os.File{socket}
+	g.cmd.WaitDelay = waitDelay
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential:  k.identity,
 		AmbientCaps: coreCapabilities,
@@ -95,26 +97,42 @@ func (g *generation) exec(k *keeper, socket *os.File) (sandbox.Layers, error) {
 
 // watch answers the core until it ends, and sees to it that it does.
 func (g *generation) watch(onReady func()) {
-	late := time.AfterFunc(startTimeout, func() { g.cmd.Process.Kill() })
+	late := time.AfterFunc(startTimeout, g.kill)
 	lost, impossible := g.server.Run(func() {
 		late.Stop()
 		onReady()
 		close(g.ready)
 	})
 	late.Stop()
-	g.cmd.Process.Kill() // it has hung up or is not to be trusted; one that is ending has its exit status already
+	g.kill() // it has hung up or is not to be trusted; one that is ending has its exit status already
 	err := g.cmd.Wait()
 	g.lost, g.cause = lost, "ended by itself"
 	if err = errors.Join(impossible, err); err != nil {
-		g.cause = err.Error()
+		g.failed, g.cause = true, err.Error()
 	}
 	close(g.ended)
 }
 
-// retire lets the core finish its transfers, however long they take, while another one serves.
+// waitDelay bounds how long something that the core left behind may keep its output open.
+const waitDelay = 5 * time.Second
+
+// kill ends the process, and what it may have started against all rules.
+func (g *generation) kill() {
+	g.cmd.Process.Kill()
+	_ = unix.Kill(-g.pid, unix.SIGKILL) // its process group
+}
+
+// retire lets the core finish its sessions while another one serves.
 func (g *generation) retire() {
+	if err := g.server.Retire(); err != nil {
+		g.kill()
+	}
+}
+
+// finishTransfers lets the core finish its transfers, however long they take; its other sessions are dismissed.
+func (g *generation) finishTransfers() {
 	if err := g.server.Drain(forever); err != nil {
-		g.cmd.Process.Kill()
+		g.kill()
 	}
 }
 
@@ -131,12 +149,12 @@ func (g *generation) gone() bool {
 // drain asks the core to end and waits until it has, or the timeout and a moment more have passed.
 func (g *generation) drain(timeout time.Duration) {
 	if err := g.server.Drain(timeout); err != nil {
-		g.cmd.Process.Kill()
+		g.kill()
 	}
 	select {
 	case <-g.ended:
 	case <-time.After(timeout + 5*time.Second):
-		g.cmd.Process.Kill()
+		g.kill()
 		<-g.ended
 	}
 }

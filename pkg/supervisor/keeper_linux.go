@@ -85,6 +85,7 @@ func descriptor(l net.Listener) (fd int, err error) {
 
 // run starts the first core, and another one whenever one dies, until ctx ends; then the last one drains.
 func (k *keeper) run(ctx context.Context) error {
+	remounted := watchMounts(k.Config.Roots())
 	g, layers, err := k.start()
 	if err != nil {
 		return err
@@ -93,28 +94,42 @@ func (k *keeper) run(ctx context.Context) error {
 	select {
 	case <-g.ready:
 	case <-g.ended:
-		return fmt.Errorf("the core ended before it was ready: %s", g.cause)
+		return fmt.Errorf("the core ended before it was ready: %s\n%s", g.cause, g.output)
 	}
 	ready(k.Options)
-	remounted := watchMounts(k.Config.Roots())
 	var b backoff
-	for g != nil {
+	for g != nil && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			k.stop(g)
-			return nil
 		case <-remounted:
 			k.Log.Info().Msg("file systems were mounted or taken away: a new core takes over")
 			g = k.replace(g)
 		case <-g.ended:
-			k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).Int("sessions", g.lost).Msg("core died")
+			k.report(g)
 			g = k.again(ctx, b.next(time.Since(g.started)))
 		}
 	}
+	k.stop(g)
 	return nil
 }
 
-// replace starts a core that takes over from old, which ends with its last transfer. Where that fails, old goes on.
+// report tells of a core that has died.
+func (k *keeper) report(g *generation) {
+	k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).Int("sessions", g.lost).Msg("core died")
+}
+
+// reportFailure tells of a core that should have ended by itself, and did not.
+func (k *keeper) reportFailure(g *generation) {
+	<-g.ended
+	if g.failed {
+		k.report(g)
+	}
+}
+
+// maxRetired is how many cores may keep sessions that only wait, after another one took over.
+const maxRetired = 4
+
+// replace starts a core that takes over from old, which ends with its last session. Where that fails, old goes on.
 func (k *keeper) replace(old *generation) *generation {
 	next, _, err := k.start()
 	if err != nil {
@@ -124,7 +139,11 @@ func (k *keeper) replace(old *generation) *generation {
 	select {
 	case <-next.ready:
 		old.retire()
+		go k.reportFailure(old) // ends with the process
 		k.retired = slices.DeleteFunc(append(k.retired, old), (*generation).gone)
+		if len(k.retired) > maxRetired {
+			k.retired[0].finishTransfers()
+		}
 		return next
 	case <-next.ended:
 		k.Log.Error().Str("cause", next.cause).Str("output", next.output.String()).Msg("the core cannot be started")
@@ -132,11 +151,20 @@ func (k *keeper) replace(old *generation) *generation {
 	}
 }
 
-// stop lets the running transfers of all cores end.
+// stop lets the running transfers of all cores end; g is nil when the last one died. Nobody connects any more: who waits in the
+// queue of a listener would wait for all of that time.
 func (k *keeper) stop(g *generation) {
 	stopping(k.Options)
+	closeAll(k.addresses)
+	for _, fd := range k.listeners {
+		unix.Close(fd)
+	}
+	if g != nil {
+		go k.reportFailure(g) // ends with the process
+		k.retired = append(k.retired, g)
+	}
 	var drained sync.WaitGroup
-	for _, g := range append(k.retired, g) {
+	for _, g := range k.retired {
 		drained.Go(func() { g.drain(timeout(k.Config.Server.DrainTimeout)) }) // ends with the core
 	}
 	drained.Wait()

@@ -70,9 +70,15 @@ func (r *registry) end(id string) {
 }
 
 func (r *registry) get(id string) entry {
+	e, _ := r.find(id)
+	return e
+}
+
+func (r *registry) find(id string) (entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.sessions[id]
+	e, ok := r.sessions[id]
+	return e, ok
 }
 
 // name notes who a session logged in as.
