@@ -78,12 +78,14 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable})
 }
 
-// serve runs a service until the first SIGINT or SIGTERM, which lets transfers end; a second one ends it at once.
+// serve runs a service until the first SIGINT, SIGTERM or SIGHUP, which lets transfers end; a second one ends it at once. A reader of
+// the log that goes away ends nothing.
 func serve(run func(context.Context, supervisor.Options) error, o supervisor.Options, stderr io.Writer) int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGPIPE)
 	go func() { // ends with the first signal, or with the process
 		<-signals
 		signal.Stop(signals) // before anybody hears of the first one

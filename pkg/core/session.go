@@ -101,8 +101,9 @@ func (s *Session) serve(ctx context.Context) {
 		var held <-chan struct{}
 		held, open = s.burst(ctx, buf, err)
 		s.srv.buffers.Put(buf)
-		if held != nil {
+		for held != nil { // the next job may hold it as well
 			<-held
+			held, open = s.inTurn(ctx, func() {})
 		}
 	}
 	s.close(ctx)

@@ -95,6 +95,7 @@ func (w *controlWire) inParts() {
 
 // startTLS puts TLS under the control connection. The handshake is a job: the session goes on receiving, for it.
 func (s *Session) startTLS(ctx context.Context) {
+	s.in = input{} // what came in clear text ends here, half a Telnet command as well
 	w := &controlWire{Conn: s.conn}
 	w.arrived.L = &w.mu
 	c := &secureControl{Conn: tls.Server(w, s.srv.security.base), wire: w}

@@ -50,7 +50,7 @@ func Exec(env []string, c Confinement) error {
 // linkedStatically explains the error of an exec: a program that needs a loader and libraries cannot be confined to itself.
 func linkedStatically(err error) error {
 	if errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%w (a program that is linked dynamically cannot be confined: build it with CGO_ENABLED=0, as make build does)", err)
+		return fmt.Errorf("%w (either the account that runs it cannot reach the program's folder, or it is linked dynamically, which cannot be confined: build it with CGO_ENABLED=0, as make build does)", err)
 	}
 	return err
 }
@@ -108,7 +108,7 @@ func dropBounding(keep []uintptr) error {
 	return nil
 }
 
-// topNames are the entries of "/", for roots that hold "/". An error leaves the list empty, so that nothing is granted.
+// TopNames are the entries of "/", for roots that hold "/". An error leaves the list empty, so that nothing is granted.
 func TopNames() []string {
 	entries, err := os.ReadDir("/")
 	if err != nil {
