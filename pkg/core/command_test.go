@@ -151,6 +151,33 @@ func TestWaitingLinesAreBounded(t *testing.T) {
 	})
 }
 
+// So are those behind transfers that each wait for their data connection in turn.
+func TestWaitingTransfersAreBounded(t *testing.T) {
+	const many = 10_000
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		c := w.connect()
+		heard(c)
+		say(t, c, "USER alice\r\nPASS secret\r\nTYPE I")
+		go c.Write(bytes.Repeat([]byte("PORT 192,0,2,99,39,15\r\nLIST\r\n"), many)) // nobody answers there; ends with the connection
+		for range 100 {
+			time.Sleep(time.Duration(w.config.Limits.ConnectTimeout))
+			synctest.Wait()
+			heard(c)
+			for s := range w.srv.sessions {
+				s.turn.Lock()
+				waiting := len(s.ahead)
+				s.turn.Unlock()
+				if waiting > maxAhead+len(Buffer{}.room) {
+					t.Fatalf("%d bytes of lines wait", waiting)
+				}
+			}
+		}
+		c.Close()
+		w.sessions.Wait()
+	})
+}
+
 func passivePort(t *testing.T, reply string) uint16 {
 	t.Helper()
 	var port uint16
