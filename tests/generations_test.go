@@ -1,0 +1,128 @@
+//go:build linux
+
+package tests
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// A file system that is mounted over a root, as an automounter does, is served to the next client by another core. The one before
+// keeps its sessions, and a stop lets its transfers end; nobody else waits for that in vain.
+func TestMountOverARoot(t *testing.T) {
+	needRoot(t)
+	u, shared := newAccount(t), sharedDir(t)
+	u.file(t, "file", "text", u.uid, u.gid, 0o644)
+	s := serve(t, settings{"end": fmt.Sprintf("[[user]]\nname = %q\n[[user.mount]]\npath = \"/shared\"\ndirectory = %q\n", u.name, shared)})
+	idle, busy := login(t, s.addr, u.name, u.password), login(t, s.addr, u.name, u.password)
+	up := beginUpload(t, busy, "upload")
+
+	mountOver(t, shared)
+	writeFile(t, filepath.Join(shared, "new"), "on what was mounted", 0o644)
+	eventually(t, "a new session reaches what was mounted", func() bool {
+		c := login(t, s.addr, u.name, u.password)
+		defer c.conn.Close()
+		r, err := c.do("SIZE /shared/new")
+		return err == nil && r.code == 213
+	})
+	if data, r, err := idle.retrieve("RETR file"); data != "text" || r.code != 226 || err != nil {
+		t.Errorf("the session that was idle: %q, %v, %v", data, r, err)
+	}
+
+	cores := s.killCores(t, 5) // so that none serves when the stop comes
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	eventually(t, "no more clients are taken", func() bool {
+		conn, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			return true
+		}
+		conn.Close()
+		return false
+	})
+	up.finish(t)
+	<-s.exited
+	if got := readFile(t, filepath.Join(u.home, "upload")); got != "one half, the other half" {
+		t.Errorf("the upload has %q", got)
+	}
+	if found, _ := s.log.find(message("core died")); len(found) != cores {
+		t.Errorf("the log tells of %d cores that died, want %d", len(found), cores)
+	}
+}
+
+// mountOver mounts an empty file system.
+func mountOver(t *testing.T, dir string) {
+	t.Helper()
+	command(t, "", "mount", "-t", "tmpfs", "-o", "mode=755", "none", dir)
+	t.Cleanup(func() { command(t, "", "umount", dir) })
+}
+
+// killCores kills the newest core until the log says so many times that the next one has to wait. It returns how many it killed.
+func (s *server) killCores(t *testing.T, pauses int) (killed int) {
+	t.Helper()
+	waits := func() int {
+		found, _ := s.log.find(message("cores die again and again: the next one waits"))
+		return len(found)
+	}
+	for waits() < pauses {
+		deaths, _ := s.log.find(message("core died"))
+		before := waits()
+		killed++
+		eventually(t, "a core can be killed", func() bool {
+			ready, _ := s.log.find(message("core ready"))
+			return len(ready) == killed+1 && syscall.Kill(s.newestCore(), syscall.SIGKILL) == nil
+		})
+		eventually(t, "the log tells it", func() bool {
+			now, _ := s.log.find(message("core died"))
+			return len(now) > len(deaths) && (killed == 1 || waits() > before)
+		})
+	}
+	return killed
+}
+
+// newestCore is the core that was started last; -1 while there is none.
+func (s *server) newestCore() int {
+	newest := -1
+	for _, p := range descendants(s.cmd.Process.Pid) {
+		if args := commandLine(p); running(p) && len(args) > 1 && args[1] == "core" {
+			newest = max(newest, p)
+		}
+	}
+	return newest
+}
+
+// An upload waits for its test in the middle.
+type upload struct {
+	control *client
+	data    net.Conn
+}
+
+func beginUpload(t *testing.T, c *client, name string) upload {
+	t.Helper()
+	data, err := c.passive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { data.Close() })
+	if r, err := c.do("STOR " + name); err != nil || r.code >= 400 {
+		t.Fatalf("STOR %s: %v, %v", name, r, err)
+	}
+	if _, err := io.WriteString(data, "one half, "); err != nil {
+		t.Fatal(err)
+	}
+	return upload{c, data}
+}
+
+func (u upload) finish(t *testing.T) {
+	t.Helper()
+	if _, err := io.WriteString(u.data, "the other half"); err != nil {
+		t.Fatal(err)
+	}
+	u.data.Close()
+	if r, err := u.control.reply(); err != nil || r.code != 226 {
+		t.Errorf("the end of the upload: %v, %v", r, err)
+	}
+}
