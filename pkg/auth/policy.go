@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"ftpd/pkg/config"
@@ -17,6 +18,9 @@ type Policy struct {
 	Config  *config.Config
 	Backend Authorizer
 	Now     func() time.Time // nil is time.Now
+
+	links links
+	stuck atomic.Int32 // homes that are being looked at
 }
 
 // Authenticate implements Authorizer. The account's home is that of the configuration where it names one.
@@ -46,7 +50,7 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 		a.Home = settings.Home
 	}
 	a.Home = filepath.Clean(a.Home)
-	if why := outside(p.Config, a.Home); why != "" {
+	if why := p.unserved(ctx, a.Home); why != "" {
 		return nil, refuse(a.Name, why)
 	}
 	return a, nil

@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ftpd/pkg/config"
@@ -197,4 +199,33 @@ func wantCause(t *testing.T, err error, cause string) {
 	case cause != "" && refusal.Cause != cause:
 		t.Errorf("cause %s\nwant  %s", refusal.Cause, cause)
 	}
+}
+
+// A home on a dead file system costs its own user the login, a bounded number of threads, and nobody else anything.
+func TestPolicyHomeIsDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead := make(chan struct{})
+		p := &Policy{Config: config.Default(), Backend: &staff{home: "/net/alice"}, links: func(dir string) (string, error) {
+			if strings.HasPrefix(dir, "/net/") {
+				<-dead
+			}
+			return dir, nil
+		}}
+		p.Config.Server.Roots = []string{"/net", "/home"}
+		begun := time.Now()
+		for range maxStuck + 10 {
+			_, err := p.Authenticate(t.Context(), Credentials{User: "alice"})
+			if err == nil || err.Error() != "alice: the file system of home /net/alice does not answer" {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took != maxStuck*homeTimeout {
+			t.Errorf("took %v", took)
+		}
+		close(dead)
+		synctest.Wait()
+		if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err != nil {
+			t.Errorf("once it answers: %v", err)
+		}
+	})
 }

@@ -1,25 +1,58 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"ftpd/pkg/config"
 )
 
+// A login that finds the home's file system dead is refused; the thread that the kernel holds is lost until it lives again. So many
+// are let go that way, for the whole service.
+const (
+	homeTimeout = 5 * time.Second
+	maxStuck    = 64
+)
+
+// unserved is outside, but for file systems that do not answer.
+func (p *Policy) unserved(ctx context.Context, home string) string {
+	silent := fmt.Sprintf("the file system of home %s does not answer", home)
+	if p.stuck.Add(1) > maxStuck {
+		p.stuck.Add(-1)
+		return silent
+	}
+	found := make(chan string, 1)
+	go func() { // ends with the file system's answers
+		defer p.stuck.Add(-1)
+		found <- outside(p.Config, home, p.links)
+	}()
+	late := time.NewTimer(homeTimeout)
+	defer late.Stop()
+	select {
+	case why := <-found:
+		return why
+	case <-ctx.Done():
+		return context.Cause(ctx).Error()
+	case <-late.C:
+		return silent
+	}
+}
+
 // outside says why a home, a clean path, may not be served and what to add to the configuration, "" being nothing. Paths are compared with their
 // symlinks resolved, for the kernel will do so when it keeps the core inside the roots.
-func outside(c *config.Config, home string) string {
+func outside(c *config.Config, home string, links links) string {
 	if !filepath.IsAbs(home) {
 		return fmt.Sprintf("home %q is not an absolute path", home)
 	}
-	dir, roots := resolve(home), c.Roots()
+	dir, roots := links.resolve(home), c.Roots()
 	if config.NeverServed(dir) {
 		return fmt.Sprintf("home %s is in /proc or /sys, which are never served", described(home, dir))
 	}
 	for _, root := range roots {
-		if inside(dir, resolve(root)) && (filepath.Clean(root) != "/" || config.ByRoot(dir)) {
+		if config.Within(dir, links.resolve(root)) && (filepath.Clean(root) != "/" || config.ByRoot(dir)) {
 			return ""
 		}
 	}
@@ -40,21 +73,22 @@ func described(home, resolved string) string {
 	return fmt.Sprintf("%s (%s)", home, resolved)
 }
 
+// links follows symlinks as filepath.EvalSymlinks does, which nil stands for.
+type links func(string) (string, error)
+
 // resolve follows the symlinks of a path as far as it exists and can be read.
-func resolve(dir string) string {
+func (l links) resolve(dir string) string {
 	dir = filepath.Clean(dir)
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
+	follow := l
+	if l == nil {
+		follow = filepath.EvalSymlinks
+	}
+	if real, err := follow(dir); err == nil {
 		return real
 	}
 	parent := filepath.Dir(dir)
 	if parent == dir {
 		return dir
 	}
-	return filepath.Join(resolve(parent), filepath.Base(dir))
-}
-
-// inside tells whether dir is root or below it; both are clean.
-func inside(dir, root string) bool {
-	rel, err := filepath.Rel(root, dir)
-	return err == nil && filepath.IsLocal(rel)
+	return filepath.Join(l.resolve(parent), filepath.Base(dir))
 }

@@ -23,7 +23,7 @@ func (s *Source) checkServer() {
 		id := item("server.roots", i)
 		if c.Roots[i] == "" {
 			s.problem(id, "a directory is empty")
-		} else if s.hostPath(id, &c.Roots[i]) && slices.ContainsFunc(neverServed, func(n string) bool { return within(c.Roots[i], n) }) {
+		} else if s.hostPath(id, &c.Roots[i]) && NeverServed(c.Roots[i]) {
 			s.problem(id, "%s is never served", c.Roots[i])
 		}
 	}
@@ -50,17 +50,10 @@ func (s *Source) listenOnce(seen map[string]string, id string, a Address) {
 	}
 }
 
-// What the kernel makes up is no file of anybody's.
-var neverServed = []string{"/proc", "/sys"}
-
-// What server.roots = ["/"] leaves out, unless it is named.
-var notByRoot = []string{"/etc", "/root", "/boot", "/dev", "/proc", "/run", "/sys"}
-
 // served says whether a directory lies in one of the roots. It looks at names alone, not at symlinks.
 func served(roots []string, dir string) bool {
 	for _, r := range roots {
-		open := r != "/" || !slices.ContainsFunc(notByRoot, func(n string) bool { return within(dir, n) })
-		if open && within(dir, r) {
+		if (r != "/" || ByRoot(dir)) && Within(dir, r) {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 )
 
 // checkTogether looks for keys that do not go together. Each problem is told at a key that a file sets.
@@ -13,6 +14,7 @@ func (s *Source) checkTogether() {
 	s.togetherTLS()
 	s.togetherAnonymous()
 	s.togetherUsers()
+	s.togetherGroups()
 	s.togetherRunAs()
 	s.togetherRoots()
 }
@@ -122,6 +124,25 @@ func (s *Source) togetherUsers() {
 		}
 		if !s.given(password) && s.Config.Auth.Backend == BackendVirtual && u.Name != AnonymousUser {
 			s.problem(id+".password", "missing: with auth.backend = \"virtual\", nobody else knows the user")
+		}
+	}
+}
+
+// togetherGroups warns of system groups where nobody is a system user.
+func (s *Source) togetherGroups() {
+	c := s.Config
+	if c.Auth.Backend != BackendVirtual {
+		return
+	}
+	const none = "matches nobody: with auth.backend = \"virtual\", no user is in a system group"
+	for i := range c.Groups {
+		s.warn(item("group", i), none)
+	}
+	for key, names := range map[string][]string{"auth.allow": c.Auth.Allow, "auth.deny": c.Auth.Deny} {
+		for i, n := range names {
+			if strings.HasPrefix(n, "@") {
+				s.warn(item(key, i), none)
+			}
 		}
 	}
 }

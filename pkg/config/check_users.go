@@ -64,7 +64,7 @@ func (s *Source) directory(id string, dir *string) {
 		return
 	}
 	s.onlyPlaceholders(id, *dir, userWord)
-	if slices.ContainsFunc(neverServed, func(n string) bool { return within(*dir, n) }) {
+	if NeverServed(*dir) {
 		s.problem(id, "%s is never served", *dir)
 	}
 }

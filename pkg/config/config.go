@@ -17,7 +17,7 @@ type Config struct {
 	Server Server `toml:"server"`
 	// Who may log in.
 	Auth Auth `toml:"auth"`
-	// Logins as "anonymous" or "ftp". The rest of an anonymous session's settings is that of [[user]] name = "anonymous".
+	// Logins as "anonymous", with any password. The rest of an anonymous session's settings is that of [[user]] name = "anonymous".
 	Anonymous Anonymous `toml:"anonymous"`
 	// For every user. Each [[group]] or [[user]] may override each of these keys: [defaults] < [[group]] < [[user]].
 	Defaults Settings `toml:"defaults"`

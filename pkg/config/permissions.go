@@ -147,15 +147,15 @@ func NewRights(base Permissions, rules []Rule) Rights {
 func (r Rights) At(ftpPath string) Permissions {
 	ftpPath = path.Clean("/" + ftpPath)
 	for _, rule := range r.Rules {
-		if within(ftpPath, rule.Path) {
+		if Within(ftpPath, rule.Path) {
 			return rule.Permissions
 		}
 	}
 	return r.Base
 }
 
-// within says whether a cleaned path is dir or lies below it.
-func within(name, dir string) bool {
+// Within says whether a cleaned path, of the host or of FTP, is dir or lies below it. Paths are compared by components.
+func Within(name, dir string) bool {
 	dir = strings.TrimSuffix(dir, "/")
-	return name == dir || strings.HasPrefix(name, dir+"/")
+	return name == dir || strings.HasPrefix(name, dir) && strings.HasPrefix(name[len(dir):], "/")
 }

@@ -7,13 +7,13 @@ import (
 )
 
 // NeverServed says that a directory of the host is not served, whatever server.roots says: its files are doors into the kernel.
-func NeverServed(dir string) bool { return within(dir, "/proc") || within(dir, "/sys") }
+func NeverServed(dir string) bool { return Within(dir, "/proc") || Within(dir, "/sys") }
 
 // ByRoot says that a directory is served where server.roots has "/". The others hold the machine's secrets and controls, so they are
 // served only if they are named.
 func ByRoot(dir string) bool {
 	named := []string{"/boot", "/dev", "/etc", "/root", "/run"}
-	return !NeverServed(dir) && !slices.ContainsFunc(named, func(d string) bool { return within(dir, d) })
+	return !NeverServed(dir) && !slices.ContainsFunc(named, func(d string) bool { return Within(dir, d) })
 }
 
 // Roots are the directories of the host that may be served: server.roots, or else /home and every home, directory and mount that the
@@ -34,7 +34,7 @@ func (c *Config) Roots() []string {
 	slices.Sort(roots)
 	var outer []string
 	for _, r := range roots {
-		if !slices.ContainsFunc(outer, func(o string) bool { return within(r, o) && (o != "/" || ByRoot(r)) }) {
+		if !slices.ContainsFunc(outer, func(o string) bool { return Within(r, o) && (o != "/" || ByRoot(r)) }) {
 			outer = append(outer, r)
 		}
 	}

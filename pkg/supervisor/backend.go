@@ -22,7 +22,8 @@ const maxWaiting = 512
 type backend struct {
 	auth   auth.Authorizer
 	system *unixauth.Authorizer // nil without system users
-	names  *unixauth.Names      // nil without ftpd-auth
+	names  *unixauth.Names      // for listings; nil without ftpd-auth
+	runs   *unixauth.Names      // for logins, which must not wait for listings; likewise
 }
 
 // InOneProcess says whether the configuration asks for nothing that needs root: no system users, and files accessed with the rights
@@ -52,6 +53,7 @@ func startBackend(o Options) (*backend, error) {
 	helper, err := unixauth.Find()
 	if err == nil {
 		b.names, err = unixauth.StartNames(helper)
+		b.runs = unixauth.NewNames(helper)
 	}
 	var system auth.Authorizer
 	if o.Config.Auth.Backend == config.BackendUnix {
@@ -99,6 +101,7 @@ func (b *backend) close() {
 	}
 	if b.names != nil {
 		b.names.Close()
+		b.runs.Close()
 	}
 }
 
@@ -107,7 +110,7 @@ func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
 	if b.names == nil {
 		return unixauth.Files{}.RunAs(account)
 	}
-	return b.names.RunAs(account)
+	return b.runs.RunAs(account)
 }
 
 // desk is what answers the cores.

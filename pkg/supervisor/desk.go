@@ -72,4 +72,7 @@ func (d *desk) End(session string) { d.registry.end(session) }
 func (d *desk) Emit(e events.Event) {
 	s := d.registry.get(e.Session)
 	d.log.Write(events.Record{Event: e, Name: s.user, Remote: s.remote})
+	if e.Kind == events.Logout {
+		d.registry.name(e.Session, "")
+	}
 }

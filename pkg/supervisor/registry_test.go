@@ -1,10 +1,15 @@
 package supervisor
 
 import (
+	"bytes"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/rs/zerolog"
+
+	"ftpd/pkg/events"
 )
 
 func TestRegistryLimits(t *testing.T) {
@@ -44,6 +49,20 @@ func TestRegistryKnowsWho(t *testing.T) {
 	r.name(id, "bob") // too late
 	if len(r.sessions)+len(r.addresses) != 0 {
 		t.Errorf("left: %v %v", r.sessions, r.addresses)
+	}
+}
+
+// What a session does after REIN is not told of the user who was there before.
+func TestLogoutForgetsTheUser(t *testing.T) {
+	var out bytes.Buffer
+	d := &desk{registry: newRegistry(0, 0), log: events.Log{Logger: zerolog.New(&out)}}
+	id, _, _ := d.registry.take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	d.registry.name(id, "alice")
+	d.Emit(events.Event{Kind: events.Logout, Session: id})
+	d.Emit(events.Event{Kind: events.Disconnect, Session: id})
+	logout, disconnect, _ := strings.Cut(out.String(), "\n")
+	if !strings.Contains(logout, `"user":"alice"`) || strings.Contains(disconnect, "alice") {
+		t.Errorf("the log says\n%s", &out)
 	}
 }
 

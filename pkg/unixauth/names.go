@@ -14,14 +14,15 @@ import (
 )
 
 const (
-	nameTTL      = 5 * time.Minute // of names of owners, and of ids without a name
-	maxNames     = 10000           // users and groups each
-	maxQuestion  = 256             // ids in one question, so that the answer fits a message
-	namesTimeout = 10 * time.Second
+	nameTTL      = 5 * time.Minute  // of names of owners, and of ids without a name
+	maxNames     = 10000            // users and groups each
+	maxQuestion  = 256              // ids in one question, so that the answer fits a message
+	namesTimeout = 10 * time.Second // of one account or group
+	ownersTime   = 5 * time.Second  // of all that a Lookup asks, and until the next one asks again after a failure
 )
 
-// Names asks the name service, through one helper without privileges that is started again when it died. It is safe for use by
-// several goroutines; each question has ten seconds.
+// Names asks the name service, through one helper without privileges that is started when it is needed, and again when it died. It is
+// safe for use by several goroutines, whose questions are put one after the other: whoever must not wait for others has a Names of his own.
 type Names struct {
 	path string
 
@@ -32,6 +33,8 @@ type Names struct {
 	mu     sync.Mutex
 	users  map[uint32]entry // guarded by mu
 	groups map[uint32]entry // guarded by mu
+	failed error            // of the last Lookup; guarded by mu
+	again  time.Time        // until then the next one fails likewise; guarded by mu
 }
 
 type entry struct {
@@ -39,9 +42,14 @@ type entry struct {
 	until time.Time
 }
 
-// StartNames starts the helper of that path. Where the caller is root, the helper becomes the user nobody.
+// NewNames will start the helper of that path. Where the caller is root, the helper becomes the user nobody.
+func NewNames(path string) *Names {
+	return &Names{path: path, users: map[uint32]entry{}, groups: map[uint32]entry{}}
+}
+
+// StartNames is NewNames, and starts the helper at once, so that an installation that cannot work is told.
 func StartNames(path string) (*Names, error) {
-	n := &Names{path: path, users: map[uint32]entry{}, groups: map[uint32]entry{}}
+	n := NewNames(path)
 	h, err := n.start()
 	if err != nil {
 		return nil, err
@@ -55,7 +63,7 @@ func (n *Names) User(name string) (p Passwd, groups []string, found bool, err er
 	if badName(name) != "" {
 		return Passwd{}, nil, false, nil
 	}
-	a, err := n.ask(wire.Question{User: name})
+	a, err := n.ask(wire.Question{User: name}, time.Now().Add(namesTimeout))
 	if err != nil || a.Passwd == nil || a.Groups == nil {
 		return Passwd{}, nil, false, err
 	}
@@ -67,7 +75,7 @@ func (n *Names) RunAs(name string) (*impersonate.Credentials, error) {
 	if badName(name) != "" {
 		return nil, fmt.Errorf("the account %q: its name %s", name, badName(name))
 	}
-	a, err := n.ask(wire.Question{User: name})
+	a, err := n.ask(wire.Question{User: name}, time.Now().Add(namesTimeout))
 	switch {
 	case err != nil:
 		return nil, err
@@ -88,30 +96,47 @@ func (n *Names) Group(name string) (gid uint32, found bool, err error) {
 	if badName(name) != "" {
 		return 0, false, nil
 	}
-	a, err := n.ask(wire.Question{Group: name})
+	a, err := n.ask(wire.Question{Group: name}, time.Now().Add(namesTimeout))
 	if err != nil || a.GID == nil {
 		return 0, false, err
 	}
 	return *a.GID, true, nil
 }
 
-// Lookup gives the names of owners; ids without a name are missing. Answers are kept for five minutes.
+// Lookup gives the names of owners; ids without a name are missing. It takes five seconds at most. Answers are kept for five minutes,
+// and for five seconds that there was none: a listing asks often, and shows numbers meanwhile.
 func (n *Names) Lookup(uids, gids []uint32) (users, groups map[uint32]string, err error) {
-	users, err = n.lookup(n.users, uids, func(ids []uint32) (map[uint32]string, error) {
-		a, err := n.ask(wire.Question{UIDs: ids})
-		return a.UserNames, err
-	})
-	if err != nil {
+	if err := n.down(); err != nil {
 		return nil, nil, err
 	}
-	groups, err = n.lookup(n.groups, gids, func(ids []uint32) (map[uint32]string, error) {
-		a, err := n.ask(wire.Question{GIDs: ids})
-		return a.GroupNames, err
+	by := time.Now().Add(ownersTime)
+	users, err = n.lookup(n.users, uids, func(ids []uint32) (map[uint32]string, error) {
+		a, err := n.ask(wire.Question{UIDs: ids}, by)
+		return a.UserNames, err
 	})
+	if err == nil {
+		groups, err = n.lookup(n.groups, gids, func(ids []uint32) (map[uint32]string, error) {
+			a, err := n.ask(wire.Question{GIDs: ids}, by)
+			return a.GroupNames, err
+		})
+	}
 	if err != nil {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.failed, n.again = err, time.Now().Add(ownersTime)
 		return nil, nil, err
 	}
 	return users, groups, nil
+}
+
+// down is the failure of a Lookup a moment ago.
+func (n *Names) down() error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if time.Now().Before(n.again) {
+		return n.failed
+	}
+	return nil
 }
 
 // Close ends the helper.
@@ -169,13 +194,18 @@ func (n *Names) keep(cache map[uint32]entry, ids []uint32, names map[uint32]stri
 	}
 }
 
-// ask puts one question. A helper that died before is replaced; one that dies or is late over this question is an error, lest a
+var errLate = errors.New("name service: no answer in time")
+
+// ask puts one question, which must be answered by that time. A helper that died before is replaced; one that dies or is late over this question is an error, lest a
 // question that kills helpers goes on doing so.
-func (n *Names) ask(q wire.Question) (wire.Answer, error) {
+func (n *Names) ask(q wire.Question, by time.Time) (wire.Answer, error) {
 	n.asking.Lock()
 	defer n.asking.Unlock()
-	if n.closed {
+	switch {
+	case n.closed:
 		return wire.Answer{}, errClosed
+	case time.Now().After(by): // all of it was spent on others' questions
+		return wire.Answer{}, errLate
 	}
 	if n.helper != nil && n.helper.ended() {
 		n.dropHelper()
@@ -188,7 +218,7 @@ func (n *Names) ask(q wire.Question) (wire.Answer, error) {
 		n.helper = h
 	}
 	var a wire.Answer
-	if err := n.helper.ask(q, &a); err != nil {
+	if err := n.helper.ask(q, &a, by); err != nil {
 		n.helper.kill()
 		return wire.Answer{}, fmt.Errorf("%s names: %w (%s)", n.path, err, n.dropHelper())
 	}
@@ -208,8 +238,8 @@ func (n *Names) dropHelper() string {
 	return how
 }
 
-func (h *helper) ask(q wire.Question, a *wire.Answer) error {
-	if err := h.conn.SetDeadline(time.Now().Add(namesTimeout)); err != nil {
+func (h *helper) ask(q wire.Question, a *wire.Answer, by time.Time) error {
+	if err := h.conn.SetDeadline(by); err != nil {
 		return err
 	}
 	if err := h.conn.Send(q); err != nil {

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"ftpd/pkg/unixauth/internal/wire"
 )
@@ -21,6 +22,9 @@ func fakeNames(c *wire.Conn) error {
 		}
 		a := wire.Answer{UserNames: map[uint32]string{}, GroupNames: map[uint32]string{}}
 		for _, id := range q.UIDs {
+			if id == 30_000 {
+				os.Exit(6)
+			}
 			if id < 1000 {
 				a.UserNames[id] = fmt.Sprintf("u%d.%d", id, n)
 			}
@@ -52,7 +56,7 @@ func fakeNames(c *wire.Conn) error {
 func newFakeNames(t *testing.T) *Names {
 	t.Helper()
 	nothingLeft(t)
-	n := &Names{path: helperNamed(t, "good"), users: map[uint32]entry{}, groups: map[uint32]entry{}}
+	n := NewNames(helperNamed(t, "good"))
 	t.Cleanup(func() { n.Close() })
 	return n
 }
@@ -133,5 +137,30 @@ func TestNamesHelperFails(t *testing.T) {
 	n.Close()
 	if _, err := n.UserExists("alice"); !errors.Is(err, errClosed) {
 		t.Errorf("closed: %v", err)
+	}
+}
+
+// Owners whose names cannot be told are asked for again a moment later, not by each batch of a listing.
+func TestOwnersFail(t *testing.T) {
+	n := newFakeNames(t)
+	const deadly = 30_000
+	_, _, first := n.Lookup([]uint32{deadly}, nil)
+	if first == nil {
+		t.Fatal("no error")
+	}
+	if _, _, err := n.Lookup([]uint32{1}, nil); err != first {
+		t.Errorf("the next Lookup: %v", err)
+	}
+	n.again = time.Now()
+	if users, _, err := n.Lookup([]uint32{1}, nil); err != nil || users[1] == "" {
+		t.Errorf("later: %v, %v", users, err)
+	}
+}
+
+// Who has waited for others' questions for all of the time does not put a question of his own.
+func TestQuestionsThatComeTooLate(t *testing.T) {
+	n := newFakeNames(t)
+	if _, err := n.ask(wire.Question{User: "alice"}, time.Now().Add(-time.Second)); !errors.Is(err, errLate) || n.helper != nil {
+		t.Errorf("%v, helper %v", err, n.helper)
 	}
 }

@@ -248,6 +248,9 @@ func TestKernelFileSystems(t *testing.T) {
 		}
 	}
 	is(t, "list", second(f.OpenDir("/proc", Links)), fs.ErrPermission)
+	is(t, "enter", f.ChangeDir("/proc"), fs.ErrPermission)
+	is(t, "make a directory", f.MakeDir("/proc/new"), fs.ErrPermission)
+	is(t, "remove", f.Remove("/proc/self/new"), fs.ErrPermission)
 	if _, err := os.Stat("/sys/kernel"); err == nil { // a chroot may have none
 		is(t, "stat", second(f.Stat("/sys/kernel")), fs.ErrPermission)
 	}

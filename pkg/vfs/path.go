@@ -47,18 +47,18 @@ func (f *FS) locate(name string) (location, error) {
 
 // mountOf finds the mount of a cleaned FTP path. There is always one: the home's path is "/".
 func (f *FS) mountOf(name string) *mount {
-	i := slices.IndexFunc(f.mounts, func(m *mount) bool { return below(name, m.path) })
+	i := slices.IndexFunc(f.mounts, func(m *mount) bool { return config.Within(name, m.path) })
 	return f.mounts[i]
 }
 
 // holdsMount reports whether a cleaned FTP path is a mount or lies above one.
 func (f *FS) holdsMount(name string) bool {
-	return slices.ContainsFunc(f.mounts, func(m *mount) bool { return below(m.path, name) })
+	return slices.ContainsFunc(f.mounts, func(m *mount) bool { return config.Within(m.path, name) })
 }
 
 // ruled reports whether a rule or a mount is at a cleaned FTP path or below.
 func (f *FS) ruled(name string) bool {
-	return f.holdsMount(name) || slices.ContainsFunc(f.rights.Rules, func(r config.Rule) bool { return below(r.Path, name) })
+	return f.holdsMount(name) || slices.ContainsFunc(f.rights.Rules, func(r config.Rule) bool { return config.Within(r.Path, name) })
 }
 
 // permit asks for what the user needs at a resolved place of a mount. Where a link led to what another mount hides, there is nothing.
@@ -87,14 +87,8 @@ func (f *FS) enterable(m *mount, place string) error {
 	if f.rights.At(name) != 0 {
 		return nil
 	}
-	if slices.ContainsFunc(f.rights.Rules, func(r config.Rule) bool { return r.Permissions != 0 && below(r.Path, name) }) {
+	if slices.ContainsFunc(f.rights.Rules, func(r config.Rule) bool { return r.Permissions != 0 && config.Within(r.Path, name) }) {
 		return nil
 	}
 	return ErrNotAllowed
-}
-
-// below reports whether a cleaned FTP path is dir or lies below it. Paths are compared by components.
-func below(name, dir string) bool {
-	dir = strings.TrimSuffix(dir, "/")
-	return name == dir || strings.HasPrefix(name, dir) && strings.HasPrefix(name[len(dir):], "/")
 }

@@ -166,7 +166,8 @@ func (r *root) enter(rel string) (string, error) {
 		return "", err
 	}
 	defer r.kernel.close(fd)
-	return r.place(fd)
+	_, place, err := r.describe(fd)
+	return place, err
 }
 
 // open opens a regular file, for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). O_NONBLOCK and O_NOCTTY keep it from
@@ -210,7 +211,7 @@ func (r *root) parent(rel string) (*parent, error) {
 		return nil, err
 	}
 	dir.fd = fd
-	if dir.place, err = r.place(fd); err != nil {
+	if _, dir.place, err = r.describe(fd); err != nil {
 		dir.close()
 		return nil, err
 	}
