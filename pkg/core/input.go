@@ -33,27 +33,40 @@ const (
 
 // filter works in place and returns what is left of p.
 func (in *input) filter(p []byte) []byte {
+	if in.telnet == telnetIAC { // the piece before ended with it: what it means depends on this one
+		in.telnet = telnetText
+		p = append([]byte{telnetByte}, p...)
+	}
 	out := p[:0]
 	for _, c := range p {
-		if in.telnet != telnetText || c == telnetByte {
-			if !in.command(c) {
-				continue
-			}
-		}
-		if c == '\n' {
-			in.line = 0
-		} else if in.line > maxLine {
+		alone := in.telnet == telnetIAC && c < telnetFirst
+		if (in.telnet != telnetText || c == telnetByte) && !in.command(c) {
 			continue
-		} else {
-			in.line++
 		}
-		out = append(out, c)
+		if alone && in.line > 0 {
+			out = in.pass(out, telnetByte)
+		}
+		out = in.pass(out, c)
 	}
 	return out
 }
 
-// command takes a byte that belongs to a Telnet command; true means that it is text after all: IAC IAC is one byte 255, and an IAC
-// before what is no Telnet command was a stray one. An
+// pass passes a byte on, while its line is not too long.
+func (in *input) pass(out []byte, c byte) []byte {
+	switch {
+	case c == '\n':
+		in.line = 0
+	case in.line > maxLine:
+		return out
+	default:
+		in.line++
+	}
+	return append(out, c)
+}
+
+// command takes a byte that belongs to a Telnet command; true means that it is text after all: IAC IAC is one byte 255. Most clients
+// do not know that and send a name's byte 255 once, so an IAC before what is no Telnet command is text too; but not at the begin of a
+// line, where no command has such a byte and a Telnet command may have been torn apart. An
 // option or a subnegotiation whose client went back to text without an end must not swallow commands, so a line end ends both.
 func (in *input) command(c byte) (text bool) {
 	switch in.telnet {

@@ -33,13 +33,16 @@ func TestInput(t *testing.T) {
 		{"a\rb\r\r\n", "a\rb\r|"},
 		{"\xff\xffx\n", "\xffx|"},
 		{"a\xff\xf4b\n", "ab|"},
-		{"\xff\xfb\xff\xffx\n", "x|"}, // WILL and the option 255, then a stray IAC
+		{"\xff\xfb\xff\xffx\n", "x|"}, // WILL and the option 255, then an IAC alone at the begin of a line
 		{"\xff\xfb\xff\xff\xf1\n", "|"},
-		{"\xf4\xffabor\n", "\xf4abor|"}, // IP and IAC as pyftpdlib's clients send them
+		{"\xf4\xffabor\n", "\xf4\xffabor|"}, // IP and IAC as pyftpdlib's clients send them
 		{"\xff\xfdx\xff\xfcyz\n", "z|"},
 		{"\xff\xfa\x18\xff\xffq\xff\xf0z\n", "z|"},
 		{"\xff\xfa\x18never ends\nz\n", "|z|"},
-		{"a\xff\nb\n", "a|b|"},
+		{"a\xffb\n", "a\xffb|"}, // a name whose client knows nothing of Telnet
+		{"a\xff\r\nb\n", "a\xff|b|"},
+		{"\xffNOOP\n", "NOOP|"},
+		{"a\xff\xeb\xff\xffb\n", "a\xff\xeb\xffb|"},
 		{"a\xff\xfb\nb\n", "a|b|"},
 		{long + "\n", long + "|"},
 		{long + "\r\n", long + "|"},
@@ -63,6 +66,8 @@ func FuzzInput(f *testing.F) {
 	f.Add([]byte("\xff\xf4\xff\xf2ABOR\r\n"), 1)
 	f.Add([]byte("RETR a\xff\xffb\r\n\xff\xfa\x18\xff\xf0\xff\xfb\x01x\n"), 8)
 	f.Add([]byte(strings.Repeat("long ", 900)+"\r\n"), 2048)
+	f.Add([]byte("RETR a\xffb\r\n"), 7)
+	f.Add([]byte(strings.Repeat("x", maxLine)+"\xffy\r\n"), maxLine+1)
 	f.Fuzz(func(t *testing.T, p []byte, at int) {
 		whole, rest, _ := feed(p)
 		if len(rest) > maxLine+1 {

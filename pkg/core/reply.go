@@ -23,7 +23,8 @@ func reply(code int, format string, args ...any) Reply {
 
 // lines is a reply whose text an administrator wrote, in one line or several.
 func lines(code int, text string) Reply {
-	return Reply{Code: code, Text: strings.Split(strings.TrimRight(text, "\r\n"), "\n")}
+	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\r\n", "\n")
+	return Reply{Code: code, Text: strings.Split(text, "\n")}
 }
 
 func (r Reply) Error() string { return strconv.Itoa(r.Code) + " " + strings.Join(r.Text, " ") }
@@ -51,9 +52,22 @@ func (r Reply) append(dst []byte) []byte {
 		case text != "" && '0' <= text[0] && text[0] <= '9':
 			dst = append(dst, ' ')
 		}
-		dst = append(appendName(dst, strings.TrimSuffix(text, "\r")), "\r\n"...)
+		dst = append(appendTelnet(dst, text), "\r\n"...)
 	}
 	return dst
+}
+
+// appendTelnet writes a text for the control connection, which is a Telnet one (RFC 959 §2.3): there the byte 255 is written twice.
+// Data connections have no such rule.
+func appendTelnet(dst []byte, text string) []byte {
+	for {
+		i := strings.IndexByte(text, telnetByte)
+		if i < 0 {
+			return appendName(dst, text)
+		}
+		dst = append(appendName(dst, text[:i]), telnetByte, telnetByte)
+		text = text[i+1:]
+	}
 }
 
 // appendName writes a name or a text with "?" for what would end its line. All other bytes stay: names are bytes.

@@ -120,13 +120,17 @@ func (p *player) step(line string) error {
 		}
 	}
 	name, value, _ := strings.Cut(rest, " ")
+	switch word {
+	case "file", "sized", "dir", "link", "time", "check", "gone":
+		name = unescape(name)
+	}
 	path := filepath.Join(p.supervisor.home, name)
 	switch word {
 	case "set":
 		p.set(name, unescape(value))
 		return nil
 	case "file":
-		return os.WriteFile(filepath.Join(p.supervisor.home, unescape(name)), []byte(unescape(value)), 0o644)
+		return os.WriteFile(path, []byte(unescape(value)), 0o644)
 	case "sized":
 		f, err := os.Create(path)
 		if err != nil {
