@@ -32,6 +32,8 @@ func (s *Session) feat(context.Context, string) (Reply, error) {
 		case "":
 		case "MLST":
 			features = append(features, " MLST "+s.facts.feature())
+		case "HASH":
+			features = append(features, " HASH "+s.algorithm.feature())
 		default:
 			for line := range strings.SplitSeq(c.feat, ";") {
 				features = append(features, " "+line)

@@ -77,6 +77,8 @@ func (s *Session) opts(_ context.Context, arg string) (Reply, error) {
 		return reply(200, "UTF8 is always on."), nil
 	case "MLST":
 		return s.optsMLST(value)
+	case "HASH":
+		return s.optsHASH(value)
 	}
 	return Reply{}, errSyntax
 }

@@ -2,8 +2,10 @@ package core
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/vfs"
@@ -50,6 +52,77 @@ func (s *Session) siteUmask(_ context.Context, arg string) (Reply, error) {
 	}
 	s.login.fs.SetUmask(config.Mode(mask))
 	return reply(200, "The umask is %s.", config.Mode(mask)), nil
+}
+
+// siteChgrp gives a file or directory to another group of the user's. A name is looked up beside the session, since the name service may
+// take its time, and only for who may change the file.
+func (s *Session) siteChgrp(ctx context.Context, arg string) (Reply, error) {
+	group, name, _ := strings.Cut(arg, " ")
+	if name == "" {
+		return Reply{}, errNoArg
+	}
+	name = s.abs(name)
+	if gid, err := strconv.ParseUint(group, 10, 32); err == nil {
+		return s.changeGroup(name, group, uint32(gid))
+	}
+	if err := s.login.fs.MayChgrp(name); err != nil {
+		return Reply{}, err
+	}
+	s.start(ctx, false, func(ctx context.Context) func() {
+		gid, found, err := s.srv.supervisor.Group(ctx, group)
+		return func() {
+			if ctx.Err() != nil {
+				return // the session ends
+			}
+			r := errNoGroup.because(err)
+			if found && err == nil {
+				if r, err = s.changeGroup(name, group, gid); err != nil {
+					rethrow(err)
+					r = refuse(err)
+				}
+			}
+			s.report(s.srv.commands["SITE CHGRP"], name, r)
+			s.say(r)
+		}
+	})
+	return Reply{}, nil // the job answers
+}
+
+var (
+	errNoGroup = reply(550, "There is no such group.")
+	errNoGID   = reply(501, "Not a group's number.")
+)
+
+func (s *Session) changeGroup(name, group string, gid uint32) (Reply, error) {
+	if gid == math.MaxUint32 { // chown(2) takes it for "as it is"
+		return Reply{}, errNoGID
+	}
+	if err := s.login.fs.Chgrp(name, gid); err != nil {
+		return Reply{}, err
+	}
+	return reply(200, "Group set to %s.", group), nil
+}
+
+var errIdleLimit = reply(504, "The idle timeout cannot be longer than the server's own.")
+
+// siteIdle shows or sets, in whole seconds, how long the session may be idle: at most as long as the server allows.
+func (s *Session) siteIdle(_ context.Context, arg string) (Reply, error) {
+	most := time.Duration(s.srv.config.Limits.IdleTimeout)
+	if digits := trimBlanks(arg); digits != "" {
+		seconds, err := strconv.ParseUint(digits, 10, 31)
+		idle := time.Duration(seconds) * time.Second
+		switch {
+		case err != nil || seconds == 0:
+			return reply(501, "Not a number of seconds."), nil
+		case most > 0 && idle > most:
+			return Reply{}, errIdleLimit
+		}
+		s.idle = idle
+	}
+	if s.idle == 0 {
+		return reply(200, "There is no idle timeout."), nil
+	}
+	return reply(200, "The idle timeout is %g seconds.", s.idle.Seconds()), nil
 }
 
 // behindWord is the pathname in an argument that begins with something else.

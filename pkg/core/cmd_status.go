@@ -91,6 +91,9 @@ func (s *Session) dataStatus() string {
 	if s.job != nil && s.job.transfer != nil {
 		return s.job.transfer.progress()
 	}
+	if s.job != nil && s.job.hash != nil {
+		return s.job.hash.progress()
+	}
 	switch s.opener.(type) {
 	case *passive:
 		return "Waiting for a transfer command, in passive mode."

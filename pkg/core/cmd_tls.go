@@ -17,6 +17,7 @@ var (
 	errProtWord  = reply(502, "Unknown protection level; use P or C.")
 	errWeaker    = reply(534, "Data connections must be protected; use PROT P.")
 	errUnsafe    = reply(521, "Data connections must be protected; use PROT P.")
+	errStaysTLS  = reply(534, "The control connection stays protected.")
 	errLoginTLS  = reply(530, "Log in over TLS only; use AUTH TLS first.")
 )
 
@@ -73,6 +74,15 @@ func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 		return Reply{}, errProtLevel
 	}
 	return Reply{}, errProtWord
+}
+
+// ccc would take the protection from the control connection (RFC 4217 §12.3), for the sake of NAT that reads along. Replies
+// could be forged then, and the next password read: it is refused.
+func (s *Session) ccc(context.Context, string) (Reply, error) {
+	if s.tls == nil {
+		return Reply{}, errNeedTLS
+	}
+	return Reply{}, errStaysTLS
 }
 
 // mustProtect says whether this user's data connections must use TLS. Before the login nobody knows.

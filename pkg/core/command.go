@@ -45,6 +45,7 @@ func commands() map[string]*command {
 		"AUTH": {run: (*Session).authTLS, arg: needArg, help: "AUTH <SP> TLS | SSL", feat: "AUTH TLS;AUTH SSL"},
 		"PBSZ": {run: (*Session).pbsz, arg: needArg, help: "PBSZ <SP> 0", feat: "PBSZ"},
 		"PROT": {run: (*Session).prot, arg: needArg, help: "PROT <SP> P | C", feat: "PROT"},
+		"CCC":  {run: (*Session).ccc, help: "CCC"},
 
 		// Directories
 		"CWD":  {run: (*Session).cwd, arg: optionalArg, login: true, path: true, log: true, help: "CWD [<SP> pathname]"},
@@ -62,7 +63,7 @@ func commands() map[string]*command {
 		"PORT": {run: (*Session).port, arg: needArg, login: true, help: "PORT <SP> h1,h2,h3,h4,p1,p2"},
 		"EPRT": {run: (*Session).eprt, arg: needArg, login: true, help: "EPRT <SP> |family|address|port|", feat: "EPRT"},
 		"REST": {run: (*Session).rest, arg: needArg, login: true, help: "REST <SP> bytes", feat: "REST STREAM"},
-		"OPTS": {run: (*Session).opts, arg: needArg, help: "OPTS <SP> UTF8 <SP> ON | MLST [<SP> fact;...]"},
+		"OPTS": {run: (*Session).opts, arg: needArg, help: "OPTS <SP> UTF8 <SP> ON | MLST [<SP> fact;...] | HASH [<SP> algorithm]"},
 
 		// Transfers (RFC 959 §4.1.3)
 		"RETR": {run: (*Session).retr, arg: needArg, login: true, data: true, path: true, help: "RETR <SP> pathname"},
@@ -80,6 +81,7 @@ func commands() map[string]*command {
 		"SIZE": {run: (*Session).size, arg: needArg, login: true, path: true, help: "SIZE <SP> pathname", feat: "SIZE"},
 		"MDTM": {run: (*Session).mdtm, arg: needArg, login: true, path: true, name: mdtmPath, help: "MDTM [<SP> YYYYMMDDhhmmss] <SP> pathname", feat: "MDTM"},
 		"MFMT": {run: (*Session).mfmt, arg: needArg, login: true, path: true, name: behindWord, log: true, help: "MFMT <SP> YYYYMMDDhhmmss <SP> pathname", feat: "MFMT"},
+		"HASH": {run: (*Session).hash, arg: needArg, login: true, path: true, help: "HASH <SP> pathname", feat: "HASH"},
 		"DELE": {run: (*Session).dele, arg: needArg, login: true, path: true, log: true, help: "DELE <SP> pathname"},
 		"RNFR": {run: (*Session).rnfr, arg: needArg, login: true, path: true, log: true, help: "RNFR <SP> pathname"},
 		"RNTO": {run: (*Session).rnto, arg: needArg, login: true, path: true, log: true, help: "RNTO <SP> pathname"},
@@ -96,14 +98,20 @@ func commands() map[string]*command {
 		"SITE":       {run: (*Session).site, arg: needArg, help: "SITE <SP> command"},
 		"SITE HELP":  {run: (*Session).siteHelp, arg: optionalArg, help: "SITE HELP [<SP> command]"},
 		"SITE CHMOD": {run: (*Session).siteChmod, arg: needArg, login: true, path: true, name: behindWord, log: true, help: "SITE CHMOD <SP> mode <SP> pathname"},
+		"SITE CHGRP": {run: (*Session).siteChgrp, arg: needArg, login: true, path: true, name: behindWord, log: true, help: "SITE CHGRP <SP> group <SP> pathname"},
 		"SITE UTIME": {run: (*Session).siteUtime, arg: needArg, login: true, path: true, name: utimePath, log: true, help: "SITE UTIME <SP> YYYYMMDDhhmmss <SP> pathname"},
 		"SITE UMASK": {run: (*Session).siteUmask, arg: optionalArg, login: true, log: true, help: "SITE UMASK [<SP> mask]"},
+		"SITE IDLE":  {run: (*Session).siteIdle, arg: optionalArg, login: true, help: "SITE IDLE [<SP> seconds]"},
 	}
 	// The names that RFC 775 gave to four of them; Windows' ftp.exe sends XPWD.
 	for old, now := range map[string]string{"XCWD": "CWD", "XCUP": "CDUP", "XPWD": "PWD", "XMKD": "MKD", "XRMD": "RMD"} {
 		c := *table[now]
 		c.help = old + strings.TrimPrefix(c.help, now)
 		table[old] = &c
+	}
+	for verb, algorithm := range map[string]string{"XCRC": "CRC32", "XMD5": "MD5", "XSHA1": "SHA-1", "XSHA256": "SHA-256"} {
+		table[verb] = &command{run: checksum(verb, algorithm), arg: needArg, login: true, path: true, name: partPath,
+			help: verb + " <SP> pathname [<SP> start [<SP> end]]", feat: verb}
 	}
 	for verb := range strings.FieldsSeq(absent) {
 		table[verb] = &command{}
@@ -116,8 +124,8 @@ func commands() map[string]*command {
 }
 
 // absent are commands that are known from the RFCs, or from other servers, and not there.
-const absent = `ACCT ADAT AVBL CCC COMB CONF CSID DSIZ ENC ESTP HASH HOST LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM MSND
-	MSOM OPEN RANG SMNT SPSV THMB XCRC XMD5 XRCP XRSQ XSEM XSEN XSHA XSHA1 XSHA256 XSHA512`
+const absent = `ACCT ADAT AVBL COMB CONF CSID DSIZ ENC ESTP HOST LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM MSND MSOM
+	OPEN RANG SMNT SPSV THMB XRCP XRSQ XSEM XSEN XSHA XSHA512`
 
 // now says whether a command is run while a transfer goes on.
 func (c *command) now(arg []byte) bool { return c.during && !(c.path && len(arg) > 0) }
@@ -132,7 +140,7 @@ func (c *command) pathname(arg string) string {
 
 // withoutTLS makes TLS absent.
 func withoutTLS(table map[string]*command) {
-	for _, verb := range []string{"AUTH", "PBSZ", "PROT"} {
+	for _, verb := range []string{"AUTH", "PBSZ", "PROT", "CCC"} {
 		table[verb] = &command{verb: verb}
 	}
 }

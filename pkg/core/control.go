@@ -223,7 +223,7 @@ func (s *Session) flush() {
 
 // limitWrite bounds how long the client may take to read what is written next.
 func (s *Session) limitWrite() {
-	limit := time.Duration(s.srv.config.Limits.IdleTimeout)
+	limit := s.idle
 	if s.srv.draining.Load() {
 		limit = lastWord
 	}

@@ -47,6 +47,7 @@ type Server struct {
 	buffers    Buffers
 	blocks     blocks
 	pipes      zerocopy.Pipes
+	hashes     *hashes
 
 	draining atomic.Bool // no session begins or stays without a transfer
 
@@ -72,6 +73,7 @@ func New(o Options) *Server {
 		moving:     make(map[*transfer]struct{}),
 		security:   newSecurity(o),
 	}
+	srv.hashes = newHashes(&srv.blocks)
 	srv.tlsOnly = srv.onlyTLS()
 	if srv.security == nil {
 		withoutTLS(srv.commands)

@@ -54,6 +54,9 @@ type Session struct {
 	rename   string     // RNFR's path, for a RNTO that follows at once; "" when there is none
 	facts    factSet    // what MLST and MLSD tell
 
+	algorithm *algorithm    // of HASH
+	idle      time.Duration // how long the session may be idle; 0 is for ever
+
 	tls     *secureControl // nil before AUTH
 	sized   bool           // PBSZ was said
 	private bool           // PROT P: data connections use TLS
@@ -71,7 +74,8 @@ type login struct {
 type job struct {
 	during   bool                    // commands marked so in the table run meanwhile
 	cancel   context.CancelCauseFunc // ends the job alone; the session goes on
-	transfer *transfer               // nil: a login
+	transfer *transfer               // nil: something else
+	hash     *hashing                // likewise
 	aborts   int                     // so many ABORs wait for the job's end
 	left     *vfs.FS                 // of a user who logged out meanwhile: the job may need it
 	done     chan struct{}           // closed when the job has ended and the lines that waited for it have run
@@ -190,8 +194,8 @@ func (s *Session) due() time.Time {
 	if s.job == nil {
 		due = s.loginBy
 	}
-	if idle := time.Duration(s.srv.config.Limits.IdleTimeout); idle > 0 {
-		if t := s.active.Add(idle); due.IsZero() || t.Before(due) {
+	if s.idle > 0 {
+		if t := s.active.Add(s.idle); due.IsZero() || t.Before(due) {
 			due = t
 		}
 	}
@@ -335,7 +339,8 @@ func (s *Session) logout() {
 func (s *Session) reset() {
 	s.dropOpener()
 	s.user, s.dir, s.rename, s.restart = "", "", "", 0
-	s.ascii, s.epsvOnly, s.facts = true, false, defaultFacts
+	s.ascii, s.epsvOnly, s.facts, s.algorithm = true, false, defaultFacts, &algorithms[0]
+	s.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
 }
 
 func (s *Session) startLoginClock() {

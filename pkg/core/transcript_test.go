@@ -28,7 +28,8 @@ import (
 // send SIZE*TEXT, fin, reset, read SIZE, and data closed act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
 // connection, half-close its one direction. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
-// home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so.
+// home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH, hashes
+// free gives them back.
 //
 // set certificate makes the server know TLS. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
 // back its last piece), protect on data
@@ -209,6 +210,15 @@ func (p *player) talk(word, rest string) error {
 		return nil
 	case "cut":
 		p.cut()
+		return nil
+	case "hashes": // busy, or free again
+		for range cap(p.server().hashes.places) {
+			if rest == "busy" {
+				p.server().hashes.places <- struct{}{}
+			} else {
+				<-p.server().hashes.places
+			}
+		}
 		return nil
 	}
 	return p.act(word, rest)

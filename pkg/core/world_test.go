@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -98,6 +99,24 @@ func (f *fakeSupervisor) Names(_ context.Context, uids, gids []uint32) (monitor.
 		n.Groups[id] = "group"
 	}
 	return n, nil
+}
+
+// Group: "mine" is the group of the test's own process, "slow" takes long to be found, and the name service knows nothing of "broken".
+func (f *fakeSupervisor) Group(ctx context.Context, name string) (gid uint32, found bool, err error) {
+	switch name {
+	case "mine":
+		return uint32(os.Getegid()), true, nil
+	case "slow":
+		select {
+		case <-time.After(10 * time.Second):
+		case <-ctx.Done():
+			return 0, false, context.Cause(ctx)
+		}
+		return uint32(os.Getegid()), true, nil
+	case "broken":
+		return 0, false, errors.New("the name service is down")
+	}
+	return 0, false, nil
 }
 
 func (f *fakeSupervisor) End(session string) {

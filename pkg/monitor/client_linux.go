@@ -239,6 +239,23 @@ func (c *Client) Names(ctx context.Context, uids, gids []uint32) (Names, error) 
 	return n, err
 }
 
+// Group implements Supervisor.
+func (c *Client) Group(ctx context.Context, name string) (gid uint32, found bool, err error) {
+	if len(name) > MaxGroupName {
+		return 0, false, nil
+	}
+	var a groupAnswer
+	switch err := c.call(ctx, group, groupBody{Name: []byte(name)}, &a); {
+	case err != nil:
+		return 0, false, err
+	case a.Failed:
+		return 0, false, errors.New("the supervisor could not look the group up")
+	case a.GID == nil:
+		return 0, false, nil
+	}
+	return *a.GID, true, nil
+}
+
 // End implements Supervisor. It fails only when the supervisor is gone, and then the core ends too.
 func (c *Client) End(session string) { _ = c.send(end, 0, endBody{Session: session}) }
 

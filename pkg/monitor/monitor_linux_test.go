@@ -86,6 +86,13 @@ func (f *fake) Names(_ context.Context, uids, gids []uint32) (Names, error) {
 	return Names{Users: map[uint32]string{uids[0]: "alice" + f.label}, Groups: map[uint32]string{gids[0]: "staff"}}, nil
 }
 
+func (f *fake) Group(_ context.Context, name string) (uint32, bool, error) {
+	if name == "down" {
+		return 0, false, errors.New("a cause that stays here")
+	}
+	return 50, name == "st\xffff", nil
+}
+
 func (f *fake) End(session string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -186,6 +193,17 @@ func TestRequests(t *testing.T) {
 	if err != nil || n.Users[1000] != "alice" || n.Groups[50] != "staff" {
 		t.Errorf("Names = %+v, %v", n, err)
 	}
+	if gid, found, err := c.Group(ctx, "st\xffff"); gid != 50 || !found || err != nil {
+		t.Errorf("Group = %d, %v, %v", gid, found, err)
+	}
+	for _, name := range []string{"", "none", strings.Repeat("\xff", MaxGroupName), strings.Repeat("x", MaxGroupName+1)} {
+		if gid, found, err := c.Group(ctx, name); gid != 0 || found || err != nil {
+			t.Errorf("Group(%.10q) = %d, %v, %v", name, gid, found, err)
+		}
+	}
+	if _, found, err := c.Group(ctx, "down"); found || err == nil || strings.Contains(err.Error(), "stays here") {
+		t.Errorf("a name service that is down: %v, %v", found, err)
+	}
 	c.Emit(events.Event{Kind: events.Upload, Session: "s1", Path: "/\xff\n", Cause: strings.Repeat("x", 1<<20)})
 	c.End("s1")
 	c.conn.Close()
@@ -271,6 +289,8 @@ func TestHostileCore(t *testing.T) {
 		"event of no kind": {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: "root", Session: "s1"}))})}, "of the kind"},
 		"too many names": {[][]byte{packet(message{Kind: names, Body: body(namesBody{Users: make([]uint32, MaxNames+1)})})},
 			"513 names"},
+		"long name of a group": {[][]byte{packet(message{Kind: group, Body: body(groupBody{Name: make([]byte, MaxGroupName+1)})})},
+			"257 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{hold: make(chan struct{})}

@@ -25,6 +25,8 @@ type Supervisor interface {
 	Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error)
 	// Names gives the names of owners, of at most MaxNames ids; ids without a name are missing from the answer.
 	Names(ctx context.Context, uids, gids []uint32) (Names, error)
+	// Group gives the id of the group of that name, of at most MaxGroupName bytes.
+	Group(ctx context.Context, name string) (gid uint32, found bool, err error)
 	// End gives the slot back. It is called once for each admitted session, whatever happened.
 	End(session string)
 	events.Sink
@@ -51,6 +53,9 @@ type Names struct {
 // MaxNames bounds the ids of one Names request, users and groups together.
 const MaxNames = 512
 
+// MaxGroupName bounds the name in a Group request, in bytes. No system has longer ones.
+const MaxGroupName = 256
+
 // version is equal in both ends or they do not talk. Fields may be added to a message, since unknown ones are ignored; none changes
 // its meaning without a new version.
 const version = 1
@@ -72,6 +77,7 @@ const (
 	admit        kind = "admit"
 	authenticate kind = "authenticate"
 	names        kind = "names"
+	group        kind = "group"
 	end          kind = "end"
 	event        kind = "event"
 )
@@ -105,6 +111,8 @@ var fromCore = []rule{
 		lie: "It may guess passwords as a client may: one guess at a time for each session, as many failures for each as auth.max_attempts, all of them logged, in the one queue that bounds hashing; more are answered as refused. It learns yes or no, never why, and the numbers of an account that came in."},
 	{kind: names, state: serving, size: 16 << 10, atOnce: 16, deadline: 10 * time.Second,
 		lie: "It learns the names that go with ids: what every local user may ask."},
+	{kind: group, state: serving, size: 512, atOnce: 16, deadline: 10 * time.Second, // the name in base64
+		lie: "It learns the ids that go with the names of groups: what every local user may ask."},
 	{kind: end, state: serving, session: true, size: 256,
 		lie: "It gives a slot back early and holds more connections than the limits say: it denies service."},
 	{kind: event, state: serving, session: true, size: 32 << 10,

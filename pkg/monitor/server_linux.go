@@ -154,6 +154,8 @@ func (s *Server) take(ctx context.Context, m message, onReady func()) error {
 		return s.authenticate(ctx, r, m)
 	case names:
 		return s.names(ctx, r, m)
+	case group:
+		return s.group(ctx, r, m)
 	case end:
 		return s.end(m)
 	default:
@@ -290,6 +292,27 @@ func (s *Server) names(ctx context.Context, r rule, m message) error {
 		if !s.reply(names, m.ID, n) {
 			s.reply(names, m.ID, Names{})
 		}
+	}()
+	return nil
+}
+
+func (s *Server) group(ctx context.Context, r rule, m message) error {
+	var body groupBody
+	if err := unpack(m, &body); err != nil {
+		return err
+	}
+	if n := len(body.Name); n > MaxGroupName {
+		return fmt.Errorf("core asked for a group whose name has %d bytes", n)
+	}
+	go func() { // ends with the answer or at the deadline
+		ctx, cancel := context.WithTimeout(ctx, r.deadline)
+		defer cancel()
+		gid, found, err := s.sup.Group(ctx, string(body.Name))
+		a := groupAnswer{Failed: err != nil}
+		if found {
+			a.GID = &gid
+		}
+		s.reply(group, m.ID, a)
 	}()
 	return nil
 }

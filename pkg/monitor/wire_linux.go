@@ -41,6 +41,13 @@ type (
 		Users  []uint32 `json:"users,omitempty"`
 		Groups []uint32 `json:"groups,omitempty"`
 	}
+	groupBody struct {
+		Name []byte `json:"name"`
+	}
+	groupAnswer struct {
+		GID    *uint32 `json:"gid,omitempty"`    // nil: there is none of that name
+		Failed bool    `json:"failed,omitempty"` // nobody could tell
+	}
 	drainBody struct {
 		Timeout time.Duration `json:"timeout"`
 	}

@@ -18,9 +18,10 @@ type desk struct {
 	log      events.Log
 }
 
-// owners finds the names that go with ids; *unixauth.Names is one.
+// owners finds the names that go with ids, and the id of a group's name; *unixauth.Names is one.
 type owners interface {
 	Lookup(uids, gids []uint32) (users, groups map[uint32]string, err error)
+	Group(name string) (gid uint32, found bool, err error)
 }
 
 var errBackend = errors.New("the login could not be checked; the log has the cause")
@@ -63,6 +64,14 @@ func (d *desk) Names(_ context.Context, uids, gids []uint32) (monitor.Names, err
 	}
 	users, groups, err := d.owners.Lookup(uids, gids)
 	return monitor.Names{Users: users, Groups: groups}, err
+}
+
+// Group implements monitor.Supervisor. Without a name service no name is known.
+func (d *desk) Group(_ context.Context, name string) (gid uint32, found bool, err error) {
+	if d.owners == nil {
+		return 0, false, nil
+	}
+	return d.owners.Group(name)
 }
 
 // End implements monitor.Supervisor.

@@ -37,6 +37,17 @@ func specialBits(m fs.FileMode) (bits uint32) {
 	return bits
 }
 
+// Chgrp gives what name leads to to the group gid (0 to 1<<32-2). The kernel decides whether the user may: the owner, to a group that
+// he is a member of.
+func (f *FS) Chgrp(name string, gid uint32) error {
+	return f.change("change group", name, config.Chmod, func(n *node) error { return n.chgrp(gid) })
+}
+
+// MayChgrp says whether Chgrp would find name and the configuration permit it.
+func (f *FS) MayChgrp(name string) error {
+	return f.change("change group", name, config.Chmod, func(*node) error { return nil })
+}
+
 // SetTimes sets the times of the last change and the last access of the regular file that name leads to (else ErrNotRegular).
 func (f *FS) SetTimes(name string, t time.Time) error {
 	return f.change("set times", name, config.Touch, func(n *node) error {

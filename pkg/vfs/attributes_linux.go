@@ -34,6 +34,8 @@ func (n *node) close() { n.root.kernel.close(n.fd) }
 
 func (n *node) chmod(mode uint32) error { return n.root.kernel.chmod(n.fd, mode) }
 
+func (n *node) chgrp(gid uint32) error { return n.root.kernel.chgrp(n.fd, gid) }
+
 func (n *node) setTimes(t time.Time) error { return n.root.kernel.setTimes(n.fd, t) }
 
 // chmod changes what fd names. Before Linux 6.6 there is no call for that (an old container says EPERM to it), but the way through
@@ -45,6 +47,11 @@ func (k kernel) chmod(fd int, mode uint32) error {
 		return k.call("chmod", func() error { return unix.Chmod(descriptor(fd), mode) })
 	}
 	return err
+}
+
+// chgrp changes the group of what fd names, and not its owner.
+func (k kernel) chgrp(fd int, gid uint32) error {
+	return k.call("fchownat", func() error { return unix.Fchownat(fd, "", -1, int(gid), unix.AT_EMPTY_PATH) })
 }
 
 // setTimes sets both times of what fd names; before Linux 5.8 through /proc.

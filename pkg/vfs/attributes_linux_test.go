@@ -73,6 +73,12 @@ func TestAttributesAsTheUser(t *testing.T) {
 		is(t, name, f.Remove("/alice/file"), nil)
 	}
 	f := open(t, dir, by(u.alice))
+	is(t, "upload", upload(f, "/alice/file", "x", Creation{}), nil)
+	is(t, "to a group of hers", f.Chgrp("/alice/file", teamID), nil)
+	owned(t, f, "/alice/file", aliceID, teamID, 0o666)
+	is(t, "to another's", f.Chgrp("/alice/file", bobID), fs.ErrPermission)
+	is(t, "to root's", f.Chgrp("/alice/file", 0), fs.ErrPermission)
+	owned(t, f, "/alice/file", aliceID, teamID, 0o666)
 	name, err := f.Unique("/alice/unique")
 	is(t, "unique", err, nil)
 	f.SetUmask(0o077)
@@ -81,6 +87,7 @@ func TestAttributesAsTheUser(t *testing.T) {
 	bob := open(t, dir, by(u.bob))
 	for call, err := range map[string]error{
 		"chmod":  bob.Chmod(name, 0o666),
+		"chgrp":  bob.Chgrp(name, bobID),
 		"touch":  bob.SetTimes(name, time.Unix(0, 0)),
 		"unique": second(bob.Unique("/alice/of-bob")),
 	} {

@@ -51,6 +51,13 @@ func (n *node) chmod(mode uint32) error {
 	return n.below.Chmod(n.name, m)
 }
 
+func (n *node) chgrp(gid uint32) error {
+	if err := n.faults.ask("chown"); err != nil {
+		return err
+	}
+	return n.below.Chown(n.name, -1, int(gid))
+}
+
 func (n *node) setTimes(t time.Time) error {
 	if err := n.faults.ask("chtimes"); err != nil {
 		return err

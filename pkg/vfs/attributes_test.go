@@ -81,11 +81,37 @@ func TestSetTimes(t *testing.T) {
 	is(t, "a link to nothing", f.SetTimes("/nowhere", time.Unix(0, 0)), fs.ErrNotExist)
 }
 
+func TestChgrp(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("there are no such groups there")
+	}
+	dir := tree(t, "file", "link -> file", "dir/", "nowhere -> gone")
+	gid := uint32(os.Getgid())
+	if os.Getuid() == 0 {
+		gid = 61003
+	}
+	f := open(t, dir)
+	for _, name := range []string{"/link", "/dir"} {
+		is(t, name, f.MayChgrp(name), nil)
+		is(t, name, f.Chgrp(name, gid), nil)
+	}
+	for _, name := range []string{"/file", "/dir"} {
+		if e, err := f.Stat(name); err != nil || e.GID != gid || e.UID != uint32(os.Getuid()) {
+			t.Errorf("%s is %d:%d, %v", name, e.UID, e.GID, err)
+		}
+	}
+	for _, name := range []string{"/none", "/nowhere"} {
+		is(t, name, f.Chgrp(name, gid), fs.ErrNotExist)
+		is(t, name, f.MayChgrp(name), fs.ErrNotExist)
+	}
+}
+
 // Rules and mounts hold for where a link leads.
 func TestAttributesThroughLinks(t *testing.T) {
 	dir := tree(t, "closed/file", "link -> closed/file")
 	f := open(t, dir, permissions(config.Full, config.Rule{Path: "/closed", Permissions: config.ReadOnly}))
-	for _, err := range []error{f.Chmod("/link", 0o600), f.SetTimes("/link", time.Unix(0, 0)), f.Chmod("/closed/file", 0o600)} {
+	for _, err := range []error{f.Chmod("/link", 0o600), f.SetTimes("/link", time.Unix(0, 0)), f.Chmod("/closed/file", 0o600),
+		f.Chgrp("/link", uint32(os.Getgid())), f.MayChgrp("/link")} {
 		if err == nil {
 			t.Error("changed")
 		}

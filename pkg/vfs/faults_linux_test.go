@@ -47,6 +47,7 @@ var operations = []struct {
 	{"rmdir", func(f *FS) error { return f.RemoveDir("/empty") }},
 	{"rename", func(f *FS) error { return f.Rename("/dir/file", "/empty/file") }},
 	{"chmod", func(f *FS) error { return f.Chmod("/dir/file", 0o600) }},
+	{"chgrp", func(f *FS) error { return f.Chgrp("/link", 1<<32-1) }}, // as it is
 	{"set times", func(f *FS) error { return f.SetTimes("/link", time.Unix(1, 0)) }},
 	{"find a name", func(f *FS) error { return second(f.Unique("/dir/new")) }},
 	{"may make only a new file", func(f *FS) error { return f.CanCreate("/dir/new", Creation{New: true}) }},
@@ -99,7 +100,7 @@ func TestEachCallFails(t *testing.T) {
 }
 
 // changing are the calls that change something; after one of them the operation is past the point of no return.
-var changing = []string{"openat", "ftruncate", "mkdirat", "unlinkat", "renameat2", "write", "fchmodat2", "utimensat"}
+var changing = []string{"openat", "ftruncate", "mkdirat", "unlinkat", "renameat2", "write", "fchmodat2", "fchownat", "utimensat"}
 
 // failAt runs an operation with its n-th call failing, on a view whose permissions depend on the path, and with a umask, so that
 // all calls are made that there are. It returns the calls so far. A nil operation is Open.

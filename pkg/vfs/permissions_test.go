@@ -53,6 +53,7 @@ var calls = []struct {
 		return upload(f, name, "x", Creation{New: true})
 	}},
 	{"SITE CHMOD", config.Chmod, func(f *FS, base string) error { return f.Chmod(base+"/file", 0o600) }},
+	{"SITE CHGRP", config.Chmod, func(f *FS, base string) error { return f.MayChgrp(base + "/file") }},
 	{"MFMT", config.Touch, func(f *FS, base string) error { return f.SetTimes(base+"/file", time.Unix(1, 0)) }},
 	{"MKD", config.Mkdir, func(f *FS, base string) error { return f.MakeDir(base + "/new") }},
 }

@@ -1,0 +1,153 @@
+package core
+
+import (
+	"context"
+	"strconv"
+	"strings"
+)
+
+var (
+	errHashMarker = reply(503, "Bad sequence of commands: a restart marker is for transfers; use REST 0 first.")
+	errHashPart   = reply(550, "The file has no such part.")
+	errNoHash     = reply(501, "Unknown algorithm, current selection not changed.")
+)
+
+// hash tells the digest of a whole file (draft-bryan-ftpext-hash §3) as a client would compute it after a binary download, whatever TYPE
+// says. The draft's parts of files need RANG, which is not there; a restart marker would promise one, so it is refused and stays. The end
+// point is the file's size, as with FileZilla's server and ProFTPD: the first byte that does not belong to the range.
+func (s *Session) hash(ctx context.Context, arg string) (Reply, error) {
+	if s.restart > 0 {
+		return Reply{}, errHashMarker
+	}
+	f, err := s.login.fs.Open(s.abs(arg))
+	if err != nil {
+		return Reply{}, err
+	}
+	a, h := s.algorithm, &hashing{file: f, length: -1}
+	s.digest(ctx, "HASH", s.abs(arg), h, a, func(sum []byte) Reply {
+		return reply(213, "%s 0-%d %x %s", a.name, h.end(), sum, arg)
+	})
+	return Reply{}, nil // the job answers
+}
+
+// optsHASH shows or chooses the algorithm of HASH (draft-bryan-ftpext-hash §3.2), until the next user.
+func (s *Session) optsHASH(value string) (Reply, error) {
+	if name := trimBlanks(value); name != "" {
+		a := findAlgorithm(name)
+		if a == nil {
+			return Reply{}, errNoHash
+		}
+		s.algorithm = a
+	}
+	return reply(200, "%s", s.algorithm.name), nil
+}
+
+// checksum is the older commands' way to ask for one algorithm's digest, of a file or of its bytes from start to before end.
+func checksum(verb, algorithm string) func(*Session, context.Context, string) (Reply, error) {
+	return func(s *Session, ctx context.Context, arg string) (Reply, error) {
+		if s.restart > 0 {
+			return Reply{}, errHashMarker
+		}
+		h, name, err := s.openPart(arg)
+		if err != nil {
+			return Reply{}, err
+		}
+		s.digest(ctx, verb, name, h, findAlgorithm(algorithm), func(sum []byte) Reply {
+			return reply(250, "%X", sum)
+		})
+		return Reply{}, nil // the job answers
+	}
+}
+
+// openPart opens what a checksum is asked of: the file that has the whole argument for a name, else the one that it names before start
+// and end.
+func (s *Session) openPart(arg string) (h *hashing, name string, err error) {
+	name = s.abs(arg)
+	f, err := s.login.fs.Open(name)
+	if err == nil {
+		return &hashing{file: f, length: -1}, name, nil
+	}
+	p := parsePart(arg)
+	if p.name == arg {
+		return nil, name, err
+	}
+	name = s.abs(p.name)
+	if f, err = s.login.fs.Open(name); err != nil {
+		return nil, name, err
+	}
+	if p.end < 0 && p.start == 0 {
+		return &hashing{file: f, length: -1}, name, nil
+	}
+	if p.end < 0 {
+		p.end = f.Size()
+	}
+	if p.start > p.end || p.end > f.Size() {
+		f.Close()
+		return nil, name, errHashPart
+	}
+	return &hashing{file: f, start: p.start, length: p.end - p.start}, name, nil
+}
+
+// A part is what the argument of a checksum command names. A negative end is the file's.
+type part struct {
+	name       string
+	start, end int64
+}
+
+// parsePart reads "pathname [start [end]]", the pathname perhaps in double quotes.
+func parsePart(arg string) part {
+	rest, last, ok := lastNumber(arg)
+	if !ok {
+		return part{unquoted(arg), 0, -1}
+	}
+	if name, start, ok := lastNumber(rest); ok {
+		return part{unquoted(name), start, last}
+	}
+	return part{unquoted(rest), last, -1}
+}
+
+// lastNumber cuts off a number that stands at the end, behind something else.
+func lastNumber(s string) (before string, n int64, ok bool) {
+	s = strings.TrimRight(s, " ")
+	at := strings.LastIndexByte(s, ' ')
+	u, err := strconv.ParseUint(s[at+1:], 10, 63)
+	before = strings.TrimRight(s[:max(at, 0)], " ")
+	return before, int64(u), err == nil && before != ""
+}
+
+// partPath is the pathname in the argument of a checksum command.
+func partPath(arg string) string { return parsePart(arg).name }
+
+// unquoted takes double quotes away that stand around all of it.
+func unquoted(name string) string {
+	bare := strings.TrimRight(name, " ")
+	if len(bare) > 2 && bare[0] == '"' && bare[len(bare)-1] == '"' {
+		return bare[1 : len(bare)-1]
+	}
+	return name
+}
+
+// digest starts the job that reads h and answers its command, which it gives back. A refusal is logged as if the command had answered itself.
+func (s *Session) digest(ctx context.Context, verb, name string, h *hashing, a *algorithm, answer func(sum []byte) Reply) {
+	s.start(ctx, true, func(ctx context.Context) func() {
+		defer h.file.Close()
+		sum, err := s.srv.hashes.sum(ctx, h, a)
+		rethrow(err)
+		return func() {
+			var r Reply
+			switch {
+			case err == nil:
+				r = answer(sum)
+			case context.Cause(ctx) == errAborted:
+				r = reply(426, "Hashing aborted.").because(errAborted)
+			case ctx.Err() != nil:
+				return // the session ends, and says why
+			default:
+				r = refuse(err)
+			}
+			s.report(s.srv.commands[verb], name, r)
+			s.say(r)
+		}
+	})
+	s.job.hash = h
+}

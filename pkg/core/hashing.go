@@ -1,0 +1,125 @@
+package core
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"ftpd/pkg/vfs"
+)
+
+// An algorithm is one that HASH knows.
+type algorithm struct {
+	name string // in FEAT and OPTS HASH
+	make func() hash.Hash
+}
+
+// algorithms are all of them; the first is in force until OPTS HASH chooses another. MD5, SHA-1 and CRC32 find damage, not malice.
+var algorithms = []algorithm{
+	{"SHA-256", sha256.New},
+	{"SHA-1", sha1.New},
+	{"MD5", md5.New},
+	{"CRC32", func() hash.Hash { return crc32.NewIEEE() }},
+}
+
+// findAlgorithm finds one by its name, in any case; nil when there is none.
+func findAlgorithm(name string) *algorithm {
+	for i := range algorithms {
+		if strings.EqualFold(algorithms[i].name, name) {
+			return &algorithms[i]
+		}
+	}
+	return nil
+}
+
+// feature is HASH's line in FEAT, with a star at the algorithm in force.
+func (a *algorithm) feature() string {
+	names := make([]string, len(algorithms))
+	for i := range algorithms {
+		names[i] = algorithms[i].name
+		if a == &algorithms[i] {
+			names[i] += "*"
+		}
+	}
+	return strings.Join(names, ";")
+}
+
+// A hashing is a file, or a part of it, that is being hashed.
+type hashing struct {
+	file   *vfs.File
+	start  int64
+	length int64        // negative: to the end
+	read   atomic.Int64 // bytes so far
+}
+
+// end is the first byte behind what was read.
+func (h *hashing) end() int64 { return h.start + h.read.Load() }
+
+// progress says how far it is. It may be called while the file is read.
+func (h *hashing) progress() string {
+	return fmt.Sprintf("Hashing a file: %d bytes read.", h.read.Load())
+}
+
+// hashes bounds how many files are read and hashed at one time, for the whole server: it is work for a processor that one short line
+// asks for.
+type hashes struct {
+	places chan struct{}
+	blocks *blocks
+}
+
+func newHashes(b *blocks) *hashes {
+	return &hashes{places: make(chan struct{}, runtime.GOMAXPROCS(0)), blocks: b}
+}
+
+// hashPatience is how long a hash waits until another has ended.
+const hashPatience = 30 * time.Second
+
+var errHashesBusy = reply(450, "Too many files are being hashed; try again later.")
+
+// sum is h's digest. It waits for a place first, reads outside of sections, and ends with ctx.
+func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, error) {
+	timer := time.NewTimer(hashPatience)
+	defer timer.Stop()
+	select {
+	case hs.places <- struct{}{}:
+		defer func() { <-hs.places }()
+	case <-timer.C:
+		return nil, errHashesBusy
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if _, err := h.file.Seek(h.start, io.SeekStart); err != nil {
+		return nil, err
+	}
+	b := hs.blocks.get()
+	defer hs.blocks.put(b)
+	digest := a.make()
+	for h.length < 0 || h.read.Load() < h.length {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		room := b[:]
+		if h.length >= 0 {
+			room = b[:min(int64(len(b)), h.length-h.read.Load())]
+		}
+		n, err := h.file.Read(room)
+		digest.Write(room[:n])
+		h.read.Add(int64(n))
+		switch {
+		case err == io.EOF && h.length < 0:
+			return digest.Sum(nil), nil
+		case err != nil:
+			return nil, err
+		}
+	}
+	return digest.Sum(nil), nil
+}
