@@ -51,12 +51,17 @@ func serveCore() error {
 	if err != nil {
 		return err
 	}
+	certificates, err := core.NewCertificates(client, setup.Certificates, setup.ClientCAs)
+	if err != nil {
+		return err
+	}
 	server := core.New(core.Options{
-		Config:     setup.Config,
-		Supervisor: client,
-		Threads:    impersonate.NewThreads(sections(setup.Config.Limits.MaxSessions)),
-		Zone:       zone,
-		Ports:      setup.Ports,
+		Config:       setup.Config,
+		Supervisor:   client,
+		Threads:      impersonate.NewThreads(sections(setup.Config.Limits.MaxSessions)),
+		Zone:         zone,
+		Ports:        setup.Ports,
+		Certificates: certificates,
 	})
 	for _, l := range listeners {
 		go serveListener(server, l) // ends with the process, or when drained
@@ -64,9 +69,11 @@ func serveCore() error {
 	if err := client.Ready(); err != nil {
 		return err
 	}
-	return client.Run(
-		func(timeout time.Duration) { drain(server, listeners, timeout) },
-		func() { retire(server, listeners) })
+	return client.Run(monitor.Orders{
+		Drain:    func(timeout time.Duration) { drain(server, listeners, timeout) },
+		Retire:   func() { retire(server, listeners) },
+		Exchange: certificates.Exchange,
+	})
 }
 
 // drain ends the process when running transfers have ended, or after the timeout. Sessions without one are dismissed.

@@ -66,7 +66,8 @@ func start(source *config.Source, stderr io.Writer) int {
 	return serve(run, o, stderr)
 }
 
-// confineServe confines a service of one process to what it serves, and to the files of its configuration, which are read again.
+// confineServe confines a service of one process to what it serves, to the files of its configuration, which are read again, and to the
+// folders of its certificates and keys, where new ones will stand under other names.
 func confineServe(source *config.Source) (sandbox.Layers, error) {
 	if source.Config.Server.Sandbox == config.SandboxOff {
 		return sandbox.Layers{Missing: []string{"switched off by server.sandbox"}}, nil
@@ -75,7 +76,22 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 	for _, file := range source.Files[1:] { // included ones, whose folder is searched
 		readable = append(readable, filepath.Dir(file))
 	}
+	for _, file := range source.Config.TLSFiles() {
+		readable = append(readable, folders(file)...)
+	}
 	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable})
+}
+
+// folders are where a file stands, and where what it leads to stands. "/" is never granted: there the file must stay as it is.
+func folders(file string) []string {
+	all := []string{filepath.Dir(file)}
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		all = append(all, filepath.Dir(real))
+	}
+	if slices.Contains(all, "/") {
+		return []string{file}
+	}
+	return all
 }
 
 // serve runs a service until the first SIGINT, SIGTERM or SIGHUP, which lets transfers end; a second one ends it at once. A reader of

@@ -3,7 +3,6 @@ package config
 import (
 	"net/netip"
 	"path"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -125,13 +124,6 @@ func (s *Source) publicName(id, name string) {
 		s.problem(id, "no client can connect to %q", name)
 	case err != nil && (!hostName.MatchString(name) || strings.Trim(name, "0123456789.") == ""):
 		s.problem(id, "%q is neither an IP address nor a host name", name)
-	}
-}
-
-func (s *Source) checkTLS() {
-	for _, key := range []string{"tls.certificate", "tls.key", "tls.client_ca"} {
-		v, _ := lookUp(reflect.ValueOf(s.Config).Elem(), key)
-		s.hostPath(key, v.Addr().Interface().(*string))
 	}
 }
 

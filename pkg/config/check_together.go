@@ -46,29 +46,6 @@ func (s *Source) togetherServer() {
 	}
 }
 
-func (s *Source) togetherTLS() {
-	c := s.Config
-	without := c.TLS.Certificate == "" && !s.failed["tls.certificate"]
-	if c.TLS.Key != "" && without {
-		s.problem("tls.key", "a key needs tls.certificate")
-	}
-	if len(c.Server.ListenTLS) > 0 && without {
-		s.problem("server.listen_tls", "TLS needs tls.certificate")
-	}
-	if c.TLS.ClientAuth != ClientAuthOff && c.TLS.ClientCA == "" && !s.failed["tls.client_ca"] {
-		s.problem("tls.client_auth", "certificates of clients are checked with tls.client_ca, which is not set")
-	}
-	if c.TLS.ClientCA != "" && c.TLS.ClientAuth == ClientAuthOff && !s.failed["tls.client_auth"] {
-		s.warn("tls.client_ca", "nothing uses it while client_auth is \"off\"")
-	}
-	for _, sc := range s.scopes() {
-		need := sc.settings.RequireTLS
-		if (need == RequireTLSLogin || need == RequireTLSAll) && without {
-			s.problem(sc.id+".require_tls", "nobody could log in: there is no tls.certificate")
-		}
-	}
-}
-
 func (s *Source) togetherAnonymous() {
 	a := &s.Config.Anonymous
 	if a.Enabled && a.Directory == "" && !s.failed["anonymous.directory"] {

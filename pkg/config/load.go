@@ -26,8 +26,8 @@ type Source struct {
 	told   map[string]bool     // keys that are wrong, those of failed among them
 }
 
-// Inspect reads a configuration with all files that it includes, and checks it. Account names are looked up with accounts, unless that is
-// nil.
+// Inspect reads a configuration with all files that it includes, and checks it. What it names on this host, accounts and certificates, is
+// looked up unless accounts is nil.
 func Inspect(path string, accounts Accounts) *Source {
 	s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, told: map[string]bool{}, whole: true}
 	s.file(path, true)
@@ -36,6 +36,9 @@ func Inspect(path string, accounts Accounts) *Source {
 	}
 	s.check()
 	s.checkAccounts(accounts)
+	if accounts != nil && s.whole {
+		s.checkCertificates()
+	}
 	s.checkSupported()
 	s.Problems = s.Problems.arrange(s.Files)
 	return s

@@ -24,7 +24,6 @@ var notYet = map[string][]string{
 	"defaults.user_upload_rate":      nil,
 	"defaults.max_sessions":          nil,
 	"defaults.max_file_size":         nil,
-	"defaults.require_tls":           {"auto", "off"},
 	"defaults.create_home":           nil,
 
 	"limits.download_rate":  nil,
@@ -44,9 +43,6 @@ var notYet = map[string][]string{
 	"nat.public_addresses": nil,
 	"nat.local_networks":   nil,
 
-	"tls.certificate":          nil,
-	"tls.key":                  nil,
-	"tls.min_version":          nil,
 	"tls.client_ca":            nil,
 	"tls.client_auth":          nil,
 	"tls.session_reuse":        nil,

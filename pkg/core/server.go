@@ -4,7 +4,6 @@ package core
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -27,8 +26,8 @@ type Options struct {
 	Zone       *time.Location       // for LIST when files.utc_times is false; nil is UTC
 	Ports      config.PortRange     // the system's ephemeral ports; zero is 32768-60999
 	Network    Network              // nil: TCP
-	// Certificate is what AUTH TLS shows; nil: there is no TLS.
-	Certificate *tls.Certificate
+	// Certificates are what TLS shows; nil: there is no TLS.
+	Certificates *Certificates
 }
 
 // A Server serves FTP on any number of listeners.

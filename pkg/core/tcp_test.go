@@ -34,7 +34,7 @@ func serveTCP(t *testing.T, listen string) *loopback {
 	w := newWorld(t)
 	w.config.Data.PassivePorts.First, w.config.Data.PassivePorts.Last = 0, 0
 	w.config.Defaults.RequireTLS = config.RequireTLSOff
-	w.srv = New(Options{Config: w.config, Supervisor: w.supervisor, Certificate: testCertificate()})
+	w.srv = New(Options{Config: w.config, Supervisor: w.supervisor, Certificates: w.certificates()})
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		t.Skip("no such address here:", err)

@@ -7,9 +7,12 @@ import (
 	"ftpd/pkg/config"
 )
 
-// A security is what explicit TLS (RFC 4217) needs of the server. The tickets of all connections are sealed and opened by base, whose
-// keys change by themselves: a copy would keep those of the moment.
-type security struct{ base *tls.Config }
+// A security is what TLS (RFC 4217) needs of the server. The tickets of all connections are sealed and opened by base, whose keys change
+// by themselves: a copy would keep those of the moment.
+type security struct {
+	base         *tls.Config
+	certificates *Certificates
+}
 
 // The protocol of a control connection, and what clients name on data connections (ALPN). A client that names none of them is served too.
 var (
@@ -19,14 +22,16 @@ var (
 
 // newSecurity is nil where there is no certificate.
 func newSecurity(o Options) *security {
-	if o.Certificate == nil {
+	if o.Certificates == nil {
 		return nil
 	}
+	sec := &security{certificates: o.Certificates}
 	base := &tls.Config{
-		Certificates: []tls.Certificate{*o.Certificate},
-		NextProtos:   controlProtocols,
-		MinVersion:   tls.VersionTLS12,
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return sec.certificates.of(nil), nil },
+		NextProtos:     controlProtocols,
+		MinVersion:     tls.VersionTLS12,
 	}
+	sec.base = base
 	if o.Config.TLS.MinVersion == config.TLS13 {
 		base.MinVersion = tls.VersionTLS13
 	}
@@ -38,7 +43,7 @@ func newSecurity(o Options) *security {
 		}
 		return nil, nil
 	}
-	return &security{base}
+	return sec
 }
 
 // offers says whether a client names one of the protocols.
@@ -53,8 +58,9 @@ const extensionPSK = 41
 // the client reads also sends one, for clients that use each ticket once. One that the client writes sends none: a client that never
 // reads would close with the ticket unread, and its kernel then answers with a reset and throws away what was not sent yet.
 // crypto/tls has no switch for that, but in every handshake of TLS 1.3 it asks UnwrapSession or GetCertificate, after it has looked at
-// the client's ticket and before it makes its own. (It asks GetCertificate only where Certificates is empty: a client that connects to an
-// address names no server.) In TLS 1.2 tickets are a part of the handshake, which both sides read to its end.
+// the client's ticket and before it makes its own. (Certificates is empty: where it is not, GetCertificate is asked only for clients that
+// name a server, and those that connect to an address do not.) In TLS 1.2 tickets are a part of the handshake, which both sides read to
+// its end.
 func (sec *security) forData(incoming bool) *tls.Config {
 	cfg := sec.base.Clone() // this connection's own, so the functions below may change it
 	cfg.NextProtos = dataProtocols
@@ -64,11 +70,9 @@ func (sec *security) forData(incoming bool) *tls.Config {
 		cfg.SessionTicketsDisabled = incoming
 		return sec.base.DecryptTicket(ticket, cs)
 	}
-	certificate := &sec.base.Certificates[0]
-	cfg.Certificates = nil
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cfg.SessionTicketsDisabled = incoming && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
-		return certificate, nil
+		return sec.certificates.of(nil), nil
 	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if !offers(hello, dataProtocols) {

@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -119,6 +120,10 @@ func (f *fakeSupervisor) Group(ctx context.Context, name string) (gid uint32, fo
 	return 0, false, nil
 }
 
+func (f *fakeSupervisor) Sign(_ context.Context, h monitor.Handshake) ([]byte, error) {
+	return h.Sign(testCertificate().PrivateKey.(crypto.Signer))
+}
+
 func (f *fakeSupervisor) End(session string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -186,11 +191,20 @@ func (w *world) server() *Server {
 	if w.srv == nil {
 		o := Options{Config: w.config, Supervisor: w.supervisor, Network: w.net}
 		if w.certified {
-			o.Certificate = testCertificate()
+			o.Certificates = w.certificates()
 		}
 		w.srv = New(o)
 	}
 	return w.srv
+}
+
+// certificates are testCertificate, whose key only the supervisor has.
+func (w *world) certificates() *Certificates {
+	c, err := NewCertificates(w.supervisor, []monitor.Certificate{{Chain: testCertificate().Certificate}}, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
 }
 
 // at is a port of the server's address.

@@ -98,9 +98,15 @@ func (c *Client) first() (Setup, []net.Listener, error) {
 // Ready tells the supervisor that connections may come.
 func (c *Client) Ready() error { return c.send(ready, 0, struct{}{}) }
 
-// Run reads what the supervisor says until it hangs up, which is ErrHungUp. drained is called, in a goroutine of its own, with the time
-// that running transfers may take; retired likewise, when the core shall end with its last session.
-func (c *Client) Run(drained func(time.Duration), retired func()) error {
+// Orders are what the supervisor may tell a core to do.
+type Orders struct {
+	Drain    func(time.Duration)     // accept no more; running transfers may take this long. Called in a goroutine of its own
+	Retire   func()                  // accept no more, and end with the last session. Likewise
+	Exchange func(Certificate) error // show this certificate from now on. It must not wait; an error is the supervisor's mistake
+}
+
+// Run obeys what the supervisor says until it hangs up, which is ErrHungUp.
+func (c *Client) Run(o Orders) error {
 	defer close(c.gone)
 	buf := make([]byte, maxMessage)
 	for {
@@ -122,9 +128,18 @@ func (c *Client) Run(drained func(time.Duration), retired func()) error {
 			if err := json.Unmarshal(m.Body, &body); err != nil {
 				return fmt.Errorf("read a drain: %w", err)
 			}
-			go drained(body.Timeout) // ends with the process, which it ends
+			go o.Drain(body.Timeout) // ends with the process, which it ends
 		case retire:
-			go retired() // likewise
+			go o.Retire() // likewise
+		case exchange:
+			var body Certificate
+			err := json.Unmarshal(m.Body, &body)
+			if err == nil {
+				err = o.Exchange(body)
+			}
+			if err != nil {
+				return fmt.Errorf("take a certificate: %w", err)
+			}
 		}
 	}
 }
@@ -254,6 +269,18 @@ func (c *Client) Group(ctx context.Context, name string) (gid uint32, found bool
 		return 0, false, nil
 	}
 	return *a.GID, true, nil
+}
+
+// Sign implements Supervisor.
+func (c *Client) Sign(ctx context.Context, h Handshake) ([]byte, error) {
+	var a signAnswer
+	if err := c.call(ctx, sign, h, &a); err != nil {
+		return nil, err
+	}
+	if len(a.Signature) == 0 {
+		return nil, errors.New("the supervisor did not sign")
+	}
+	return a.Signature, nil
 }
 
 // End implements Supervisor. It fails only when the supervisor is gone, and then the core ends too.

@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type fake struct {
 	gaveBack chan string   // takes each session that ended, if there is one
 	groups   []uint32      // of the user
 	label    string        // is added to each name
+	key      crypto.Signer // signs; nil: nothing is signed
 }
 
 // asked is closed when n logins were asked for.
@@ -91,6 +93,14 @@ func (f *fake) Group(_ context.Context, name string) (uint32, bool, error) {
 		return 0, false, errors.New("a cause that stays here")
 	}
 	return 50, name == "st\xffff", nil
+}
+
+// Sign signs with what it was asked for.
+func (f *fake) Sign(_ context.Context, h Handshake) ([]byte, error) {
+	if f.key == nil {
+		return nil, errors.New("there is no such certificate")
+	}
+	return h.Sign(f.key)
 }
 
 func (f *fake) End(session string) {
@@ -164,7 +174,7 @@ func start(t *testing.T, f *fake) (*Client, chan error) {
 		_, err := server.Run(func() { close(up) })
 		ended <- err
 	}()
-	go client.Run(nil, nil) // likewise
+	go client.Run(Orders{}) // likewise
 	if err := client.Ready(); err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +296,9 @@ func TestHostileCore(t *testing.T) {
 		"event of a stranger": {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: events.Upload}))})}, "does not have"},
 		"login of a stranger": {[][]byte{packet(message{Kind: authenticate, ID: 1, Body: body(authenticateBody{Session: "s9"})})},
 			"does not have"},
-		"event of no kind": {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: "root", Session: "s1"}))})}, "of the kind"},
+		"event of no kind":    {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: "root", Session: "s1"}))})}, "of the kind"},
+		"signature of a text": {[][]byte{packet(message{Kind: sign, Body: body(Handshake{Message: []byte("a letter of credit")})})}, "no TLS handshake"},
+		"signature too long":  {[][]byte{packet(message{Kind: sign, Body: body(Handshake{Message: make([]byte, 1<<10)})})}, "over the bound of 1024"},
 		"too many names": {[][]byte{packet(message{Kind: names, Body: body(namesBody{Users: make([]uint32, MaxNames+1)})})},
 			"513 names"},
 		"long name of a group": {[][]byte{packet(message{Kind: group, Body: body(groupBody{Name: make([]byte, MaxGroupName+1)})})},
@@ -435,7 +447,7 @@ func TestDrainAndHangUp(t *testing.T) {
 	asked, retired := make(chan time.Duration, 1), make(chan bool, 1)
 	ended := make(chan error, 1)
 	go func() { // ends with the connection
-		ended <- client.Run(func(d time.Duration) { asked <- d }, func() { retired <- true })
+		ended <- client.Run(Orders{Drain: func(d time.Duration) { asked <- d }, Retire: func() { retired <- true }})
 	}()
 	if err := server.Retire(); err != nil {
 		t.Fatal(err)

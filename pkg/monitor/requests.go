@@ -27,6 +27,8 @@ type Supervisor interface {
 	Names(ctx context.Context, uids, gids []uint32) (Names, error)
 	// Group gives the id of the group of that name, of at most MaxGroupName bytes.
 	Group(ctx context.Context, name string) (gid uint32, found bool, err error)
+	// Sign signs a TLS handshake with the key of a certificate that the core shows.
+	Sign(context.Context, Handshake) ([]byte, error)
 	// End gives the slot back. It is called once for each admitted session, whatever happened.
 	End(session string)
 	events.Sink
@@ -70,6 +72,7 @@ type kind string
 
 const (
 	configure    kind = "configure"
+	exchange     kind = "exchange"
 	drain        kind = "drain"
 	retire       kind = "retire"
 	answer       kind = "answer"
@@ -78,6 +81,7 @@ const (
 	authenticate kind = "authenticate"
 	names        kind = "names"
 	group        kind = "group"
+	sign         kind = "sign"
 	end          kind = "end"
 	event        kind = "event"
 )
@@ -113,6 +117,8 @@ var fromCore = []rule{
 		lie: "It learns the names that go with ids: what every local user may ask."},
 	{kind: group, state: serving, size: 512, atOnce: 16, deadline: 10 * time.Second, // the name in base64
 		lie: "It learns the ids that go with the names of groups: what every local user may ask."},
+	{kind: sign, state: serving, size: 1 << 10, atOnce: 64, deadline: 10 * time.Second,
+		lie: "It may be the server in a TLS handshake, which it is. With a connection to it, others are the server elsewhere, too, and no longer than it runs: the key stays here, and nothing else is signed, such as a client's part, another certificate or a text; nor is anything decrypted."},
 	{kind: end, state: serving, session: true, size: 256,
 		lie: "It gives a slot back early and holds more connections than the limits say: it denies service."},
 	{kind: event, state: serving, session: true, size: 32 << 10,
@@ -123,8 +129,9 @@ var fromCore = []rule{
 var fromSupervisor = []rule{
 	{kind: configure, state: starting, size: 1 << 10}, // the first message, with descriptors: the Setup in a memfd, then the listeners
 	{kind: answer, state: serving, size: maxAnswer},
-	{kind: drain, state: serving, size: 64}, // accept no more; sessions without a transfer end now, the others with it, the rest at the timeout
-	{kind: retire, state: serving, size: 2}, // accept no more, and end with the last session
+	{kind: exchange, state: serving, size: maxAnswer}, // a certificate to show from now on
+	{kind: drain, state: serving, size: 64},           // accept no more; sessions without a transfer end now, the others with it, the rest at the timeout
+	{kind: retire, state: serving, size: 2},           // accept no more, and end with the last session
 }
 
 func find(table []rule, k kind) (rule, bool) {

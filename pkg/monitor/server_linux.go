@@ -95,6 +95,9 @@ func (s *Server) Drain(timeout time.Duration) error {
 	return s.send(drain, 0, drainBody{Timeout: timeout})
 }
 
+// Exchange gives the core a certificate to show from now on, in place of the one for the same host.
+func (s *Server) Exchange(c Certificate) error { return s.send(exchange, 0, c) }
+
 // Retire asks the core to accept no more and to end with the last of its sessions.
 func (s *Server) Retire() error { return s.send(retire, 0, struct{}{}) }
 
@@ -156,6 +159,8 @@ func (s *Server) take(ctx context.Context, m message, onReady func()) error {
 		return s.names(ctx, r, m)
 	case group:
 		return s.group(ctx, r, m)
+	case sign:
+		return s.sign(ctx, r, m)
 	case end:
 		return s.end(m)
 	default:
@@ -313,6 +318,26 @@ func (s *Server) group(ctx context.Context, r rule, m message) error {
 			a.GID = &gid
 		}
 		s.reply(group, m.ID, a)
+	}()
+	return nil
+}
+
+func (s *Server) sign(ctx context.Context, r rule, m message) error {
+	var h Handshake
+	if err := unpack(m, &h); err != nil {
+		return err
+	}
+	if err := h.Check(); err != nil {
+		return fmt.Errorf("core asked for a signature of %w", err)
+	}
+	go func() { // ends with the answer: a signature takes some milliseconds
+		ctx, cancel := context.WithTimeout(ctx, r.deadline)
+		defer cancel()
+		signature, err := s.sup.Sign(ctx, h)
+		if err != nil {
+			signature = nil // the handshake fails; the certificate was exchanged a while ago
+		}
+		s.reply(sign, m.ID, signAnswer{Signature: signature})
 	}()
 	return nil
 }

@@ -12,6 +12,10 @@ type Setup struct {
 	Config *config.Config   `json:"config"`         // without secrets
 	Zone   []byte           `json:"zone,omitempty"` // the local time zone as a TZif file (RFC 9636); empty is UTC
 	Ports  config.PortRange `json:"ports"`          // the system's range of ephemeral ports
+
+	Certificates []Certificate `json:"certificates,omitempty"` // that of [tls] first; none: there is no TLS
+	ClientCAs    [][]byte      `json:"client_cas,omitempty"`   // DER of the authorities that sign clients' certificates
+	Implicit     int           `json:"implicit,omitempty"`     // so many of the listeners, the last, begin with TLS
 }
 
 // Location is the local time zone.

@@ -48,6 +48,9 @@ type (
 		GID    *uint32 `json:"gid,omitempty"`    // nil: there is none of that name
 		Failed bool    `json:"failed,omitempty"` // nobody could tell
 	}
+	signAnswer struct {
+		Signature []byte `json:"signature,omitempty"`
+	}
 	drainBody struct {
 		Timeout time.Duration `json:"timeout"`
 	}

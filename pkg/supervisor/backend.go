@@ -114,18 +114,19 @@ func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
 }
 
 // desk is what answers the cores.
-func (b *backend) desk(o Options) *desk {
-	d := newDesk(o, b.auth)
+func (b *backend) desk(o Options, keys *keyring) *desk {
+	d := newDesk(o, b.auth, keys)
 	if b.names != nil {
 		d.owners = b.names
 	}
 	return d
 }
 
-func newDesk(o Options, authorizer auth.Authorizer) *desk {
+func newDesk(o Options, authorizer auth.Authorizer, keys *keyring) *desk {
 	return &desk{
 		registry: newRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
 		auth:     authorizer,
+		keys:     keys,
 		log:      events.Log{Logger: o.Log},
 	}
 }

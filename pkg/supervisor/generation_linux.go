@@ -61,7 +61,13 @@ func (k *keeper) start() (*generation, sandbox.Layers, error) {
 		conn.Close()
 		return nil, layers, fmt.Errorf("start the core: %w", err)
 	}
-	setup := monitor.Setup{Config: k.Config.WithoutSecrets(), Zone: localZone(), Ports: ephemeralPorts()}
+	setup := monitor.Setup{
+		Config:       k.Config.WithoutSecrets(),
+		Zone:         localZone(),
+		Ports:        ephemeralPorts(),
+		Certificates: k.desk.keys.certificates(),
+		ClientCAs:    k.desk.keys.clientCAs,
+	}
 	if err := g.server.Configure(setup, k.listeners); err != nil {
 		conn.Close() // the watch below then ends the process
 		k.Log.Error().Err(err).Msg("the core cannot be configured")
@@ -120,6 +126,16 @@ const waitDelay = 5 * time.Second
 func (g *generation) kill() {
 	g.cmd.Process.Kill()
 	_ = unix.Kill(-g.pid, unix.SIGKILL) // its process group
+}
+
+// exchange makes the core show other certificates. One that cannot be told is ending, or is ended.
+func (g *generation) exchange(changed []monitor.Certificate) {
+	for _, c := range changed {
+		if err := g.server.Exchange(c); err != nil && !g.gone() {
+			g.kill()
+			return
+		}
+	}
 }
 
 // retire lets the core finish its sessions while another one serves.

@@ -90,13 +90,15 @@ func (k *keeper) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	announce(k.Options, k.addresses, layers)
+	announce(k.Options, k.addresses, layers, k.desk.keys)
 	select {
 	case <-g.ready:
 	case <-g.ended:
 		return fmt.Errorf("the core ended before it was ready: %s\n%s", g.cause, g.output)
 	}
 	ready(k.Options)
+	looks := time.NewTicker(lookInterval)
+	defer looks.Stop()
 	var b backoff
 	for g != nil && ctx.Err() == nil {
 		select {
@@ -104,6 +106,8 @@ func (k *keeper) run(ctx context.Context) error {
 		case <-remounted:
 			k.Log.Info().Msg("file systems were mounted or taken away: a new core takes over")
 			g = k.replace(g)
+		case now := <-looks.C:
+			k.renew(g, now)
 		case <-g.ended:
 			k.report(g)
 			g = k.again(ctx, b.next(time.Since(g.started)))
@@ -111,6 +115,18 @@ func (k *keeper) run(ctx context.Context) error {
 	}
 	k.stop(g)
 	return nil
+}
+
+// renew takes certificates that have changed to all cores, since those that were replaced still have sessions.
+func (k *keeper) renew(g *generation, now time.Time) {
+	changed := k.desk.keys.look(now)
+	if len(changed) == 0 {
+		return
+	}
+	k.retired = slices.DeleteFunc(k.retired, (*generation).gone)
+	for _, each := range append([]*generation{g}, k.retired...) {
+		each.exchange(changed)
+	}
 }
 
 // report tells of a core that has died.

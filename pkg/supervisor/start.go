@@ -19,7 +19,7 @@ type Start struct {
 	Layers      sandbox.Layers
 }
 
-func newStart(o Options, listeners []net.Listener, layers sandbox.Layers) Start {
+func newStart(o Options, listeners []net.Listener, layers sandbox.Layers, keys *keyring) Start {
 	s := Start{
 		Version:  o.Version,
 		PID:      os.Getpid(),
@@ -34,15 +34,15 @@ func newStart(o Options, listeners []net.Listener, layers sandbox.Layers) Start 
 	if s.Passive == "" {
 		s.Passive = "any (" + ephemeralPorts().String() + ")"
 	}
-	if o.Certificate != nil {
-		s.Fingerprint = Fingerprint(o.Certificate)
+	if len(keys.pairs) > 0 {
+		s.Fingerprint = Fingerprint(keys.pairs[0].current)
 	}
 	return s
 }
 
 // announce tells what begins, and warns of what may surprise.
-func announce(o Options, listeners []net.Listener, layers sandbox.Layers) {
-	s := newStart(o, listeners, layers)
+func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *keyring) {
+	s := newStart(o, listeners, layers, keys)
 	if o.Announce != nil {
 		o.Announce(s)
 	} else {

@@ -30,7 +30,7 @@ type Options struct {
 	Layers  sandbox.Layers // what confines this process already
 
 	// The following are for ServeHere.
-	Certificate *tls.Certificate                     // for AUTH TLS; nil: there is no TLS
+	Certificate *tls.Certificate                     // instead of those that the configuration names; nil: those
 	Announce    func(Start)                          // tells people what begins; nil: the log gets a record
 	Watch       func(running func() []core.Progress) // called when clients may come; nil: nobody wants to know
 }
@@ -46,12 +46,16 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	defer closeAll(listeners)
+	keys, err := newKeyring(o)
+	if err != nil {
+		return err
+	}
 	backend, err := startBackend(o)
 	if err != nil {
 		return err
 	}
 	defer backend.close()
-	keeper, err := newKeeper(o, backend.desk(o), listeners)
+	keeper, err := newKeeper(o, backend.desk(o, keys), listeners)
 	if err != nil {
 		return err
 	}
@@ -73,14 +77,23 @@ func ServeHere(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	keys, err := newKeyring(o)
+	if err != nil {
+		return err
+	}
+	desk := newDesk(o, authorizer, keys)
+	certificates, err := core.NewCertificates(desk, keys.certificates(), keys.clientCAs)
+	if err != nil {
+		return err
+	}
 	server := core.New(core.Options{
-		Config:      o.Config,
-		Supervisor:  newDesk(o, authorizer),
-		Zone:        time.Local,
-		Ports:       ephemeralPorts(),
-		Certificate: o.Certificate,
+		Config:       o.Config,
+		Supervisor:   desk,
+		Zone:         time.Local,
+		Ports:        ephemeralPorts(),
+		Certificates: certificates,
 	})
-	announce(o, listeners, o.Layers)
+	announce(o, listeners, o.Layers, keys)
 	if o.Watch != nil {
 		o.Watch(server.Transfers)
 	}
@@ -89,16 +102,33 @@ func ServeHere(ctx context.Context, o Options) error {
 		go func() { ended <- server.Serve(l) }() // ends when closeAll closes its listener
 	}
 	ready(o)
-	select {
-	case err = <-ended:
-	case <-ctx.Done():
-	}
+	err = untilEnded(ctx, ended, keys, certificates)
 	closeAll(listeners)
 	stopping(o)
 	drained, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout(o.Config.Server.DrainTimeout))
 	defer cancel()
 	server.Shutdown(drained)
 	return err
+}
+
+// untilEnded keeps the certificates fresh until ctx ends, or a listener does, whose error it returns.
+func untilEnded(ctx context.Context, ended <-chan error, keys *keyring, shown *core.Certificates) error {
+	looks := time.NewTicker(lookInterval)
+	defer looks.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-ctx.Done():
+			return nil
+		case now := <-looks.C:
+			for _, c := range keys.look(now) {
+				if err := shown.Exchange(c); err != nil {
+					return err
+				}
+			}
+		}
+	}
 }
 
 func ready(o Options) {

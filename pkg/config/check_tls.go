@@ -1,0 +1,74 @@
+package config
+
+import (
+	"crypto/x509"
+	"errors"
+	"os"
+	"reflect"
+	"time"
+)
+
+func (s *Source) checkTLS() {
+	for _, key := range []string{"tls.certificate", "tls.key", "tls.client_ca"} {
+		v, _ := lookUp(reflect.ValueOf(s.Config).Elem(), key)
+		s.hostPath(key, v.Addr().Interface().(*string))
+	}
+}
+
+// togetherTLS looks for keys about TLS that do not go together.
+func (s *Source) togetherTLS() {
+	c := s.Config
+	without := c.TLS.Certificate == "" && !s.failed["tls.certificate"]
+	if c.TLS.Key != "" && without {
+		s.problem("tls.key", "a key needs tls.certificate")
+	}
+	if len(c.Server.ListenTLS) > 0 && without {
+		s.problem("server.listen_tls", "TLS needs tls.certificate")
+	}
+	if c.TLS.ClientAuth != ClientAuthOff && c.TLS.ClientCA == "" && !s.failed["tls.client_ca"] {
+		s.problem("tls.client_auth", "certificates of clients are checked with tls.client_ca, which is not set")
+	}
+	if c.TLS.ClientCA != "" && c.TLS.ClientAuth == ClientAuthOff && !s.failed["tls.client_auth"] {
+		s.warn("tls.client_ca", "nothing uses it while client_auth is \"off\"")
+	}
+	for _, sc := range s.scopes() {
+		need := sc.settings.RequireTLS
+		if (need == RequireTLSLogin || need == RequireTLSAll) && without {
+			s.problem(sc.id+".require_tls", "nobody could log in: there is no tls.certificate")
+		}
+	}
+}
+
+// checkCertificates reads the files that are named for TLS.
+func (s *Source) checkCertificates() {
+	c := s.Config
+	s.pair("tls", c.TLS.Certificate, c.TLS.Key)
+	if c.TLS.ClientCA != "" && c.TLS.ClientAuth != ClientAuthOff && !s.told["tls.client_ca"] {
+		if _, err := ReadAuthorities(c.TLS.ClientCA); err != nil {
+			s.problem("tls.client_ca", "%s: %v", c.TLS.ClientCA, err)
+		}
+	}
+}
+
+// pair reads a certificate and its key, which stand below id. It returns the certificate, if all is well with both.
+func (s *Source) pair(id, certificate, key string) *x509.Certificate {
+	if certificate == "" || s.told[id+".certificate"] || s.told[id+".key"] {
+		return nil
+	}
+	p, err := ReadPair(certificate, key)
+	if wrong := (*PairError)(nil); errors.As(err, &wrong) {
+		s.problem(id+"."+wrong.Key, "%v", wrong)
+		return nil
+	}
+	if text := Expiry(p.Leaf, time.Now()); text != "" {
+		s.warn(id+".certificate", "%s", text)
+	}
+	holder, file := id+".key", key
+	if key == "" {
+		holder, file = id+".certificate", certificate
+	}
+	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
+		s.warn(holder, "everybody on this host can read the key: chmod o-r %s", file)
+	}
+	return p.Leaf
+}

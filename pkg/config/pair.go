@@ -1,0 +1,158 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+)
+
+// MaxChain bounds the DER of a certificate and its chain, in bytes: a new one has to reach the process that shows it in one message.
+const MaxChain = 40 << 10
+
+// maxPEM bounds a file with certificates or a key.
+const maxPEM = 1 << 20
+
+// A PairError tells what is wrong with a certificate or its key.
+type PairError struct {
+	Key  string // "certificate" or "key": which of the two files is meant
+	File string
+	Err  error
+}
+
+func (e *PairError) Error() string { return e.File + ": " + e.Err.Error() }
+func (e *PairError) Unwrap() error { return e.Err }
+
+// ReadPair reads the PEM files of a certificate with its chain and of its key; where key is "", the first holds both. An error is a
+// *PairError. The Leaf of the certificate is set.
+func ReadPair(certificate, key string) (*tls.Certificate, error) {
+	chain, err := readPEM(certificate)
+	if err == nil {
+		_, err = parseChain(chain)
+	}
+	if err != nil {
+		return nil, &PairError{"certificate", certificate, err}
+	}
+	private, holder, file := chain, "certificate", certificate
+	if key != "" {
+		holder, file = "key", key
+		private, err = readPEM(key)
+	}
+	var pair tls.Certificate
+	if err == nil {
+		pair, err = parsePair(chain, private)
+	}
+	if err != nil {
+		return nil, &PairError{holder, file, err}
+	}
+	return &pair, nil
+}
+
+// parsePair puts a chain, which is good, and its key together.
+func parsePair(chain, private []byte) (tls.Certificate, error) {
+	types := blockTypes(private)
+	switch {
+	case strings.Contains(types, "ENCRYPTED"), strings.Contains(string(private), "\nProc-Type: 4,ENCRYPTED"):
+		return tls.Certificate{}, errors.New("the key is locked with a passphrase, which nobody types at a start; openssl pkey -in OLD -out NEW unlocks it")
+	case !strings.Contains(types, "PRIVATE KEY"):
+		return tls.Certificate{}, errors.New("there is no PEM block with a private key in it")
+	}
+	pair, err := tls.X509KeyPair(chain, private)
+	if err != nil && strings.Contains(err.Error(), "does not match") {
+		err = errors.New("the key is not that of the certificate")
+	} else if err != nil {
+		err = errors.New(strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	return pair, err
+}
+
+// blockTypes lists the types of all PEM blocks.
+func blockTypes(text []byte) string {
+	var types []string
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		types = append(types, block.Type)
+	}
+	return strings.Join(types, ",")
+}
+
+// parseChain is the DER of every certificate in a PEM text.
+func parseChain(text []byte) (chain [][]byte, err error) {
+	size := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return nil, fmt.Errorf("certificate %d in it: %s", len(chain)+1, strings.TrimPrefix(err.Error(), "x509: "))
+		}
+		chain = append(chain, block.Bytes)
+		size += len(block.Bytes)
+	}
+	switch {
+	case len(chain) == 0:
+		return nil, errors.New("there is no PEM block with a certificate in it")
+	case size > MaxChain:
+		return nil, fmt.Errorf("its %d certificates are larger than %d bytes: a chain holds the server's own and those between it and a root, no more", len(chain), MaxChain)
+	}
+	return chain, nil
+}
+
+// TLSFiles are the files that the configuration names for TLS.
+func (c *Config) TLSFiles() []string {
+	files := []string{c.TLS.Certificate, c.TLS.Key, c.TLS.ClientCA}
+	for _, h := range c.Hosts {
+		files = append(files, h.Certificate, h.Key)
+	}
+	return slices.DeleteFunc(files, func(file string) bool { return file == "" })
+}
+
+// ReadAuthorities reads a PEM file with certificates, as DER.
+func ReadAuthorities(file string) ([][]byte, error) {
+	text, err := readPEM(file)
+	if err != nil {
+		return nil, err
+	}
+	return parseChain(text)
+}
+
+// readPEM reads a file whole. Its errors do not name it.
+func readPEM(file string) ([]byte, error) {
+	f, err := os.Open(file)
+	if err == nil {
+		defer f.Close()
+		var text []byte
+		if text, err = io.ReadAll(io.LimitReader(f, maxPEM+1)); err == nil && len(text) <= maxPEM {
+			return text, nil
+		}
+	}
+	if err == nil {
+		return nil, fmt.Errorf("it is larger than %d bytes", maxPEM)
+	}
+	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return nil, fmt.Errorf("cannot be read: %w", err)
+}
+
+// Soon is how long before its end a certificate that was not renewed is worth a warning.
+const Soon = 14 * 24 * time.Hour
+
+// Expiry says what is to be said of a certificate's time, or "".
+func Expiry(c *x509.Certificate, now time.Time) string {
+	switch left := c.NotAfter.Sub(now); {
+	case left <= 0:
+		return "the certificate expired on " + c.NotAfter.UTC().Format(time.DateOnly)
+	case left < Soon:
+		return fmt.Sprintf("the certificate expires on %s, in %d days", c.NotAfter.UTC().Format(time.DateOnly), left/(24*time.Hour))
+	case now.Before(c.NotBefore):
+		return "the certificate is good only from " + c.NotBefore.UTC().Format(time.DateTime) + " on (UTC)"
+	}
+	return ""
+}

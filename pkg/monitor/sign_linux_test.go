@@ -1,0 +1,50 @@
+package monitor
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/tls"
+	"strings"
+	"testing"
+
+	"ftpd/pkg/config"
+)
+
+// A signature crosses the boundary; without its key the handshake fails, and the core goes on.
+func TestSignRequest(t *testing.T) {
+	f := new(fake)
+	c, _ := start(t, f)
+	h := Handshake{Certificate: sha256.Sum256(nil), Scheme: tls.PKCS1WithSHA512, Message: oneSignature()}
+	if _, err := c.Sign(t.Context(), h); err == nil {
+		t.Error("signed without a key")
+	}
+	f.key = keysOf(t)["rsa"]
+	if signature, err := c.Sign(t.Context(), h); err != nil || len(signature) != 256 {
+		t.Errorf("Sign = %d bytes, %v", len(signature), err)
+	}
+}
+
+// The largest chain that a configuration may name reaches a core that runs.
+func TestExchange(t *testing.T) {
+	conn, fd := pair(t)
+	server := NewServer(conn, new(fake), 3)
+	if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	client, _, _, err := Connect(uintptr(fd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := make(chan Certificate, 1)
+	go client.Run(Orders{Exchange: func(c Certificate) error { // ends with the connection
+		taken <- c
+		return nil
+	}})
+	sent := Certificate{Host: strings.Repeat("h", 255), Chain: [][]byte{bytes.Repeat([]byte{0xff}, config.MaxChain)}}
+	if err := server.Exchange(sent); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-taken; got.Host != sent.Host || !bytes.Equal(got.Chain[0], sent.Chain[0]) {
+		t.Error("the certificate changed on its way")
+	}
+}
