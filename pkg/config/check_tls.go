@@ -31,6 +31,12 @@ func (s *Source) togetherTLS() {
 	if c.TLS.ClientCA != "" && c.TLS.ClientAuth == ClientAuthOff && !s.failed["tls.client_auth"] {
 		s.warn("tls.client_ca", "nothing uses it while client_auth is \"off\"")
 	}
+	if c.TLS.SessionReuse == SessionReuseRequire && without {
+		s.warn("tls.session_reuse", "nothing uses it without tls.certificate")
+	}
+	if len(c.TLS.SessionReuseExempt) > 0 && c.TLS.SessionReuse != SessionReuseRequire && !s.failed["tls.session_reuse"] {
+		s.warn("tls.session_reuse_exempt", "nothing uses it while session_reuse is \"%s\"", c.TLS.SessionReuse)
+	}
 	for _, sc := range s.scopes() {
 		need := sc.settings.RequireTLS
 		if (need == RequireTLSLogin || need == RequireTLSAll) && without {

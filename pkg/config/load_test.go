@@ -85,7 +85,7 @@ func TestAddressIsHonouredBeforeNames(t *testing.T) {
 func otherValue(t *testing.T, key string) string {
 	words := map[string]string{
 		"server.sandbox": "log", "auth.backend": "windows", "defaults.require_tls": "all", "tls.min_version": "1.3",
-		"tls.client_auth": "optional", "tls.session_reuse": "off", "files.publish": "complete",
+		"tls.client_auth": "optional", "files.publish": "complete",
 		"server.listen_tls": ":990", "nat.public_addresses": `{ "10.0.0.5" = "203.0.113.7" }`,
 		"nat.public_address": "ftp.example.org",
 	}

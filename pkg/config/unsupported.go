@@ -43,10 +43,8 @@ var notYet = map[string][]string{
 	"nat.public_addresses": nil,
 	"nat.local_networks":   nil,
 
-	"tls.client_ca":            nil,
-	"tls.client_auth":          nil,
-	"tls.session_reuse":        nil,
-	"tls.session_reuse_exempt": nil,
+	"tls.client_ca":   nil,
+	"tls.client_auth": nil,
 
 	"files.atomic_uploads": nil,
 	"files.sync_uploads":   nil,

@@ -13,8 +13,15 @@ func (s *Session) syst(context.Context, string) (Reply, error) {
 	return reply(215, "UNIX Type: L8"), nil
 }
 
-// clnt takes note of nothing: clients tell what they are.
-func (s *Session) clnt(context.Context, string) (Reply, error) { return reply(200, "Noted."), nil }
+// maxClient bounds the client's name.
+const maxClient = 64
+
+// clnt takes note of what the client is, for the log.
+func (s *Session) clnt(_ context.Context, arg string) (Reply, error) {
+	name := trimBlanks(arg)
+	s.client = strings.Clone(name[:min(len(name), maxClient)])
+	return reply(200, "Noted."), nil
+}
 
 // allo reserves nothing (RFC 959 §4.1.3): Net::FTP sends it before each upload.
 func (s *Session) allo(context.Context, string) (Reply, error) {

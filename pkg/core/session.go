@@ -53,6 +53,7 @@ type Session struct {
 	restart  int64      // REST marker for the next transfer only
 	rename   string     // RNFR's path, for a RNTO that follows at once; "" when there is none
 	facts    factSet    // what MLST and MLSD tell
+	client   string     // what CLNT named, cut to maxClient
 
 	algorithm *algorithm    // of HASH
 	idle      time.Duration // how long the session may be idle; 0 is for ever
@@ -60,6 +61,7 @@ type Session struct {
 	tls     *secureControl // nil before AUTH
 	sized   bool           // PBSZ was said
 	private bool           // PROT P: data connections use TLS
+	binding binding        // of tls; "" before AUTH
 }
 
 // A login is what a session has while a user is logged in.

@@ -31,7 +31,12 @@ type loopback struct {
 }
 
 func serveTCP(t *testing.T, listen string) *loopback {
+	return serveTCPWith(t, listen, func(*config.Config) {})
+}
+
+func serveTCPWith(t *testing.T, listen string, change func(*config.Config)) *loopback {
 	w := newWorld(t)
+	change(w.config)
 	w.config.Data.PassivePorts.First, w.config.Data.PassivePorts.Last = 0, 0
 	w.config.Defaults.RequireTLS = config.RequireTLSOff
 	w.srv = New(Options{Config: w.config, Supervisor: w.supervisor, Certificates: w.certificates()})

@@ -35,15 +35,21 @@ func newSecurity(o Options) *security {
 	if o.Config.TLS.MinVersion == config.TLS13 {
 		base.MinVersion = tls.VersionTLS13
 	}
-	silent := base.Clone()
-	silent.NextProtos = nil
-	base.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	return sec
+}
+
+// forControl is the configuration of one control connection.
+func (sec *security) forControl(b binding) *tls.Config {
+	cfg := sec.base.Clone() // this connection's own, so the function below may change it
+	cfg.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) { return sec.sealBound(b, cs, ss) }
+	cfg.UnwrapSession = sec.base.DecryptTicket
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if !offers(hello, controlProtocols) {
-			return silent, nil
+			cfg.NextProtos = nil
 		}
 		return nil, nil
 	}
-	return sec
+	return cfg
 }
 
 // offers says whether a client names one of the protocols.
@@ -54,31 +60,33 @@ func offers(hello *tls.ClientHelloInfo, protocols []string) bool {
 // extensionPSK is the number of pre_shared_key, by which a client offers a ticket (RFC 8446 §4.2).
 const extensionPSK = 41
 
-// forData is the configuration of one data connection; incoming says that the client writes it. All of them accept tickets. One that
-// the client reads also sends one, for clients that use each ticket once. One that the client writes sends none: a client that never
-// reads would close with the ticket unread, and its kernel then answers with a reset and throws away what was not sent yet.
-// crypto/tls has no switch for that, but in every handshake of TLS 1.3 it asks UnwrapSession or GetCertificate, after it has looked at
-// the client's ticket and before it makes its own. (Certificates is empty: where it is not, GetCertificate is asked only for clients that
-// name a server, and those that connect to an address do not.) In TLS 1.2 tickets are a part of the handshake, which both sides read to
-// its end.
-func (sec *security) forData(incoming bool) *tls.Config {
+// forData is the configuration of one data connection; incoming says that the client writes it, and p what its session must prove. All
+// of them accept the tickets that p does. One that the client reads also sends one, for clients that use each ticket once. One that the
+// client writes sends none: a client that never reads would close with the ticket unread, and its kernel then answers with a reset and
+// throws away what was not sent yet. crypto/tls has no switch for that, but in every handshake of TLS 1.3 it asks UnwrapSession or
+// GetCertificate, after it has looked at the client's ticket and before it makes its own. (Certificates is empty: where it is not,
+// GetCertificate is asked only for clients that name a server, and those that connect to an address do not.) In TLS 1.2 tickets are a part
+// of the handshake, which both sides read to its end. There GetCertificate is asked first, and UnwrapSession always.
+func (sec *security) forData(p *proof, incoming bool) *tls.Config {
 	cfg := sec.base.Clone() // this connection's own, so the functions below may change it
 	cfg.NextProtos = dataProtocols
 	cfg.DynamicRecordSizingDisabled = true
-	cfg.WrapSession = sec.base.EncryptTicket
+	cfg.SessionTicketsDisabled = p.off
+	cfg.WrapSession = p.seal
 	cfg.UnwrapSession = func(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
-		cfg.SessionTicketsDisabled = incoming
-		return sec.base.DecryptTicket(ticket, cs)
+		ss, err := p.open(ticket, cs)
+		cfg.SessionTicketsDisabled = incoming || p.demanded && ss == nil
+		return ss, err
 	}
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		cfg.SessionTicketsDisabled = incoming && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
+		cfg.SessionTicketsDisabled = p.off || (incoming || p.demanded) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
 		return sec.certificates.of(nil), nil
 	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if !offers(hello, dataProtocols) {
 			cfg.NextProtos = nil
 		}
-		if slices.Contains(hello.Extensions, extensionPSK) {
+		if !p.off && slices.Contains(hello.Extensions, extensionPSK) {
 			// The ticket carries the secrecy of the control connection's key exchange; a post-quantum one would only cost again.
 			cfg.CurvePreferences = []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384, tls.CurveP521}
 		}

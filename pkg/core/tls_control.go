@@ -98,7 +98,8 @@ func (s *Session) startTLS(ctx context.Context) {
 	s.in = input{} // what came in clear text ends here, half a Telnet command as well
 	w := &controlWire{Conn: s.conn}
 	w.arrived.L = &w.mu
-	c := &secureControl{Conn: tls.Server(w, s.srv.security.base), wire: w}
+	s.binding = newBinding()
+	c := &secureControl{Conn: tls.Server(w, s.srv.security.forControl(s.binding)), wire: w}
 	s.tls = c
 	patience, late := time.Duration(s.srv.config.Limits.ConnectTimeout), errHandshakeLate
 	if left := time.Until(s.loginBy); !s.loginBy.IsZero() && (patience == 0 || left < patience) {

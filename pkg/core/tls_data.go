@@ -142,7 +142,8 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		stop = context.AfterFunc(shaking, t.interrupt)
 	}
 	w := &dataWire{Conn: t.data.conn, data: &t.data, blocks: &t.s.srv.blocks, ctx: shaking}
-	c := &secureData{Conn: tls.Server(w, t.s.srv.security.forData(incoming)), wire: w}
+	p := t.s.newProof()
+	c := &secureData{Conn: tls.Server(w, t.s.srv.security.forData(p, incoming)), wire: w}
 	t.data.secure = c
 	err := c.Handshake()
 	switch {
@@ -156,6 +157,9 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		return context.Cause(ctx)
 	case err != nil:
 		return errNoTLS.because(err)
+	}
+	if err := t.reused(ctx, p); err != nil {
+		return err
 	}
 	w.open = true
 	return nil

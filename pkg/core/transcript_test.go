@@ -33,8 +33,8 @@ import (
 //
 // set certificate makes the server know TLS. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
 // back its last piece), protect on data
-// connections from now on. fin then ends with close_notify, end without; raw TEXT goes beneath TLS, handshake does no more than that, and
-// resumed looks whether the last one did. hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
+// connections from now on, whose TLS sessions the client does not know any more after forget. fin then ends with close_notify, end without; raw TEXT goes beneath TLS, handshake does no more than that, and
+// resumed and not resumed look whether the last one did. hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
 // byte from now on.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -191,7 +191,7 @@ func (p *player) talk(word, rest string) error {
 			}
 		}
 		return nil
-	case "secure", "protect", "hold", "release", "dribble":
+	case "secure", "protect", "forget", "hold", "release", "dribble":
 		return p.talkTLS(word, rest)
 	case "half-close":
 		return p.control.CloseWrite()

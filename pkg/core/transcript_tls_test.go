@@ -104,6 +104,8 @@ func (p *player) talkTLS(word, rest string) error {
 		p.secured = c
 	case "protect":
 		p.protect = true
+	case "forget":
+		p.tlsConfig.ClientSessionCache = tls.NewLRUClientSessionCache(4)
 	case "hold":
 		p.gate.hold = true
 	case "release":
@@ -169,6 +171,11 @@ func (p *player) actTLS(word, rest string) error {
 	case "resumed":
 		if !p.inner.ConnectionState().DidResume {
 			return errors.New("it did not")
+		}
+		return nil
+	case "not":
+		if p.inner.ConnectionState().DidResume {
+			return errors.New("it did")
 		}
 		return nil
 	}

@@ -19,6 +19,7 @@ type transfer struct {
 	private bool       // over TLS
 	begun   time.Time
 	user    string
+	client  string // what CLNT named
 	what    task
 	stands  atomic.Bool // the data connection does
 }
@@ -51,7 +52,8 @@ type task struct {
 
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, private: s.private, begun: time.Now(), user: s.login.account.Name, what: do}
+	t := &transfer{s: s, opener: s.opener, private: s.private, begun: time.Now(), user: s.login.account.Name, client: s.client,
+		what: do}
 	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
 	s.opener = nil
 	first := reply(150, "%s", "File status okay; opening data connection"+about+".")

@@ -152,6 +152,9 @@ func eventText(e events.Event) string {
 	if e.Reply != 0 {
 		words = append(words, fmt.Sprint(e.Reply))
 	}
+	if e.Client != "" {
+		words = append(words, "client="+e.Client)
+	}
 	if e.Evidence != "" {
 		words = append(words, "evidence="+e.Evidence)
 	}
@@ -233,6 +236,7 @@ func (w *world) set(key, value string) {
 		"defaults.permissions":   &c.Defaults.Permissions,
 		"defaults.require_tls":   &c.Defaults.RequireTLS,
 		"tls.min_version":        &c.TLS.MinVersion,
+		"tls.session_reuse":      &c.TLS.SessionReuse,
 	}
 	words := map[string]*string{
 		"server.banner":            &c.Server.Banner,
@@ -247,15 +251,19 @@ func (w *world) set(key, value string) {
 		"data.active":                 &c.Data.Active,
 		"data.allow_privileged_ports": &c.Data.AllowPrivilegedPorts,
 	}
+	networks := map[string]*config.Networks{
+		"data.foreign_networks":    &c.Data.ForeignNetworks,
+		"tls.session_reuse_exempt": &c.TLS.SessionReuseExempt,
+	}
 	switch {
 	case key == "certificate":
 		w.certified = true
 	case key == "user.require_tls": // alice's
 		o := config.Override{Set: []string{"require_tls"}, Settings: config.Settings{RequireTLS: config.RequireTLS(value)}}
 		c.Users = append(c.Users, config.User{Name: "alice", Override: o})
-	case key == "data.foreign_networks":
-		c.Data.ForeignNetworks = make(config.Networks, 1)
-		if err := c.Data.ForeignNetworks[0].UnmarshalText([]byte(value)); err != nil {
+	case networks[key] != nil:
+		*networks[key] = make(config.Networks, 1)
+		if err := (*networks[key])[0].UnmarshalText([]byte(value)); err != nil {
 			w.t.Fatal(err)
 		}
 	case texts[key] != nil:

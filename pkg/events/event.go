@@ -15,16 +15,17 @@ const (
 	UploadIncomplete   Kind = "upload_incomplete"
 	Download           Kind = "download"
 	DownloadIncomplete Kind = "download_incomplete"
-	Command            Kind = "command"    // a command that changed something, or was refused
-	Line               Kind = "line"       // debug: a command or reply line
-	Panic              Kind = "panic"      // a session that failed inside; Cause holds the stack
-	Disconnect         Kind = "disconnect" // end of session
+	Command            Kind = "command"     // a command that changed something, or was refused
+	Line               Kind = "line"        // debug: a command or reply line
+	NotResumed         Kind = "not_resumed" // a data connection without the TLS session of its control connection; Reply: it was refused
+	Panic              Kind = "panic"       // a session that failed inside; Cause holds the stack
+	Disconnect         Kind = "disconnect"  // end of session
 )
 
 // Known says whether there is such a kind.
 func (k Kind) Known() bool {
 	switch k {
-	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download, DownloadIncomplete, Command, Line, Panic, Disconnect:
+	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download, DownloadIncomplete, Command, Line, NotResumed, Panic, Disconnect:
 		return true
 	}
 	return false
@@ -46,6 +47,7 @@ type Event struct {
 	Took    time.Duration `json:"took,omitempty"`
 
 	Evidence string `json:"evidence,omitempty"` // what leaves room for doubt that a complete upload is whole
+	Client   string `json:"client,omitempty"`   // NotResumed: what the client calls itself (CLNT), at most 64 bytes
 }
 
 // A Sink takes events. Emit may wait for the log, but never fails.

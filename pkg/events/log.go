@@ -46,6 +46,7 @@ type Record struct {
 	Event
 	Name   string         // the user who logged in; "" before
 	Remote netip.AddrPort // of the control connection
+	Count  int            // NotResumed: data connections of this client until now; 0: not counted
 }
 
 // A Log writes records. The message is the kind, all that varies is a field.
@@ -66,6 +67,7 @@ func (l Log) Write(r Record) {
 		user = r.User
 	}
 	text(e, "user", user)
+	text(e, "client", r.Client)
 	text(e, "verb", r.Verb)
 	text(e, "path", r.Path)
 	text(e, "to", r.To)
@@ -75,6 +77,9 @@ func (l Log) Write(r Record) {
 	}
 	if r.Reply != 0 {
 		e.Int("reply", r.Reply)
+	}
+	if r.Count != 0 {
+		e.Int("count", r.Count)
 	}
 	text(e, "cause", r.Cause)
 	text(e, "evidence", r.Evidence)

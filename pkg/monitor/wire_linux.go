@@ -60,11 +60,12 @@ type (
 	// eventBody shadows the fields of Event that hold bytes of clients.
 	eventBody struct {
 		events.Event
-		Path  []byte `json:"path,omitempty"`
-		Host  []byte `json:"host,omitempty"`
-		To    []byte `json:"to,omitempty"`
-		User  []byte `json:"user,omitempty"`
-		Cause []byte `json:"cause,omitempty"`
+		Path   []byte `json:"path,omitempty"`
+		Host   []byte `json:"host,omitempty"`
+		To     []byte `json:"to,omitempty"`
+		User   []byte `json:"user,omitempty"`
+		Cause  []byte `json:"cause,omitempty"`
+		Client []byte `json:"client,omitempty"`
 	}
 )
 
@@ -74,12 +75,14 @@ const maxText = 4096
 func clip(s string) []byte { return []byte(s[:min(len(s), maxText)]) }
 
 func packEvent(e events.Event) eventBody {
-	return eventBody{Event: e, Path: clip(e.Path), Host: clip(e.Host), To: clip(e.To), User: clip(e.User), Cause: clip(e.Cause)}
+	return eventBody{Event: e, Path: clip(e.Path), Host: clip(e.Host), To: clip(e.To), User: clip(e.User), Cause: clip(e.Cause),
+		Client: []byte(e.Client)}
 }
 
 func (b eventBody) unpack() events.Event {
 	e := b.Event
 	e.Path, e.Host, e.To, e.User, e.Cause = string(b.Path), string(b.Host), string(b.To), string(b.User), string(b.Cause)
+	e.Client = string(b.Client)
 	return e
 }
 

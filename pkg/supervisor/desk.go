@@ -17,6 +17,7 @@ type desk struct {
 	owners   owners // nil: owners are shown as numbers
 	keys     *keyring
 	log      events.Log
+	apart    tally // data connections that did not resume
 }
 
 // owners finds the names that go with ids, and the id of a group's name; *unixauth.Names is one.
@@ -84,7 +85,11 @@ func (d *desk) End(session string) { d.registry.end(session) }
 // Emit implements events.Sink.
 func (d *desk) Emit(e events.Event) {
 	s := d.registry.get(e.Session)
-	d.log.Write(events.Record{Event: e, Name: s.user, Remote: s.remote})
+	r := events.Record{Event: e, Name: s.user, Remote: s.remote}
+	if e.Kind == events.NotResumed && !d.apart.add(&r) {
+		return
+	}
+	d.log.Write(r)
 	if e.Kind == events.Logout {
 		d.registry.name(e.Session, "")
 	}

@@ -1,0 +1,102 @@
+package core
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"errors"
+	"slices"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+)
+
+// A binding names one control connection inside the tickets of that connection and of its data connections. Tickets are sealed with the
+// server's keys, and their session's secret is known to those alone who made its handshake. So a data connection that resumes by a
+// ticket with this binding is the same client's, whoever else shares his address, or his account.
+type binding string
+
+// newBinding begins with what marks an entry of SessionState.Extra as ours.
+func newBinding() binding { return binding("ftpd control connection " + rand.Text()) }
+
+// sealBound is WrapSession with a binding.
+func (sec *security) sealBound(b binding, cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
+	ss.Extra = append(ss.Extra, []byte(b))
+	return sec.base.EncryptTicket(cs, ss)
+}
+
+// A proof is what the TLS session of one data connection tells about its control connection. open accepts no other ticket than one with
+// the binding; so who has resumed has proved it.
+type proof struct {
+	sec      *security
+	binding  binding
+	off      bool  // no session is resumed
+	demanded bool  // who does not resume is refused
+	lack     error // why it was not resumed, if it was not
+}
+
+var (
+	errNoTicket      = errors.New("the client offered no TLS session")
+	errUnknownTicket = errors.New("the client offered a TLS session that is not known here any more")
+	errForeignTicket = errors.New("the client offered the TLS session of another control connection")
+	errUnusedTicket  = errors.New("the client offered the right TLS session, and could not resume it")
+)
+
+func (s *Session) newProof() *proof {
+	t := s.srv.config.TLS
+	return &proof{
+		sec:      s.srv.security,
+		binding:  s.binding,
+		off:      t.SessionReuse == config.SessionReuseOff,
+		demanded: t.SessionReuse == config.SessionReuseRequire && !t.SessionReuseExempt.Contains(s.conn.Remote().Addr()),
+		lack:     errNoTicket,
+	}
+}
+
+// open is UnwrapSession. TLS 1.2 calls it with an empty ticket, too.
+func (p *proof) open(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
+	if len(ticket) == 0 {
+		return nil, nil
+	}
+	ss, err := p.sec.base.DecryptTicket(ticket, cs)
+	switch {
+	case err != nil || ss == nil:
+		p.lack = errUnknownTicket
+		return nil, err
+	case !slices.ContainsFunc(ss.Extra, func(e []byte) bool { return string(e) == string(p.binding) }):
+		p.lack = errForeignTicket
+		return nil, nil
+	}
+	p.lack = errUnusedTicket
+	return ss, nil
+}
+
+// seal is WrapSession. Where a proof is demanded, a connection that gave none must not get one for the next.
+func (p *proof) seal(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
+	if p.demanded && !cs.DidResume {
+		return p.sec.base.EncryptTicket(cs, ss)
+	}
+	return p.sec.sealBound(p.binding, cs, ss)
+}
+
+// The words are vsftpd's: clients and people know them.
+var errNotResumed = reply(522, "TLS session reuse required: the data connection must resume the TLS session of its control connection.")
+
+// reused reports a data connection that has not resumed its control connection's session, and refuses it where that is demanded. It does
+// so after the handshake and with TLS's own end: who fails inside TLS hardly reads the reply.
+func (t *transfer) reused(ctx context.Context, p *proof) error {
+	if p.off || t.data.secure.ConnectionState().DidResume {
+		return nil
+	}
+	e := events.Event{Kind: events.NotResumed, Verb: t.what.verb, Client: t.client, Cause: p.lack.Error()}
+	if !p.demanded {
+		t.s.emit(e)
+		return nil
+	}
+	e.Reply = errNotResumed.Code
+	t.s.emit(e)
+	if err := t.data.secure.finish(ctx); err != nil {
+		return err
+	}
+	return errNotResumed.because(p.lack)
+}

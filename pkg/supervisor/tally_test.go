@@ -1,0 +1,54 @@
+package supervisor
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"ftpd/pkg/events"
+)
+
+// A client gets one line at first and then one for ten times as many connections; refusals get one each.
+func TestTally(t *testing.T) {
+	var c tally
+	record := func(address, client string, reply int) *events.Record {
+		return &events.Record{
+			Event:  events.Event{Kind: events.NotResumed, Client: client, Reply: reply},
+			Remote: netip.AddrPortFrom(netip.MustParseAddr(address), 1000),
+		}
+	}
+	var told []int
+	for range 1234 {
+		if r := record("192.0.2.1", "a", 0); c.add(r) {
+			told = append(told, r.Count)
+		}
+	}
+	if !slices.Equal(told, []int{1, 10, 100, 1000}) {
+		t.Errorf("told at %v", told)
+	}
+	if r := record("::ffff:192.0.2.1", "a", 522); !c.add(r) || r.Count != 1235 {
+		t.Errorf("a refusal is number %d", r.Count)
+	}
+	for _, r := range []*events.Record{record("192.0.2.1", "b", 0), record("192.0.2.2", "a", 0)} {
+		if !c.add(r) || r.Count != 1 {
+			t.Errorf("another client is number %d", r.Count)
+		}
+	}
+	if r := record("192.0.2.3", strings.Repeat("x", 1<<16), 0); !c.add(r) || len(r.Client) != maxName {
+		t.Errorf("a name of %d bytes", len(r.Client))
+	}
+}
+
+func TestTallyIsBounded(t *testing.T) {
+	var c tally
+	for i := range 10 * maxPeers {
+		if !c.add(&events.Record{Event: events.Event{Client: fmt.Sprint(i)}}) {
+			t.Fatalf("client %d is not told", i)
+		}
+		if len(c.counts) > maxPeers {
+			t.Fatalf("%d clients are remembered", len(c.counts))
+		}
+	}
+}
