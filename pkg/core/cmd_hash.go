@@ -31,8 +31,8 @@ func (s *Session) hash(ctx context.Context, arg string) (Reply, error) {
 }
 
 // optsHASH shows or chooses the algorithm of HASH (draft-bryan-ftpext-hash §3.2), until the next user.
-func (s *Session) optsHASH(value string) (Reply, error) {
-	if name := trimBlanks(value); name != "" {
+func (s *Session) optsHASH(_ context.Context, arg string) (Reply, error) {
+	if name := trimBlanks(arg); name != "" {
 		a := findAlgorithm(name)
 		if a == nil {
 			return Reply{}, errNoHash

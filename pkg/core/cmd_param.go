@@ -66,21 +66,15 @@ func (s *Session) rest(_ context.Context, arg string) (Reply, error) {
 	return reply(350, "Restarting at %d.", offset), nil
 }
 
-// opts sets options of commands (RFC 2389 §4). UTF8 is always on; Windows' ftp.exe asks for it before USER, and others in lower case.
-func (s *Session) opts(_ context.Context, arg string) (Reply, error) {
-	name, value, _ := strings.Cut(trimBlanks(arg), " ")
-	switch strings.ToUpper(name) {
-	case "UTF8", "UTF-8":
-		if v := strings.ToUpper(trimBlanks(value)); v != "" && v != "ON" {
-			return Reply{}, errSyntax
-		}
-		return reply(200, "UTF8 is always on."), nil
-	case "MLST":
-		return s.optsMLST(value)
-	case "HASH":
-		return s.optsHASH(value)
+// opts refuses what has no options (RFC 2389 §4); what has some is in the table by both words.
+func (s *Session) opts(context.Context, string) (Reply, error) { return Reply{}, errSyntax }
+
+// optsUTF8 changes nothing: UTF8 is always on (RFC 2640). Windows' ftp.exe asks for it before USER, and others in lower case.
+func (s *Session) optsUTF8(_ context.Context, arg string) (Reply, error) {
+	if v := strings.ToUpper(trimBlanks(arg)); v != "" && v != "ON" {
+		return Reply{}, errSyntax
 	}
-	return Reply{}, errSyntax
+	return reply(200, "UTF8 is always on."), nil
 }
 
 // pasv listens for a data connection (RFC 959 §4.1.2). Old clients search for six numbers, others demand the parentheses.

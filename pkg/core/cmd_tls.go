@@ -76,7 +76,7 @@ func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 	return Reply{}, errProtWord
 }
 
-// ccc would take the protection from the control connection (RFC 4217 §12.3), for the sake of NAT that reads along. Replies
+// ccc would take the protection from the control connection (RFC 4217 §5), for the sake of NAT that reads along. Replies
 // could be forged then, and the next password read: it is refused.
 func (s *Session) ccc(context.Context, string) (Reply, error) {
 	if s.tls == nil {

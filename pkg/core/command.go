@@ -55,15 +55,19 @@ func commands() map[string]*command {
 		"RMD":  {run: (*Session).rmd, arg: needArg, login: true, path: true, log: true, help: "RMD <SP> pathname"},
 
 		// Transfer parameters (RFC 959 §4.1.2, RFC 2428, RFC 2389)
-		"TYPE": {run: (*Session).typeCode, arg: needArg, login: true, help: "TYPE <SP> A | I | L <SP> 7 | L <SP> 8"},
-		"MODE": {run: (*Session).mode, arg: needArg, login: true, help: "MODE <SP> S"},
-		"STRU": {run: (*Session).stru, arg: needArg, login: true, help: "STRU <SP> F"},
-		"PASV": {run: (*Session).pasv, login: true, help: "PASV"},
-		"EPSV": {run: (*Session).epsv, arg: optionalArg, login: true, help: "EPSV [<SP> 1 | 2 | ALL]", feat: "EPSV"},
-		"PORT": {run: (*Session).port, arg: needArg, login: true, help: "PORT <SP> h1,h2,h3,h4,p1,p2"},
-		"EPRT": {run: (*Session).eprt, arg: needArg, login: true, help: "EPRT <SP> |family|address|port|", feat: "EPRT"},
-		"REST": {run: (*Session).rest, arg: needArg, login: true, help: "REST <SP> bytes", feat: "REST STREAM"},
-		"OPTS": {run: (*Session).opts, arg: needArg, help: "OPTS <SP> UTF8 <SP> ON | MLST [<SP> fact;...] | HASH [<SP> algorithm]"},
+		"TYPE":       {run: (*Session).typeCode, arg: needArg, login: true, help: "TYPE <SP> A | I | L <SP> 7 | L <SP> 8"},
+		"MODE":       {run: (*Session).mode, arg: needArg, login: true, help: "MODE <SP> S"},
+		"STRU":       {run: (*Session).stru, arg: needArg, login: true, help: "STRU <SP> F"},
+		"PASV":       {run: (*Session).pasv, login: true, help: "PASV"},
+		"EPSV":       {run: (*Session).epsv, arg: optionalArg, login: true, help: "EPSV [<SP> 1 | 2 | ALL]", feat: "EPSV"},
+		"PORT":       {run: (*Session).port, arg: needArg, login: true, help: "PORT <SP> h1,h2,h3,h4,p1,p2"},
+		"EPRT":       {run: (*Session).eprt, arg: needArg, login: true, help: "EPRT <SP> |family|address|port|", feat: "EPRT"},
+		"REST":       {run: (*Session).rest, arg: needArg, login: true, help: "REST <SP> bytes", feat: "REST STREAM"},
+		"OPTS":       {run: (*Session).opts, arg: needArg, help: "OPTS <SP> UTF8 <SP> ON | MLST [<SP> fact;...] | HASH [<SP> algorithm]"},
+		"OPTS UTF8":  {run: (*Session).optsUTF8, arg: optionalArg, help: "OPTS UTF8 [<SP> ON]"},
+		"OPTS UTF-8": {run: (*Session).optsUTF8, arg: optionalArg, help: "OPTS UTF-8 [<SP> ON]"},
+		"OPTS MLST":  {run: (*Session).optsMLST, arg: optionalArg, help: "OPTS MLST [<SP> fact;...]"},
+		"OPTS HASH":  {run: (*Session).optsHASH, arg: optionalArg, help: "OPTS HASH [<SP> algorithm]"},
 
 		// Transfers (RFC 959 §4.1.3)
 		"RETR": {run: (*Session).retr, arg: needArg, login: true, data: true, path: true, help: "RETR <SP> pathname"},
@@ -146,17 +150,17 @@ func withoutTLS(table map[string]*command) {
 }
 
 // lookup finds a line's command, in any case, and its argument: all that follows the first blank, other blanks included. The
-// command is nil when there is none of that name. A SITE command is found by its two words.
+// command is nil when there is none of that name. A SITE command is found by its two words, and so is what OPTS sets.
 func (srv *Server) lookup(line []byte) (cmd *command, arg []byte) {
 	word, arg, _ := bytes.Cut(line, []byte{' '})
 	cmd = srv.find("", word)
 	if cmd == nil {
 		return srv.behindTelnet(word), arg
 	}
-	if cmd.verb == "SITE" {
+	if cmd.verb == "SITE" || cmd.verb == "OPTS" {
 		word, rest, _ := bytes.Cut(bytes.TrimLeft(arg, " "), []byte{' '})
-		if site := srv.find("SITE ", word); site != nil {
-			return site, rest
+		if second := srv.find(cmd.verb+" ", word); second != nil {
+			return second, rest
 		}
 	}
 	return cmd, arg

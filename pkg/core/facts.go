@@ -1,6 +1,7 @@
 package core
 
 import (
+	"context"
 	"io/fs"
 	"strconv"
 	"strings"
@@ -41,7 +42,7 @@ func (f factSet) feature() string {
 }
 
 // optsMLST chooses facts (RFC 3659 §7.9). Those that are not there are passed over; the reply tells which are.
-func (s *Session) optsMLST(arg string) (Reply, error) {
+func (s *Session) optsMLST(_ context.Context, arg string) (Reply, error) {
 	list := trimBlanks(arg)
 	if strings.ContainsAny(list, " \t") || list != "" && !strings.HasSuffix(list, ";") {
 		return Reply{}, errSyntax

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/vfs"
 )
 
@@ -34,6 +35,29 @@ func (w *world) refit(t *testing.T, faults vfs.Faults) {
 		s.login.fs = view
 		s.turn.Unlock()
 	}
+}
+
+// storageErrors are what transcripts make calls fail with.
+var storageErrors = map[string]error{
+	"EACCES": syscall.EACCES, "EIO": syscall.EIO, "ENAMETOOLONG": syscall.ENAMETOOLONG, "ENOSPC": syscall.ENOSPC,
+	"busy": impersonate.ErrBusy,
+}
+
+// fail makes a call fail from now on.
+func (p *player) fail(call, name string) error {
+	err := storageErrors[name]
+	if err == nil && call != "nothing" {
+		return fmt.Errorf("no error %q", name)
+	}
+	var armed atomic.Bool // opening the view itself goes well
+	p.refit(p.t, func(made string) error {
+		if armed.Load() && (call == "every" || call == made) {
+			return err
+		}
+		return nil
+	})
+	armed.Store(true)
+	return nil
 }
 
 // What goes wrong with a file while bytes move is never 226.

@@ -29,7 +29,8 @@ import (
 // connection, half-close its one direction. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
 // home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH, hashes
-// free gives them back.
+// free gives them back. fail CALL ERROR makes a call on files fail from now on, under "full" permissions; the call "every" stands for all
+// of them, and fail nothing ends it.
 //
 // set certificate makes the server know TLS. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
 // back its last piece), protect on data
@@ -211,6 +212,9 @@ func (p *player) talk(word, rest string) error {
 	case "cut":
 		p.cut()
 		return nil
+	case "fail":
+		call, name, _ := strings.Cut(rest, " ")
+		return p.fail(call, name)
 	case "hashes": // busy, or free again
 		for range cap(p.server().hashes.places) {
 			if rest == "busy" {

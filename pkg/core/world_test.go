@@ -249,6 +249,7 @@ func (w *world) set(key, value string) {
 		"defaults.confine":            &c.Defaults.Confine,
 		"defaults.hide_owners":        &c.Defaults.HideOwners,
 		"data.active":                 &c.Data.Active,
+		"data.passive":                &c.Data.Passive,
 		"data.allow_privileged_ports": &c.Data.AllowPrivilegedPorts,
 	}
 	networks := map[string]*config.Networks{

@@ -1,0 +1,309 @@
+package core
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Two rows of the compliance table are no command's: the greeting, and what may be the answer to any line.
+const (
+	greetingRow = "(connection)"
+	anyRow      = "(any line)"
+)
+
+// An asked is a line of a client's that has not got its last reply.
+type asked struct {
+	verb string
+	now  bool // is answered while a transfer runs
+	cmd  *command
+}
+
+// A reader finds out which reply of a transcript belongs to which command, as a client would that pipelines: replies come in the order
+// of the lines, but that a transfer or a hash is overtaken by the lines that need not wait for it.
+type reader struct {
+	srv     *Server // for its table of commands
+	in      input
+	text    []byte
+	waiting []asked
+	running *asked // it began a job that lets others pass
+	inside  string // of a reply of several lines: its code
+	greeted bool
+	seen    map[string]map[int]bool // codes by command
+}
+
+// read goes through one transcript.
+func (r *reader) read(text string) error {
+	r.in, r.text, r.waiting, r.running, r.inside, r.greeted = input{}, nil, nil, nil, "", false
+	for i, line := range strings.Split(text, "\n") {
+		word, rest, _ := strings.Cut(line, " ")
+		switch word {
+		case "C:":
+			end := "\r\n"
+			if strings.HasSuffix(rest, `\c`) {
+				rest, end = strings.TrimSuffix(rest, `\c`), ""
+			}
+			r.ask([]byte(unescape(rest) + end))
+		case "login":
+			for _, line := range []string{"USER " + rest, "PASS x", "TYPE I"} {
+				r.ask([]byte(line + "\r\n"))
+			}
+			r.answer(331)
+			r.answer(230)
+			r.answer(200)
+		case "secure":
+			r.waiting = nil // what was sent behind AUTH is thrown away
+		case "S:":
+			if err := r.hear(rest); err != nil {
+				return fmt.Errorf("line %d: %s: %w", i+1, line, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r *reader) ask(p []byte) {
+	r.text = append(r.text, r.in.filter(p)...)
+	for {
+		line, rest, ok := cutLine(r.text)
+		if !ok {
+			return
+		}
+		r.text = rest
+		a := asked{verb: anyRow}
+		cmd, arg := r.srv.lookup(line)
+		if cmd != nil && len(line) <= maxLine && !strings.Contains(string(line), "\x00") {
+			a = asked{verb: cmd.verb, now: cmd.now(arg) && cmd.verb != "ABOR", cmd: cmd}
+		}
+		r.waiting = append(r.waiting, a)
+	}
+}
+
+// hear takes a line of the server's.
+func (r *reader) hear(line string) error {
+	if line == "(nothing)" || line == "(closed)" {
+		return nil
+	}
+	if r.inside != "" {
+		if !strings.HasPrefix(line, r.inside+" ") {
+			return nil
+		}
+		line, r.inside = r.inside+" ", ""
+	}
+	if len(line) < 4 {
+		return fmt.Errorf("has no code")
+	}
+	code, err := strconv.Atoi(line[:3])
+	if err != nil {
+		return err
+	}
+	if line[3] == '-' {
+		r.inside = line[:3]
+		return nil
+	}
+	return r.answer(code)
+}
+
+// answer gives a reply to the command that it answers.
+func (r *reader) answer(code int) error {
+	if code == 421 {
+		r.note(anyRow, code) // it comes when it will
+		return nil
+	}
+	if !r.greeted {
+		r.greeted = true
+		r.note(greetingRow, code)
+		return nil
+	}
+	if r.running == nil && len(r.waiting) > 0 && hashVerbs[r.waiting[0].verb] {
+		r.begin()
+	}
+	if r.running != nil {
+		if i := slices.IndexFunc(r.waiting, func(a asked) bool { return a.now }); i >= 0 && !(r.waiting[i].cmd.access && i > 0) {
+			r.note(r.waiting[i].verb, code)
+			r.waiting = slices.Delete(r.waiting, i, i+1)
+			return nil
+		}
+		r.note(r.running.verb, code)
+		r.running = nil
+		slices.SortStableFunc(r.waiting, func(a, b asked) int { return abortsFirst(b) - abortsFirst(a) })
+		return nil
+	}
+	if len(r.waiting) == 0 {
+		return fmt.Errorf("answers nothing")
+	}
+	r.note(r.waiting[0].verb, code)
+	if code < 200 {
+		r.begin()
+	} else {
+		r.waiting = r.waiting[1:]
+	}
+	return nil
+}
+
+// hashVerbs are jobs without a first reply.
+var hashVerbs = map[string]bool{"HASH": true, "XCRC": true, "XMD5": true, "XSHA1": true, "XSHA256": true}
+
+func (r *reader) begin() {
+	r.running = &r.waiting[0]
+	r.waiting = slices.Clone(r.waiting[1:])
+}
+
+func abortsFirst(a asked) int {
+	if a.verb == "ABOR" {
+		return 1
+	}
+	return 0
+}
+
+func (r *reader) note(verb string, code int) {
+	if r.seen[verb] == nil {
+		r.seen[verb] = map[int]bool{}
+	}
+	r.seen[verb][code] = true
+}
+
+// A row is one of the compliance table's.
+type row struct {
+	verbs []string
+	state string
+	codes []int
+}
+
+// readRows reads the compliance table.
+func readRows(t *testing.T) (rows []row) {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/compliance.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "\n|---|---|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for line := range strings.SplitSeq(table, "\n") {
+		cells := strings.Split(strings.Trim(line, "|"), "|")
+		if len(cells) != 5 {
+			t.Fatalf("a row of %d cells: %s", len(cells), line)
+		}
+		r := row{state: strings.TrimSpace(cells[2])}
+		if name := strings.TrimSpace(cells[0]); name[0] == '(' {
+			r.verbs = []string{name}
+		} else {
+			r.verbs = strings.Split(strings.Trim(name, "`"), "` `")
+		}
+		for word := range strings.FieldsSeq(cells[3]) {
+			code, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatal(line, err)
+			}
+			r.codes = append(r.codes, code)
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// readTranscripts finds out which replies to which command the transcripts show.
+func readTranscripts(t *testing.T) map[string]map[int]bool {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no transcripts", err)
+	}
+	r := &reader{srv: &Server{commands: commands()}, seen: map[string]map[int]bool{}}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.read(string(text)); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+	}
+	return r.seen
+}
+
+// The compliance table has a row for each command and none besides, and what it says of replies is what the transcripts show.
+func TestCompliance(t *testing.T) {
+	table, shown := commands(), readTranscripts(t)
+	rows := map[string]bool{}
+	for _, r := range readRows(t) {
+		codes := map[int]bool{}
+		for _, verb := range r.verbs {
+			if rows[verb] {
+				t.Errorf("%s has two rows", verb)
+			}
+			rows[verb] = true
+			if len(shown[verb]) == 0 {
+				t.Errorf("no transcript shows %s", verb)
+			}
+			maps.Copy(codes, shown[verb])
+			checkState(t, verb, table[verb], r.state)
+		}
+		if want := slices.Sorted(maps.Keys(codes)); !slices.Equal(r.codes, want) {
+			t.Errorf("%s: the row says %v, the transcripts %v", strings.Join(r.verbs, " "), r.codes, want)
+		}
+	}
+	for verb := range table {
+		if !rows[verb] {
+			t.Errorf("%s has no row", verb)
+		}
+	}
+}
+
+func checkState(t *testing.T, verb string, c *command, state string) {
+	t.Helper()
+	switch {
+	case verb == greetingRow, verb == anyRow:
+	case c == nil:
+		t.Errorf("%s has a row and is no command", verb)
+	case (c.run == nil) != (state == "absent"):
+		t.Errorf("%s is said to be %s", verb, state)
+	}
+	if !slices.Contains([]string{"full", "partial", "refused", "absent"}, state) {
+		t.Errorf("%s: what is %q?", verb, state)
+	}
+}
+
+// The reader finds the command of a reply where a client that pipelines would.
+func TestReaderOfTranscripts(t *testing.T) {
+	r := &reader{srv: &Server{commands: commands()}, seen: map[string]map[int]bool{}}
+	err := r.read(`S: 220 ...
+login alice
+C: PASV\r\nRETR f\r\nPWD\r\nSTAT
+S: 227 ...
+S: 150 ...
+S: 211-...
+S: 999 ...
+S: 211 ...
+C: NOOP\r\nABOR\r\nSTAT x
+S: 200 ...
+S: 426 ...
+S: 226 ...
+S: 257 ...
+S: 213 ...
+C: XMD5 f\r\nNOOP\r\nnosuch
+S: 200 ...
+S: 250 ...
+S: 500 ...
+C: SI\c
+C: ZE f
+S: 550 ...
+S: 421 ...`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "map[(any line):map[421:true 500:true] (connection):map[220:true] ABOR:map[226:true] NOOP:map[200:true] PASS:map[230:true] " +
+		"PASV:map[227:true] PWD:map[257:true] RETR:map[150:true 426:true] SIZE:map[550:true] STAT:map[211:true 213:true] TYPE:map[200:true] " +
+		"USER:map[331:true] XMD5:map[250:true]]"
+	if got := fmt.Sprint(r.seen); got != want {
+		t.Errorf("got %s,\nwant %s", got, want)
+	}
+	if err := r.read("S: 220 ...\nS: 200 ..."); err == nil {
+		t.Error("a reply to nothing is one to something")
+	}
+}
