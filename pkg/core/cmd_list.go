@@ -11,7 +11,11 @@ import (
 
 // list sends a directory, or a file's line, as `ls -lA` writes it (RFC 959 §4.1.3).
 func (s *Session) list(ctx context.Context, arg string) (Reply, error) {
-	return s.sendList(ctx, s.abs(s.listPath(arg)), vfs.Links, s.longLister())
+	name := s.listPath(arg)
+	if g, ok := s.glob(name); ok {
+		return s.sendMatches(ctx, g, vfs.Links, s.longLister())
+	}
+	return s.sendList(ctx, s.abs(name), vfs.Links, s.longLister())
 }
 
 // longLister writes lines of LIST and STAT.
@@ -25,9 +29,14 @@ func (s *Session) longLister() *lister {
 	return l
 }
 
-// nlst sends names alone (RFC 959 §4.1.3).
+// nlst sends names alone (RFC 959 §4.1.3). Those that match a pattern are as the client wrote it, with the directory before them: mget
+// and mdelete take each for the pathname of a file (RFC 1123 §4.1.2.7). What is in a directory are bare names, as with pyftpdlib.
 func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
-	return s.sendList(ctx, s.abs(s.listPath(arg)), vfs.NamesOnly, &lister{})
+	name := s.listPath(arg)
+	if g, ok := s.glob(name); ok {
+		return s.sendMatches(ctx, g, vfs.NamesOnly, &lister{prefix: g.dir})
+	}
+	return s.sendList(ctx, s.abs(name), vfs.NamesOnly, &lister{})
 }
 
 var errMLSDFile = reply(501, "Not a directory.")
@@ -43,15 +52,28 @@ func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 	if !e.Mode.IsDir() {
 		return Reply{}, errMLSDFile
 	}
-	return s.sendList(ctx, dir, vfs.Targets, &lister{before: s.factsIn(dir)})
+	l := &lister{before: s.factsIn(dir)}
+	if s.told()&factWords != 0 {
+		l.learn = s.srv.names.learn
+	}
+	detail := vfs.Targets
+	if s.facts&factCreate != 0 {
+		detail |= vfs.Created
+	}
+	return s.sendList(ctx, dir, detail, l)
+}
+
+// told are the facts that the session may be told, of those that it wants.
+func (s *Session) told() factSet {
+	if s.login.settings.HideOwners {
+		return s.facts &^ (factNumbers | factWords)
+	}
+	return s.facts
 }
 
 // factsIn writes facts of a directory's entries. What rules permit is looked up for each entry only where there are rules.
 func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
-	format := &factFormat{facts: s.facts, rights: s.login.rights.Base}
-	if s.login.settings.HideOwners {
-		format.facts &^= factUID | factGID
-	}
+	format := &factFormat{facts: s.told(), rights: s.login.rights.Base, names: s.srv.names.of}
 	if len(s.login.rights.Rules) == 0 {
 		return format.append
 	}
@@ -63,28 +85,36 @@ func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
 }
 
 // mlst tells the facts of one file or directory on the control connection (RFC 3659 §7.2).
-func (s *Session) mlst(_ context.Context, arg string) (Reply, error) {
+func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	name := s.abs(arg)
-	e, err := s.login.fs.Stat(name)
+	stat := s.login.fs.Stat
+	if s.facts&factCreate != 0 {
+		stat = s.login.fs.StatCreated
+	}
+	e, err := stat(name)
 	if err != nil {
 		return Reply{}, err
+	}
+	if s.told()&factWords != 0 {
+		s.srv.names.learn(ctx, []vfs.Entry{e})
 	}
 	e.Name = path.Base(name)
 	facts := s.factsIn(path.Dir(name))([]byte{' '}, &e)
 	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
 }
 
-// listPath is the pathname in the argument of LIST or NLST. Most clients send options of ls, which change nothing here; but a file that
-// has such a name is meant where it exists.
+// listPath is the pathname in the argument of LIST, NLST or STAT. Most clients send options of ls, which change nothing here; but a file
+// that has such a name is meant where it exists, and a pattern is no option.
 func (s *Session) listPath(arg string) string {
-	if !strings.HasPrefix(arg, "-") {
-		return arg
-	}
-	if _, err := s.login.fs.Lstat(s.abs(arg)); err == nil {
-		return arg
-	}
 	for strings.HasPrefix(arg, "-") {
-		_, arg, _ = strings.Cut(arg, " ")
+		if _, err := s.login.fs.Lstat(s.abs(arg)); err == nil {
+			return arg
+		}
+		option, rest, _ := strings.Cut(arg, " ")
+		if strings.ContainsAny(option, globChars) {
+			return arg
+		}
+		arg = rest
 	}
 	return arg
 }
@@ -103,10 +133,15 @@ func (s *Session) sendList(ctx context.Context, name string, d vfs.Detail, l *li
 		dir.Close()
 		return Reply{}, errNoData
 	}
+	return s.sendEntries(ctx, l, dir, dir.Next), nil
+}
+
+// sendEntries sends the entries that next yields, and closes dir.
+func (s *Session) sendEntries(ctx context.Context, l *lister, dir *vfs.Dir, next func() ([]vfs.Entry, error)) Reply {
 	return s.transfer(ctx, "", task{
-		move:     func(ctx context.Context, t *transfer) error { return l.list(ctx, t, dir) },
+		move:     func(ctx context.Context, t *transfer) error { return l.list(ctx, t, next) },
 		finished: func(*transfer, Reply) { dir.Close() },
-	}), nil
+	})
 }
 
 // sendLine lists what is no directory, a link that leads nowhere among it.

@@ -54,7 +54,7 @@ func (l *lister) collect(ctx context.Context, files *vfs.FS, name string) error 
 			return nil
 		case err != nil:
 			return err
-		case len(l.lines)+len(batch) > maxSorted:
+		case len(l.lines)+len(batch) > maxSorted || len(l.text) > maxText:
 			return errStatSize
 		}
 		l.meet(ctx, batch)

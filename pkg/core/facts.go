@@ -11,22 +11,28 @@ import (
 )
 
 // A factSet says which facts MLST and MLSD tell (RFC 3659 §7.5).
-type factSet uint8
+type factSet uint16
 
 const (
 	factType factSet = 1 << iota
 	factSize
 	factModify
+	factCreate
 	factPerm
 	factUnique
 	factMode
 	factUID
 	factGID
+	factOwner
+	factGroup
+
+	factNumbers = factUID | factGID
+	factWords   = factOwner | factGroup
 
 	defaultFacts = factType | factSize | factModify | factPerm | factUnique
 )
 
-var factNames = []string{"type", "size", "modify", "perm", "unique", "unix.mode", "unix.uid", "unix.gid"}
+var factNames = []string{"type", "size", "modify", "create", "perm", "unique", "unix.mode", "unix.uid", "unix.gid", "unix.owner", "unix.group"}
 
 // feature is MLST's line in FEAT; a star marks the facts in force (RFC 3659 §7.8).
 func (f factSet) feature() string {
@@ -71,9 +77,34 @@ func (s *Session) optsMLST(_ context.Context, arg string) (Reply, error) {
 type factFormat struct {
 	facts  factSet
 	rights config.Permissions // at the entry
+	names  func(*vfs.Entry) (user, group string)
 }
 
 func (f *factFormat) append(dst []byte, e *vfs.Entry) []byte {
+	dst = f.appendCommon(dst, e)
+	if f.facts&factMode != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.mode=0"...), unixMode(e.Mode), 8), ';')
+	}
+	if f.facts&factUID != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.uid="...), uint64(e.UID), 10), ';')
+	}
+	if f.facts&factGID != 0 {
+		dst = append(strconv.AppendUint(append(dst, "unix.gid="...), uint64(e.GID), 10), ';')
+	}
+	if f.facts&factWords != 0 {
+		user, group := f.names(e)
+		if f.facts&factOwner != 0 {
+			dst = append(append(append(dst, "unix.owner="...), user...), ';')
+		}
+		if f.facts&factGroup != 0 {
+			dst = append(append(append(dst, "unix.group="...), group...), ';')
+		}
+	}
+	return append(dst, ' ')
+}
+
+// appendCommon writes the facts that RFC 3659 §7.5 defines. A time of creation that is not known is left out.
+func (f *factFormat) appendCommon(dst []byte, e *vfs.Entry) []byte {
 	if f.facts&factType != 0 {
 		dst = append(dst, "type="...)
 		if e.Mode.IsDir() {
@@ -88,6 +119,9 @@ func (f *factFormat) append(dst []byte, e *vfs.Entry) []byte {
 	if f.facts&factModify != 0 {
 		dst = append(appendStamp(append(dst, "modify="...), e.ModTime), ';')
 	}
+	if f.facts&factCreate != 0 && !e.Created.IsZero() {
+		dst = append(appendStamp(append(dst, "create="...), e.Created), ';')
+	}
 	if f.facts&factPerm != 0 {
 		dst = append(f.appendPerm(append(dst, "perm="...), e.Mode), ';')
 	}
@@ -95,16 +129,7 @@ func (f *factFormat) append(dst []byte, e *vfs.Entry) []byte {
 		dst = strconv.AppendUint(append(dst, "unique="...), e.Dev, 16)
 		dst = append(strconv.AppendUint(append(dst, 'g'), e.Ino, 16), ';')
 	}
-	if f.facts&factMode != 0 {
-		dst = append(strconv.AppendUint(append(dst, "unix.mode=0"...), unixMode(e.Mode), 8), ';')
-	}
-	if f.facts&factUID != 0 {
-		dst = append(strconv.AppendUint(append(dst, "unix.uid="...), uint64(e.UID), 10), ';')
-	}
-	if f.facts&factGID != 0 {
-		dst = append(strconv.AppendUint(append(dst, "unix.gid="...), uint64(e.GID), 10), ';')
-	}
-	return append(dst, ' ')
+	return dst
 }
 
 // A permFact is a letter of the perm fact and what it takes (RFC 3659 §7.5.5).

@@ -9,11 +9,12 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// A lister streams a directory. Up to maxSorted entries are sorted by name; a larger directory goes out in its own order, so that
-// neither the memory nor the wait for the first byte grows with it.
+// A lister streams a directory. Up to maxSorted entries are sorted by name, if their lines have no more than maxText bytes; a larger
+// directory goes out in its own order, so that neither the memory nor the wait for the first byte grows with it.
 type lister struct {
 	learn  func(context.Context, []vfs.Entry) // called for each batch before its lines are written; may be nil
 	before func([]byte, *vfs.Entry) []byte    // writes what stands before the name; may be nil
+	prefix string                             // stands before each name, as a part of it
 	arrows bool                               // a link's target follows its name
 
 	text  []byte
@@ -23,13 +24,19 @@ type lister struct {
 // A lineAt is a line of a listing: where it and its name begin, and where both end.
 type lineAt struct{ start, name, end uint32 }
 
-const maxSorted = 10_000
+const (
+	maxSorted = 10_000
+	maxText   = 2 << 20 // a link's target alone may have 4 KiB
+)
 
-// list writes all of dir to the data connection.
-func (l *lister) list(ctx context.Context, t *transfer, dir *vfs.Dir) error {
+// list writes all that next yields to the data connection.
+func (l *lister) list(ctx context.Context, t *transfer, next func() ([]vfs.Entry, error)) error {
 	sorting := true
 	for {
-		batch, err := dir.Next()
+		if ctx.Err() != nil { // there need not be a write that tells
+			return context.Cause(ctx)
+		}
+		batch, err := next()
 		if err == io.EOF {
 			if sorting {
 				return l.flushSorted(ctx, t)
@@ -43,7 +50,7 @@ func (l *lister) list(ctx context.Context, t *transfer, dir *vfs.Dir) error {
 		for i := range batch {
 			l.add(&batch[i], sorting)
 		}
-		if sorting && len(l.lines) <= maxSorted {
+		if sorting && len(l.lines) <= maxSorted && len(l.text) <= maxText {
 			continue
 		}
 		sorting, l.lines = false, nil
@@ -67,7 +74,7 @@ func (l *lister) add(e *vfs.Entry, sorting bool) {
 		l.text = l.before(l.text, e)
 	}
 	line.name = uint32(len(l.text))
-	l.text = appendName(l.text, e.Name)
+	l.text = appendName(appendName(l.text, l.prefix), e.Name)
 	if l.arrows && e.Target != "" {
 		l.text = appendName(append(l.text, " -> "...), e.Target)
 	}

@@ -77,9 +77,14 @@ func TestMode(t *testing.T) {
 }
 
 func TestFacts(t *testing.T) {
-	e := vfs.Entry{Name: "x", Mode: fs.ModeSetgid | 0o750, Size: 7, ModTime: listNow, UID: 5, GID: 6, Dev: 0x801, Ino: 0xabc}
-	all := factFormat{facts: 1<<len(factNames) - 1, rights: config.Full}
-	want := "type=file;size=7;modify=20260715120000;perm=adfrw;unique=801gabc;unix.mode=02750;unix.uid=5;unix.gid=6; "
+	e := vfs.Entry{Name: "x", Mode: fs.ModeSetgid | 0o750, Size: 7, ModTime: listNow, Created: listNow.Add(-time.Hour), UID: 5, GID: 6, Dev: 0x801, Ino: 0xabc}
+	all := factFormat{facts: 1<<len(factNames) - 1, rights: config.Full, names: func(*vfs.Entry) (string, string) { return "alice", "users" }}
+	want := "type=file;size=7;modify=20260715120000;create=20260715110000;perm=adfrw;unique=801gabc;unix.mode=02750;unix.uid=5;unix.gid=6;unix.owner=alice;unix.group=users; "
+	if got := string(all.append(nil, &e)); got != want {
+		t.Errorf("%s\n%s", got, want)
+	}
+	e.Created = time.Time{}
+	want = strings.Replace(want, "create=20260715110000;", "", 1)
 	if got := string(all.append(nil, &e)); got != want {
 		t.Errorf("%s\n%s", got, want)
 	}

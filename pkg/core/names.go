@@ -6,12 +6,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/vfs"
 )
 
-// names gives owners and groups their names, for LIST. It asks for those of a whole batch at once, and remembers the answers, those
+// names gives owners and groups their names, for LIST and MLSD. It asks for those of a whole batch at once, and remembers the answers, those
 // that there is no name, too.
 type names struct {
 	supervisor monitor.Supervisor
@@ -72,15 +73,24 @@ func (n *names) unknown(entries []vfs.Entry) (uids, gids []uint32) {
 	return uids, gids
 }
 
-// remember keeps the answers. A name with a blank would shift the columns of a listing, so it counts as none.
+// remember keeps the answers. A name that a listing cannot show counts as none.
 func remember(known map[uint32]string, ids []uint32, names map[uint32]string) {
 	for _, id := range ids {
 		name := names[id]
-		if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		if len(name) > maxNameLength || strings.ContainsFunc(name, breaksListing) {
 			name = ""
 		}
 		known[id] = name
 	}
+}
+
+// maxNameLength is in bytes; directories have longer ones, but no listing has a column for them.
+const maxNameLength = 64
+
+// breaksListing tells what does not belong into a name: blanks, which would shift LIST's columns (clients split at those of Unicode,
+// too), control characters, and what ends a fact of MLSD.
+func breaksListing(r rune) bool {
+	return unicode.IsSpace(r) || unicode.IsControl(r) || r == ';' || r == '='
 }
 
 // of gives the names of an entry's owner and group.

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,8 +55,9 @@ func TestNames(t *testing.T) {
 
 func TestNamesThatDoNotFit(t *testing.T) {
 	known := map[uint32]string{}
-	remember(known, []uint32{1, 2, 3, 4}, map[uint32]string{1: "good", 2: "two words", 3: "line\nend"})
-	for id, want := range map[uint32]string{1: "good", 2: "2", 3: "3", 4: "4", 5: "5"} {
+	remember(known, []uint32{1, 2, 3, 4, 6, 7, 8, 9}, map[uint32]string{1: `DOM\gööd`, 2: "two words", 3: "line\nend",
+		6: "no\u00a0break", 7: "a;type=dir", 8: "esc\x1b", 9: strings.Repeat("x", maxNameLength+1)})
+	for id, want := range map[uint32]string{1: `DOM\gööd`, 2: "2", 3: "3", 4: "4", 5: "5", 6: "6", 7: "7", 8: "8", 9: "9"} {
 		if got := name(known, nil, id); got != want {
 			t.Errorf("%d is %q, not %q", id, got, want)
 		}

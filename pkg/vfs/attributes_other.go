@@ -21,7 +21,7 @@ type node struct {
 
 // node finds what rel leads to.
 func (r *root) node(rel string) (*node, error) {
-	e, place, err := r.stat(rel, true)
+	e, place, err := r.stat(rel, true, false)
 	if err != nil {
 		return nil, err
 	}

@@ -311,7 +311,7 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer whole.close()
-	if e, place, err := whole.stat("etc/passwd", true); err != nil || place != "etc/passwd" || !e.Mode.IsRegular() {
+	if e, place, err := whole.stat("etc/passwd", true, false); err != nil || place != "etc/passwd" || !e.Mode.IsRegular() {
 		t.Errorf("below /: %q, %v", place, err)
 	}
 	if place, err := whole.enter("."); place != "." || err != nil {

@@ -18,6 +18,8 @@ const (
 	NamesOnly Detail = iota // the name, and of the mode the type where the directory has it
 	Links                   // everything; links themselves, with Target
 	Targets                 // everything; of links what they lead to, where that is inside the view and may be listed
+
+	Created Detail = 1 << 8 // beside one of these: asks for the time of creation, too
 )
 
 // batchSize is how many entries one section yields: its cost vanishes among so many, and the first ones come soon.
@@ -35,7 +37,8 @@ var batches = sync.Pool{New: func() any { return &batch{entries: make([]Entry, 0
 type Dir struct {
 	fs     *FS
 	at     location
-	detail Detail
+	detail Detail // without Created
+	born   bool   // Created was asked for
 	reader *dirReader
 	batch  *batch // nil when closed
 	mounts []*mount
@@ -46,7 +49,7 @@ type Dir struct {
 func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 	var dir *Dir
 	err := f.on("list", name, config.List, func(at location) error {
-		reader, place, err := at.root.openDir(at.rel)
+		reader, place, err := at.root.openDir(at.rel, detail&Created != 0)
 		if err != nil {
 			return err
 		}
@@ -54,7 +57,7 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 			reader.close()
 			return err
 		}
-		dir = &Dir{fs: f, at: at, detail: detail, reader: reader}
+		dir = &Dir{fs: f, at: at, detail: detail &^ Created, born: detail&Created != 0, reader: reader}
 		dir.findMounts(path.Join(at.mount.path, place))
 		return nil
 	})
@@ -66,6 +69,32 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 	}
 	dir.batch = batches.Get().(*batch)
 	return dir, nil
+}
+
+// Only leaves out all entries whose names want refuses; they are not described, either. Before the first call of Next it says so.
+// Next may then yield no entry without being at the end: one section looks at a bounded number of names.
+func (d *Dir) Only(want func(name []byte) bool) { d.reader.names.want = want }
+
+// A filter chooses names.
+type filter struct {
+	want   func([]byte) bool // nil: all
+	looked int               // at so many names, in this section
+}
+
+// maxLooked is how many names one section looks at when few of them are wanted.
+const maxLooked = 5000
+
+var errEnough = errors.New("enough for one section")
+
+// pass says whether a name is wanted; errEnough, that the next one is for the next section.
+func (f *filter) pass(name []byte) (bool, error) {
+	if f.want == nil || f.want(name) {
+		return true, nil
+	}
+	if f.looked++; f.looked >= maxLooked {
+		return false, errEnough
+	}
+	return false, nil
 }
 
 // findMounts takes note of the mounts that lie in the directory, by the name it was opened by, and of what they hide where it really is.
@@ -107,16 +136,20 @@ func (d *Dir) Next() ([]Entry, error) {
 // fill reads a batch.
 func (d *Dir) fill() error {
 	for _, m := range d.mounts {
-		e, err := m.top()
+		if pass, _ := d.reader.names.pass([]byte(path.Base(m.path))); !pass {
+			continue
+		}
+		e, err := m.top(d.born)
 		if err != nil {
 			return err
 		}
 		d.batch.entries = append(d.batch.entries, e)
 	}
 	d.mounts = nil
+	d.reader.names.looked = 0
 	for len(d.batch.entries) < batchSize {
 		e, err := d.reader.next(d.detail, d.batch.raw[:])
-		if err == io.EOF && len(d.batch.entries) > 0 {
+		if err == io.EOF && len(d.batch.entries) > 0 || err == errEnough {
 			return nil
 		}
 		if err != nil {
@@ -137,7 +170,7 @@ func (d *Dir) fill() error {
 
 // follow replaces a link by what it leads to. Where that is nothing, or nothing that the user may see, it stays a link.
 func (d *Dir) follow(link *Entry) error {
-	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true)
+	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true, d.born)
 	if err == nil {
 		err = d.fs.permit(d.at.mount, place, config.List)
 	}
@@ -154,8 +187,8 @@ func (d *Dir) follow(link *Entry) error {
 }
 
 // top describes the mount's directory, under the name that it has in the view.
-func (m *mount) top() (Entry, error) {
-	e, _, err := m.root.stat(".", true)
+func (m *mount) top(created bool) (Entry, error) {
+	e, _, err := m.root.stat(".", true, created)
 	e.Name = path.Base(m.path)
 	return e, err
 }

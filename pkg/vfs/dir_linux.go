@@ -17,9 +17,11 @@ type dirReader struct {
 	root       *root
 	fd         int
 	start, end int // what is left in the buffer
+	mask       uintptr
+	names      filter
 }
 
-func (r *root) openDir(rel string) (*dirReader, string, error) {
+func (r *root) openDir(rel string, created bool) (*dirReader, string, error) {
 	fd, err := r.resolve(rel, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK)
 	if err != nil {
 		return nil, "", err
@@ -29,7 +31,11 @@ func (r *root) openDir(rel string) (*dirReader, string, error) {
 		r.kernel.close(fd)
 		return nil, "", err
 	}
-	return &dirReader{root: r, fd: fd}, place, nil
+	d := &dirReader{root: r, fd: fd, mask: unix.STATX_BASIC_STATS}
+	if created {
+		d.mask |= unix.STATX_BTIME
+	}
+	return d, place, nil
 }
 
 func (d *dirReader) close() { d.root.kernel.close(d.fd) }
@@ -52,6 +58,12 @@ func (d *dirReader) next(detail Detail, buf []byte) (Entry, error) {
 			return Entry{}, err
 		}
 		if string(name) == ".\x00" || string(name) == "..\x00" {
+			continue
+		}
+		if pass, err := d.names.pass(name[:len(name)-1]); !pass {
+			if err != nil {
+				return Entry{}, err
+			}
 			continue
 		}
 		e, err := d.entry(name, format, detail)
@@ -90,7 +102,7 @@ func (d *dirReader) entry(name []byte, format uint32, detail Detail) (Entry, err
 		return Entry{Name: string(text), Mode: knownType(format)}, nil
 	}
 	var st unix.Statx_t
-	switch err := d.root.statxAt(d.fd, &name[0], &st); err {
+	switch err := d.root.statxAt(d.fd, &name[0], d.mask, &st); err {
 	case nil:
 	case unix.EACCES:
 		return Entry{Name: string(text), Mode: knownType(format)}, nil

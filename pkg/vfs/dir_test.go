@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"testing"
+	"time"
 
 	"ftpd/pkg/config"
 )
@@ -141,5 +142,73 @@ func TestListingGarbage(t *testing.T) {
 	const perListing = 60
 	if wanted := float64(entries + count/2*2 + perListing); allocs > wanted {
 		t.Errorf("%.0f allocations for %d entries, %d of them links, want at most %.0f", allocs, entries, count/2, wanted)
+	}
+}
+
+// When a file was created is told where that was asked for, through links too.
+func TestCreated(t *testing.T) {
+	before := time.Now().Add(-time.Minute)
+	f := open(t, tree(t, "file", "dir/x", "tofile -> file"))
+	e, err := f.StatCreated("/tofile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Created.IsZero() {
+		t.Skip("this file system does not say; run: TMPDIR=DIR go test ./pkg/vfs, with DIR on ext4, xfs or btrfs")
+	}
+	for name, e := range byName(list(t, f, "/", Targets|Created)) {
+		if e.Created.Before(before) || e.Created.After(time.Now().Add(time.Minute)) {
+			t.Errorf("%s was created at %v", name, e.Created)
+		}
+	}
+	if e.Size != 4 || e.Created.Before(before) {
+		t.Errorf("%+v", e)
+	}
+}
+
+// A listing of some names describes no others, and a section looks at a bounded number of them.
+func TestSomeNames(t *testing.T) {
+	const count = 2*maxLooked + 100
+	dir := tree(t, "first", "last")
+	for i := range count {
+		if err := os.Link(filepath.Join(dir, "first"), filepath.Join(dir, fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	described := 0
+	f := open(t, dir, func(o *Options) {
+		o.Faults = func(call string) error {
+			if call == "statx" || call == "lstat" {
+				described++
+			}
+			return nil
+		}
+	})
+	d, err := f.OpenDir("/", Links)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	d.Only(func(name []byte) bool { return string(name) == "last" || string(name) == "first" })
+	described = 0
+	var got []string
+	sections := 0
+	for ; ; sections++ {
+		entries, err := d.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			got = append(got, e.Name)
+		}
+	}
+	if slices.Sort(got); !slices.Equal(got, []string{"first", "last"}) || described != len(got) {
+		t.Errorf("%q after %d descriptions", got, described)
+	}
+	if sections < count/maxLooked {
+		t.Errorf("all names were looked at in %d sections", sections)
 	}
 }

@@ -11,8 +11,9 @@ type Entry struct {
 	Mode    fs.FileMode
 	Size    int64 // bytes
 	ModTime time.Time
-	Links   uint64 // hard links; 1 where the system does not say
-	UID     uint32 // 0 where the system has no numbers for owners
+	Created time.Time // zero where the system does not say, or was not asked
+	Links   uint64    // hard links; 1 where the system does not say
+	UID     uint32    // 0 where the system has no numbers for owners
 	GID     uint32
 	Dev     uint64 // with Ino the file's identity; both 0 where the system does not say
 	Ino     uint64

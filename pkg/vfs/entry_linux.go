@@ -20,7 +20,15 @@ func entryOf(st *unix.Statx_t) Entry {
 		GID:     st.Gid,
 		Dev:     unix.Mkdev(st.Dev_major, st.Dev_minor),
 		Ino:     st.Ino,
+		Created: createdOf(st),
 	}
+}
+
+func createdOf(st *unix.Statx_t) time.Time {
+	if st.Mask&unix.STATX_BTIME == 0 {
+		return time.Time{}
+	}
+	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec))
 }
 
 // fileMode turns st_mode into Go's.

@@ -160,15 +160,18 @@ func (f *FS) ChangeDir(name string) error {
 }
 
 // Stat describes what name leads to, through links inside the view.
-func (f *FS) Stat(name string) (Entry, error) { return f.stat("stat", name, true) }
+func (f *FS) Stat(name string) (Entry, error) { return f.stat("stat", name, true, false) }
+
+// StatCreated is Stat, and asks for the time of creation, too.
+func (f *FS) StatCreated(name string) (Entry, error) { return f.stat("stat", name, true, true) }
 
 // Lstat describes name itself.
-func (f *FS) Lstat(name string) (Entry, error) { return f.stat("lstat", name, false) }
+func (f *FS) Lstat(name string) (Entry, error) { return f.stat("lstat", name, false, false) }
 
-func (f *FS) stat(op, name string, follow bool) (Entry, error) {
+func (f *FS) stat(op, name string, follow, created bool) (Entry, error) {
 	var found Entry
 	err := f.on(op, name, config.List, func(at location) error {
-		e, place, err := at.root.stat(at.rel, follow)
+		e, place, err := at.root.stat(at.rel, follow, created)
 		if err != nil {
 			return err
 		}

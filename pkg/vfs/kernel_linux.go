@@ -4,6 +4,7 @@ package vfs
 
 import (
 	"strconv"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -61,16 +62,24 @@ func (k kernel) openat(dir int, name string, flags int, mode uint32) (fd int, er
 // statx describes what fd is open on.
 func (k kernel) statx(fd int, st *unix.Statx_t) error {
 	var empty byte
-	return k.statxAt(fd, &empty, st)
+	return k.statxAt(fd, &empty, unix.STATX_BASIC_STATS, st)
+}
+
+// created is when what fd is open on was created; zero where the file system does not say.
+func (k kernel) created(fd int) (time.Time, error) {
+	var empty byte
+	var st unix.Statx_t
+	err := k.statxAt(fd, &empty, unix.STATX_BTIME, &st)
+	return createdOf(&st), err
 }
 
 // statxAt describes one component of dir, itself and not what it leads to. The name ends with a NUL; it is a pointer, so that a
 // listing need not copy each name to have it described.
-func (k kernel) statxAt(dir int, name *byte, st *unix.Statx_t) error {
+func (k kernel) statxAt(dir int, name *byte, mask uintptr, st *unix.Statx_t) error {
 	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	return k.call("statx", func() error {
 		_, _, number := unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(name)),
-			flags, unix.STATX_BASIC_STATS, uintptr(unsafe.Pointer(st)), 0)
+			flags, mask, uintptr(unsafe.Pointer(st)), 0)
 		if number != 0 {
 			return number
 		}

@@ -141,8 +141,8 @@ func (r *root) describe(fd int) (e Entry, place string, err error) {
 	return e, place, err
 }
 
-// stat describes what rel leads to, or with follow false the last link itself.
-func (r *root) stat(rel string, follow bool) (Entry, string, error) {
+// stat describes what rel leads to, or with follow false the last link itself; with created, it asks for that time, too.
+func (r *root) stat(rel string, follow, created bool) (Entry, string, error) {
 	flags := unix.O_PATH
 	if !follow {
 		flags |= unix.O_NOFOLLOW
@@ -155,6 +155,9 @@ func (r *root) stat(rel string, follow bool) (Entry, string, error) {
 	e, place, err := r.describe(fd)
 	if err == nil && e.Mode&os.ModeSymlink != 0 {
 		e.Target, err = r.readlinkat(fd, "")
+	}
+	if err == nil && created {
+		e.Created, err = r.created(fd)
 	}
 	return e, place, err
 }
@@ -258,7 +261,7 @@ func (p *parent) exists(name string) error {
 		return err
 	}
 	var st unix.Statx_t
-	return p.root.statxAt(p.fd, nul, &st)
+	return p.root.statxAt(p.fd, nul, unix.STATX_BASIC_STATS, &st)
 }
 
 // rename renames, and replaces only if it may. Where the file system cannot promise that (NFS), the name is looked at first.

@@ -134,8 +134,9 @@ func (r *root) split(rel string) (*parent, string, error) {
 	return dir, base, err
 }
 
-// stat describes what rel leads to, or with follow false the last link itself.
-func (r *root) stat(rel string, follow bool) (Entry, string, error) {
+// stat describes what rel leads to, or with follow false the last link itself. When it was created costs nothing more, where it is
+// known at all.
+func (r *root) stat(rel string, follow, _ bool) (Entry, string, error) {
 	dir, base, err := r.split(rel)
 	if err != nil {
 		return Entry{}, "", err
@@ -318,10 +319,11 @@ func (p *parent) writable() error { return nil }
 type dirReader struct {
 	parent *parent
 	file   *os.File
-	names  []string
+	read   []string // and not looked at yet
+	names  filter
 }
 
-func (r *root) openDir(rel string) (*dirReader, string, error) {
+func (r *root) openDir(rel string, _ bool) (*dirReader, string, error) {
 	dir, err := r.parent(rel)
 	if err != nil {
 		return nil, "", err
@@ -346,7 +348,7 @@ func (d *dirReader) close() {
 // next reads one entry, or io.EOF. The buffer is not used.
 func (d *dirReader) next(detail Detail, _ []byte) (Entry, error) {
 	for {
-		if len(d.names) == 0 {
+		if len(d.read) == 0 {
 			if err := d.parent.root.faults.ask("readdir"); err != nil {
 				return Entry{}, err
 			}
@@ -357,10 +359,16 @@ func (d *dirReader) next(detail Detail, _ []byte) (Entry, error) {
 				}
 				return Entry{}, err
 			}
-			d.names = names
+			d.read = names
 		}
-		name := d.names[0]
-		d.names = d.names[1:]
+		name := d.read[0]
+		d.read = d.read[1:]
+		if pass, err := d.names.pass([]byte(name)); !pass {
+			if err != nil {
+				return Entry{}, err
+			}
+			continue
+		}
 		if detail == NamesOnly {
 			return Entry{Name: name}, nil
 		}

@@ -1,0 +1,230 @@
+package core
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+)
+
+// links makes a home with the directory dir, in which one file has many names.
+func links(t *testing.T, count int) (home string, names []string) {
+	t.Helper()
+	home = t.TempDir()
+	dir := filepath.Join(home, "dir")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	first := filepath.Join(dir, "000000")
+	if err := os.WriteFile(first, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for i := range count {
+		name := fmt.Sprintf("%06d", i)
+		names = append(names, name)
+		if i > 0 {
+			if err := os.Link(first, filepath.Join(dir, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return home, names
+}
+
+// inListing plays with a session that is logged in, and ends it.
+func inListing(t *testing.T, home string, play func(*testing.T, *world, *memConn)) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.supervisor.home = home
+		c := w.connect()
+		heard(c)
+		say(t, c, "USER alice\r\nPASS secret")
+		defer w.sessions.Wait()
+		defer c.Close()
+		play(t, w, c)
+	})
+}
+
+// begin starts a listing whose data connection nobody reads yet.
+func (w *world) begin(t *testing.T, c *memConn, line string) *memConn {
+	t.Helper()
+	port := passivePort(t, say(t, c, "EPSV"))
+	d, err := w.net.dial(w.remote, w.at(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait() // the server has it
+	if got := say(t, c, line); got != "125 Data connection already open; transfer starting.\r\n" {
+		t.Fatalf("%s: %s", line, got)
+	}
+	return d
+}
+
+// drainData reads a data connection to its end.
+func drainData(d *memConn) {
+	block := make([]byte, 32<<10)
+	for {
+		if _, err := d.Read(block); err != nil {
+			break
+		}
+	}
+	d.Close()
+}
+
+// A listing whose directory cannot be read to its end is 451, never 226: a client takes for deleted what is not in it.
+func TestListingsThatFail(t *testing.T) {
+	home, _ := links(t, 1200)
+	for _, test := range []struct {
+		line, call string
+		nth        int
+	}{
+		{"LIST dir", "getdents64", 2}, {"NLST dir", "getdents64", 2}, {"MLSD dir", "getdents64", 2},
+		{"LIST dir", "statx", 900}, {"MLSD dir", "statx", 900},
+		{"NLST dir/*", "getdents64", 2}, {"LIST dir/0*", "statx", 900},
+	} {
+		t.Run(test.line+test.call, func(t *testing.T) {
+			inListing(t, home, func(t *testing.T, w *world, c *memConn) {
+				calls := 0
+				w.refit(t, func(call string) error {
+					if call == test.call {
+						if calls++; calls == test.nth {
+							return syscall.EIO
+						}
+					}
+					return nil
+				})
+				port := passivePort(t, say(t, c, "EPSV"))
+				if got := say(t, c, test.line); !strings.HasPrefix(got, "150 ") {
+					t.Fatal(got)
+				}
+				w.upload(t, port, "")
+				if got := heard(c); got != "451 Local error.\r\n" {
+					t.Errorf("the server says %q", got)
+				}
+			})
+		})
+	}
+}
+
+// What may happen while a large directory is listed.
+func TestLargeDirectory(t *testing.T) {
+	home, names := links(t, maxSorted+7000)
+	for _, test := range []struct {
+		name string
+		play func(*testing.T, *world, *memConn)
+	}{
+		{"nobody reads", listingThatNobodyReads},
+		{"pattern", func(t *testing.T, w *world, c *memConn) { listPatterns(t, w, c, names) }},
+		{"abort", abortPattern},
+		{"removed", listingOfWhatIsRemoved}, // the last one
+	} {
+		t.Run(test.name, func(t *testing.T) { inListing(t, home, test.play) })
+	}
+}
+
+// A listing whose client is gone is 426.
+func listingThatNobodyReads(t *testing.T, w *world, c *memConn) {
+	for _, line := range []string{"LIST dir", "MLSD dir", "NLST dir/*"} {
+		w.begin(t, c, line).Close()
+		if got := heard(c); got != "426 Data connection closed; transfer aborted.\r\n" {
+			t.Errorf("%s: the server says %q", line, got)
+		}
+	}
+}
+
+// One whose directory was removed before it was read is 451.
+func listingOfWhatIsRemoved(t *testing.T, w *world, c *memConn) {
+	d := w.begin(t, c, "NLST dir")
+	if err := os.RemoveAll(filepath.Join(w.supervisor.home, "dir")); err != nil {
+		t.Fatal(err)
+	}
+	drainData(d)
+	if got := heard(c); got != "451 Local error.\r\n" {
+		t.Errorf("the server says %q", got)
+	}
+}
+
+// A pattern finds what it matches anywhere in a large directory. Where that would take long to know beforehand, a pattern that matches
+// nothing brings nothing.
+func listPatterns(t *testing.T, w *world, c *memConn, names []string) {
+	var nines []string
+	for i := range len(names) / 10 {
+		nines = append(nines, names[10*i+9])
+	}
+	for _, test := range []struct {
+		pattern string
+		want    []string
+	}{
+		{"00123?", names[1230:1240]}, {names[len(names)-1] + "*", names[len(names)-1:]}, {"*9", nines}, {"none*", []string{""}},
+	} {
+		got := w.listing(t, c, "NLST dir/"+test.pattern)
+		for i := range got {
+			got[i] = strings.TrimPrefix(got[i], "dir/")
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %d names, not %d: %.60q", test.pattern, len(got), len(test.want), got)
+		}
+	}
+}
+
+// A search that brings no byte can be aborted.
+func abortPattern(t *testing.T, w *world, c *memConn) {
+	began, calls, held := false, 0, make(chan struct{})
+	w.refit(t, func(call string) error {
+		if call == "getdents64" && began {
+			<-held
+			calls++
+		}
+		return nil
+	})
+	port := passivePort(t, say(t, c, "EPSV"))
+	if got := say(t, c, "NLST dir/none*"); !strings.HasPrefix(got, "150 ") {
+		t.Fatal(got)
+	}
+	began = true // the transfer waits for its data connection
+	d, err := w.net.dial(w.remote, w.at(port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Wait() // now it searches
+	if got := say(t, c, "ABOR"); got != "" {
+		t.Fatal(got)
+	}
+	close(held)
+	if got := heard(c); got != "426 Transfer aborted.\r\n226 Abort successful.\r\n" {
+		t.Errorf("the server says %q", got)
+	}
+	if calls > 4 { // of about 2000 names each; 7000 were left
+		t.Errorf("the search went on, for %d calls", calls)
+	}
+	d.Close()
+}
+
+// Lines that are long, since links lead far, count for the bound as well: LIST sorts them no longer, STAT refuses.
+func TestListingOfLongLines(t *testing.T) {
+	inListing(t, t.TempDir(), func(t *testing.T, w *world, c *memConn) {
+		var want []string
+		for i := range 3 * maxText / 4000 {
+			name := fmt.Sprintf("%06d", i)
+			want = append(want, name)
+			if err := os.Symlink(strings.Repeat("/", 4000), filepath.Join(w.supervisor.home, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		for _, line := range w.listing(t, c, "LIST") {
+			head, _, _ := strings.Cut(line, " -> ")
+			got = append(got, head[len(head)-6:])
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%d names are not all of them", len(got))
+		}
+		if got := say(t, c, "STAT /"); got != "450 Too many entries for STAT; use LIST.\r\n" {
+			t.Errorf("%.100q", got)
+		}
+	})
+}
