@@ -37,7 +37,8 @@ type Authorizer interface {
 	Authenticate(context.Context, Credentials) (*Account, error)
 }
 
-// A Refusal is a login that was refused. Cause is for the log alone.
-type Refusal struct{ Cause string }
+// A Refusal is a login that was refused. Cause is for the log alone, Public for the client where he has proved who he is; "" is the
+// text that all others get.
+type Refusal struct{ Cause, Public string }
 
 func (r *Refusal) Error() string { return r.Cause }

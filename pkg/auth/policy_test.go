@@ -154,7 +154,7 @@ func TestPolicyKeepsOwnNames(t *testing.T) {
 		c := village()
 		c.Server.Roots = []string{"/srv"}
 		system := renaming{Name: own.name, Home: "/srv/x"}
-		p := &Policy{Config: c, Backend: compose(t, c, accounts, NewQueue(1, 1), system)}
+		p := &Policy{Config: c, Backend: compose(t, c, accounts, NewQueue(1, 1, nil), system)}
 		_, err := p.Authenticate(t.Context(), Credentials{User: own.typed, Password: "pä ss", Remote: netip.MustParseAddr("192.0.2.7")})
 		wantCause(t, err, own.cause)
 	}

@@ -14,29 +14,37 @@ var ErrBusy = errors.New("too many logins are waiting")
 // A Queue lets a bounded number of logins work and makes the others wait. Turns go round over the clients' addresses, so that one
 // address with many logins delays another address's login by one turn at most; within an address, first come, first served. The
 // waiting are bounded, too: one address may fill a quarter of the places, and when all are taken, a newcomer takes the last place of
-// the address that has most. So a flood costs a quiet address nothing but turns.
+// the address that has most. Addresses under suspicion get a quarter of the turns while others wait. So a flood costs a quiet address
+// nothing but a turn or two, however many addresses it comes from.
 type Queue struct {
-	places int // how many may wait; immutable
+	places  int                     // how many may wait; immutable
+	suspect func(netip.Prefix) bool // immutable
 
 	mu      sync.Mutex
 	free    int                        // guarded by mu; how many more may work
 	length  int                        // guarded by mu; how many wait
 	waiting map[netip.Prefix][]*waiter // guarded by mu; no list is empty
-	turns   []netip.Prefix             // guarded by mu; the keys of waiting, next first
+	turns   []netip.Prefix             // guarded by mu; the keys of waiting that are under no suspicion, next first
+	late    []netip.Prefix             // guarded by mu; the others
+	given   int                        // guarded by mu; turns so far while both waited
 }
 
 type waiter struct {
 	ready chan error // buffered; nil: it is your turn, ErrBusy: you lost your place
 }
 
-// NewQueue lets so many logins work at one time, and places of them wait.
-func NewQueue(working, places int) *Queue {
-	return &Queue{places: places, free: working, waiting: map[netip.Prefix][]*waiter{}}
+// NewQueue lets so many logins work at one time, and places of them wait. suspect says whether a client, as Network has it, has failed
+// before; nil is nobody.
+func NewQueue(working, places int, suspect func(netip.Prefix) bool) *Queue {
+	if suspect == nil {
+		suspect = func(netip.Prefix) bool { return false }
+	}
+	return &Queue{places: places, suspect: suspect, free: working, waiting: map[netip.Prefix][]*waiter{}}
 }
 
 // Enter waits for a turn. The caller gives it back with Leave, once. The error is ErrBusy or the context's cause.
 func (q *Queue) Enter(ctx context.Context, client netip.Addr) error {
-	from := network(client)
+	from := Network(client)
 	w := q.wait(from)
 	select {
 	case err := <-w.ready:
@@ -65,7 +73,7 @@ func (q *Queue) wait(from netip.Prefix) *waiter {
 		return w
 	}
 	if mine == 0 {
-		q.turns = append(q.turns, from)
+		q.lineUpLocked(from)
 	}
 	q.waiting[from] = append(q.waiting[from], w)
 	q.length++
@@ -75,17 +83,40 @@ func (q *Queue) wait(from netip.Prefix) *waiter {
 
 // nextLocked gives the free turns away.
 func (q *Queue) nextLocked() {
-	for q.free > 0 && len(q.turns) > 0 {
-		from := q.turns[0]
-		q.turns = q.turns[1:]
+	for q.free > 0 && len(q.waiting) > 0 {
+		from := q.nextClientLocked()
 		w := q.waiting[from][0]
 		q.removeLocked(from, 0)
 		if len(q.waiting[from]) > 0 {
-			q.turns = append(q.turns, from)
+			q.lineUpLocked(from)
 		}
 		q.free--
 		w.ready <- nil
 	}
+}
+
+func (q *Queue) lineUpLocked(from netip.Prefix) {
+	if q.suspect(from) {
+		q.late = append(q.late, from)
+	} else {
+		q.turns = append(q.turns, from)
+	}
+}
+
+// nextClientLocked takes out whose turn it is: one in four is a late one's while both wait.
+func (q *Queue) nextClientLocked() netip.Prefix {
+	line := &q.turns
+	switch {
+	case len(q.turns) == 0:
+		line = &q.late
+	case len(q.late) > 0:
+		if q.given++; q.given%4 == 0 {
+			line = &q.late
+		}
+	}
+	from := (*line)[0]
+	*line = (*line)[1:]
+	return from
 }
 
 // evictLocked takes the last place of the address that has most of them, if those are more than mine.
@@ -112,7 +143,8 @@ func (q *Queue) giveUp(from netip.Prefix, w *waiter) {
 	if i := slices.Index(q.waiting[from], w); i >= 0 {
 		q.removeLocked(from, i)
 		if len(q.waiting[from]) == 0 {
-			q.turns = slices.DeleteFunc(q.turns, func(p netip.Prefix) bool { return p == from })
+			gone := func(p netip.Prefix) bool { return p == from }
+			q.turns, q.late = slices.DeleteFunc(q.turns, gone), slices.DeleteFunc(q.late, gone)
 		}
 		return
 	}
@@ -131,8 +163,8 @@ func (q *Queue) removeLocked(from netip.Prefix, i int) {
 	}
 }
 
-// network is what counts as one client: an IPv4 address, or an IPv6 /64, of which a single host may use every address.
-func network(a netip.Addr) netip.Prefix {
+// Network is what counts as one client: an IPv4 address, or an IPv6 /64, of which a single host may use every address.
+func Network(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 32
 	if a.Is6() {

@@ -26,7 +26,7 @@ type line struct {
 }
 
 func newLine(working, places int) *line {
-	return &line{Queue: NewQueue(working, places), left: map[string]context.CancelCauseFunc{}}
+	return &line{Queue: NewQueue(working, places, nil), left: map[string]context.CancelCauseFunc{}}
 }
 
 // enter adds a login, which keeps its turn until the test calls leave.
@@ -57,7 +57,7 @@ func (l *line) want(t *testing.T, order string) {
 // wantEmpty checks that nothing is left behind in the queue's bookkeeping.
 func (l *line) wantEmpty(t *testing.T, free int) {
 	t.Helper()
-	if l.free != free || l.length != 0 || len(l.waiting) != 0 || len(l.turns) != 0 {
+	if l.free != free || l.length != 0 || len(l.waiting) != 0 || len(l.turns)+len(l.late) != 0 {
 		t.Fatalf("queue left with free %d, length %d, waiting %v, turns %v", l.free, l.length, l.waiting, l.turns)
 	}
 }
@@ -77,6 +77,25 @@ func TestQueueGoesRoundTheAddresses(t *testing.T) {
 			l.leave()
 		}
 		l.want(t, "a0, a1, b0, c0, a2, c1, a3, a4")
+		l.wantEmpty(t, 1)
+	})
+}
+
+// Addresses that have failed before get one turn in four, wherever they stand, and all of them when nobody else waits.
+func TestQueuePrefersTheUnsuspected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLine(1, 40)
+		l.suspect = func(p netip.Prefix) bool { return p == Network(addrA) }
+		for i := range 5 {
+			l.enter(fmt.Sprint("a", i), addrA)
+		}
+		for i := range 4 {
+			l.enter(fmt.Sprint("b", i), addrB)
+		}
+		for range 9 {
+			l.leave()
+		}
+		l.want(t, "a0, b0, b1, b2, a1, b3, a2, a3, a4")
 		l.wantEmpty(t, 1)
 	})
 }
@@ -169,7 +188,7 @@ func TestQueueLeftByWhoGivesUp(t *testing.T) {
 		l.left["b0"](gone)
 		synctest.Wait()
 		l.want(t, "a0, a1: hung up, b0: hung up")
-		if want := map[netip.Prefix]int{network(addrA): 1}; !reflect.DeepEqual(lengths(l.waiting), want) || len(l.turns) != 1 {
+		if want := map[netip.Prefix]int{Network(addrA): 1}; !reflect.DeepEqual(lengths(l.waiting), want) || len(l.turns) != 1 {
 			t.Errorf("waiting %v, turns %v", lengths(l.waiting), l.turns)
 		}
 		l.leave()
@@ -183,9 +202,9 @@ func TestQueueLeftByWhoGivesUp(t *testing.T) {
 func TestQueueTurnAndGivingUpTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(1, 40)
-		w := l.wait(network(addrA))
+		w := l.wait(Network(addrA))
 		l.enter("b0", addrB)
-		l.giveUp(network(addrA), w)
+		l.giveUp(Network(addrA), w)
 		synctest.Wait()
 		l.want(t, "b0")
 		l.leave()

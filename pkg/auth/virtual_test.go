@@ -87,7 +87,7 @@ func TestConfiguredUsers(t *testing.T) {
 			if c.here {
 				runAs = nil
 			}
-			got, err := compose(t, cfg, runAs, NewQueue(1, 1), system).Authenticate(t.Context(), Credentials{User: c.user, Password: c.password})
+			got, err := compose(t, cfg, runAs, NewQueue(1, 1, nil), system).Authenticate(t.Context(), Credentials{User: c.user, Password: c.password})
 			wantCause(t, err, c.cause)
 			if system.asked != c.asked {
 				t.Errorf("the system was asked: %v", system.asked)
@@ -107,7 +107,7 @@ func TestUnknownNameTakesATurn(t *testing.T) {
 		if !users {
 			c.Users = nil
 		}
-		queue := NewQueue(1, 4)
+		queue := NewQueue(1, 4, nil)
 		a := compose(t, c, accounts, queue, nil)
 		login := Credentials{User: user, Password: "x", Remote: addrB}
 		_, err := a.Authenticate(t.Context(), login)
@@ -133,7 +133,7 @@ func TestUnknownNameTakesATurn(t *testing.T) {
 func TestNewVirtualRefusesHashes(t *testing.T) {
 	c := village()
 	c.Users[1].Password = "$2b$05$short"
-	if _, err := NewVirtual(c, accounts, NewQueue(1, 1), nil); err == nil || !strings.Contains(err.Error(), `"carla"`) || strings.Contains(err.Error(), "short") {
+	if _, err := NewVirtual(c, accounts, NewQueue(1, 1, nil), nil); err == nil || !strings.Contains(err.Error(), `"carla"`) || strings.Contains(err.Error(), "short") {
 		t.Errorf("got %v", err)
 	}
 }

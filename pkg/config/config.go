@@ -212,7 +212,7 @@ type Mount struct {
 type Limits struct {
 	// Sessions at one time; the next client is answered 421. 0 is unlimited.
 	MaxSessions int `toml:"max_sessions"`
-	// Sessions of one address at one time. 0 is unlimited.
+	// Sessions of one address (an IPv6 /64 counts as one) at one time. 0 is unlimited.
 	MaxSessionsPerIP int `toml:"max_sessions_per_ip"`
 	// A client that has not logged in by then is sent away. "0s" switches this and each of the following timeouts off.
 	LoginTimeout Duration `toml:"login_timeout"`
@@ -232,13 +232,13 @@ type Limits struct {
 
 // Ban is [ban].
 type Ban struct {
-	// Failed logins of one user name from one address: that pair gets 530.
+	// Failed logins of one user name from one address (an IPv6 /64 counts as one): that pair gets 530. 0 switches this and the next two off.
 	Failures int `toml:"failures"`
 	// Failed logins from one address: the address gets 421.
 	AddressFailures int `toml:"address_failures"`
 	// Commands faster than this, over one second: the address gets 421.
 	CommandsPerSecond int `toml:"commands_per_second"`
-	// Failures are counted over this time.
+	// Failures are counted over this time from the first one.
 	Window Duration `toml:"window"`
 	// How long a ban lasts.
 	Duration Duration `toml:"duration"`

@@ -22,20 +22,12 @@ var notYet = map[string][]string{
 	"defaults.session_upload_rate":   nil,
 	"defaults.user_download_rate":    nil,
 	"defaults.user_upload_rate":      nil,
-	"defaults.max_sessions":          nil,
 	"defaults.max_file_size":         nil,
 	"defaults.create_home":           nil,
 
 	"limits.download_rate":  nil,
 	"limits.upload_rate":    nil,
 	"limits.min_free_space": nil,
-
-	"ban.failures":            nil,
-	"ban.address_failures":    nil,
-	"ban.commands_per_second": nil,
-	"ban.window":              nil,
-	"ban.duration":            nil,
-	"ban.exempt":              nil,
 
 	"data.active_port": nil,
 

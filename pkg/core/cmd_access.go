@@ -62,11 +62,12 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 			ctx, cancel = context.WithDeadlineCause(ctx, due, errLoginTimeout)
 			defer cancel()
 		}
-		if l := s.authenticate(ctx, c); l != nil {
+		l, refusal := s.authenticate(ctx, c)
+		if l != nil {
 			return func() { s.welcome(l) }
 		}
 		sleep(ctx, time.Until(refused))
-		return func() { s.turnAway(ctx) }
+		return func() { s.turnAway(ctx, refusal) }
 	})
 	return Reply{}, nil // the job answers
 }
@@ -81,20 +82,24 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// authenticate asks whether the client may come in, and opens what the user will see. Nil is no; the log then has the cause, from
-// the supervisor where that refused.
-func (s *Session) authenticate(ctx context.Context, c auth.Credentials) *login {
+// authenticate asks whether the client may come in, and opens what the user will see. Nil is no, with what to answer; the log then has
+// the cause, from the supervisor where that refused.
+func (s *Session) authenticate(ctx context.Context, c auth.Credentials) (*login, Reply) {
 	account, err := s.srv.supervisor.Authenticate(ctx, s.id, c)
-	if err != nil || ctx.Err() != nil {
-		return nil
+	var refusal *auth.Refusal
+	switch {
+	case errors.As(err, &refusal) && refusal.Public != "":
+		return nil, reply(530, "%s", refusal.Public)
+	case err != nil || ctx.Err() != nil:
+		return nil, errLogin
 	}
 	l, err := s.open(account)
 	rethrow(err)
 	if err != nil {
 		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: errLogin.Code, Cause: err.Error()})
-		return nil
+		return nil, errLogin
 	}
-	return l
+	return l, Reply{}
 }
 
 // open opens what the user will see, as the user.
@@ -173,14 +178,14 @@ func (l *login) start() string {
 }
 
 // turnAway answers a failed login.
-func (s *Session) turnAway(ctx context.Context) {
+func (s *Session) turnAway(ctx context.Context, refusal Reply) {
 	if context.Cause(ctx) == errLoginTimeout {
 		s.dismiss(errLoginTimeout)
 		return
 	}
 	s.user = ""
 	s.failures++
-	s.say(errLogin)
+	s.say(refusal)
 	if s.failures >= s.srv.config.Auth.MaxAttempts {
 		s.end(errAttempts)
 	}

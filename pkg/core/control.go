@@ -94,6 +94,11 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	if cmd != nil && cmd.path && user != nil {
 		path = s.abs(cmd.pathname(arg))
 	}
+	if s.floods() {
+		s.emit(events.Event{Kind: events.Flood, Reply: 421})
+		s.dismiss(errFlood)
+		return false
+	}
 	r, err := s.check(cmd, line, arg)
 	if err == nil {
 		r, err = cmd.run(s, ctx, arg)
@@ -128,6 +133,19 @@ var (
 	errArg       = reply(501, "Syntax error: command takes no argument.")
 	errNeedLogin = reply(530, "Please log in with USER and PASS.")
 )
+
+// floods counts a command, and says whether they come too fast (ban.commands_per_second).
+func (s *Session) floods() bool {
+	most := s.srv.config.Ban.CommandsPerSecond
+	if most == 0 || s.srv.config.Ban.Exempt.Contains(s.conn.Remote().Addr()) {
+		return false
+	}
+	if now := time.Now(); now.Sub(s.second) >= time.Second {
+		s.second, s.commands = now, 0
+	}
+	s.commands++
+	return s.commands > most
+}
 
 // check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments, login.
 func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {

@@ -44,6 +44,8 @@ type Session struct {
 
 	user     string     // what USER named
 	failures int        // of logins
+	second   time.Time  // the one in which commands are counted
+	commands int        // in it
 	login    *login     // nil before it
 	dir      string     // working directory, an absolute FTP path
 	ascii    bool       // TYPE A
@@ -87,6 +89,7 @@ type job struct {
 var (
 	errLoginTimeout = errors.New("login timeout")
 	errIdle         = errors.New("idle timeout")
+	errFlood        = errors.New("too many commands in a second")
 	errStalled      = errors.New("data transfer stalled")
 	errShutdown     = errors.New("server is shutting down")
 	errInside       = errors.New("internal error")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,7 +48,11 @@ func (f *fakeSupervisor) Authenticate(ctx context.Context, session string, c aut
 	account, err := f.check(ctx, c)
 	if err != nil {
 		f.Emit(events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: err.Error()})
-		return nil, &auth.Refusal{Cause: "refused by the supervisor"}
+		refusal := &auth.Refusal{Cause: "refused by the supervisor"}
+		if why := new(auth.Refusal); errors.As(err, &why) {
+			refusal.Public = why.Public
+		}
+		return nil, refusal
 	}
 	return account, nil
 }
@@ -70,6 +75,8 @@ func (f *fakeSupervisor) check(ctx context.Context, c auth.Credentials) (*auth.A
 	case "stuck": // the backend never answers
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
+	case "crowded":
+		return nil, &auth.Refusal{Cause: "max_sessions is reached", Public: "Too many sessions of this user."}
 	case "crash":
 		panic("the backend's answer makes no sense")
 	case "homeless":
@@ -257,6 +264,8 @@ func (w *world) set(key, value string) {
 		"tls.session_reuse_exempt": &c.TLS.SessionReuseExempt,
 	}
 	switch {
+	case key == "ban.commands_per_second":
+		c.Ban.CommandsPerSecond, _ = strconv.Atoi(value)
 	case key == "certificate":
 		w.certified = true
 	case key == "user.require_tls": // alice's

@@ -18,6 +18,7 @@ const (
 	Command            Kind = "command"     // a command that changed something, or was refused
 	Line               Kind = "line"        // debug: a command or reply line
 	NotResumed         Kind = "not_resumed" // a data connection without the TLS session of its control connection; Reply: it was refused
+	Flood              Kind = "flood"       // commands came faster than ban.commands_per_second
 	Panic              Kind = "panic"       // a session that failed inside; Cause holds the stack
 	Disconnect         Kind = "disconnect"  // end of session
 )
@@ -25,7 +26,7 @@ const (
 // Known says whether there is such a kind.
 func (k Kind) Known() bool {
 	switch k {
-	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download, DownloadIncomplete, Command, Line, NotResumed, Panic, Disconnect:
+	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download, DownloadIncomplete, Command, Line, NotResumed, Flood, Panic, Disconnect:
 		return true
 	}
 	return false

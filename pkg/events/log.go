@@ -104,7 +104,7 @@ func level(k Kind) zerolog.Level {
 	switch k {
 	case Line:
 		return zerolog.DebugLevel
-	case LoginFailed, UploadIncomplete, DownloadIncomplete:
+	case LoginFailed, Flood, UploadIncomplete, DownloadIncomplete:
 		return zerolog.WarnLevel
 	case Panic:
 		return zerolog.ErrorLevel

@@ -240,7 +240,7 @@ func (c *Client) Authenticate(ctx context.Context, session string, cred auth.Cre
 	}
 	switch {
 	case a.Refused:
-		return nil, &auth.Refusal{Cause: "refused by the supervisor"}
+		return nil, &auth.Refusal{Cause: "refused by the supervisor", Public: a.Public}
 	case a.Account == nil:
 		return nil, errors.New("the supervisor could not check the login")
 	}

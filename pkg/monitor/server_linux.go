@@ -264,15 +264,18 @@ func (s *Server) login(ctx context.Context, r rule, id uint64, ses *session, bod
 	defer stop()
 	account, err := s.sup.Authenticate(ctx, body.Session, auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)})
 	var refusal *auth.Refusal
-	refused := errors.As(err, &refusal)
+	a := authenticateAnswer{Account: account, Refused: errors.As(err, &refusal)}
+	if a.Refused {
+		a.Public = refusal.Public
+	}
 	s.mu.Lock()
 	ses.asking(nil)
 	ses.asking = nil
-	if refused {
+	if a.Refused {
 		ses.failed++ // a backend that failed has told nothing
 	}
 	s.mu.Unlock()
-	if !s.reply(authenticate, id, authenticateAnswer{Account: account, Refused: refused}) {
+	if !s.reply(authenticate, id, a) {
 		s.sup.Emit(events.Event{Kind: events.LoginFailed, Session: body.Session, User: string(body.User), Reply: 530,
 			Cause: fmt.Sprintf("what is to be said of the account is over %d bytes: it is in too many groups", maxAnswer)})
 		s.reply(authenticate, id, authenticateAnswer{})

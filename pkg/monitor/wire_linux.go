@@ -36,6 +36,7 @@ type (
 	authenticateAnswer struct {
 		Account *auth.Account `json:"account,omitempty"`
 		Refused bool          `json:"refused,omitempty"`
+		Public  string        `json:"public,omitempty"` // with Refused: what the client may know
 	}
 	namesBody struct {
 		Users  []uint32 `json:"users,omitempty"`

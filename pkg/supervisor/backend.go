@@ -21,6 +21,7 @@ const maxWaiting = 512
 // A backend is who knows the users, with the helpers behind it.
 type backend struct {
 	auth   auth.Authorizer
+	bans   *bans
 	system *unixauth.Authorizer // nil without system users
 	names  *unixauth.Names      // for listings; nil without ftpd-auth
 	runs   *unixauth.Names      // for logins, which must not wait for listings; likewise
@@ -48,8 +49,8 @@ func startBackend(o Options) (*backend, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New(`auth.backend = "unix" needs root, as PAM does: run ftpd as a service, or share a directory with ftpd share`)
 	}
-	b := &backend{}
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting)
+	b := &backend{bans: newBans(o.Config.Ban)}
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, b.bans.suspects)
 	helper, err := unixauth.Find()
 	if err == nil {
 		b.names, err = unixauth.StartNames(helper)
@@ -115,15 +116,17 @@ func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
 
 // desk is what answers the cores.
 func (b *backend) desk(o Options, keys *keyring) *desk {
-	d := newDesk(o, b.auth, keys)
+	d := newDesk(o, b.bans, b.auth, keys)
 	if b.names != nil {
 		d.owners = b.names
 	}
 	return d
 }
 
-func newDesk(o Options, authorizer auth.Authorizer, keys *keyring) *desk {
+func newDesk(o Options, b *bans, authorizer auth.Authorizer, keys *keyring) *desk {
 	return &desk{
+		config:   o.Config,
+		bans:     b,
 		registry: newRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
 		auth:     authorizer,
 		keys:     keys,

@@ -3,8 +3,10 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/monitor"
 )
@@ -12,7 +14,9 @@ import (
 // A desk answers the cores of one configuration. It is the monitor.Supervisor at the supervisor's side of the boundary, or of the
 // core in the same process.
 type desk struct {
+	config   *config.Config
 	registry *registry
+	bans     *bans
 	auth     auth.Authorizer
 	owners   owners // nil: owners are shown as numbers
 	keys     *keyring
@@ -30,7 +34,11 @@ var errBackend = errors.New("the login could not be checked; the log has the cau
 
 // Admit implements monitor.Supervisor.
 func (d *desk) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
-	id, refusal, cause := d.registry.take(c.Remote)
+	id, refusal := "", "Too many failed logins or commands from your address; try again later."
+	cause := d.bans.bars(c.Remote.Addr(), "")
+	if cause == "" {
+		id, refusal, cause = d.registry.take(c.Remote)
+	}
 	if refusal != "" {
 		d.log.Logger.Warn().Str("remote", c.Remote.String()).Int("reply", 421).Str("cause", cause).Msg("refused")
 		return monitor.Admission{Refusal: refusal}, nil
@@ -45,18 +53,55 @@ func (d *desk) Authenticate(ctx context.Context, session string, c auth.Credenti
 		return nil, &auth.Refusal{Cause: "the session has ended"}
 	}
 	c.Remote = s.remote.Addr().Unmap()
+	if why := d.bans.bars(c.Remote, c.User); why != "" {
+		return nil, d.refuse(session, s, c, &auth.Refusal{Cause: c.User + ": " + why}) // the password is not looked at
+	}
 	account, err := d.auth.Authenticate(ctx, c)
 	if err == nil {
-		d.registry.name(session, account.Name)
-		return account, nil
+		d.bans.succeeded(c.Remote, c.User)
+		err = d.enter(session, account)
 	}
-	failed := events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: err.Error()}
+	var refusal *auth.Refusal
+	switch {
+	case err == nil:
+		return account, nil
+	case errors.As(err, &refusal) && refusal.Public == "":
+		d.begin(d.bans.failed(c.Remote, c.User))
+	}
+	return nil, d.refuse(session, s, c, err)
+}
+
+// enter counts the session as one of the account's.
+func (d *desk) enter(session string, account *auth.Account) error {
+	settings, err := d.config.For(account.Name, account.Groups)
+	if err != nil {
+		return err
+	}
+	if ok, held := d.registry.login(session, account.Name, settings.MaxSessions); !ok {
+		return &auth.Refusal{
+			Cause:  fmt.Sprintf("max_sessions = %d of %s is reached, by sessions from %s", settings.MaxSessions, account.Name, held),
+			Public: "Too many sessions of this user.",
+		}
+	}
+	return nil
+}
+
+// refuse logs why a login failed, and gives back what a core may know of it.
+func (d *desk) refuse(session string, s entry, c auth.Credentials, why error) error {
+	failed := events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: why.Error()}
 	d.log.Write(events.Record{Event: failed, Remote: s.remote}) // the session may have ended meanwhile
 	var refusal *auth.Refusal
-	if errors.As(err, &refusal) {
-		return nil, &auth.Refusal{Cause: "refused by the supervisor"}
+	if errors.As(why, &refusal) {
+		return &auth.Refusal{Cause: "refused by the supervisor", Public: refusal.Public}
 	}
-	return nil, errBackend
+	return errBackend
+}
+
+// begin tells the log of bans that begin.
+func (d *desk) begin(begun []ban) {
+	for _, b := range begun {
+		d.log.Logger.Warn().Stringer("client", b.Client).Str("user", events.Clean(b.User)).Time("until", b.Until).Str("cause", b.Cause).Msg("banned")
+	}
 }
 
 // Names implements monitor.Supervisor.
@@ -90,7 +135,10 @@ func (d *desk) Emit(e events.Event) {
 		return
 	}
 	d.log.Write(r)
-	if e.Kind == events.Logout {
-		d.registry.name(e.Session, "")
+	switch e.Kind {
+	case events.Logout:
+		d.registry.logout(e.Session)
+	case events.Flood:
+		d.begin(d.bans.flooded(s.remote.Addr()))
 	}
 }

@@ -1,11 +1,16 @@
 package supervisor
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
+
+	"ftpd/pkg/auth"
 )
 
 // A registry holds every session that was admitted, in whatever core it lives: it counts them against the limits of the server, and
@@ -13,9 +18,10 @@ import (
 type registry struct {
 	max, perAddress int // 0: unlimited
 
-	mu        sync.Mutex
-	sessions  map[string]entry   // guarded by mu, as the following
-	addresses map[netip.Addr]int // sessions of each address
+	mu       sync.Mutex
+	sessions map[string]entry     // guarded by mu, as the following
+	clients  map[netip.Prefix]int // sessions of each client
+	users    map[string]int       // sessions of each user who is logged in
 }
 
 // An entry is one session.
@@ -24,28 +30,38 @@ type entry struct {
 	user   string // who logged in last; "" before
 }
 
+func (e entry) client() string { return e.remote.Addr().Unmap().String() }
+
+func (e entry) name() string {
+	if e.user == "" {
+		return "nobody yet"
+	}
+	return e.user
+}
+
 func newRegistry(max, perAddress int) *registry {
-	return &registry{max: max, perAddress: perAddress, sessions: map[string]entry{}, addresses: map[netip.Addr]int{}}
+	return &registry{max: max, perAddress: perAddress, sessions: map[string]entry{}, clients: map[netip.Prefix]int{}, users: map[string]int{}}
 }
 
 // take admits a session. Where a limit is reached, refusal is the text of a 421, and cause says who holds the slots.
 func (r *registry) take(remote netip.AddrPort) (id, refusal, cause string) {
-	address := remote.Addr().Unmap().WithZone("")
+	client := auth.Network(remote.Addr())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.max > 0 && len(r.sessions) >= r.max {
 		return "", "Too many sessions on this server.",
-			fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses", r.max, len(r.addresses))
+			fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses: %s", r.max, len(r.clients),
+				r.holdersLocked(func(entry) bool { return true }, entry.client))
 	}
-	if n := r.addresses[address]; r.perAddress > 0 && n >= r.perAddress {
+	if n := r.clients[client]; r.perAddress > 0 && n >= r.perAddress {
 		return "", "Too many sessions from your address.",
-			fmt.Sprintf("limits.max_sessions_per_ip = %d is reached", r.perAddress)
+			fmt.Sprintf("limits.max_sessions_per_ip = %d is reached by %s", r.perAddress, r.holdersLocked(func(e entry) bool { return auth.Network(e.remote.Addr()) == client }, entry.name))
 	}
 	for id == "" || r.has(id) {
 		id = strings.ToLower(rand.Text()[:8])
 	}
 	r.sessions[id] = entry{remote: remote}
-	r.addresses[address]++
+	r.clients[client]++
 	return id, "", ""
 }
 
@@ -63,9 +79,14 @@ func (r *registry) end(id string) {
 		return
 	}
 	delete(r.sessions, id)
-	address := e.remote.Addr().Unmap().WithZone("")
-	if r.addresses[address]--; r.addresses[address] == 0 {
-		delete(r.addresses, address)
+	less(r.clients, auth.Network(e.remote.Addr()))
+	less(r.users, e.user)
+}
+
+// less takes one off a count, and forgets it at zero.
+func less[K comparable](counts map[K]int, k K) {
+	if counts[k]--; counts[k] <= 0 {
+		delete(counts, k)
 	}
 }
 
@@ -81,12 +102,60 @@ func (r *registry) find(id string) (entry, bool) {
 	return e, ok
 }
 
-// name notes who a session logged in as.
-func (r *registry) name(id, user string) {
+// login notes who a session logged in as, unless as many sessions of that user are there as may be (0: any number); held then says by
+// whom.
+func (r *registry) login(id, user string, most int) (ok bool, held string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, there := r.sessions[id]
+	if !there {
+		return true, "" // it has ended meanwhile, and counts no more
+	}
+	if most > 0 && e.user != user && r.users[user] >= most {
+		return false, r.holdersLocked(func(e entry) bool { return e.user == user }, entry.client)
+	}
+	r.becomesLocked(id, e, user)
+	return true, ""
+}
+
+// logout notes that nobody is logged in any more.
+func (r *registry) logout(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e, ok := r.sessions[id]; ok {
-		e.user = user
-		r.sessions[id] = e
+		r.becomesLocked(id, e, "")
 	}
+}
+
+func (r *registry) becomesLocked(id string, e entry, user string) {
+	less(r.users, e.user)
+	e.user = user
+	r.sessions[id] = e
+	if user != "" {
+		r.users[user]++
+	}
+}
+
+// maxHolders is how many are named of those who hold the slots.
+const maxHolders = 5
+
+// holdersLocked names those with most sessions, of the sessions that count.
+func (r *registry) holdersLocked(counts func(entry) bool, name func(entry) string) string {
+	of := map[string]int{}
+	for _, e := range r.sessions {
+		if counts(e) {
+			of[name(e)]++
+		}
+	}
+	names := slices.SortedFunc(maps.Keys(of), func(a, b string) int {
+		return cmp.Or(of[b]-of[a], strings.Compare(a, b))
+	})
+	var text []string
+	for _, n := range names[:min(len(names), maxHolders)] {
+		text = append(text, fmt.Sprintf("%s (%d)", n, of[n]))
+	}
+	if more := len(names) - len(text); more > 0 {
+		text = append(text, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(text, ", ")
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 )
 
@@ -20,11 +21,13 @@ func TestRegistryLimits(t *testing.T) {
 		t.Fatalf("first session: %q, %q", first, refusal)
 	}
 	r.take(from("::ffff:192.0.2.1")) // the same address, come by a dual-stack listener
-	if _, refusal, cause := r.take(from("192.0.2.1")); refusal == "" || !strings.Contains(cause, "max_sessions_per_ip = 2") {
+	r.login(first, "alice", 0)
+	if _, refusal, cause := r.take(from("192.0.2.1")); refusal == "" || cause != "limits.max_sessions_per_ip = 2 is reached by alice (1), nobody yet (1)" {
 		t.Errorf("third of an address: %q, %q", refusal, cause)
 	}
 	r.take(from("192.0.2.2"))
-	if _, refusal, cause := r.take(from("192.0.2.3")); refusal == "" || !strings.Contains(cause, "max_sessions = 3") {
+	if _, refusal, cause := r.take(from("192.0.2.3")); refusal == "" ||
+		cause != "limits.max_sessions = 3 is reached, by sessions from 2 addresses: 192.0.2.1 (2), 192.0.2.2 (1)" {
 		t.Errorf("fourth of the server: %q, %q", refusal, cause)
 	}
 	r.end(first)
@@ -37,27 +40,62 @@ func TestRegistryLimits(t *testing.T) {
 	}
 }
 
+// Sessions of one user count while somebody is logged in.
+func TestRegistryLimitsUsers(t *testing.T) {
+	r := newRegistry(0, 0)
+	remote := netip.MustParseAddrPort("192.0.2.1:1000")
+	var ids []string
+	for range 3 {
+		id, _, _ := r.take(remote)
+		ids = append(ids, id)
+	}
+	for _, id := range ids[:2] {
+		if ok, _ := r.login(id, "alice", 2); !ok {
+			t.Fatal("too early")
+		}
+	}
+	if ok, held := r.login(ids[2], "alice", 2); ok || held != "192.0.2.1 (2)" {
+		t.Errorf("the third session: %v, %q", ok, held)
+	}
+	if ok, _ := r.login(ids[1], "alice", 2); !ok {
+		t.Error("a session that logs in again counts twice")
+	}
+	r.logout(ids[0])
+	r.end(ids[1])
+	for _, id := range []string{ids[2], ids[0]} {
+		if ok, _ := r.login(id, "alice", 2); !ok {
+			t.Error("a session that has ended counts")
+		}
+	}
+	for _, id := range ids {
+		r.end(id)
+	}
+	if len(r.users) != 0 {
+		t.Errorf("left: %v", r.users)
+	}
+}
+
 func TestRegistryKnowsWho(t *testing.T) {
 	r := newRegistry(0, 0)
 	remote := netip.MustParseAddrPort("[2001:db8::1]:4000")
 	id, _, _ := r.take(remote)
-	r.name(id, "alice")
+	r.login(id, "alice", 0)
 	if e := r.get(id); e.user != "alice" || e.remote != remote {
 		t.Errorf("entry = %+v", e)
 	}
 	r.end(id)
-	r.name(id, "bob") // too late
-	if len(r.sessions)+len(r.addresses) != 0 {
-		t.Errorf("left: %v %v", r.sessions, r.addresses)
+	r.login(id, "bob", 0) // too late
+	if len(r.sessions)+len(r.clients)+len(r.users) != 0 {
+		t.Errorf("left: %v %v %v", r.sessions, r.clients, r.users)
 	}
 }
 
 // What a session does after REIN is not told of the user who was there before.
 func TestLogoutForgetsTheUser(t *testing.T) {
 	var out bytes.Buffer
-	d := &desk{registry: newRegistry(0, 0), log: events.Log{Logger: zerolog.New(&out)}}
+	d := &desk{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
 	id, _, _ := d.registry.take(netip.MustParseAddrPort("192.0.2.1:4000"))
-	d.registry.name(id, "alice")
+	d.registry.login(id, "alice", 0)
 	d.Emit(events.Event{Kind: events.Logout, Session: id})
 	d.Emit(events.Event{Kind: events.Disconnect, Session: id})
 	logout, disconnect, _ := strings.Cut(out.String(), "\n")

@@ -72,7 +72,8 @@ func ServeHere(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting)
+	bans := newBans(o.Config.Ban)
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.suspects)
 	authorizer, err := compose(o.Config, nil, queue, nil)
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func ServeHere(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	desk := newDesk(o, authorizer, keys)
+	desk := newDesk(o, bans, authorizer, keys)
 	certificates, err := core.NewCertificates(desk, keys.certificates(), keys.clientCAs)
 	if err != nil {
 		return err

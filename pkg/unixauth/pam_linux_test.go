@@ -97,7 +97,7 @@ func (w *world) service(short string, lines ...string) string {
 
 func (w *world) authorizer(o Options) *Authorizer {
 	w.t.Helper()
-	o.Helper, o.Queue = w.helper, auth.NewQueue(turns, 512)
+	o.Helper, o.Queue = w.helper, auth.NewQueue(turns, 512, nil)
 	a, err := New(o)
 	if err != nil {
 		w.t.Fatal(err)

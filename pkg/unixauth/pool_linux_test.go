@@ -107,7 +107,7 @@ func helperNamed(t *testing.T, name string) string {
 func newFake(t *testing.T) *Authorizer {
 	t.Helper()
 	nothingLeft(t)
-	a, err := New(Options{Helper: helperNamed(t, "good"), MinUID: 1000, Queue: auth.NewQueue(turns, 512)})
+	a, err := New(Options{Helper: helperNamed(t, "good"), MinUID: 1000, Queue: auth.NewQueue(turns, 512, nil)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,154 @@
+package supervisor
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"ftpd/pkg/config"
+)
+
+var stranger = netip.MustParseAddr("192.0.2.1")
+
+func testBans() *bans {
+	rules := config.Default().Ban
+	rules.Failures, rules.AddressFailures, rules.CommandsPerSecond = 3, 5, 100
+	return newBans(rules)
+}
+
+// A pair of address and name is banned alone, for its time; then it counts from the beginning.
+func TestBanOfAPair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := testBans()
+		for range 2 {
+			if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+				t.Fatalf("too early: %v", begun)
+			}
+		}
+		begun := b.failed(stranger, "alice")
+		if len(begun) != 1 || begun[0].User != "alice" || begun[0].Client.String() != "192.0.2.1/32" {
+			t.Fatalf("the third failure: %v", begun)
+		}
+		if why := b.bars(stranger, "alice"); !strings.Contains(why, "ban.failures = 3") {
+			t.Errorf("alice: %q", why)
+		}
+		for _, free := range []string{b.bars(stranger, "bob"), b.bars(stranger, ""), b.bars(netip.MustParseAddr("192.0.2.2"), "alice")} {
+			if free != "" {
+				t.Errorf("others: %q", free)
+			}
+		}
+		time.Sleep(time.Duration(b.rules.Duration))
+		if why := b.bars(stranger, "alice"); why != "" {
+			t.Errorf("after its time: %q", why)
+		}
+		if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+			t.Errorf("the first failure after it: %v", begun)
+		}
+	})
+}
+
+// Many names from one address ban the address; an IPv6 /64 is one.
+func TestBanOfAnAddress(t *testing.T) {
+	b := testBans()
+	var begun []ban
+	for i, name := range []string{"a", "b", "c", "d", "e"} {
+		addr := netip.MustParseAddr("2001:db8::1").As16()
+		addr[15] = byte(i)
+		begun = b.failed(netip.AddrFrom16(addr), name)
+	}
+	if len(begun) != 1 || begun[0].User != "" || begun[0].Client.String() != "2001:db8::/64" {
+		t.Fatalf("begun: %v", begun)
+	}
+	if b.bars(netip.MustParseAddr("2001:db8::ffff"), "") == "" || b.bars(netip.MustParseAddr("2001:db8:1::1"), "") != "" {
+		t.Error("not the /64 is banned")
+	}
+	if all := b.list(); len(all) != 1 || all[0] != begun[0] {
+		t.Errorf("list: %v", all)
+	}
+}
+
+// Failures that lie a window apart are no attack, and who knows the password begins anew.
+func TestFailuresThatDoNotAddUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := testBans()
+		for range 10 {
+			if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+				t.Fatal("failures of different windows were added")
+			}
+			time.Sleep(time.Duration(b.rules.Window) + 1)
+		}
+		for range 4 {
+			b.succeeded(stranger, "alice")
+			if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+				t.Fatal("a success did not count")
+			}
+		}
+	})
+}
+
+func TestExemptAndSwitchedOff(t *testing.T) {
+	b := testBans()
+	for range 1000 {
+		if begun := append(b.failed(netip.MustParseAddr("127.0.0.1"), "alice"), b.flooded(netip.MustParseAddr("::1"))...); len(begun) != 0 {
+			t.Fatalf("an exempt network: %v", begun)
+		}
+	}
+	b = newBans(config.Ban{Window: config.Duration(time.Minute), Duration: config.Duration(time.Minute)})
+	for range 1000 {
+		if begun := append(b.failed(stranger, "alice"), b.flooded(stranger)...); len(begun) != 0 {
+			t.Fatalf("rules that are off: %v", begun)
+		}
+	}
+}
+
+func TestBanOfAFlood(t *testing.T) {
+	b := testBans()
+	if begun := b.flooded(stranger); len(begun) != 1 || b.bars(stranger, "") == "" {
+		t.Errorf("begun: %v", begun)
+	}
+	if begun := b.flooded(stranger); len(begun) != 0 {
+		t.Errorf("its other sessions: %v", begun)
+	}
+}
+
+func TestSuspects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := testBans()
+		client, _ := b.client(stranger)
+		for range suspicious {
+			if b.suspects(client) {
+				t.Error("too early")
+			}
+			b.failed(stranger, "x")
+		}
+		if !b.suspects(client) {
+			t.Error("not at all")
+		}
+		time.Sleep(time.Duration(b.rules.Window) + time.Duration(b.rules.Duration))
+		if b.suspects(client) {
+			t.Error("for ever")
+		}
+	})
+}
+
+// Any number of addresses takes bounded memory, and frees nobody who is banned.
+func TestBansAreBounded(t *testing.T) {
+	b := testBans()
+	for range 5 {
+		b.failed(stranger, strings.Repeat("x", 4096))
+	}
+	var addr [4]byte
+	for i := range uint32(4 * maxOffenders) {
+		binary.BigEndian.PutUint32(addr[:], 10<<24+i)
+		b.failed(netip.AddrFrom4(addr), "root")
+	}
+	if n := len(b.known); n > maxOffenders {
+		t.Errorf("%d are known", n)
+	}
+	if b.bars(stranger, "") == "" {
+		t.Error("the banned one was forgotten")
+	}
+}
