@@ -279,3 +279,43 @@ func TestServeTLSTools(t *testing.T) {
 		}
 	}
 }
+
+// On an implicit port TLS begins with the connection, for curl and for everybody else; the plain port goes on beside it.
+func TestServeImplicitTLS(t *testing.T) {
+	needRoot(t)
+	need(t, "curl")
+	u := newAccount(t)
+	a := newAuthority(t)
+	a.issue(t, "localhost", "ecdsa")
+	port := freePort(t)
+	s := serve(t, settings{
+		"server": fmt.Sprintf("listen_tls = [\"127.0.0.1:%d\", \"[::1]:%d\"]\n", port, port),
+		"end":    a.section("localhost"),
+	})
+	addr := fmt.Sprintf("127.0.0.1:%d", port)
+	if start := startOf(t, s); !strings.Contains(fmt.Sprint(start["listen_tls"]), addr) || strings.Contains(fmt.Sprint(start["listen"]), addr) {
+		t.Errorf("the start record: %v", start)
+	}
+	cfg := a.client("localhost")
+	conn, err := tls.Dial("tcp", addr, cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := &client{conn: conn, in: bufio.NewReader(conn), tls: cfg}
+	if r, err := c.reply(); r.code != 220 || err != nil {
+		t.Fatalf("greeted with %v, %v", r, err)
+	}
+	c.expect(t, 331, "USER "+u.name)
+	c.expect(t, 230, "PASS "+u.password)
+	if r, err := c.store("STOR file", "without PBSZ and PROT"); r.code != 226 || err != nil {
+		t.Errorf("STOR: %v, %v", r, err)
+	}
+	for _, host := range []string{"localhost", "127.0.0.1"} {
+		url := fmt.Sprintf("ftps://%s:%s@%s:%d/file", u.name, u.password, host, port)
+		if out, err := exec.Command("curl", "-sS", "--cacert", a.file("ca.pem"), url).Output(); string(out) != "without PBSZ and PROT" || err != nil {
+			t.Errorf("curl, %s: %q, %v", host, out, err)
+		}
+	}
+	secureLogin(t, s.addr, cfg, u.name, u.password)
+}

@@ -63,8 +63,12 @@ func serveCore() error {
 		Ports:        setup.Ports,
 		Certificates: certificates,
 	})
-	for _, l := range listeners {
-		go serveListener(server, l) // ends with the process, or when drained
+	for i, l := range listeners {
+		serve := server.Serve
+		if i >= len(listeners)-setup.Implicit {
+			serve = server.ServeTLS
+		}
+		go serveListener(serve, l) // ends with the process, or when drained
 	}
 	if err := client.Ready(); err != nil {
 		return err
@@ -104,8 +108,8 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-func serveListener(server *core.Server, l net.Listener) {
-	if err := server.Serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
+func serveListener(serve func(net.Listener) error, l net.Listener) {
+	if err := serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
 		fmt.Fprintln(os.Stderr, "ftpd core:", err) // the supervisor starts another one
 		os.Exit(exitError)
 	}

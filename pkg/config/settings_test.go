@@ -14,6 +14,8 @@ import (
 const village = `
 [server]
 listen_tls = [":990"]
+[tls]
+certificate = "/etc/ssl/ftpd.pem"
 [anonymous]
 enabled = true
 directory = "/srv/pub"

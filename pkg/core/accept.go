@@ -14,6 +14,7 @@ import (
 type acceptor struct {
 	srv      *Server
 	listener net.Listener
+	implicit bool // TLS begins at once
 	spare    [2]*os.File
 }
 
@@ -53,11 +54,11 @@ func (a *acceptor) serve(nc net.Conn) {
 		return
 	}
 	if !a.keepSpare() {
-		refuseConn(c, errNoDescriptor)
+		refuseConn(c, errNoDescriptor, a.implicit)
 		return
 	}
 	c.setControl()
-	go a.srv.ServeConn(c) // ends with the session
+	go a.srv.serveConn(c, a.implicit) // ends with the session
 }
 
 func (a *acceptor) keepSpare() bool {

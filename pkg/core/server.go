@@ -87,22 +87,27 @@ func New(o Options) *Server {
 }
 
 // ServeConn serves one session on c, until it ends. It takes c over.
-func (srv *Server) ServeConn(c Conn) {
+func (srv *Server) ServeConn(c Conn) { srv.serveConn(c, false) }
+
+// ServeTLSConn does so with TLS from the first byte on (implicit TLS). There must be a certificate.
+func (srv *Server) ServeTLSConn(c Conn) { srv.serveConn(c, true) }
+
+func (srv *Server) serveConn(c Conn, implicit bool) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	s := &Session{srv: srv, conn: c, cancel: cancel, started: time.Now(), active: time.Now()}
+	s := &Session{srv: srv, conn: c, implicit: implicit, cancel: cancel, started: time.Now(), active: time.Now()}
 	if !srv.enter(s) {
-		refuseConn(c, reply(421, "Closing the control connection: %s.", errShutdown))
+		refuseConn(c, reply(421, "Closing the control connection: %s.", errShutdown), implicit)
 		return
 	}
 	defer srv.leave(s)
 	admission, err := srv.supervisor.Admit(ctx, monitor.Connection{Remote: c.Remote(), Local: c.Local()})
 	switch {
 	case err != nil:
-		refuseConn(c, reply(421, "Service not available, try again later."))
+		refuseConn(c, reply(421, "Service not available, try again later."), implicit)
 		return
 	case admission.Session == "":
-		refuseConn(c, lines(421, admission.Refusal))
+		refuseConn(c, lines(421, admission.Refusal), implicit)
 		return
 	}
 	defer srv.supervisor.End(admission.Session)
@@ -113,10 +118,12 @@ func (srv *Server) ServeConn(c Conn) {
 	s.serve(ctx)
 }
 
-// refuseConn answers a client that gets no session.
-func refuseConn(c Conn, r Reply) {
-	c.SetWriteDeadline(time.Now().Add(lastWord)) // so little fits into any socket's buffer
-	c.Write(r.append(nil))
+// refuseConn answers a client that gets no session. One that expects TLS could not read the answer, and gets no handshake for it.
+func refuseConn(c Conn, r Reply, implicit bool) {
+	if !implicit {
+		c.SetWriteDeadline(time.Now().Add(lastWord)) // so little fits into any socket's buffer
+		c.Write(r.append(nil))
+	}
 	c.Finish()
 }
 
@@ -202,7 +209,14 @@ const lastWord = time.Second
 // Serve accepts control connections until l is closed, and then returns the error, which is net.ErrClosed. It goes on when the
 // process has no descriptor left.
 func (srv *Server) Serve(l net.Listener) error {
-	a := acceptor{srv: srv, listener: l}
+	return srv.accept(l, false)
+}
+
+// ServeTLS does so with TLS from the first byte on (implicit TLS). There must be a certificate.
+func (srv *Server) ServeTLS(l net.Listener) error { return srv.accept(l, true) }
+
+func (srv *Server) accept(l net.Listener, implicit bool) error {
+	a := acceptor{srv: srv, listener: l, implicit: implicit}
 	a.keepSpare()
 	defer a.dropSpare()
 	return a.run()

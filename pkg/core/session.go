@@ -19,11 +19,12 @@ import (
 // It is parked while nothing happens: it holds no buffer then, and all of its state is in here, none on a stack. burst is the only way
 // from "bytes are there" to "parked again". What takes long (a login, a transfer) is a job beside it; the lines after it wait.
 type Session struct {
-	srv     *Server                 // immutable
-	conn    Conn                    // the control connection; serve reads it, whoever has the turn writes it
-	id      string                  // immutable after the admission
-	started time.Time               // immutable
-	cancel  context.CancelCauseFunc // ends everything that runs for the session; immutable
+	srv      *Server                 // immutable
+	conn     Conn                    // the control connection; serve reads it, whoever has the turn writes it
+	id       string                  // immutable after the admission
+	implicit bool                    // TLS begins with the connection; immutable
+	started  time.Time               // immutable
+	cancel   context.CancelCauseFunc // ends everything that runs for the session; immutable
 
 	turn sync.Mutex // held while lines run; guards all that follows
 
@@ -60,7 +61,7 @@ type Session struct {
 	algorithm *algorithm    // of HASH
 	idle      time.Duration // how long the session may be idle; 0 is for ever
 
-	tls     *secureControl // nil before AUTH
+	tls     *secureControl // nil before TLS has begun
 	sized   bool           // PBSZ was said
 	private bool           // PROT P: data connections use TLS
 	binding binding        // of tls; "" before AUTH
@@ -118,13 +119,19 @@ func (s *Session) serve(ctx context.Context) {
 	s.close(ctx)
 }
 
-// greet says 220.
+// greet says 220, over TLS where that begins with the connection.
 func (s *Session) greet(ctx context.Context) bool {
 	_, open := s.inTurn(ctx, func() {
-		s.say(lines(220, s.srv.config.Server.Banner))
+		if s.implicit {
+			s.startTLS(ctx)
+			return
+		}
+		s.say(s.banner())
 	})
 	return open
 }
+
+func (s *Session) banner() Reply { return lines(220, s.srv.config.Server.Banner) }
 
 // burst handles what Await brought and parks the session again. When held is not nil, nothing more is read until it is closed.
 func (s *Session) burst(ctx context.Context, in *Buffer, err error) (held <-chan struct{}, open bool) {
@@ -214,6 +221,8 @@ func (s *Session) expire() {
 	s.conn.SetReadDeadline(s.deadline)
 	now, due := time.Now(), s.due()
 	switch {
+	case s.handshaking() && s.srv.draining.Load():
+		s.tls.wire.end(errShutdown)
 	case due.IsZero() || now.Before(due):
 	case s.job != nil:
 		s.active = now
@@ -337,7 +346,7 @@ func (s *Session) logout() {
 	} else {
 		s.login.fs.Close()
 	}
-	s.login, s.sized, s.private = nil, false, false
+	s.login, s.sized, s.private = nil, s.implicit, s.implicit
 }
 
 // reset gives the parameters the values that they have when a session begins.

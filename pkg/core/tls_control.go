@@ -140,6 +140,10 @@ func (s *Session) secured(ctx context.Context, err error) {
 	}
 	s.tls.wire.inParts()
 	s.tls.ready = true
+	if s.implicit {
+		s.sized, s.private = true, true // what such a port is for: some clients ask for it, and some take it for granted
+		s.say(s.banner())
+	}
 	s.decrypt(ctx, nil)
 }
 

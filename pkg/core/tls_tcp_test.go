@@ -360,11 +360,15 @@ func (p *pieces) release(cut int) {
 	p.held = nil
 }
 
-// A stop and a cut reach sessions inside TLS.
+// A stop and a cut reach sessions inside TLS; a handshake ends at the stop.
 func TestShutdownOverTLS(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
-	idle, shaking := l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1))
+	idle, shaking, busy := l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1))
 	idle.secure(clientConfig(tls.VersionTLS13))
+	busy.secure(clientConfig(tls.VersionTLS13))
+	busy.login()
+	busy.cmd("229 ", "EPSV")
+	busy.cmd("150 ", "LIST") // nobody comes for it
 	shaking.cmd("234 ", "AUTH TLS") // and no more
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -374,12 +378,15 @@ func TestShutdownOverTLS(t *testing.T) {
 	if _, err := idle.r.ReadByte(); err != io.EOF {
 		t.Error("after the 421 comes", err)
 	}
+	if _, err := shaking.r.ReadByte(); err != io.EOF {
+		t.Error("the handshake ends with", err)
+	}
 	cancel()
 	if err := <-stopped; !errors.Is(err, ctx.Err()) {
 		t.Error(err)
 	}
-	if _, err := shaking.r.ReadByte(); err != io.EOF {
-		t.Error("the handshake ends with", err)
+	if _, err := io.ReadAll(busy.r); err != nil {
+		t.Error("after the cut comes", err)
 	}
 }
 

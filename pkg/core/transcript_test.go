@@ -32,7 +32,7 @@ import (
 // free gives them back. fail CALL ERROR makes a call on files fail from now on, under "full" permissions; the call "every" stands for all
 // of them, and fail nothing ends it.
 //
-// set certificate makes the server know TLS. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
+// set certificate makes the server know TLS, and set implicit has it begin with the connection. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
 // back its last piece), protect on data
 // connections from now on, whose TLS sessions the client does not know any more after forget. fin then ends with close_notify, end without; raw TEXT goes beneath TLS, handshake does no more than that, and
 // resumed and not resumed look whether the last one did. hold keeps back what the client says, release sends it in one piece, and dribble sends byte by

@@ -179,6 +179,7 @@ type world struct {
 	net        *memNet
 	srv        *Server
 	certified  bool           // the server has testCertificate
+	implicit   bool           // TLS begins with the connection
 	local      netip.AddrPort // the server's address
 	remote     netip.AddrPort // the client's
 	sessions   sync.WaitGroup
@@ -224,7 +225,11 @@ func (w *world) at(port uint16) netip.AddrPort { return netip.AddrPortFrom(w.loc
 func (w *world) connect() *memConn {
 	server, client := memPipe(w.local, w.remote)
 	srv := w.server()
-	w.sessions.Go(func() { srv.ServeConn(server) }) // ends with the session
+	serve := srv.ServeConn
+	if w.implicit {
+		serve = srv.ServeTLSConn
+	}
+	w.sessions.Go(func() { serve(server) }) // ends with the session
 	return client
 }
 
@@ -268,6 +273,8 @@ func (w *world) set(key, value string) {
 		c.Ban.CommandsPerSecond, _ = strconv.Atoi(value)
 	case key == "certificate":
 		w.certified = true
+	case key == "implicit":
+		w.certified, w.implicit = true, true
 	case key == "user.require_tls": // alice's
 		o := config.Override{Set: []string{"require_tls"}, Settings: config.Settings{RequireTLS: config.RequireTLS(value)}}
 		c.Users = append(c.Users, config.User{Name: "alice", Override: o})

@@ -67,6 +67,7 @@ func (k *keeper) start() (*generation, sandbox.Layers, error) {
 		Ports:        ephemeralPorts(),
 		Certificates: k.desk.keys.certificates(),
 		ClientCAs:    k.desk.keys.clientCAs,
+		Implicit:     len(k.Config.Server.ListenTLS),
 	}
 	if err := g.server.Configure(setup, k.listeners); err != nil {
 		conn.Close() // the watch below then ends the process

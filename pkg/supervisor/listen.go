@@ -5,10 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 
 	"ftpd/pkg/config"
 )
+
+// listenAll binds the addresses of the service: those for plain FTP first, then those where TLS begins at once.
+func listenAll(ctx context.Context, c *config.Config) ([]net.Listener, error) {
+	return listen(ctx, slices.Concat(c.Server.Listen, c.Server.ListenTLS))
+}
 
 // listen binds every address, or none.
 func listen(ctx context.Context, addresses []config.Address) ([]net.Listener, error) {

@@ -12,6 +12,7 @@ type Start struct {
 	Version     string
 	PID         int
 	Listen      []string // addresses with ports
+	ListenTLS   []string // likewise, where TLS begins at once
 	Passive     string   // the ports of passive data connections, in words
 	Public      string   // the address in PASV replies; "" where it is the server's own
 	Sendfile    bool
@@ -28,8 +29,12 @@ func newStart(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 		Sendfile: o.Config.Data.Sendfile,
 		Layers:   layers,
 	}
-	for _, l := range listeners {
-		s.Listen = append(s.Listen, l.Addr().String())
+	for i, l := range listeners {
+		list := &s.Listen
+		if i >= len(o.Config.Server.Listen) {
+			list = &s.ListenTLS
+		}
+		*list = append(*list, l.Addr().String())
 	}
 	if s.Passive == "" {
 		s.Passive = "any (" + ephemeralPorts().String() + ")"
@@ -58,7 +63,11 @@ func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 
 // record writes the start record.
 func (s Start) record(o Options) {
-	e := o.Log.Info().Str("version", s.Version).Int("pid", s.PID).Strs("listen", s.Listen).Str("passive_ports", s.Passive)
+	e := o.Log.Info().Str("version", s.Version).Int("pid", s.PID).Strs("listen", s.Listen)
+	if len(s.ListenTLS) > 0 {
+		e.Strs("listen_tls", s.ListenTLS)
+	}
+	e.Str("passive_ports", s.Passive)
 	if s.Public != "" {
 		e.Str("public_address", s.Public)
 	}

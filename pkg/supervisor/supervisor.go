@@ -41,7 +41,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err := vfs.Probe(); err != nil {
 		return err
 	}
-	listeners, err := listen(ctx, o.Config.Server.Listen)
+	listeners, err := listenAll(ctx, o.Config)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func ServeHere(ctx context.Context, o Options) error {
 	if err := vfs.Probe(); err != nil {
 		return err
 	}
-	listeners, err := listen(ctx, o.Config.Server.Listen)
+	listeners, err := listenAll(ctx, o.Config)
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,12 @@ func ServeHere(ctx context.Context, o Options) error {
 		o.Watch(server.Transfers)
 	}
 	ended := make(chan error, len(listeners))
-	for _, l := range listeners {
-		go func() { ended <- server.Serve(l) }() // ends when closeAll closes its listener
+	for i, l := range listeners {
+		serve := server.Serve
+		if i >= len(o.Config.Server.Listen) {
+			serve = server.ServeTLS
+		}
+		go func() { ended <- serve(l) }() // ends when closeAll closes its listener
 	}
 	ready(o)
 	err = untilEnded(ctx, ended, keys, certificates)
