@@ -98,9 +98,10 @@ func (in *input) command(c byte) (text bool) {
 		}
 	case telnetSubIAC:
 		in.telnet = telnetSub
-		if c == telnetSE {
+		if c == telnetSE || c == '\n' {
 			in.telnet = telnetText
 		}
+		return c == '\n'
 	}
 	return false
 }

@@ -77,12 +77,15 @@ func (c *Client) first() (Setup, []net.Listener, error) {
 	if err := json.Unmarshal(m.Body, &body); err != nil {
 		return Setup{}, nil, fmt.Errorf("read the first message: %w", err)
 	}
-	if body.Version != version || len(files) != 1+body.Listeners {
+	if body.Version != version || len(files) == 0 || len(files) != 1+body.Listeners {
 		return Setup{}, nil, fmt.Errorf("supervisor speaks version %d with %d descriptors, this core version %d", body.Version, len(files), version)
 	}
 	var setup Setup
 	if err := json.NewDecoder(files[0]).Decode(&setup); err != nil {
 		return Setup{}, nil, fmt.Errorf("read the setup: %w", err)
+	}
+	if setup.Config == nil {
+		return Setup{}, nil, errors.New("the setup holds no configuration")
 	}
 	var listeners []net.Listener
 	for _, f := range files[1:] {
@@ -91,6 +94,9 @@ func (c *Client) first() (Setup, []net.Listener, error) {
 			return Setup{}, nil, fmt.Errorf("use a listener of the supervisor: %w", err)
 		}
 		listeners = append(listeners, l)
+	}
+	if setup.Implicit < 0 || setup.Implicit > len(listeners) {
+		return Setup{}, nil, fmt.Errorf("of %d listeners %d begin with TLS", len(listeners), setup.Implicit)
 	}
 	return setup, listeners, nil
 }
