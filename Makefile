@@ -11,9 +11,13 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 # Cross-checked systems need no C compiler; on Linux the PAM code is checked too where there is one.
 CGO = CGO_ENABLED=$$(scripts/cgo)
 
+# How long each fuzz target runs under make fuzz, and which ones; none named is all.
+FUZZTIME = 10m
+FUZZ     =
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build ftpd ftpd-auth packages test check unit system clean
+.PHONY: help run build ftpd ftpd-auth packages test check unit system fuzz fuzz-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,9 +43,9 @@ packages: build ## a deb and an rpm in dist/
 	rm -rf dist
 	scripts/packages dist
 
-test: ## everything below: check, unit, system
+test: ## everything below but fuzz: check, unit, fuzz-short, system
 	@scripts/needs test
-	@$(MAKE) --no-print-directory ftpd ftpd-auth check unit system
+	@$(MAKE) --no-print-directory ftpd ftpd-auth check unit fuzz-short system
 
 check: ## gofmt, vet for Linux, Windows and macOS, staticcheck
 	@unformatted=$$(gofmt -l cmd pkg tests); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
@@ -53,8 +57,14 @@ check: ## gofmt, vet for Linux, Windows and macOS, staticcheck
 unit: ## tests of the packages, with the race detector where there is a C compiler
 	@scripts/gotest unit ./cmd/... ./pkg/...
 
+fuzz-short: ## a second and a half of each fuzz target
+	@scripts/fuzz 1500ms
+
 system: ## tests against the binaries in bin/, with real clients and, as root, real accounts
 	@FTPD_BIN=$(CURDIR)/bin scripts/gotest system -count=1 -timeout=25m ./tests/...
+
+fuzz: ## ten minutes of each fuzz target, or FUZZTIME=1h; FUZZ="FuzzInput FuzzLoad" takes these alone
+	@scripts/fuzz --keep $(FUZZTIME) $(FUZZ)
 
 clean: ## remove what make built
 	rm -rf bin dist

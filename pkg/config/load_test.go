@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -155,17 +156,15 @@ func FuzzLoad(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, told: map[string]bool{}, whole: true}
-		s.Files = []string{"ftpd.toml"}
-		s.text("ftpd.toml", text, true)
-		s.check()
-		s.checkAccounts(villagers{})
-		s.checkSupported()
+		s := inspectAs(text, villagers{})
 		lines := strings.Count(text, "\n") + 1
 		for _, p := range s.Problems.arrange(s.Files) {
 			if p.Line < 1 || p.Line > lines || p.File != "ftpd.toml" || strings.ContainsFunc(p.String(), isControl) {
 				t.Errorf("%q: %+v", text, p)
 			}
+		}
+		if len(s.Problems.Errors()) == 0 {
+			survives(t, text, s)
 		}
 		values, root, _, problem := parse(text)
 		if problem == nil {
@@ -176,6 +175,42 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("%q is refused: %v", text, problem)
 		}
 	})
+}
+
+// survives checks that a configuration without errors is the same in JSON, in which it reaches the core, and when it is read again as it
+// is shown, but for hashes, which are not.
+func survives(t *testing.T, text string, s *Source) {
+	t.Helper()
+	packed, err := json.Marshal(s.Config)
+	unpacked := new(Config)
+	if err == nil {
+		err = json.Unmarshal(packed, unpacked)
+	}
+	if again, _ := json.Marshal(unpacked); err != nil || string(again) != string(packed) {
+		t.Errorf("%q is %s in JSON, and then %s, %v", text, packed, again, err)
+	}
+	if strings.Contains(string(packed), "$") {
+		return
+	}
+	var shown strings.Builder
+	if err := s.Show(&shown, true); err != nil {
+		t.Errorf("%q is not shown: %v", text, err)
+	}
+	again := inspectAs(shown.String(), nil) // it gives accounts that are defaults, which are not looked up otherwise
+	if got, _ := json.Marshal(again.Config); len(again.Problems.Errors()) > 0 || string(got) != string(packed) {
+		t.Errorf("%q is shown as\n%s\n%v\n%s\n%s", text, shown.String(), again.Problems.Errors(), packed, got)
+	}
+}
+
+// inspectAs reads and checks text as if it were the main file's.
+func inspectAs(text string, accounts Accounts) *Source {
+	s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, told: map[string]bool{}, whole: true}
+	s.Files = []string{"ftpd.toml"}
+	s.text("ftpd.toml", text, true)
+	s.check()
+	s.checkAccounts(accounts)
+	s.checkSupported()
+	return s
 }
 
 func sameShape(t *testing.T, text string, v any, e *entry, lines int) {

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -30,31 +29,6 @@ func TestParsePORT(t *testing.T) {
 			t.Errorf("%q is %v, %v", arg, got, ok)
 		}
 	}
-}
-
-// What is taken is an address of the family that is named, and a port.
-func FuzzActive(f *testing.F) {
-	f.Add("192,0,2,1,19,137")
-	f.Add("|1|192.0.2.1|5001|")
-	f.Add("!2!2001:db8::1!65535!")
-	f.Add("|2|::ffff:192.0.2.1|5001|")
-	f.Add("|2|fe80::1%eth0|5001|")
-	f.Add("||||")
-	f.Fuzz(func(t *testing.T, arg string) {
-		if to, ok := parsePORT(arg); ok && (!to.Addr().Is4() || to.Port() == 0) {
-			t.Errorf("PORT %q is %v", arg, to)
-		}
-		family, to, ok := parseEPRT(arg)
-		if !ok {
-			return
-		}
-		if is4 := family == "1"; to.Port() == 0 || is4 != to.Addr().Is4() || to.Addr().Is4In6() || to.Addr().Zone() != "" {
-			t.Errorf("EPRT %q is family %s, %v", arg, family, to)
-		}
-		if again, err := netip.ParseAddrPort(to.String()); err != nil || again != to {
-			t.Errorf("EPRT %q: %v", arg, err)
-		}
-	})
 }
 
 // STAT gathers all before it answers, so there is a bound; a directory of just that size is listed whole.

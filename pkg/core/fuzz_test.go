@@ -1,70 +1,201 @@
 package core
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
-// replyLines are what a client may read: each reply's last line has a code, a blank and a text.
-var replyLines = regexp.MustCompile(`^[1-5][0-9][0-9] `)
+// sessionStates are what a session may be in when a client's lines arrive: what the client has said before, and whether the data
+// connection that it asked for stands.
+var sessionStates = []struct {
+	name   string
+	before string
+	dial   bool
+	tls    bool // AUTH TLS is there
+	debug  bool // the log wants every line
+}{
+	{name: "connected"},
+	{name: "connected, with TLS there", tls: true},
+	{name: "TLS begun", before: "AUTH TLS", tls: true},
+	{name: "user named", before: "USER alice", debug: true},
+	{name: "password under way", before: "USER slow\r\nPASS secret"},
+	{name: "logged in", before: loggedIn},
+	{name: "passive port, nobody there", before: loggedIn + "\r\nPASV"},
+	{name: "passive port, client there", before: loggedIn + "\r\nPASV", dial: true},
+	{name: "active port", before: loggedIn + "\r\nPORT 192,0,2,99,200,1"},
+	{name: "upload waits for its client", before: loggedIn + "\r\nEPSV\r\nSTOR upload"},
+	{name: "upload runs", before: loggedIn + "\r\nEPSV\r\nSTOR upload", dial: true},
+	{name: "download runs", before: loggedIn + "\r\nEPSV\r\nRETR large", dial: true},
+	{name: "rename begun", before: loggedIn + "\r\nRNFR d/f"},
+	{name: "leaving", before: loggedIn + "\r\nEPSV\r\nSTOR upload\r\nQUIT"},
+}
 
-// Whatever a client sends, in whatever state, it reads whole replies, and its session ends with it and leaves nothing behind.
+const loggedIn = "USER alice\r\nPASS secret\r\nTYPE I"
+
+// commandLines are seeds: what clients send, and what they had better not.
+var commandLines = []string{
+	"NOOP", "USER alice\r\nPASS secret", "RETR \xff\xff", "CWD a\r\nMKD \"b\"\r\nPWD", "LIST -la", "MLST\r\nOPTS MLST size;type;",
+	"PASV\r\nPASV\r\nEPSV ALL", "STOR x\r\nNOOP\r\nQUIT\r\nPWD", "REST 5\r\nRETR d/f", "RNFR d/f\r\nRNTO g\r\nDELE g", "TYPE A N\r\nSIZE d/f",
+	"EPSV\r\nRETR d/f\r\nNOOP\r\nPWD", "MKD a\x00b\r\nXMKD \r\r\n", "HELP\r\nFEAT\r\nHELP HELP", "REIN\r\nUSER b",
+	"PORT 192,0,2,99,4,1\r\nRETR d/f\r\nSTAT\r\nABOR", "EPRT |1|192.0.2.99|9999|\r\nSTOU\r\n\xff\xf4\xff\xf2ABOR\r\nSTAT", "STAT /",
+	"SITE CHMOD 644 d/f\r\nSITE UMASK 077\r\nSITE UTIME d/f 20200101000000 20200101000000 20200101000000 UTC", "MFMT 20200101000000 d/f",
+	"EPSV\r\nSTOR f\r\nUSER b\r\nABOR\r\nREIN", "MDTM 20200101000000 d/f\r\nSITE HELP\r\nHELP SITE X\r\nALLO 1\r\nCLNT x",
+	"AUTH TLS\r\nUSER alice", "AUTH ssl\r\n\x16\x03\x01\x00\x05hello", "PBSZ 0\r\nPROT P\r\nPROT C", "\x16\x03\x01", "GET / HTTP/1.1\r\n\r\n",
+	"MLST no\r\nMLSD \r\nNLST ../..\r\nSTAT d", "CWD ..//./d\r\nCDUP\r\nRETR ../../../etc/passwd", "APPE upload\r\nABOR\r\nABOR\r\nNOOP",
+	"PASS", "ACCT x\r\nCCC\r\nHOST x\r\nHASH d/f", "RMD d\r\nRMD /\r\nDELE d", "LIST *\r\nNLST [a-\r\nLIST d/?", "OPTS HASH SHA-256\r\nHASH d/f\r\nXCRC d/f 1 2",
+}
+
+// Whatever a client sends, in whatever state, it reads whole replies, and its session ends with it and leaves nothing behind: neither a
+// listener nor a session nor a panic, nor anything beside the home.
 func FuzzSession(f *testing.F) {
-	for _, seed := range []string{
-		"NOOP", "USER alice\r\nPASS secret", "RETR \xff\xff", "CWD a\r\nMKD \"b\"\r\nPWD", "LIST -la", "MLST\r\nOPTS MLST size;type;",
-		"PASV\r\nPASV\r\nEPSV ALL", "STOR x\r\nNOOP\r\nQUIT\r\nPWD", "REST 5\r\nRETR f", "RNFR f\r\nRNTO g\r\nDELE g", "TYPE A N\r\nSIZE f",
-		"EPSV\r\nRETR f\r\nNOOP\r\nPWD", "MKD a\x00b\r\nXMKD \r\r\n", "HELP\r\nFEAT\r\nHELP HELP", "REIN\r\nUSER b",
-		"PORT 192,0,2,99,4,1\r\nRETR f\r\nSTAT\r\nABOR", "EPRT |1|192.0.2.99|9999|\r\nSTOU\r\n\xff\xf4\xff\xf2ABOR\r\nSTAT", "STAT /",
-		"SITE CHMOD 644 f\r\nSITE UMASK 077\r\nSITE UTIME f 20200101000000 20200101000000 20200101000000 UTC", "MFMT 20200101000000 f",
-		"EPSV\r\nSTOR f\r\nUSER b\r\nABOR\r\nREIN", "MDTM 20200101000000 f\r\nSITE HELP\r\nHELP SITE X\r\nALLO 1\r\nCLNT x",
-	} {
-		f.Add([]byte(seed), true)
-		f.Add([]byte(seed), false)
+	for i, lines := range commandLines {
+		f.Add([]byte(lines), uint8(0))
+		f.Add([]byte(lines), uint8(1+i%(len(sessionStates)-1)))
 	}
-	f.Fuzz(func(t *testing.T, commands []byte, loggedIn bool) {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
-			w.set("auth.failure_delay", "0s")
-			c := w.connect()
-			heard(c)
-			if loggedIn {
-				say(t, c, "USER alice\r\nPASS secret\r\nTYPE I")
-			}
-			var text string
-			if _, err := c.Write(append(commands, "\r\n"...)); err == nil {
-				text = heard(c)
-			}
-			c.Close()
-			w.sessions.Wait()
-			checkReplies(t, text)
-			if len(w.net.listeners) > 0 {
-				t.Error("listeners are left")
-			}
-			if all := strings.Join(w.supervisor.events, "\n"); strings.Contains(all, "panic (") {
-				t.Error(all)
-			}
-		})
+	for i := range sessionStates {
+		f.Add([]byte("NOOP\r\nSTAT\r\nPWD\r\nABOR\r\nREIN\r\nQUIT"), uint8(i))
+	}
+	f.Fuzz(func(t *testing.T, lines []byte, state uint8) {
+		if len(lines) > 8<<10 {
+			t.Skip("more of the same")
+		}
+		synctest.Test(t, func(t *testing.T) { converse(t, lines, int(state)%len(sessionStates)) })
 	})
 }
 
-func checkReplies(t *testing.T, text string) {
+func converse(t *testing.T, lines []byte, number int) {
+	state := sessionStates[number]
+	w := newWorld(t)
+	w.set("auth.failure_delay", "0s")
+	w.set("data.passive_ports", "50000")
+	if state.tls {
+		w.set("certificate", "")
+	}
+	if state.debug {
+		w.set("log.level", "debug")
+	}
+	untouched := w.homeInside(t)
+	c := w.connect()
+	text := heard(c)
+	if state.before != "" {
+		text += say(t, c, state.before)
+	}
+	var data *memConn
+	if state.dial {
+		var err error
+		if data, err = w.net.dial(w.remote, w.at(50000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := c.Write(append(lines, "\r\n"...)); err == nil {
+		text += heard(c)
+	}
+	if data != nil {
+		data.Close()
+		text += heard(c)
+	}
+	text += w.stillThere(t, c)
+	c.Close()
+	w.sessions.Wait()
+	if before, _, tls := strings.Cut(text, "234 Ready for TLS.\r\n"); tls {
+		text = before // what follows is no text
+	}
+	checkReplies(t, text)
+	w.leftNothing(t)
+	untouched()
+}
+
+// stillThere looks whether the session answers, at the latest when all that it may wait for is over, or has ended.
+func (w *world) stillThere(t *testing.T, c *memConn) (said string) {
+	if _, err := c.Write([]byte("NOOP\r\n")); err != nil {
+		return ""
+	}
+	if said = heard(c); said != "" {
+		return said
+	}
+	time.Sleep(4 * time.Minute) // longer than each timeout of the defaults but that of an idle client
+	said = heard(c)
+	if _, err := c.Write([]byte("NOOP\r\n")); err == nil && said == "" {
+		t.Error("the session neither answers nor ends")
+	}
+	return said
+}
+
+// homeInside puts the home into a directory of its own and fills it. The check that it returns is that nothing beside it was touched.
+func (w *world) homeInside(t *testing.T) (check func()) {
+	parent := w.supervisor.home
+	w.supervisor.home = filepath.Join(parent, "home")
+	secret, large := filepath.Join(parent, "secret"), filepath.Join(w.supervisor.home, "large")
+	err := errors.Join(
+		os.MkdirAll(filepath.Join(w.supervisor.home, "d"), 0o755),
+		os.WriteFile(secret, []byte("outside"), 0o644),
+		os.WriteFile(filepath.Join(w.supervisor.home, "d/f"), []byte("inside"), 0o644),
+		os.WriteFile(large, nil, 0o644),
+		os.Truncate(large, 4*windowSize),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		entries, err := os.ReadDir(parent)
+		text, readErr := os.ReadFile(secret)
+		if err := errors.Join(err, readErr); err != nil || len(entries) != 2 || string(text) != "outside" {
+			t.Errorf("beside the home: %v, %q, %v", entries, text, err)
+		}
+	}
+}
+
+// leftNothing checks that every session has ended, without a panic, and that no port is left open.
+func (w *world) leftNothing(t *testing.T) {
+	t.Helper()
+	if len(w.net.listeners) > 0 {
+		t.Error("listeners are left")
+	}
+	if len(w.supervisor.ended) != w.supervisor.ids {
+		t.Errorf("%d sessions were admitted, %d ended", w.supervisor.ids, len(w.supervisor.ended))
+	}
+	if all := strings.Join(w.supervisor.events, "\n"); strings.Contains(all, "panic (") {
+		t.Error(all)
+	}
+}
+
+// replyLine is the first or last line of a reply: a code, and what tells the one from the other.
+var replyLine = regexp.MustCompile(`^[1-5][0-9][0-9][ -]`)
+
+// checkReplies reads text as RFC 959 §4.2 says that replies are written: whole lines, from a line with a code to one with the same code
+// and a blank. Between them no line passes for another reply's. It returns how many there are.
+func checkReplies(t *testing.T, text string) (n int) {
+	t.Helper()
 	if text == "" {
-		return
+		return 0
 	}
 	rest, ok := strings.CutSuffix(text, "\r\n")
 	if !ok {
 		t.Errorf("%q does not end with a line", text)
 	}
-	last := ""
+	open := "" // the code of a reply that has not ended
 	for _, line := range strings.Split(rest, "\r\n") {
-		if strings.ContainsAny(line, "\r\n\x00") {
+		coded := replyLine.MatchString(line)
+		switch {
+		case strings.ContainsAny(line, "\r\n\x00"):
 			t.Errorf("a line %q", line)
+		case open == "" && !coded, open != "" && coded && line[:3] != open:
+			t.Errorf("no reply of %q: %q", open, line)
+		case coded && line[3] == ' ':
+			open = ""
+			n++
+		case coded:
+			open = line[:3]
 		}
-		last = line
 	}
-	if !replyLines.MatchString(last) {
-		t.Errorf("the last line is %q", last)
+	if open != "" {
+		t.Errorf("a reply without an end: %q", text)
 	}
+	return n
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,30 +61,60 @@ func TestInput(t *testing.T) {
 	}
 }
 
-// However the bytes are cut into pieces, the lines are the same, and none is longer than the bound.
+// However the bytes are cut into pieces, the lines are the same, none is longer than the bound, and a byte that comes behind a line's end
+// is never lost to a Telnet command before it.
 func FuzzInput(f *testing.F) {
 	f.Add([]byte("USER alice\r\nPASS secret\nNOOP"), 5)
 	f.Add([]byte("\xff\xf4\xff\xf2ABOR\r\n"), 1)
 	f.Add([]byte("RETR a\xff\xffb\r\n\xff\xfa\x18\xff\xf0\xff\xfb\x01x\n"), 8)
+	f.Add([]byte("\xff\xfa\xff\nQUIT\n"), 3)
+	f.Add([]byte("a\xff\xfa\xff\xff\xffb\n\xff\xfdc\xff\nd\r\r\n"), 3)
 	f.Add([]byte(strings.Repeat("long ", 900)+"\r\n"), 2048)
 	f.Add([]byte("RETR a\xffb\r\n"), 7)
 	f.Add([]byte(strings.Repeat("x", maxLine)+"\xffy\r\n"), maxLine+1)
 	f.Fuzz(func(t *testing.T, p []byte, at int) {
 		whole, rest, _ := feed(p)
-		if len(rest) > maxLine+1 {
-			t.Errorf("%d bytes are kept", len(rest))
-		}
-		for _, line := range whole {
-			if len(line) > maxLine+1 || strings.Contains(line, "\n") {
-				t.Errorf("a line of %d bytes", len(line))
+		checkLines(t, p, whole, rest)
+		if at >= 0 && at <= len(p) {
+			parts, partsRest, _ := feed(p[:at], p[at:])
+			if !slices.Equal(parts, whole) || rest != partsRest {
+				t.Errorf("cut at %d: %q %q, whole: %q %q", at, parts, partsRest, whole, rest)
 			}
 		}
-		if at < 0 || at > len(p) {
-			return
+		var bytes [][]byte
+		for i := range p {
+			bytes = append(bytes, p[i:i+1])
 		}
-		parts, partsRest, _ := feed(p[:at], p[at:])
-		if strings.Join(parts, "\n") != strings.Join(whole, "\n") || rest != partsRest {
-			t.Errorf("cut at %d: %q %q, whole: %q %q", at, parts, partsRest, whole, rest)
+		if each, eachRest, _ := feed(bytes...); !slices.Equal(each, whole) || rest != eachRest {
+			t.Errorf("byte by byte: %q %q, whole: %q %q", each, eachRest, whole, rest)
+		}
+		more, _, _ := feed(p, []byte("\r\nNOOP\r\n"))
+		if len(more) < 2 || more[len(more)-1] != "NOOP" {
+			t.Errorf("%q: the next line is read as %q", p, more)
 		}
 	})
+}
+
+func checkLines(t *testing.T, p []byte, lines []string, rest string) {
+	t.Helper()
+	if len(rest) > maxLine+1 {
+		t.Errorf("%d bytes are kept", len(rest))
+	}
+	for _, line := range lines {
+		if len(line) > maxLine+1 || strings.Contains(line, "\n") {
+			t.Errorf("a line of %d bytes", len(line))
+		}
+	}
+	if n := bytes.Count(p, []byte("\n")); len(lines) != n {
+		t.Errorf("%q: %d lines are read as %d", p, n, len(lines))
+	}
+	if bytes.IndexByte(p, telnetByte) >= 0 {
+		return
+	}
+	for i, line := range strings.Split(string(p), "\n")[:len(lines)] {
+		line = line[:min(len(line), maxLine+1)]
+		if strings.TrimSuffix(line, "\r") != lines[i] {
+			t.Errorf("%q is read as %q", line, lines[i])
+		}
+	}
 }

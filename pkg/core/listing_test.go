@@ -1,7 +1,6 @@
 package core
 
 import (
-	"bytes"
 	"io/fs"
 	"strings"
 	"testing"
@@ -99,35 +98,4 @@ func TestFacts(t *testing.T) {
 			t.Errorf("%v is perm=%s; for a directory and perm=%s; for a file", rights, dir, file)
 		}
 	}
-}
-
-// Whatever a file is called and whenever it was changed, its entry is one line whose end is the name.
-func FuzzListing(f *testing.F) {
-	f.Add("name", "target", uint32(0o100644), int64(5), int64(1_000_000_000))
-	f.Add(" leading", "", uint32(0), int64(-1), int64(-70_000_000_000))
-	f.Add("a\r\nb\nc\x00", "-> x", uint32(1<<31), int64(1)<<62, int64(1)<<55)
-	f.Fuzz(func(t *testing.T, name, target string, mode uint32, size, at int64) {
-		e := vfs.Entry{Name: name, Target: target, Mode: fs.FileMode(mode), Size: size, ModTime: time.Unix(at, 0), Links: 1}
-		long := &longFormat{zone: time.UTC, now: listNow, names: func(*vfs.Entry) (string, string) { return "0", "0" }}
-		facts := &factFormat{facts: defaultFacts, rights: config.Full}
-		shown := string(appendName(nil, name))
-		for kind, l := range map[string]*lister{
-			"LIST": {before: long.append, arrows: true},
-			"MLSD": {before: facts.append},
-			"NLST": {},
-		} {
-			l.add(&e, true)
-			line, ok := bytes.CutSuffix(l.text, []byte("\r\n"))
-			if !ok || bytes.ContainsAny(line, "\r\n") {
-				t.Errorf("%s: not one line: %q", kind, l.text)
-			}
-			if got := string(l.text[l.lines[0].name:]); !strings.HasPrefix(got, shown) {
-				t.Errorf("%s: the name is %q, not %q", kind, got, shown)
-			}
-			before := string(l.text[:l.lines[0].name])
-			if kind == "LIST" && len(strings.Fields(before)) != 8 || kind == "MLSD" && strings.Count(before, " ") != 1 {
-				t.Errorf("%s: columns %q", kind, before)
-			}
-		}
-	})
 }

@@ -2,24 +2,30 @@ package vfs
 
 import (
 	"errors"
-	"io/fs"
+	"io"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"ftpd/pkg/config"
 )
 
-// Whatever a name and a link say, a call returns, and finds nothing but what lies in the home.
+// Whatever names and a link say, a call returns, and neither finds nor changes anything but what lies in the home.
 func FuzzResolve(f *testing.F) {
-	for _, seed := range [][2]string{
-		{"/a/b", "b"}, {"/link/x", "/"}, {"/link", "../../../../etc/passwd"}, {"/link/../secret", "dir"}, {"//./a/..//link", "link"}, {"/\xff\x00", ""},
-		{"/dir/up/link/file", ".."}, {"/secret/file", "secret"}, {"/link/file", "./secret/."}, {"/mount/../link", "mount"}, {"/link/outside", "/../.."},
+	for _, seed := range [][3]string{
+		{"/a/b", "b", "/c"}, {"/link/x", "/", "/dir/x"}, {"/link", "../../../../etc/passwd", "/x"}, {"/link/../secret", "dir", "/link/"}, {"//./a/..//link", "link", "/dir"},
+		{"/\xff\x00", "", "/\xff"}, {"/dir/up/link/file", "..", "/link/../x"}, {"/secret/file", "secret", "/dir/file"}, {"/link/file", "./secret/.", "/link/other"},
+		{"/mount/../link", "mount", "/mount/new"}, {"/link/outside", "/../..", "/link/made"}, {"/link/file", "../outside", "/../outside/made"}, {"/dir", "dir/file", "/secret/new"},
+		{"/mount/file", "/proc/self/cwd", "/link/x"}, {"relative", ".", "relative"}, {"/link", "outside/file", "/link"},
 	} {
-		f.Add(seed[0], seed[1])
+		f.Add(seed[0], seed[1], seed[2], true)
+		f.Add(seed[0], seed[1], seed[2], false)
 	}
 	f.Fuzz(resolves)
 }
@@ -36,66 +42,119 @@ func TestRandomNames(t *testing.T) {
 		return strings.Join(all, "/")
 	}
 	for range 300 {
-		name, target := "/"+join(), join()
+		name, target, to := "/"+join(), join(), "/"+join()
 		if random.IntN(2) == 0 {
 			target = "/" + target
 		}
-		t.Run(name+" with link to "+target, func(t *testing.T) { resolves(t, name, target) })
+		t.Run(name+" and "+to+" with link to "+target, func(t *testing.T) { resolves(t, name, target, to, random.IntN(2) == 0) })
 	}
 }
 
-func resolves(t *testing.T, name, target string) {
+// resolves goes to name and to in a home with a link. Where it is ruled, there are a mount and a directory that may not be read.
+func resolves(t *testing.T, name, target, to string, ruled bool) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the tree needs links")
 	}
-	parent := t.TempDir()
-	home := filepath.Join(parent, "home")
-	write := func(name, text string) {
-		full := filepath.Join(parent, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o777), os.WriteFile(full, []byte(text), 0o666)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write("outside", "outside")
-	write("home/dir/file", "inside")
-	write("home/secret/file", "secret")
+	parent := tree(t, "outside/file", "home/dir/file", "home/secret/file")
+	home, outside := filepath.Join(parent, "home"), filepath.Join(parent, "outside")
 	if target != "" && len(target) < 1000 && !strings.Contains(target, "\x00") {
 		_ = os.Symlink(target, filepath.Join(home, "link"))
 		_ = os.Symlink("../link", filepath.Join(home, "dir/up"))
 	}
-	view, err := Open(Options{
-		Mounts: []config.Mount{{Path: "/", Directory: home}, {Path: "/mount", Directory: filepath.Join(home, "dir")}},
-		Rights: config.NewRights(config.Full, []config.Rule{{Path: "/secret", Permissions: config.Write}}),
-	})
-	if err != nil {
-		t.Fatal(err)
+	before := snapshot(t, outside)
+	view, readable := open(t, home), []string{"home/dir/file", "home/secret/file"}
+	if ruled {
+		view = open(t, home, mountAt("/mount", filepath.Join(home, "dir")), permissions(config.Full, config.Rule{Path: "/secret", Permissions: config.Write}))
+		readable = readable[:1]
 	}
-	defer func() { _ = view.Close() }()
-	if text, err := read(view, name); err == nil && text != "inside" {
-		t.Errorf("%q read %q", name, text)
+	for _, name := range []string{name, to} {
+		if text, err := read(view, name); err == nil && !slices.Contains(readable, text) {
+			t.Errorf("%q read %q", name, text)
+		}
+		for _, found := range listed(t, view, name) {
+			if !slices.Contains([]string{"dir", "file", "secret", "link", "up", "mount"}, found) {
+				t.Errorf("%q holds %q", name, found)
+			}
+		}
 	}
-	for _, err := range []error{second(view.Stat(name)), second(view.Lstat(name)), view.ChangeDir(name), listed(view, name), view.Rename(name, "/dir/new"),
-		view.MakeDir(name), upload(view, name, "inside", Creation{Append: true}), view.Remove(name), view.RemoveDir(name)} {
+	for _, err := range []error{
+		second(view.Stat(name)), second(view.Lstat(name)), view.ChangeDir(name), view.CanCreate(name, Creation{}), view.Chmod(name, 0o600), view.SetTimes(name, time.Unix(1, 0)),
+		view.Rename(name, to), view.MakeDir(name), upload(view, name, "inside", Creation{Append: true}), upload(view, to, "inside", Creation{}), unique(view, name), view.MakeDir(to),
+		view.Rename(to, name), view.Remove(name), view.Remove(to), view.RemoveDir(name), view.RemoveDir(to),
+	} {
 		if err != nil && err.Error() == "" {
 			t.Error("an error without words")
 		}
 	}
-	if got := content(t, parent, "outside"); got != "outside" {
-		t.Errorf("outside holds %q", got)
+	if after := snapshot(t, outside); !slices.Equal(before, after) {
+		t.Errorf("outside was %q and is %q", before, after)
 	}
 	if entries, err := os.ReadDir(parent); len(entries) != 2 || err != nil {
 		t.Errorf("beside the home: %v, %v", entries, err)
 	}
-	if got, err := os.ReadFile(filepath.Join(home, "secret/file")); string(got) != "secret" || errors.Is(err, fs.ErrNotExist) {
+	if got, err := os.ReadFile(filepath.Join(home, "secret/file")); ruled && string(got) != "home/secret/file" || ruled && err != nil {
 		t.Errorf("secret/file holds %q, %v", got, err)
 	}
 }
 
-func listed(f *FS, name string) error {
-	d, err := f.OpenDir(name, Targets)
+// listed are the names in a directory, read with every detail; none where it cannot be opened.
+func listed(t *testing.T, f *FS, name string) (all []string) {
+	t.Helper()
+	for detail := range Targets + 1 {
+		d, err := f.OpenDir(name, detail)
+		if err != nil {
+			return nil
+		}
+		entries, err := d.Next()
+		for _, e := range entries {
+			all = append(all, e.Name)
+		}
+		if err = errors.Join(err, d.Close()); err != nil && !errors.Is(err, io.EOF) {
+			t.Errorf("list %q: %v", name, err)
+		}
+	}
+	return all
+}
+
+func unique(f *FS, prefix string) error {
+	name, err := f.Unique(prefix)
 	if err != nil {
 		return err
 	}
-	_, err = d.Next()
-	return errors.Join(err, d.Close())
+	return upload(f, name, "inside", Creation{New: true})
+}
+
+// Whatever a name and a mount's path are, the name is located in the mount with the longest path at or above it, by a place below that
+// has no way up; and rights see the same path.
+func FuzzLocate(f *testing.F) {
+	for _, seed := range [][2]string{{"/a/b", "/a"}, {"/ab", "/a"}, {"/a/../b//c/.", "/b/c"}, {"/../..", "/"}, {"/a/b/c", "/a/b"}, {"a", "/a"}, {"/\x00", "/"}, {"/a/", "//a/"}} {
+		f.Add(seed[0], seed[1])
+	}
+	f.Fuzz(func(t *testing.T, name, mounted string) {
+		if !strings.HasPrefix(mounted, "/") {
+			return
+		}
+		view := &FS{rights: config.NewRights(config.Full, []config.Rule{{Path: path.Clean(mounted), Permissions: config.List}})}
+		for _, p := range []string{"/", path.Clean(mounted), "/a/b"} {
+			view.add(&mount{path: p})
+		}
+		at, err := view.locate(name)
+		if bad := !strings.HasPrefix(name, "/") || len(name) > maxName || strings.Contains(name, "\x00"); bad || err != nil {
+			if !bad || err != ErrName {
+				t.Errorf("%q: %v", name, err)
+			}
+			return
+		}
+		if at.name != path.Clean(name) || path.Join(at.path, at.rel) != at.name || slices.Contains(strings.Split(at.rel, "/"), "..") || path.IsAbs(at.rel) || at.rel == "" {
+			t.Errorf("%q is located at %q as %q, %q", name, at.path, at.name, at.rel)
+		}
+		for _, m := range view.mounts {
+			if inside := strings.HasPrefix(at.name+"/", strings.TrimSuffix(m.path, "/")+"/"); inside && len(m.path) > len(at.path) || m == at.mount && !inside {
+				t.Errorf("%q is located at %q, and there is %q", name, at.path, m.path)
+			}
+		}
+		if inside := config.Within(at.name, path.Clean(mounted)); inside != (view.rights.At(name) == config.List) {
+			t.Errorf("%q is below %q: %v, but its rights are %v", name, mounted, inside, view.rights.At(name))
+		}
+	})
 }

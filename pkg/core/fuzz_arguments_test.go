@@ -1,0 +1,315 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+)
+
+// Whatever a line is, the same command is found for it in either case, its argument is the end of the line, who is not logged in gets
+// nothing beyond the table's refusals, and a secret is never told to the log.
+func FuzzCommand(f *testing.F) {
+	for _, lines := range commandLines {
+		for line := range strings.SplitSeq(lines, "\r\n") {
+			f.Add([]byte(line))
+		}
+	}
+	f.Add([]byte("site  chmod  600 f"))
+	f.Add([]byte("\xf4\xf2ABOR"))
+	f.Add([]byte("pass a secret"))
+	srv := New(Options{Config: config.Default(), Supervisor: &fakeSupervisor{}})
+	f.Fuzz(func(t *testing.T, line []byte) {
+		cmd, arg := srv.lookup(line)
+		upper, _ := srv.lookup(bytes.ToUpper(line))
+		lower, _ := srv.lookup(bytes.ToLower(line))
+		if isASCII(line) && (upper != cmd || lower != cmd) {
+			t.Errorf("%q: in another case it is another command", line)
+		}
+		if !bytes.HasSuffix(line, arg) {
+			t.Errorf("%q: the argument is %q", line, arg)
+		}
+		if cmd != nil && !strings.Contains(strings.ToUpper(string(line)), strings.TrimPrefix(cmd.verb, "SITE ")) {
+			t.Errorf("%q is found as %s", line, cmd.verb)
+		}
+		if cmd != nil && !strings.Contains(string(arg), cmd.pathname(string(arg))) {
+			t.Errorf("%s %q: the pathname is %q", cmd.verb, arg, cmd.pathname(string(arg)))
+		}
+		log := &fakeSupervisor{}
+		s := &Session{srv: &Server{supervisor: log, debug: true, commands: srv.commands}, user: "alice"}
+		s.trace(cmd, line, string(arg))
+		want := eventText(events.Event{Kind: events.Line, Verb: "***"})
+		if cmd != nil && cmd.secret {
+			want = eventText(events.Event{Kind: events.Line, Verb: cmd.verb, Path: "***"})
+		}
+		if (cmd == nil || cmd.secret) && log.events[0] != want {
+			t.Errorf("the log has %q", log.events)
+		}
+		r, err := s.check(cmd, line, string(arg))
+		if err == nil && (cmd.login || bytes.IndexByte(line, 0) >= 0 || len(line) > maxLine) {
+			t.Errorf("%q runs", line)
+		}
+		if err != nil {
+			r = refuse(err)
+		}
+		if !slices.Contains([]int{0, 500, 501, 502, 530}, r.Code) {
+			t.Errorf("%q is answered %v", line, r)
+		}
+	})
+}
+
+func isASCII(line []byte) bool {
+	return !slices.ContainsFunc(line, func(c byte) bool { return c >= 0x80 })
+}
+
+// What PORT and EPRT take is an address of the family that is named and a port, and of these the server goes to no other host than the
+// client's and those that are allowed, and to no port below 1024.
+func FuzzActive(f *testing.F) {
+	for _, arg := range []string{
+		"192,0,2,99,19,137", "192,0,2,1,0,21", "127,0,0,1,19,137", "203,0,113,7,255,255", "|1|192.0.2.99|5001|", "|1|203.0.113.7|5001|", "!2!2001:db8::1!65535!",
+		"|2|::ffff:192.0.2.99|5001|", "|2|fe80::1%eth0|5001|", "||||", "|1|0.0.0.0|5001|", " 192, 0, 2, 99, 4, 0 ", "11111", "192,0,2,99,2,1", "|1|192.0.2.99|1023|",
+	} {
+		f.Add(arg, true)
+		f.Add(arg, false)
+	}
+	clients := map[bool]string{true: "192.0.2.99:4321", false: "[2001:db8::1]:4321"}
+	servers := map[bool]string{true: "192.0.2.1:21", false: "[2001:db8::2]:21"}
+	foreign := config.Networks{{Prefix: netip.MustParsePrefix("203.0.113.0/24")}}
+	f.Fuzz(func(t *testing.T, arg string, is4 bool) {
+		parsesBack(t, arg)
+		c := config.Default()
+		c.Data.ForeignNetworks = foreign
+		srv := &Server{config: c, ports: newPorts(Options{Config: c, Network: &memNet{}})}
+		conn, _ := memPipe(netip.MustParseAddrPort(servers[is4]), netip.MustParseAddrPort(clients[is4]))
+		for verb, run := range map[string]func(*Session, context.Context, string) (Reply, error){"PORT": (*Session).port, "EPRT": (*Session).eprt} {
+			s := &Session{srv: srv, conn: conn}
+			r, err := run(s, t.Context(), arg)
+			if err != nil {
+				if r = refuse(err); !slices.Contains([]int{501, 522}, r.Code) || s.opener != nil {
+					t.Errorf("%s %q: %v", verb, arg, r)
+				}
+				continue
+			}
+			to := s.opener.(*active).client
+			if to.Addr() != conn.Remote().Addr() && !foreign.Contains(to.Addr()) || to.Port() < 1024 {
+				t.Errorf("%s %q leads to %v", verb, arg, to)
+			}
+		}
+	})
+}
+
+// parsesBack checks what the parsers make of an argument: written again in the plain form, it is the same.
+func parsesBack(t *testing.T, arg string) {
+	if to, ok := parsePORT(arg); ok {
+		a, p := to.Addr().As4(), to.Port()
+		plain := reply(0, "%d,%d,%d,%d,%d,%d", a[0], a[1], a[2], a[3], p>>8, p&0xff).Text[0]
+		if again, ok := parsePORT(plain); !ok || again != to || p == 0 {
+			t.Errorf("PORT %q is %v", arg, to)
+		}
+	}
+	family, to, ok := parseEPRT(arg)
+	if !ok {
+		return
+	}
+	if is4 := family == "1"; to.Port() == 0 || is4 != to.Addr().Is4() || to.Addr().Is4In6() || to.Addr().Zone() != "" {
+		t.Errorf("EPRT %q is family %s, %v", arg, family, to)
+	}
+	plain := reply(0, "|%s|%s|%d|", family, to.Addr(), to.Port()).Text[0]
+	if f, again, ok := parseEPRT(plain); !ok || f != family || again != to {
+		t.Errorf("EPRT %q is %s", arg, plain)
+	}
+}
+
+// AUTH, PBSZ and PROT take the words of RFC 4217, in either case, and nothing else.
+func FuzzSecurity(f *testing.F) {
+	for _, arg := range []string{"TLS", "ssl", "TLS-C", "tls-p", " TLS\t", "TLS 1.3", "GSSAPI", "0", "65536", "4294967296", "-1", "0x0", "P", "c", "S", "E", "PP", ""} {
+		f.Add(arg)
+	}
+	f.Fuzz(func(t *testing.T, arg string) {
+		is := func(words ...string) bool {
+			return slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, trimBlanks(arg)) })
+		}
+		s := &Session{tls: &secureControl{}, sized: true}
+		answer := func(r Reply, err error) int {
+			if err != nil {
+				r = refuse(err)
+			}
+			return r.Code
+		}
+		if code := answer(s.authTLS(t.Context(), arg)); code != 503 && is("TLS", "SSL", "TLS-C", "TLS-P") || code != 502 && code != 503 {
+			t.Errorf("AUTH %q, TLS being on: %d", arg, code)
+		}
+		digits := strings.Trim(trimBlanks(arg), "0123456789") == ""
+		if code := answer(s.pbsz(t.Context(), arg)); code != 200 && code != 501 || code == 200 && !digits {
+			t.Errorf("PBSZ %q: %d", arg, code)
+		}
+		switch code := answer(s.prot(t.Context(), arg)); {
+		case code == 200 && is("P") && s.private, code == 200 && is("C") && !s.private:
+		case code != 502 && code != 521 && code != 504, is("P", "C"):
+			t.Errorf("PROT %q: %d, private: %v", arg, code, s.private)
+		}
+	})
+}
+
+// A pathname and a working directory make an absolute path without a step upwards, whatever they are.
+func FuzzPathname(f *testing.F) {
+	for _, names := range [][2]string{{"/", "a/../../b"}, {"/d", ".."}, {"/d", "/../.."}, {"/", "//a//./b/"}, {"/d", ""}, {"/\xff", " x "}, {"/a", "\x00"}} {
+		f.Add(names[0], names[1])
+	}
+	f.Fuzz(func(t *testing.T, dir, name string) {
+		if !strings.HasPrefix(dir, "/") {
+			return
+		}
+		got := clean(clean("/", dir), name)
+		if !strings.HasPrefix(got, "/") || path.Clean(got) != got || slices.Contains(strings.Split(got, "/"), "..") {
+			t.Errorf("%q in %q is %q", name, dir, got)
+		}
+		if again := clean(got, ""); again != got {
+			t.Errorf("%q becomes %q", got, again)
+		}
+		if shown, ok := readQuoted(quoted(got)); !ok || shown != got {
+			t.Errorf("%q is shown as %s", got, quoted(got))
+		}
+	})
+}
+
+// readQuoted reads a path as clients do: RFC 959 appendix II.
+func readQuoted(s string) (string, bool) {
+	inner, ok := strings.CutPrefix(s, `"`)
+	inner, end := strings.CutSuffix(inner, `"`)
+	halves := strings.ReplaceAll(inner, `""`, "")
+	return strings.ReplaceAll(inner, `""`, `"`), ok && end && !strings.Contains(halves, `"`)
+}
+
+// A time and a pathname are taken out of an argument as they stand there, and every time is told in 14 digits (RFC 3659 §2.3), in the
+// order of time.
+func FuzzTimes(f *testing.F) {
+	for _, arg := range []string{
+		"20200101000000 f", "20200229235959.123 a b", "20200101000000", "f 20200101000000 20210101000000 20220101000000 UTC", "20201301000000 f", "99991231235959  f",
+		"20200101000000 20200101000000 20200101000000 UTC", " UTC", "f UTC",
+	} {
+		f.Add(arg, int64(-70_000_000_000), int64(253402300800))
+	}
+	f.Add("", int64(-1)<<62, int64(1)<<62)
+	f.Fuzz(func(t *testing.T, arg string, a, b int64) {
+		a, b = min(a, b)>>1, max(a, b)>>1 // time.Time has no room for all of them
+		first, second := string(appendStamp(nil, time.Unix(a, 0))), string(appendStamp(nil, time.Unix(b, 0)))
+		if len(first) != 14 || strings.Trim(first, "0123456789") != "" || first > second {
+			t.Errorf("%d and %d are %s and %s", a, b, first, second)
+		}
+		at, name, ok := mdtmTime(arg)
+		stamp, rest, _ := strings.Cut(arg, " ")
+		if ok && (name == "" || name != rest || mdtmPath(arg) != name) || !ok && mdtmPath(arg) != arg {
+			t.Errorf("MDTM %q names %q, or %q", arg, name, mdtmPath(arg))
+		}
+		if ok && !strings.HasPrefix(stamp, string(appendStamp(nil, at))) {
+			t.Errorf("MDTM %q is %v", arg, at)
+		}
+		name, stamp = utimeArgs(arg)
+		if !strings.Contains(arg, name) || !strings.Contains(arg, stamp) {
+			t.Errorf("SITE UTIME %q names %q, %q", arg, name, stamp)
+		}
+	})
+}
+
+// OPTS MLST takes every list of facts that ends each with a semicolon, and tells which of them are in force.
+func FuzzOptsMLST(f *testing.F) {
+	for _, arg := range []string{"", "type;size;", "SIZE;Type;size;", "none;", "type", "type; size;", " size; ", ";;;", "unix.mode;unix.uid;"} {
+		f.Add(arg)
+	}
+	f.Fuzz(func(t *testing.T, arg string) {
+		s := &Session{facts: defaultFacts}
+		r, err := s.optsMLST(t.Context(), arg)
+		if err != nil {
+			if s.facts != defaultFacts || refuse(err).Code != 501 {
+				t.Errorf("%q: %v, facts %b", arg, err, s.facts)
+			}
+			return
+		}
+		list, ok := strings.CutPrefix(r.Text[0], "MLST OPTS")
+		asked := strings.Split(strings.ToLower(trimBlanks(arg)), ";")
+		for i, name := range factNames {
+			in := strings.Contains(list, " "+name+";") || strings.Contains(list, ";"+name+";")
+			if set := s.facts&(1<<i) != 0; set != in || set != slices.Contains(asked, name) || set != strings.Contains(s.facts.feature(), name+"*;") {
+				t.Errorf("%q: %s is said to be in force: %v, is: %v", arg, name, in, set)
+			}
+		}
+		again := &Session{facts: defaultFacts}
+		r2, err := again.optsMLST(t.Context(), list)
+		if r.Code != 200 || !ok || err != nil || r2.Text[0] != r.Text[0] || again.facts != s.facts {
+			t.Errorf("%q: %v, %v, %v", arg, r, r2, err)
+		}
+	})
+}
+
+// Every reply is one reply, whatever its text, and has as many lines as that.
+func FuzzReply(f *testing.F) {
+	for _, text := range []string{"", "one", "first\nlast", "211 looks like one\n211 and another\n212-and more", "a\r\nb\r\n", "\x00\r", "\n\n", "5\n"} {
+		f.Add(text, "Listing /d\r\n226 Done.", 211)
+	}
+	f.Fuzz(func(t *testing.T, text, name string, code int) {
+		if code < 100 || code > 599 {
+			return
+		}
+		for _, r := range []Reply{lines(code, text), {Code: code, Text: []string{"Listing " + name, " " + text, "End"}}, reply(code, "%s", text), reply(code, "%s is it.", quoted(name))} {
+			wire := string(r.append(nil))
+			if n := checkReplies(t, wire); n != 1 || strings.Count(wire, "\r\n") != len(r.Text) {
+				t.Errorf("%q is written as %q", r.Text, wire)
+			}
+		}
+	})
+}
+
+// A pattern matches names as path.Match does, but none that begins with a dot by chance; and an escaped name matches itself alone.
+func FuzzGlob(f *testing.F) {
+	for _, seed := range [][2]string{{"*.txt", "a.txt"}, {"*", ".hidden"}, {`\.*`, ".hidden"}, {"[a-", "a"}, {"[^.]x", ".x"}, {"?[\xff]*", "a\xff"}, {strings.Repeat("*a", 100) + "b", strings.Repeat("a", 250)}, {`a\`, "a"}} {
+		f.Add(seed[0], seed[1])
+	}
+	escape := strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, `\`, `\\`)
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		if name == "" || strings.Contains(name, "/") || len(name) > maxPattern || len(pattern) > maxPattern {
+			return
+		}
+		want, err := path.Match(pattern, name)
+		got := glob{pattern: pattern}.match([]byte(name))
+		if hidden := name[0] == '.' && !strings.HasPrefix(strings.TrimPrefix(pattern, `\`), "."); err == nil && got != (want && !hidden) || err != nil && got {
+			t.Errorf("%q matches %q: %v", pattern, name, got)
+		}
+		exact := glob{pattern: escape.Replace(name)}
+		if !exact.match([]byte(name)) || exact.match([]byte(name+"x")) {
+			t.Errorf("%q does not match itself alone", name)
+		}
+	})
+}
+
+// The arguments of checksum commands and of OPTS HASH: a part is a name that stands there and one or two numbers behind it, and only
+// the algorithms that FEAT names can be chosen.
+func FuzzHashArguments(f *testing.F) {
+	for _, arg := range []string{"f", "f 0 5", "f 5", `"a b" 1 2`, "f 18446744073709551615", " 1 2", "1 2", "f  1  2  ", `""`, "sha-256", "SHA-512", " md5 "} {
+		f.Add(arg)
+	}
+	f.Fuzz(func(t *testing.T, arg string) {
+		p := parsePart(arg)
+		if p.name == "" && arg != "" || !strings.Contains(arg, p.name) || p.start < 0 || p.end < -1 || partPath(arg) != p.name {
+			t.Errorf("%q is %+v", arg, p)
+		}
+		if rest := arg[strings.Index(arg, p.name)+len(p.name):]; p.name != arg && strings.Trim(rest, "0123456789 \"") != "" {
+			t.Errorf("%q is %+v, and %q is lost", arg, p, rest)
+		}
+		s := &Session{algorithm: &algorithms[0]}
+		r, err := s.optsHASH(t.Context(), arg)
+		if err != nil && (refuse(err).Code != 501 || s.algorithm != &algorithms[0]) || err == nil && r.Text[0] != s.algorithm.name {
+			t.Errorf("OPTS HASH %q: %v, %v, %s", arg, r, err, s.algorithm.name)
+		}
+		if chosen := strings.EqualFold(trimBlanks(arg), s.algorithm.name); err == nil && trimBlanks(arg) != "" && !chosen {
+			t.Errorf("OPTS HASH %q chooses %s", arg, s.algorithm.name)
+		}
+	})
+}

@@ -1,0 +1,136 @@
+package core
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/vfs"
+)
+
+// Whatever a file, its owner and its group are called, and whatever the rest of it is, its line in a listing is one line, whose columns
+// and name a client finds; a second file beside it has a line of its own, in the order of the names.
+func FuzzListing(f *testing.F) {
+	f.Add("name", "target", "alice", uint32(0o100644), int64(5), int64(1_000_000_000), uint16(0xffff))
+	f.Add(" leading", "", "a b", uint32(0), int64(-1), int64(-70_000_000_000), uint16(0))
+	f.Add("a\r\nb\nc\x00", "-> x", "", uint32(1<<31), int64(1)<<62, int64(1)<<55, uint16(5))
+	f.Add("x; y=z", "a\nb", "a;l=i\nce\u00a0", uint32(fs.ModeSymlink|0o777), int64(1), int64(1784113200), uint16(7))
+	f.Add("-rw-r--r--   1 alice", "", "12345678901234567890", uint32(fs.ModeSetuid|fs.ModeSticky), int64(0), int64(1<<40), uint16(1<<8|1))
+	f.Fuzz(func(t *testing.T, name, target, owner string, mode uint32, size, at int64, chosen uint16) {
+		e := vfs.Entry{Name: name, Target: target, Mode: fs.FileMode(mode), Size: size, ModTime: time.Unix(at>>1, 0), Links: 1, UID: 7, GID: uint32(at), Dev: uint64(size), Ino: uint64(at), Created: time.Unix(size>>1, 0)}
+		owners := &names{known: nameTable{map[uint32]string{}, map[uint32]string{}}}
+		remember(owners.known.users, []uint32{7}, map[uint32]string{7: owner})
+		long := &longFormat{zone: time.UTC, now: listNow, names: owners.of}
+		facts := &factFormat{facts: factSet(int(chosen) & (1<<len(factNames) - 1)), rights: config.Full & config.Permissions(at), names: owners.of}
+		listed := map[string]string{}
+		for kind, l := range map[string]*lister{
+			"LIST": {before: long.append, arrows: true},
+			"MLSD": {before: facts.append},
+			"NLST": {prefix: target + "/"},
+		} {
+			l.add(&vfs.Entry{Name: "other"}, true)
+			l.add(&e, true)
+			listed[kind] = second(t, l)
+		}
+		if got := listed["NLST"]; got != shownAs(target+"/"+name) {
+			t.Errorf("NLST: %q in %q is %q", name, target, got)
+		}
+		checkLong(t, listed["LIST"], &e, owner)
+		checkFacts(t, listed["MLSD"], &e, facts)
+		told := Reply{Code: 250, Text: []string{"Listing " + name, string(facts.append([]byte{' '}, &e)) + name, "End"}}
+		lines := strings.Split(string(told.append(nil)), "\r\n")
+		if len(lines) != 4 || !strings.HasPrefix(lines[1], " ") {
+			t.Fatalf("MLST: %q", lines)
+		}
+		checkFacts(t, lines[1][1:], &e, facts)
+	})
+}
+
+// shownAs is a name with "?" for what would end its line.
+func shownAs(name string) string {
+	return strings.NewReplacer("\r", "?", "\n", "?", "\x00", "?").Replace(name)
+}
+
+// second is the line of the second entry, which has to stand in its place beside the first one's.
+func second(t *testing.T, l *lister) string {
+	t.Helper()
+	var text, names []string
+	for _, line := range l.sorted() {
+		text = append(text, string(l.text[line.start:line.end]))
+		names = append(names, string(l.text[line.name:line.end]))
+	}
+	lines := strings.SplitAfter(strings.Join(text, ""), "\r\n")
+	if len(lines) != 3 || lines[2] != "" || !slices.IsSorted(names) {
+		t.Fatalf("not two lines, or not sorted: %q", lines)
+	}
+	mine := slices.IndexFunc(lines, func(line string) bool {
+		return !strings.HasSuffix(line, " other\r\n") && !strings.HasSuffix(line, "/other\r\n")
+	})
+	if mine < 0 || mine > 1 {
+		mine = 0 // it is called so, too
+	}
+	return strings.TrimSuffix(lines[mine], "\r\n")
+}
+
+// longLine is a line of LIST as clients take it apart.
+var longLine = regexp.MustCompile(`^([-dlpscb][-rwxsStT]{9}) +(\d+) ([^ ]+) +([^ ]+) +(-?\d+) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 1-3]\d (\d\d:\d\d| +-?\d+) ((?s).*)$`)
+
+func checkLong(t *testing.T, line string, e *vfs.Entry, owner string) {
+	t.Helper()
+	parts := longLine.FindStringSubmatch(line)
+	if parts == nil {
+		t.Errorf("LIST of %q: no such columns: %q", e.Name, line)
+		return
+	}
+	want := shownAs(e.Name)
+	if e.Target != "" {
+		want += " -> " + shownAs(e.Target)
+	}
+	if parts[8] != want || parts[5] != strconv.FormatInt(e.Size, 10) || strings.ContainsAny(line, "\r\n\x00") {
+		t.Errorf("LIST of %q: %q", e.Name, parts)
+	}
+	if parts[3] != owner && parts[3] != "7" || parts[4] != fmt.Sprint(e.GID) {
+		t.Errorf("LIST of %q's: %q", owner, parts)
+	}
+	if perm := e.Mode.Perm().String(); strings.NewReplacer("s", "x", "S", "-", "t", "x", "T", "-").Replace(parts[1][1:]) != perm[1:] {
+		t.Errorf("LIST of %v: %q", e.Mode, parts[1])
+	}
+}
+
+// checkFacts reads an entry as RFC 3659 §7.2 writes it: facts that end with a semicolon each, a blank, the name.
+func checkFacts(t *testing.T, line string, e *vfs.Entry, format *factFormat) {
+	t.Helper()
+	facts, name, ok := strings.Cut(line, " ")
+	if !ok || name != shownAs(e.Name) || strings.ContainsAny(line, "\r\n\x00") {
+		t.Errorf("facts of %q: %q", e.Name, line)
+	}
+	var told []string
+	for fact := range strings.SplitAfterSeq(facts, ";") {
+		if fact == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(strings.TrimSuffix(fact, ";"), "=")
+		if !ok || !strings.HasSuffix(fact, ";") || strings.Contains(value, "=") {
+			t.Errorf("facts of %q: %q in %q", e.Name, fact, line)
+		}
+		told = append(told, key)
+		if key == "size" && value != strconv.FormatInt(e.Size, 10) || (key == "modify" || key == "create") && len(value) != len(stampLayout) || key == "unix.mode" && value != fmt.Sprintf("0%o", unixMode(e.Mode)) {
+			t.Errorf("facts of %+v: %q", e, fact)
+		}
+	}
+	var want []string
+	for i, name := range factNames {
+		if format.facts&(1<<i) != 0 {
+			want = append(want, name)
+		}
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("facts of %q: %q, not %q", e.Name, told, want)
+	}
+}
