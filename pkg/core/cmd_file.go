@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"ftpd/pkg/vfs"
@@ -70,15 +69,15 @@ func (s *Session) dele(_ context.Context, arg string) (Reply, error) {
 	return reply(250, "File removed."), nil
 }
 
-// rnfr names what RNTO will rename (RFC 959 §4.1.3). Who may rename but not list learns of a missing file from RNTO.
+// rnfr names what RNTO will rename (RFC 959 §4.1.3). It is looked for, and the permission to rename it, at once.
 func (s *Session) rnfr(_ context.Context, arg string) (Reply, error) {
 	s.rename = ""
 	from := s.abs(arg)
-	if _, err := s.login.fs.Lstat(from); err != nil && !errors.Is(err, vfs.ErrNotAllowed) {
-		return Reply{}, err
-	}
 	if from == "/" {
 		return reply(550, "The root directory cannot be renamed."), nil
+	}
+	if err := s.login.fs.MayRename(from); err != nil {
+		return Reply{}, err
 	}
 	s.rename = from
 	return reply(350, "Ready for the new name."), nil

@@ -29,6 +29,7 @@ var (
 
 var (
 	errMount  = fmt.Errorf("a mount, or a directory above one, stays where it is: %w", fs.ErrPermission)
+	errRuled  = fmt.Errorf("rules hold inside: %w", ErrNotAllowed)
 	errHidden = fmt.Errorf("hidden by a mount: %w", fs.ErrNotExist)
 )
 

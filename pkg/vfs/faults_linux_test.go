@@ -46,6 +46,7 @@ var operations = []struct {
 	{"remove", func(f *FS) error { return f.Remove("/dir/file") }},
 	{"rmdir", func(f *FS) error { return f.RemoveDir("/empty") }},
 	{"rename", func(f *FS) error { return f.Rename("/dir/file", "/empty/file") }},
+	{"may rename", func(f *FS) error { return f.MayRename("/dir/file") }},
 	{"chmod", func(f *FS) error { return f.Chmod("/dir/file", 0o600) }},
 	{"chgrp", func(f *FS) error { return f.Chgrp("/link", 1<<32-1) }}, // as it is
 	{"set times", func(f *FS) error { return f.SetTimes("/link", time.Unix(1, 0)) }},

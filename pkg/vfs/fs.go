@@ -234,12 +234,31 @@ func (f *FS) Rename(from, to string) error {
 		}
 		return f.within(at, config.Rename, func(dir *parent, base string) error {
 			if f.ruled(path.Join(at.mount.path, dir.place, base)) {
-				return fmt.Errorf("rules hold inside: %w", ErrNotAllowed)
+				return errRuled
 			}
 			return f.within(target, config.Rename, func(toDir *parent, toBase string) error {
 				return dir.rename(base, toDir, toBase, f.permit(at.mount, path.Join(toDir.place, toBase), config.Overwrite) == nil)
 			})
 		})
+	})
+}
+
+// MayRename says whether name is there and the configuration permits to rename it.
+func (f *FS) MayRename(name string) error {
+	return f.on("rename", name, config.Rename, func(at location) error {
+		if f.holdsMount(at.name) {
+			return errMount
+		}
+		err := f.within(at, config.Rename, func(dir *parent, base string) error {
+			if f.ruled(path.Join(at.mount.path, dir.place, base)) {
+				return errRuled
+			}
+			return nil
+		})
+		if err == nil {
+			_, _, err = at.root.stat(at.rel, false, false)
+		}
+		return err
 	})
 }
 

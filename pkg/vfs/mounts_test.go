@@ -37,11 +37,14 @@ func TestMounts(t *testing.T) {
 	is(t, "the mount's own permissions", upload(f, "/shared/new", "x", Creation{}), ErrNotAllowed)
 	is(t, "another mount's", upload(f, "/dir/deep/new", "x", Creation{}), nil)
 
-	for _, err := range []error{f.RemoveDir("/dir/deep"), f.Rename("/dir/deep", "/x"), f.Rename("/file", "/dir/deep"), f.Rename("/dir", "/x"), f.RemoveDir("/dir")} {
+	for _, err := range []error{f.RemoveDir("/dir/deep"), f.Rename("/dir/deep", "/x"), f.Rename("/file", "/dir/deep"), f.Rename("/dir", "/x"), f.RemoveDir("/dir"),
+		f.MayRename("/dir/deep"), f.MayRename("/dir"), f.MayRename("/")} {
 		is(t, "a mount, or above one", err, fs.ErrPermission)
 	}
 	is(t, "make a mount", f.MakeDir("/dir/deep"), fs.ErrExist)
 	is(t, "write a mount", second(f.Create("/dir/deep", Creation{})), ErrIsDir)
+	is(t, "a file beside", f.MayRename("/file"), nil)
+	is(t, "no file", f.MayRename("/none"), fs.ErrNotExist)
 	is(t, "across mounts", f.Rename("/file", "/dir/deep/file"), ErrCrossMount)
 	is(t, "out of a mount", f.Rename("/dir/deep/z", "/z"), ErrCrossMount)
 	if got := content(t, home, "file"); got != "file" {

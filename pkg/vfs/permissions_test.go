@@ -43,6 +43,7 @@ var calls = []struct {
 	{"APPE", config.Append, func(f *FS, base string) error { return upload(f, base+"/file", "x", Creation{Append: true}) }},
 	{"DELE", config.Delete, func(f *FS, base string) error { return f.Remove(base + "/file") }},
 	{"RMD", config.Delete, func(f *FS, base string) error { return f.RemoveDir(base + "/dir") }},
+	{"RNFR", config.Rename, func(f *FS, base string) error { return f.MayRename(base + "/file") }},
 	{"RNTO new", config.Rename, func(f *FS, base string) error { return f.Rename(base+"/file", base+"/new") }},
 	{"RNTO", config.Rename | config.Overwrite, func(f *FS, base string) error { return f.Rename(base+"/file", base+"/full/file") }},
 	{"STOU", config.Write, func(f *FS, base string) error {
@@ -122,7 +123,7 @@ func TestNoWordNoOracle(t *testing.T) {
 		for _, name := range []string{"/drop/file", "/drop/none", "/drop/dir", "/drop/none/none", "/drop/file/none"} {
 			for call, err := range map[string]error{
 				"stat": second(f.Stat(name)), "list": second(f.OpenDir(name, Links)), "open": second(f.Open(name)), "mkdir": f.MakeDir(name),
-				"remove": f.Remove(name), "rmdir": f.RemoveDir(name), "rename": f.Rename(name, "/x"), "create": second(f.Create(name, Creation{})),
+				"remove": f.Remove(name), "rmdir": f.RemoveDir(name), "rename": f.Rename(name, "/x"), "may rename": f.MayRename(name), "create": second(f.Create(name, Creation{})),
 				"chmod": f.Chmod(name, 0o600), "touch": f.SetTimes(name, time.Unix(1, 0)), "unique": second(f.Unique(name)),
 			} {
 				if !errors.Is(err, ErrNotAllowed) {
