@@ -36,7 +36,7 @@ func dial(addr string) (*client, reply, error) {
 	if err != nil {
 		return nil, reply{}, err
 	}
-	c := &client{conn: conn, in: bufio.NewReader(conn)}
+	c := newClient(conn)
 	greeting, err := c.reply()
 	if err != nil {
 		conn.Close()
@@ -44,6 +44,8 @@ func dial(addr string) (*client, reply, error) {
 	}
 	return c, greeting, nil
 }
+
+func newClient(conn net.Conn) *client { return &client{conn: conn, in: bufio.NewReader(conn)} }
 
 // login connects, logs in and asks for binary transfers, or fails the test.
 func login(t *testing.T, addr, user, password string) *client {

@@ -47,7 +47,7 @@ type ban struct {
 const (
 	maxOffenders  = 1 << 16
 	maxBannedName = 64 // bytes of a user name; what follows makes no difference
-	suspicious    = 3  // failures after which a client's logins wait behind others'
+	suspicious    = 2  // failures after which a client's logins wait behind others'
 )
 
 func newBans(rules config.Ban) *bans { return &bans{rules: rules, known: map[offender]*offence{}} }

@@ -1,0 +1,176 @@
+//go:build linux
+
+package tests
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// tooLong is what a client waits at most while somebody floods the server: much more than it takes on a machine that does nothing
+// else, since figures are logged here and judged by whoever reads them.
+const tooLong = 15 * time.Second
+
+// floods is how long floods last, and how often they come: 3 seconds and once, or FTPD_TEST_FLOOD, such as "30s", and three times.
+func floods(t *testing.T) (length time.Duration, times int) {
+	t.Helper()
+	text := os.Getenv("FTPD_TEST_FLOOD")
+	if text == "" {
+		return 3 * time.Second, 1
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, 3
+}
+
+// Guesses from one address or from many, none of them banned, leave turns for whoever knows his password.
+func TestFloodOfGuesses(t *testing.T) {
+	needRoot(t)
+	const connections, logins = 50, 20
+	length, _ := floods(t)
+	u := newAccount(t)
+	for _, addresses := range []int{1, connections} {
+		t.Run(fmt.Sprintf("from %d addresses", addresses), func(t *testing.T) {
+			s := serve(t, settings{"end": "[ban]\nfailures = 0\naddress_failures = 0\n"})
+			end := time.Now().Add(length)
+			var guesses atomic.Int64
+			var flood sync.WaitGroup
+			for i := range connections {
+				from := fmt.Sprintf("127.1.0.%d", i%addresses+1)
+				flood.Go(func() { // ends with its time
+					for time.Now().Before(end) {
+						guesses.Add(guess(s.addr, from, u.name, end))
+					}
+				})
+			}
+			s.log.wait(t, "the flood", message("login_failed"))
+			var took []time.Duration
+			for range logins {
+				took = append(took, loginTime(t, s.addr, "127.0.0.1", u))
+			}
+			report(t, "logins", took)
+			flood.Wait()
+			t.Logf("%d guesses", guesses.Load())
+		})
+	}
+}
+
+// guess tries wrong passwords on one connection until it is closed, or its time is over.
+func guess(addr, from, user string, end time.Time) (n int64) {
+	c, err := dialFrom(addr, from)
+	if err != nil {
+		return 0
+	}
+	defer c.conn.Close()
+	for time.Now().Before(end) {
+		c.do("USER " + user)
+		if _, err := c.do("PASS guessed"); err != nil {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// Connections beyond the limit of their address hold up nobody else, and leave no memory behind.
+func TestFloodOfConnections(t *testing.T) {
+	needRoot(t)
+	const connections, logins = 5000, 100
+	_, times := floods(t)
+	u := newAccount(t)
+	s := serve(t, nil)
+	core := s.core(t)
+	loginTime(t, s.addr, "127.0.0.1", u)
+	before := resident(core)
+	for range times {
+		var flood sync.WaitGroup
+		var refused atomic.Int64
+		gate := make(chan struct{}, 200) // dialled at one time
+		flood.Go(func() {
+			for range connections {
+				gate <- struct{}{}
+				flood.Go(func() { // ends with the server's patience
+					defer func() { <-gate }()
+					refused.Add(refusedConnection(s.addr))
+				})
+			}
+		})
+		var took []time.Duration
+		for range logins {
+			took = append(took, loginTime(t, s.addr, "127.0.0.1", u))
+		}
+		flood.Wait()
+		report(t, fmt.Sprintf("logins beside %d connections, of which %d were refused,", connections, refused.Load()), took)
+	}
+	const mayStay = 8 << 20
+	eventually(t, "the memory is back", func() bool { return resident(core) < before+mayStay })
+	t.Logf("the core has %d KiB, before %d KiB", resident(core)>>10, before>>10)
+}
+
+// refusedConnection is 1 for a client that is told 421.
+func refusedConnection(addr string) int64 {
+	conn, err := dialLocal(addr, "127.2.0.1")
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(patience))
+	text, _ := io.ReadAll(io.LimitReader(conn, 3))
+	if string(text) == "421" {
+		return 1
+	}
+	io.Copy(io.Discard, conn) // it holds its slot until the server has enough of it
+	return 0
+}
+
+func dialLocal(addr, from string) (net.Conn, error) {
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience}
+	return d.Dial("tcp", addr)
+}
+
+func dialFrom(addr, from string) (*client, error) {
+	conn, err := dialLocal(addr, from)
+	if err != nil {
+		return nil, err
+	}
+	c := newClient(conn)
+	if r, err := c.reply(); err != nil || r.code != 220 {
+		conn.Close()
+		return nil, fmt.Errorf("greeted with %v, %w", r, err)
+	}
+	return c, nil
+}
+
+// loginTime is how long it takes to connect and log in.
+func loginTime(t *testing.T, addr, from string, u account) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	c, err := dialFrom(addr, from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.conn.Close()
+	c.expect(t, 331, "USER "+u.name)
+	c.expect(t, 230, "PASS "+u.password)
+	return time.Since(begun)
+}
+
+// report tells the 50th and the 99th percentile, and the longest.
+func report(t *testing.T, what string, took []time.Duration) {
+	t.Helper()
+	slices.Sort(took)
+	at := func(percent int) time.Duration { return took[(len(took)*percent+99)/100-1].Round(time.Millisecond) }
+	t.Logf("%s took %v (median), %v (99th percentile), %v at most", what, at(50), at(99), at(100))
+	if at(100) > tooLong {
+		t.Errorf("%s took %v", what, at(100))
+	}
+}
