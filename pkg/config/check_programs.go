@@ -38,7 +38,7 @@ func (s *Source) checkPrograms() {
 }
 
 // builtinSites are the SITE commands of the service itself.
-var builtinSites = []string{"CHGRP", "CHMOD", "HELP", "UMASK", "UTIME"}
+var builtinSites = []string{"CHGRP", "CHMOD", "HELP", "IDLE", "UMASK", "UTIME"}
 
 func (s *Source) siteName(seen map[string]string, id, name string) {
 	upper := strings.ToUpper(name)

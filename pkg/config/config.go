@@ -120,11 +120,11 @@ type Settings struct {
 	// The home is the user's "/", and nothing outside it can be reached, by symlinks either. false also needs server.roots = ["/"].
 	Confine bool `toml:"confine"`
 	// What the user may do: a list of words, or a preset. Directories may be entered where anything is permitted below them.
-	//   "list"    LIST NLST MLSD MLST STAT SIZE MDTM       "read"       RETR, checksums
+	//   "list"    LIST NLST MLSD MLST STAT SIZE MDTM       "read"       RETR HASH XCRC XMD5 XSHA1 XSHA256
 	//   "write"   STOR and STOU of new files               "overwrite"  STOR and RNTO onto what exists
 	//   "append"  APPE, and REST with STOR at the end      "delete"     DELE RMD
 	//   "rename"  RNFR RNTO                                "mkdir"      MKD
-	//   "chmod"   SITE CHMOD, SITE UMASK                   "touch"      MFMT, MDTM with a time, SITE UTIME
+	//   "chmod"   SITE CHMOD, SITE CHGRP, SITE UMASK       "touch"      MFMT, MDTM with a time, SITE UTIME
 	// Presets: "read-only" is list and read, "drop-box" is write and mkdir, "full" is everything.
 	Permissions Permissions `toml:"permissions"`
 	// Mask of the permission bits of new files and directories, in octal.
@@ -216,7 +216,7 @@ type Limits struct {
 	MaxSessionsPerIP int `toml:"max_sessions_per_ip"`
 	// A client that has not logged in by then is sent away. "0s" switches this and each of the following timeouts off.
 	LoginTimeout Duration `toml:"login_timeout"`
-	// A session that sends no command for this long, outside a transfer, is ended.
+	// A session that sends no command for this long, outside a transfer, is ended. SITE IDLE shortens it for one session.
 	IdleTimeout Duration `toml:"idle_timeout"`
 	// A transfer that moves no byte for this long is aborted, and its session ends with 421.
 	StallTimeout Duration `toml:"stall_timeout"`

@@ -12,14 +12,14 @@ type Permissions uint16
 
 const (
 	List      Permissions = 1 << iota // LIST NLST MLSD MLST STAT SIZE MDTM
-	Read                              // RETR, checksums
+	Read                              // RETR HASH XCRC XMD5 XSHA1 XSHA256
 	Write                             // STOR and STOU of new files
 	Overwrite                         // replacing what exists: STOR, REST and STOR, RNTO onto a name
 	Append                            // APPE, REST and STOR at the end
 	Delete                            // DELE RMD
 	Rename                            // RNFR RNTO
 	Mkdir                             // MKD
-	Chmod                             // SITE CHMOD, SITE UMASK
+	Chmod                             // SITE CHMOD, SITE CHGRP, SITE UMASK
 	Touch                             // MFMT, MDTM with a time, SITE UTIME
 
 	ReadOnly = List | Read
