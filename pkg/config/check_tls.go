@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"reflect"
+	"strings"
 	"time"
 )
 
@@ -37,6 +38,11 @@ func (s *Source) togetherTLS() {
 	if len(c.TLS.SessionReuseExempt) > 0 && c.TLS.SessionReuse != SessionReuseRequire && !s.failed["tls.session_reuse"] {
 		s.warn("tls.session_reuse_exempt", "nothing uses it while session_reuse is \"%s\"", c.TLS.SessionReuse)
 	}
+	for i, h := range c.Hosts {
+		if h.Certificate != "" && without {
+			s.problem(item("host", i)+".certificate", "clients that name no host need tls.certificate")
+		}
+	}
 	for _, sc := range s.scopes() {
 		need := sc.settings.RequireTLS
 		if (need == RequireTLSLogin || need == RequireTLSAll) && without {
@@ -49,6 +55,12 @@ func (s *Source) togetherTLS() {
 func (s *Source) checkCertificates() {
 	c := s.Config
 	s.pair("tls", c.TLS.Certificate, c.TLS.Key)
+	for i, h := range c.Hosts {
+		id := item("host", i)
+		if leaf := s.pair(id, h.Certificate, h.Key); leaf != nil && leaf.VerifyHostname(strings.TrimSuffix(h.Name, ".")) != nil {
+			s.warn(id+".certificate", "the certificate is not for %s, and clients will not take it", h.Name)
+		}
+	}
 	if c.TLS.ClientCA != "" && c.TLS.ClientAuth != ClientAuthOff && !s.told["tls.client_ca"] {
 		if _, err := ReadAuthorities(c.TLS.ClientCA); err != nil {
 			s.problem("tls.client_ca", "%s: %v", c.TLS.ClientCA, err)

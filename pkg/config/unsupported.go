@@ -34,9 +34,6 @@ var notYet = map[string][]string{
 	"nat.public_addresses": nil,
 	"nat.local_networks":   nil,
 
-	"tls.client_ca":   nil,
-	"tls.client_auth": nil,
-
 	"files.atomic_uploads": nil,
 	"files.sync_uploads":   nil,
 	"files.publish":        nil,
@@ -50,7 +47,6 @@ var notYet = map[string][]string{
 
 	"hook": nil,
 	"site": nil,
-	"host": nil,
 }
 
 // anIPv4Address stands for each of them, where a key may also hold a name.

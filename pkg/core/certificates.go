@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"ftpd/pkg/config"
 	"ftpd/pkg/monitor"
 )
 
@@ -34,7 +33,7 @@ func NewCertificates(s monitor.Supervisor, all []monitor.Certificate, clientCAs 
 			return nil, err
 		}
 	}
-	if c.of(nil) == nil {
+	if c.of("") == nil {
 		return nil, errors.New("no certificate for clients that name no host")
 	}
 	for _, der := range clientCAs {
@@ -62,13 +61,11 @@ func (c *Certificates) Exchange(one monitor.Certificate) error {
 	return nil
 }
 
-// of is the certificate of a host; nil and a host without its own have everybody's.
-func (c *Certificates) of(host *config.Host) *tls.Certificate {
+// of is the certificate for clients that ask for a host. One without its own has everybody's, and so has a name that is unknown here, or "".
+func (c *Certificates) of(host string) *tls.Certificate {
 	all := *c.byHost.Load()
-	if host != nil {
-		if own := all[hostKey(host.Name)]; own != nil {
-			return own
-		}
+	if own := all[hostKey(host)]; own != nil {
+		return own
 	}
 	return all[""]
 }

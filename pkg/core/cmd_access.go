@@ -33,6 +33,7 @@ func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
 // rein starts the session anew (RFC 959 §4.1.1), for who comes next; a transfer that runs comes to its end.
 func (s *Session) rein(context.Context, string) (Reply, error) {
 	s.logout()
+	s.host = nil // RFC 7151 §3.2
 	return reply(230, "Ready for a new user."), nil
 }
 
@@ -85,6 +86,10 @@ func sleep(ctx context.Context, d time.Duration) {
 // authenticate asks whether the client may come in, and opens what the user will see. Nil is no, with what to answer; the log then has
 // the cause, from the supervisor where that refused.
 func (s *Session) authenticate(ctx context.Context, c auth.Credentials) (*login, Reply) {
+	if s.tls == nil && s.srv.needsTLS(c.User) {
+		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: errLogin.Code, Cause: errPlainLogin.Error()})
+		return nil, errLogin
+	}
 	account, err := s.srv.supervisor.Authenticate(ctx, s.id, c)
 	var refusal *auth.Refusal
 	switch {

@@ -40,6 +40,7 @@ func commands() map[string]*command {
 		"PASS": {run: (*Session).pass, arg: optionalArg, secret: true, help: "PASS [<SP> password]"},
 		"REIN": {run: (*Session).rein, login: true, during: true, access: true, log: true, help: "REIN"},
 		"QUIT": {run: (*Session).quit, during: true, help: "QUIT"},
+		"HOST": {run: (*Session).hostName, arg: needArg, help: "HOST <SP> hostname", feat: "HOST"},
 
 		// TLS (RFC 2228, RFC 4217)
 		"AUTH": {run: (*Session).authTLS, arg: needArg, help: "AUTH <SP> TLS | SSL", feat: "AUTH TLS;AUTH SSL"},
@@ -128,7 +129,7 @@ func commands() map[string]*command {
 }
 
 // absent are commands that are known from the RFCs, or from other servers, and not there.
-const absent = `ACCT ADAT AVBL COMB CONF CSID DSIZ ENC ESTP HOST LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM MSND MSOM
+const absent = `ACCT ADAT AVBL COMB CONF CSID DSIZ ENC ESTP LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM MSND MSOM
 	OPEN RANG SMNT SPSV THMB XRCP XRSQ XSEM XSEN XSHA XSHA512`
 
 // now says whether a command is run while a transfer goes on.

@@ -42,7 +42,8 @@ type Server struct {
 	commands   map[string]*command
 	debug      bool // lines are logged
 	security   *security
-	tlsOnly    bool // nobody may log in without TLS
+	hosts      map[string]*config.Host // virtual ones, by hostKey
+	tlsOnly    bool                    // nobody may log in without TLS
 	buffers    Buffers
 	blocks     blocks
 	pipes      zerocopy.Pipes
@@ -71,6 +72,7 @@ func New(o Options) *Server {
 		sessions:   make(map[*Session]struct{}),
 		moving:     make(map[*transfer]struct{}),
 		security:   newSecurity(o),
+		hosts:      hostsOf(o.Config),
 	}
 	srv.hashes = newHashes(&srv.blocks)
 	srv.tlsOnly = srv.onlyTLS()

@@ -61,6 +61,7 @@ type Session struct {
 	algorithm *algorithm    // of HASH
 	idle      time.Duration // how long the session may be idle; 0 is for ever
 
+	host    *config.Host   // that the client has chosen; nil: none
 	tls     *secureControl // nil before TLS has begun
 	sized   bool           // PBSZ was said
 	private bool           // PROT P: data connections use TLS
@@ -130,8 +131,6 @@ func (s *Session) greet(ctx context.Context) bool {
 	})
 	return open
 }
-
-func (s *Session) banner() Reply { return lines(220, s.srv.config.Server.Banner) }
 
 // burst handles what Await brought and parks the session again. When held is not nil, nothing more is read until it is closed.
 func (s *Session) burst(ctx context.Context, in *Buffer, err error) (held <-chan struct{}, open bool) {

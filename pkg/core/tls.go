@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"crypto/tls"
 	"slices"
 
@@ -27,9 +28,10 @@ func newSecurity(o Options) *security {
 	}
 	sec := &security{certificates: o.Certificates}
 	base := &tls.Config{
-		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return sec.certificates.of(nil), nil },
-		NextProtos:     controlProtocols,
-		MinVersion:     tls.VersionTLS12,
+		NextProtos: controlProtocols,
+		MinVersion: tls.VersionTLS12,
+		ClientAuth: clientAuth[o.Config.TLS.ClientAuth],
+		ClientCAs:  o.Certificates.clients,
 	}
 	sec.base = base
 	if o.Config.TLS.MinVersion == config.TLS13 {
@@ -38,9 +40,13 @@ func newSecurity(o Options) *security {
 	return sec
 }
 
-// forControl is the configuration of one control connection.
-func (sec *security) forControl(b binding) *tls.Config {
+// forControl is the configuration of one control connection. A client that names no server is shown the certificate of host, which it has
+// named before.
+func (sec *security) forControl(b binding, host string) *tls.Config {
 	cfg := sec.base.Clone() // this connection's own, so the function below may change it
+	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+		return sec.certificates.of(cmp.Or(hello.ServerName, host)), nil
+	}
 	cfg.WrapSession = func(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) { return sec.sealBound(b, cs, ss) }
 	cfg.UnwrapSession = sec.base.DecryptTicket
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
@@ -80,7 +86,7 @@ func (sec *security) forData(p *proof, incoming bool) *tls.Config {
 	}
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		cfg.SessionTicketsDisabled = p.off || (incoming || p.demanded) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
-		return sec.certificates.of(nil), nil
+		return sec.certificates.of(p.host), nil
 	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		if !offers(hello, dataProtocols) {
@@ -106,14 +112,27 @@ func (srv *Server) required(s config.Settings) config.RequireTLS {
 	return config.RequireTLSOff
 }
 
+// needsTLS says whether it is known by the name alone that the user may not log in without TLS: nobody is asked about the password then. A
+// system group may relax what is demanded, and who is in it is known only afterwards.
+func (srv *Server) needsTLS(user string) bool {
+	e, err := srv.config.For(user, nil)
+	if err != nil || srv.required(e.Settings) == config.RequireTLSOff {
+		return false
+	}
+	own := func(u config.User) bool { return u.Name == user && slices.Contains(u.Set, "require_tls") }
+	return srv.config.KnowsAlone(user) || slices.ContainsFunc(srv.config.Users, own) || !slices.ContainsFunc(srv.config.Groups, srv.relaxes)
+}
+
 // onlyTLS says that no user whatever may log in without TLS.
 func (srv *Server) onlyTLS() bool {
 	if srv.required(srv.config.Defaults) == config.RequireTLSOff {
 		return false
 	}
-	relaxed := func(o config.Override) bool {
-		return slices.Contains(o.Set, "require_tls") && srv.required(o.Settings) == config.RequireTLSOff
-	}
-	return !slices.ContainsFunc(srv.config.Groups, func(g config.Group) bool { return relaxed(g.Override) }) &&
-		!slices.ContainsFunc(srv.config.Users, func(u config.User) bool { return relaxed(u.Override) })
+	return !slices.ContainsFunc(srv.config.Groups, srv.relaxes) &&
+		!slices.ContainsFunc(srv.config.Users, func(u config.User) bool { return srv.relaxes(config.Group{Override: u.Override}) })
+}
+
+// relaxes says whether members of a group may log in without TLS.
+func (srv *Server) relaxes(g config.Group) bool {
+	return slices.Contains(g.Set, "require_tls") && srv.required(g.Settings) == config.RequireTLSOff
 }

@@ -15,7 +15,9 @@ import (
 type secureControl struct {
 	*tls.Conn
 	wire  *controlWire
-	ready bool // the handshake is over; guarded by the session's turn
+	ready bool   // the handshake is over; guarded by the session's turn, as the following
+	host  string // the name by which the certificate was chosen; "": none
+	named bool   // the client has named it in TLS, and may not change its mind
 }
 
 // A controlWire is what its tls.Conn reads and writes.
@@ -99,7 +101,11 @@ func (s *Session) startTLS(ctx context.Context) {
 	w := &controlWire{Conn: s.conn}
 	w.arrived.L = &w.mu
 	s.binding = newBinding()
-	c := &secureControl{Conn: tls.Server(w, s.srv.security.forControl(s.binding)), wire: w}
+	c := &secureControl{wire: w}
+	if s.host != nil {
+		c.host = s.host.Name
+	}
+	c.Conn = tls.Server(w, s.srv.security.forControl(s.binding, c.host))
 	s.tls = c
 	patience, late := time.Duration(s.srv.config.Limits.ConnectTimeout), errHandshakeLate
 	if left := time.Until(s.loginBy); !s.loginBy.IsZero() && (patience == 0 || left < patience) {
@@ -140,6 +146,10 @@ func (s *Session) secured(ctx context.Context, err error) {
 	}
 	s.tls.wire.inParts()
 	s.tls.ready = true
+	if name := s.tls.ConnectionState().ServerName; name != "" {
+		s.tls.host, s.tls.named = name, true
+		s.host = s.srv.hosts[hostKey(name)]
+	}
 	if s.implicit {
 		s.sized, s.private = true, true // what such a port is for: some clients ask for it, and some take it for granted
 		s.say(s.banner())

@@ -143,7 +143,9 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 	}
 	w := &dataWire{Conn: t.data.conn, data: &t.data, blocks: &t.s.srv.blocks, ctx: shaking}
 	p := t.s.newProof()
-	c := &secureData{Conn: tls.Server(w, t.s.srv.security.forData(p, incoming)), wire: w}
+	cfg := t.s.srv.security.forData(p, incoming)
+	cfg.ClientAuth = t.s.tls.asksAgain()
+	c := &secureData{Conn: tls.Server(w, cfg), wire: w}
 	t.data.secure = c
 	err := c.Handshake()
 	switch {
@@ -157,6 +159,8 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		return context.Cause(ctx)
 	case err != nil:
 		return errNoTLS.because(err)
+	case !t.s.tls.sameClient(c.Conn):
+		return errNoTLS.because(errOtherClient)
 	}
 	if err := t.reused(ctx, p); err != nil {
 		return err

@@ -30,9 +30,10 @@ func (sec *security) sealBound(b binding, cs tls.ConnectionState, ss *tls.Sessio
 type proof struct {
 	sec      *security
 	binding  binding
-	off      bool  // no session is resumed
-	demanded bool  // who does not resume is refused
-	lack     error // why it was not resumed, if it was not
+	host     string // whose certificate the control connection has shown
+	off      bool   // no session is resumed
+	demanded bool   // who does not resume is refused
+	lack     error  // why it was not resumed, if it was not
 }
 
 var (
@@ -47,6 +48,7 @@ func (s *Session) newProof() *proof {
 	return &proof{
 		sec:      s.srv.security,
 		binding:  s.binding,
+		host:     s.tls.host,
 		off:      t.SessionReuse == config.SessionReuseOff,
 		demanded: t.SessionReuse == config.SessionReuseRequire && !t.SessionReuseExempt.Contains(s.conn.Remote().Addr()),
 		lack:     errNoTicket,

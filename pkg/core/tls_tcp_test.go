@@ -368,7 +368,7 @@ func TestShutdownOverTLS(t *testing.T) {
 	busy.secure(clientConfig(tls.VersionTLS13))
 	busy.login()
 	busy.cmd("229 ", "EPSV")
-	busy.cmd("150 ", "LIST") // nobody comes for it
+	busy.cmd("150 ", "LIST")        // nobody comes for it
 	shaking.cmd("234 ", "AUTH TLS") // and no more
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()

@@ -33,7 +33,7 @@ import (
 // of them, and fail nothing ends it.
 //
 // set certificate makes the server know TLS, and set implicit has it begin with the connection. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
-// back its last piece), protect on data
+// back its last piece; secure as NAME names that server, instead of x, and secure as nobody none), protect on data
 // connections from now on, whose TLS sessions the client does not know any more after forget. fin then ends with close_notify, end without; raw TEXT goes beneath TLS, handshake does no more than that, and
 // resumed and not resumed look whether the last one did. hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
 // byte from now on.

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
 	"fmt"
 	"io"
@@ -18,18 +19,21 @@ import (
 )
 
 // testCertificate is the server's, signed by itself.
-var testCertificate = sync.OnceValue(func() *tls.Certificate {
+var testCertificate = sync.OnceValue(func() *tls.Certificate { return newCertificate("everybody") })
+
+// newCertificate is signed by itself, so that it may be its own authority.
+func newCertificate(name string) *tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		panic(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		panic(err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-})
+}
 
 // clientTLS is what a player of TLS has.
 type clientTLS struct {
@@ -88,7 +92,11 @@ func (p *player) talkTLS(word, rest string) error {
 	switch word {
 	case "secure":
 		p.tlsConfig = &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "x"}
-		version, refused := strings.CutSuffix(rest, " refused")
+		rest, name, named := strings.Cut(rest, "as ") // of the server
+		if named {
+			p.tlsConfig.ServerName = strings.TrimPrefix(name, "nobody")
+		}
+		version, refused := strings.CutSuffix(strings.TrimSpace(rest), " refused")
 		if version == "1.2" {
 			p.tlsConfig.MaxVersion = tls.VersionTLS12
 		}

@@ -30,7 +30,8 @@ type fakeSupervisor struct {
 	ids    int    // guarded by mu
 	ended  []string
 	events []string
-	asked  int // how often for names
+	asked  int                              // how often for names
+	keys   map[monitor.Digest]crypto.Signer // of certificates besides testCertificate; guarded by mu
 }
 
 func (f *fakeSupervisor) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
@@ -128,7 +129,13 @@ func (f *fakeSupervisor) Group(ctx context.Context, name string) (gid uint32, fo
 }
 
 func (f *fakeSupervisor) Sign(_ context.Context, h monitor.Handshake) ([]byte, error) {
-	return h.Sign(testCertificate().PrivateKey.(crypto.Signer))
+	f.mu.Lock()
+	key := f.keys[h.Certificate]
+	f.mu.Unlock()
+	if key == nil {
+		key = testCertificate().PrivateKey.(crypto.Signer)
+	}
+	return h.Sign(key)
 }
 
 func (f *fakeSupervisor) End(session string) {
@@ -273,6 +280,9 @@ func (w *world) set(key, value string) {
 		c.Ban.CommandsPerSecond, _ = strconv.Atoi(value)
 	case key == "certificate":
 		w.certified = true
+	case key == "host":
+		name, banner, _ := strings.Cut(value, " ")
+		c.Hosts = append(c.Hosts, config.Host{Name: name, Banner: banner})
 	case key == "implicit":
 		w.certified, w.implicit = true, true
 	case key == "user.require_tls": // alice's

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -49,7 +50,18 @@ func newKeyring(o Options) (*keyring, error) {
 	if c.TLS.Certificate == "" {
 		return k, nil
 	}
+	if c.TLS.ClientAuth != config.ClientAuthOff {
+		var err error
+		if k.clientCAs, err = config.ReadAuthorities(c.TLS.ClientCA); err != nil {
+			return nil, fmt.Errorf("tls.client_ca %s: %w", c.TLS.ClientCA, err)
+		}
+	}
 	k.pairs = []*pair{{certificate: c.TLS.Certificate, key: c.TLS.Key}}
+	for _, h := range c.Hosts {
+		if h.Certificate != "" {
+			k.pairs = append(k.pairs, &pair{host: h.Name, certificate: h.Certificate, key: h.Key})
+		}
+	}
 	now := time.Now()
 	for _, p := range k.pairs {
 		p.seen = p.stat()

@@ -1,0 +1,66 @@
+package core
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+
+	"ftpd/pkg/config"
+)
+
+var (
+	errHostName  = reply(501, "That is not the name of a host.")
+	errHostLate  = reply(503, "HOST comes before USER.")
+	errNoHost    = reply(504, "There is no such host here.")
+	errOtherHost = reply(504, "TLS has begun for another host.")
+)
+
+// hostsOf finds the virtual hosts by hostKey.
+func hostsOf(c *config.Config) map[string]*config.Host {
+	hosts := make(map[string]*config.Host, len(c.Hosts))
+	for i := range c.Hosts {
+		hosts[hostKey(c.Hosts[i].Name)] = &c.Hosts[i]
+	}
+	return hosts
+}
+
+// hostName chooses a virtual host (RFC 7151). A client that names a server in TLS has chosen by that, and can only say the same again. Some
+// clients send the address that they connect to (RFC 7151 §3.1): it means no host in particular.
+func (s *Session) hostName(_ context.Context, arg string) (Reply, error) {
+	name := trimBlanks(arg)
+	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
+	literal := err == nil
+	host := s.srv.hosts[hostKey(name)]
+	switch {
+	case !literal && !isHostName(name):
+		return Reply{}, errHostName
+	case s.login != nil || s.user != "":
+		return Reply{}, errHostLate
+	case s.tls != nil && s.tls.named && hostKey(name) != hostKey(s.tls.host):
+		return Reply{}, errOtherHost
+	case literal && addr.WithZone("").Unmap() == s.conn.Local().Addr().WithZone("").Unmap():
+		host = nil
+	case host == nil:
+		return Reply{}, errNoHost
+	}
+	s.host = host
+	return s.banner(), nil
+}
+
+// isHostName says whether DNS could have such a name.
+func isHostName(name string) bool {
+	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
+		if label == "" || len(label) > 63 || strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return len(name) <= 254
+}
+
+// banner is the 220 of the host that was chosen, if that has its own.
+func (s *Session) banner() Reply {
+	if s.host != nil && s.host.Banner != "" {
+		return lines(220, s.host.Banner)
+	}
+	return lines(220, s.srv.config.Server.Banner)
+}
