@@ -75,6 +75,12 @@ func newServer(t *testing.T, port uint16, args ...string) *server {
 // start runs the server until it says that it is ready, and has the test stop it.
 func (s *server) start(t *testing.T) {
 	t.Helper()
+	s.launch(t)
+	s.log.wait(t, "ready", message("ready"))
+}
+
+func (s *server) launch(t *testing.T) {
+	t.Helper()
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +95,6 @@ func (s *server) start(t *testing.T) {
 		s.cmd.Wait()
 	}()
 	t.Cleanup(func() { s.stop(t) })
-	s.log.wait(t, "ready", message("ready"))
 }
 
 // stop ends the server as a service manager does. It fails the test when something outlives it.

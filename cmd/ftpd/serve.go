@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
@@ -51,7 +52,11 @@ func inspect(file string) *config.Source {
 // start runs the service in as many processes as the configuration needs.
 func start(source *config.Source, stderr io.Writer) int {
 	cfg := source.Config
-	o := supervisor.Options{Config: cfg, Log: events.NewLog(stderr, cfg.Log.Level, cfg.Log.Format), Version: version}
+	o, err := logs(cfg, stderr)
+	if err != nil {
+		fmt.Fprintln(stderr, "ftpd:", err)
+		return exitError
+	}
 	run := supervisor.Serve
 	here, err := supervisor.InOneProcess(cfg, os.Geteuid() == 0)
 	if err == nil && here {
@@ -64,6 +69,28 @@ func start(source *config.Source, stderr io.Writer) int {
 		return exitError
 	}
 	return serve(run, o, stderr)
+}
+
+// logs are the service's options with the logs that it writes.
+func logs(cfg *config.Config, stderr io.Writer) (supervisor.Options, error) {
+	o := supervisor.Options{Config: cfg, Version: version}
+	w := stderr
+	if cfg.Log.File != "" {
+		f, err := events.OpenFile(cfg.Log.File)
+		if err != nil {
+			return o, fmt.Errorf("log.file: %w", err)
+		}
+		w = f
+	}
+	if cfg.Log.TransferLog != "" {
+		f, err := events.OpenFile(cfg.Log.TransferLog)
+		if err != nil {
+			return o, fmt.Errorf("log.transfer_log: %w", err)
+		}
+		o.Xferlog = events.NewTransferLog(f, time.Local)
+	}
+	o.Log = events.NewLog(w, cfg.Log.Level, cfg.Log.Format)
+	return o, nil
 }
 
 // confineServe confines a service of one process to what it serves, to the files of its configuration, which are read again, and to the
@@ -79,7 +106,13 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 	for _, file := range source.Config.TLSFiles() {
 		readable = append(readable, folders(file)...)
 	}
-	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable})
+	var logs []string
+	for _, file := range []string{source.Config.Log.File, source.Config.Log.TransferLog} {
+		if file != "" {
+			logs = append(logs, filepath.Dir(file))
+		}
+	}
+	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable, Logs: logs})
 }
 
 // folders are where a file stands, and where what it leads to stands. "/" is never granted: there the file must stay as it is.

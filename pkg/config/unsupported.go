@@ -39,9 +39,6 @@ var notYet = map[string][]string{
 	"files.publish":        nil,
 	"files.hide":           nil,
 
-	"log.file":         nil,
-	"log.transfer_log": nil,
-
 	"admin.socket":  nil,
 	"admin.metrics": nil,
 

@@ -17,6 +17,7 @@ type transfer struct {
 	opener  dataOpener
 	limits  []*limiter // the transfer waits on each
 	private bool       // over TLS
+	ascii   bool       // TYPE A
 	begun   time.Time
 	user    string
 	client  string // what CLNT named
@@ -52,7 +53,7 @@ type task struct {
 
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, private: s.private, begun: time.Now(), user: s.login.account.Name, client: s.client,
+	t := &transfer{s: s, opener: s.opener, private: s.private, ascii: s.ascii, begun: time.Now(), user: s.login.account.Name, client: s.client,
 		what: do}
 	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
 	s.opener = nil
@@ -209,6 +210,7 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 	} else if complete == events.Upload && t.private && t.data.secure.unproved() {
 		e.Evidence = "no close_notify"
 	}
+	e.ASCII = t.ascii
 	e.Bytes, e.Took = t.data.moved.Load(), time.Since(t.begun)
 	t.s.emit(e)
 }

@@ -45,6 +45,7 @@ type Event struct {
 	Reply   int           `json:"reply,omitempty"` // the reply's code
 	Cause   string        `json:"cause,omitempty"` // why refused, incomplete or ended; for the log alone
 	Bytes   int64         `json:"bytes,omitempty"`
+	ASCII   bool          `json:"ascii,omitempty"` // the transfer was one of TYPE A
 	Took    time.Duration `json:"took,omitempty"`
 
 	Evidence string `json:"evidence,omitempty"` // what leaves room for doubt that a complete upload is whole

@@ -12,8 +12,9 @@ import (
 type Confinement struct {
 	Roots    []string  // directories of the host that may be read and written, as the user's rights allow
 	ReadOnly []string  // directories or files of the host that may be read
+	Logs     []string  // directories of the host where files may be made and written
 	Keep     []uintptr // capabilities that stay in the bounding set; all others leave it. Nil touches none
-	Bare     bool      // no Landlock: Roots and ReadOnly mean nothing
+	Bare     bool      // no Landlock: the paths mean nothing
 }
 
 // NetBindService is CAP_NET_BIND_SERVICE: to listen on a port below 1024.

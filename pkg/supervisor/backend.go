@@ -131,6 +131,7 @@ func newDesk(o Options, b *bans, authorizer auth.Authorizer, keys *keyring) *des
 		auth:     authorizer,
 		keys:     keys,
 		log:      events.Log{Logger: o.Log},
+		xferlog:  o.Xferlog,
 	}
 }
 

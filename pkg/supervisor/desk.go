@@ -21,7 +21,8 @@ type desk struct {
 	owners   owners // nil: owners are shown as numbers
 	keys     *keyring
 	log      events.Log
-	apart    tally // data connections that did not resume
+	xferlog  *events.TransferLog // nil: there is none
+	apart    tally               // data connections that did not resume
 }
 
 // owners finds the names that go with ids, and the id of a group's name; *unixauth.Names is one.
@@ -100,7 +101,7 @@ func (d *desk) refuse(session string, s entry, c auth.Credentials, why error) er
 // begin tells the log of bans that begin.
 func (d *desk) begin(begun []ban) {
 	for _, b := range begun {
-		d.log.Logger.Warn().Stringer("client", b.Client).Str("user", events.Clean(b.User)).Time("until", b.Until).Str("cause", b.Cause).Msg("banned")
+		d.log.Logger.Warn().Stringer("network", b.Client).Str("user", events.Clean(b.User)).Time("until", b.Until).Str("cause", b.Cause).Msg("banned")
 	}
 }
 
@@ -135,6 +136,9 @@ func (d *desk) Emit(e events.Event) {
 		return
 	}
 	d.log.Write(r)
+	if d.xferlog != nil {
+		d.xferlog.Write(r)
+	}
 	switch e.Kind {
 	case events.Logout:
 		d.registry.logout(e.Session)

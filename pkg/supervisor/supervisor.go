@@ -18,6 +18,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/core"
+	"ftpd/pkg/events"
 	"ftpd/pkg/sandbox"
 	"ftpd/pkg/vfs"
 )
@@ -27,7 +28,8 @@ type Options struct {
 	Config  *config.Config // checked; not changed any more
 	Log     zerolog.Logger
 	Version string
-	Layers  sandbox.Layers // what confines this process already
+	Layers  sandbox.Layers      // what confines this process already
+	Xferlog *events.TransferLog // nil: there is none
 
 	// The following are for ServeHere.
 	Certificate *tls.Certificate                     // instead of those that the configuration names; nil: those
