@@ -57,8 +57,8 @@ check: ## gofmt, vet for Linux, Windows and macOS, staticcheck
 unit: ## tests of the packages, with the race detector where there is a C compiler
 	@scripts/gotest unit ./cmd/... ./pkg/...
 
-fuzz-short: ## a second and a half of each fuzz target
-	@scripts/fuzz 1500ms
+fuzz-short: ## a second of each fuzz target
+	@scripts/fuzz 1s
 
 system: ## tests against the binaries in bin/, with real clients and, as root, real accounts
 	@FTPD_BIN=$(CURDIR)/bin scripts/gotest system -count=1 -timeout=25m ./tests/...

@@ -1,7 +1,9 @@
 package core
 
 import (
+	"crypto/tls"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +20,7 @@ var sessionStates = []struct {
 	before string
 	dial   bool
 	tls    bool // AUTH TLS is there
+	secure bool // TLS begins with the connection
 	debug  bool // the log wants every line
 }{
 	{name: "connected"},
@@ -32,6 +35,8 @@ var sessionStates = []struct {
 	{name: "upload waits for its client", before: loggedIn + "\r\nEPSV\r\nSTOR upload"},
 	{name: "upload runs", before: loggedIn + "\r\nEPSV\r\nSTOR upload", dial: true},
 	{name: "download runs", before: loggedIn + "\r\nEPSV\r\nRETR large", dial: true},
+	{name: "over TLS", secure: true},
+	{name: "over TLS, upload runs", before: loggedIn + "\r\nEPSV\r\nSTOR upload", dial: true, secure: true},
 	{name: "rename begun", before: loggedIn + "\r\nRNFR d/f"},
 	{name: "leaving", before: loggedIn + "\r\nEPSV\r\nSTOR upload\r\nQUIT"},
 }
@@ -80,11 +85,14 @@ func converse(t *testing.T, lines []byte, number int) {
 	if state.debug {
 		w.set("log.level", "debug")
 	}
+	if state.secure {
+		w.set("implicit", "")
+	}
 	untouched := w.homeInside(t)
-	c := w.connect()
-	text := heard(c)
+	c := w.connectAs(t)
+	text := c.heard()
 	if state.before != "" {
-		text += say(t, c, state.before)
+		text += c.say(state.before)
 	}
 	var data *memConn
 	if state.dial {
@@ -93,15 +101,13 @@ func converse(t *testing.T, lines []byte, number int) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := c.Write(append(lines, "\r\n"...)); err == nil {
-		text += heard(c)
-	}
+	text += c.say(string(lines))
 	if data != nil {
 		data.Close()
-		text += heard(c)
+		text += c.heard()
 	}
-	text += w.stillThere(t, c)
-	c.Close()
+	text += c.stillThere(t)
+	c.conn.Close()
 	w.sessions.Wait()
 	if before, _, tls := strings.Cut(text, "234 Ready for TLS.\r\n"); tls {
 		text = before // what follows is no text
@@ -111,18 +117,62 @@ func converse(t *testing.T, lines []byte, number int) {
 	untouched()
 }
 
+// A talker is a client's end of a control connection.
+type talker struct {
+	conn *memConn
+	tls  *tls.Conn // nil: in clear text
+}
+
+// connectAs starts a session, and TLS where that begins with the connection.
+func (w *world) connectAs(t *testing.T) talker {
+	t.Helper()
+	c := talker{conn: w.connect()}
+	if w.implicit {
+		c.tls = tls.Client(c.conn, &tls.Config{InsecureSkipVerify: true})
+		if err := c.tls.Handshake(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return c
+}
+
+// say sends lines, over TLS in two records that need not end with a line, and returns what the server says at once.
+func (c talker) say(lines string) string {
+	lines += "\r\n"
+	if c.tls != nil {
+		c.tls.Write([]byte(lines[:len(lines)/2]))
+		c.tls.Write([]byte(lines[len(lines)/2:]))
+	} else {
+		c.conn.Write([]byte(lines))
+	}
+	return c.heard()
+}
+
+func (c talker) heard() string {
+	if c.tls == nil {
+		return heard(c.conn)
+	}
+	synctest.Wait()
+	c.conn.SetReadDeadline(time.Now().Add(time.Nanosecond))
+	defer c.conn.SetReadDeadline(time.Time{})
+	text, _ := io.ReadAll(c.tls)
+	return string(text)
+}
+
+// over says whether the server has closed the connection.
+func (c talker) over() bool {
+	c.conn.in.mu.Lock()
+	defer c.conn.in.mu.Unlock()
+	return c.conn.in.ended || c.conn.in.broken
+}
+
 // stillThere looks whether the session answers, at the latest when all that it may wait for is over, or has ended.
-func (w *world) stillThere(t *testing.T, c *memConn) (said string) {
-	if _, err := c.Write([]byte("NOOP\r\n")); err != nil {
-		return ""
-	}
-	if said = heard(c); said != "" {
-		return said
-	}
-	time.Sleep(4 * time.Minute) // longer than each timeout of the defaults but that of an idle client
-	said = heard(c)
-	if _, err := c.Write([]byte("NOOP\r\n")); err == nil && said == "" {
-		t.Error("the session neither answers nor ends")
+func (c talker) stillThere(t *testing.T) (said string) {
+	if said = c.say("NOOP"); said == "" && !c.over() {
+		time.Sleep(4 * time.Minute) // longer than each timeout of the defaults but that of an idle client
+		if said = c.heard(); said == "" && !c.over() {
+			t.Error("the session neither answers nor ends")
+		}
 	}
 	return said
 }

@@ -40,6 +40,7 @@ func TestInput(t *testing.T) {
 		{"\xff\xfdx\xff\xfcyz\n", "z|"},
 		{"\xff\xfa\x18\xff\xffq\xff\xf0z\n", "z|"},
 		{"\xff\xfa\x18never ends\nz\n", "|z|"},
+		{"\xff\xfa\x18\xff\nz\n", "|z|"},
 		{"a\xffb\n", "a\xffb|"}, // a name whose client knows nothing of Telnet
 		{"a\xff\r\nb\n", "a\xff|b|"},
 		{"\xffNOOP\n", "NOOP|"},

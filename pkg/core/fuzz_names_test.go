@@ -1,0 +1,63 @@
+package core
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// Whatever a file is called, listings show all of its name, and a client that says it reaches the file. Names are bytes; only what would
+// end a line is shown otherwise, and only a line feed cannot be said.
+func FuzzFileName(f *testing.F) {
+	for _, name := range []string{
+		"plain", " leading", "trailing ", "  ", "\t", "latin1 \xfc", "\xff\xffdoubled\xff", "\xff\xf4ABOR", "a\rb", "a\r", "\r", "-la", "*.txt", "[a-", `back\slash`, `"quoted"`,
+		"ünïcode", "20200101000000 x", "UTC", "a -> b", "type=dir; x", "...", ".hidden", "\x01\x7f", strings.Repeat("ÿ", 127),
+	} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00\n") {
+			return
+		}
+		synctest.Test(t, func(t *testing.T) { reach(t, name) })
+	})
+}
+
+func reach(t *testing.T, name string) {
+	w := newWorld(t)
+	if err := os.WriteFile(filepath.Join(w.supervisor.home, name), []byte("inside"), 0o644); err != nil {
+		return // the file system has no such names
+	}
+	c := w.connect()
+	heard(c)
+	say(t, c, loggedIn)
+	said, shown := strings.ReplaceAll(name, "\xff", "\xff\xff"), strings.ReplaceAll(shownAs(name), "\xff", "\xff\xff")
+	for _, line := range []struct{ command, want string }{
+		{"SIZE " + said, "213 6\r\n"},
+		{"MLST " + said, "; /" + shown + "\r\n250 "},
+		{"STAT " + said, " " + shown + "\r\n213 "},
+		{"RNFR " + said, "350 "},
+		{"XMKD " + said, "550 "},
+	} {
+		if got := say(t, c, line.command); !strings.Contains(got, line.want) {
+			t.Errorf("%q is answered %q", line.command, got)
+		}
+	}
+	for verb, before := range map[string]string{"NLST": "", "LIST": " ", "MLSD": "; "} {
+		lines := w.listing(t, c, verb)
+		if len(lines) != 1 || !strings.HasSuffix(lines[0], before+shownAs(name)) || verb == "NLST" && lines[0] != shownAs(name) {
+			t.Errorf("%s of %q: %q", verb, name, lines)
+		}
+	}
+	if got := say(t, c, "DELE "+said); !strings.HasPrefix(got, "250 ") {
+		t.Errorf("DELE %q is answered %q", said, got)
+	}
+	if entries, err := os.ReadDir(w.supervisor.home); err != nil || len(entries) > 0 {
+		t.Errorf("%q is still there: %v, %v", name, entries, err)
+	}
+	c.Close()
+	w.sessions.Wait()
+	w.leftNothing(t)
+}
