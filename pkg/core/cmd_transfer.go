@@ -127,7 +127,11 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 				return err
 			}
 			e.Host = up.HostPath()
-			if err := take(t, ctx, up); err != nil {
+			err = take(t, ctx, up)
+			if err == nil {
+				err = t.arrived(ctx)
+			}
+			if err != nil {
 				up.Abort()
 				return err
 			}

@@ -39,7 +39,7 @@ type reader struct {
 
 // read goes through one transcript.
 func (r *reader) read(text string) error {
-	r.in, r.text, r.waiting, r.running, r.inside, r.greeted = input{}, nil, nil, nil, "", false
+	r.again()
 	for i, line := range strings.Split(text, "\n") {
 		word, rest, _ := strings.Cut(line, " ")
 		switch word {
@@ -49,6 +49,12 @@ func (r *reader) read(text string) error {
 				rest, end = strings.TrimSuffix(rest, `\c`), ""
 			}
 			r.ask([]byte(unescape(rest) + end))
+		case "leave":
+			if rest != "" {
+				r.ask([]byte(unescape(rest) + "\r\n"))
+			}
+		case "again":
+			r.again()
 		case "login":
 			for _, line := range []string{"USER " + rest, "PASS x", "TYPE I"} {
 				r.ask([]byte(line + "\r\n"))
@@ -65,6 +71,11 @@ func (r *reader) read(text string) error {
 		}
 	}
 	return nil
+}
+
+// again begins with a client.
+func (r *reader) again() {
+	r.in, r.text, r.waiting, r.running, r.inside, r.greeted = input{}, nil, nil, nil, "", false
 }
 
 func (r *reader) ask(p []byte) {

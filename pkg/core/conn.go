@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
 
 // A Conn is one connection of a session: the control connection or a data connection, over TCP or, in tests, in memory.
@@ -22,6 +23,10 @@ type Conn interface {
 
 	// Unacknowledged is how many bytes were written and have not reached the peer's host, 0 where the system does not tell.
 	Unacknowledged() int
+
+	// Ended says whether the peer has closed its side, or reset the connection, even where bytes lie unread before that end. It may
+	// wait for that. Where the system does not tell, it says whether a read has met the end.
+	Ended(wait time.Duration) bool
 
 	Local() netip.AddrPort
 	Remote() netip.AddrPort

@@ -49,6 +49,8 @@ func (c *rawConn) Read(p []byte) (int, error) {
 
 func (c *rawConn) Unacknowledged() int { return zerocopy.Unacknowledged(c.raw) }
 
+func (c *rawConn) Ended(wait time.Duration) bool { return c.eof.Load() || zerocopy.Ended(c.raw, wait) }
+
 // lingering bounds what Finish reads from a peer that goes on sending.
 const lingering = 1 << 20
 

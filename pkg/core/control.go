@@ -234,7 +234,11 @@ func (s *Session) flush() {
 	s.limitWrite()
 	err := s.send(out.Data)
 	s.srv.buffers.Put(out)
-	if err != nil {
+	switch {
+	case err == nil || s.leaving: // after QUIT nobody needs to be there
+	case s.deaf:
+		s.end(errGone)
+	default:
 		s.end(err)
 	}
 }

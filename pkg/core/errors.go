@@ -76,6 +76,8 @@ type connError struct{ err error }
 func (e *connError) Error() string { return "data connection: " + e.err.Error() }
 func (e *connError) Unwrap() error { return e.err }
 
+var errLeft = reply(426, "Control connection closed; transfer aborted.")
+
 // conclude is the last reply to a transfer that has begun (RFC 959 §5.4): 426 when the data connection failed or the client aborted it,
 // 451 or 552 when the file failed. Zero means that the session ends for ctx's cause, and says that instead.
 func conclude(ctx context.Context, err error) Reply {
@@ -84,6 +86,9 @@ func conclude(ctx context.Context, err error) Reply {
 	}
 	if errors.Is(err, errAborted) {
 		return reply(426, "Transfer aborted.").because(err)
+	}
+	if errors.Is(err, errGone) {
+		return errLeft.because(err)
 	}
 	if errors.Is(err, errStalled) || ctx.Err() != nil && context.Cause(ctx) != errAborted {
 		return Reply{cause: err}

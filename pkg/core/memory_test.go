@@ -137,6 +137,12 @@ func (c *memConn) Unacknowledged() int {
 	return len(c.out.data)
 }
 
+func (c *memConn) Ended(time.Duration) bool {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.ended || c.in.broken
+}
+
 func (c *memConn) SetReadDeadline(t time.Time) error {
 	c.in.deadline(&c.in.readBy, &c.in.readers, t)
 	return nil

@@ -33,8 +33,9 @@ type Session struct {
 	waiting int     // so many bytes of ahead are lines that wait
 	out     *Buffer // replies that are not written yet; nil when there are none
 	job     *job    // the login or the transfer under way
+	doubt   *doubt  // about the last upload; nil when there is none
 	heard   bool    // a byte has come from the client
-	deaf    bool    // the client has closed its side
+	deaf    bool    // the client has closed its side, and all before it was read
 	leaving bool    // QUIT was answered; the session ends with its job
 	ended   bool    // nothing more is read or said
 	cause   error   // why it ended; nil after QUIT
@@ -139,6 +140,7 @@ func (s *Session) burst(ctx context.Context, in *Buffer, err error) (held <-chan
 		case s.ended:
 		case err == nil:
 			s.active = time.Now()
+			s.hears()
 			s.take(ctx, in.Data)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.expire()
@@ -236,21 +238,25 @@ func (s *Session) expire() {
 func (s *Session) wake() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
 
 // hungUp ends a session whose client is gone. A client that has sent all its lines and closed its side (a script through netcat) is
-// not gone while they wait for its login.
+// not gone while they wait for its login, and one that has said QUIT need not wait for the end of its transfer (RFC 959 §4.1.1). Without
+// QUIT the transfer is aborted, as by ABOR (ibid.): where only one direction was closed, the client reads that.
 func (s *Session) hungUp(err error) {
-	if s.handshaking() {
+	s.decide(err)
+	switch {
+	case s.handshaking():
 		s.tls.wire.end(err) // behind what has arrived, which may tell why
-		s.deaf = true
-		return
+	case s.job != nil && s.leaving:
+	case err != io.EOF:
+		s.end(err)
+	case s.job != nil && s.job.transfer != nil:
+		s.job.cancel(errGone)
+	case s.job == nil || s.job.during || s.waiting == 0:
+		s.end(errGone)
 	}
-	if err == io.EOF {
-		if s.job != nil && !s.job.during && s.waiting > 0 {
-			s.deaf = true
-			return
-		}
-		err = errGone
+	if !s.deaf && s.job != nil && s.job.transfer != nil {
+		close(s.job.transfer.heardOut)
 	}
-	s.end(err)
+	s.deaf = true
 }
 
 // dismiss says 421 and why, and ends the session.
@@ -280,6 +286,7 @@ func (s *Session) failed(v any) {
 func (s *Session) start(ctx context.Context, during bool, run func(context.Context) (answer func())) {
 	j := &job{during: during, done: make(chan struct{})}
 	s.job = j
+	s.decide(nil) // before the record could be another user's
 	own, cancel := context.WithCancelCause(ctx)
 	j.cancel = cancel
 	go s.perform(ctx, j, func() func() { return s.guarded(own, run) }) // ends when run does, which ends with own
@@ -322,6 +329,7 @@ func (s *Session) close(ctx context.Context) {
 	if j != nil {
 		<-j.done
 	}
+	s.decide(nil)
 	s.finish()
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}

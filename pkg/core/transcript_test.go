@@ -26,7 +26,8 @@ import (
 // connect opens the data connection that the last 227 or 229 offers (D: does so by itself), connect from ADDR as somebody else; listen
 // ADDR:PORT and accept wait for one that the server makes, and accept tells from where it must come (nobody answers at port 9999). send TEXT,
 // send SIZE*TEXT, fin, reset, read SIZE, and data closed act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
-// connection, half-close its one direction. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
+// connection, half-close its one direction; leave TEXT says TEXT there, if any, and closes that direction and the data connection at once,
+// kill closes both connections at once, and again is a new client. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
 // home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH, hashes
 // free gives them back. fail CALL ERROR makes a call on files fail from now on, under "full" permissions; the call "every" stands for all
@@ -198,6 +199,8 @@ func (p *player) talk(word, rest string) error {
 		return p.control.CloseWrite()
 	case "hang":
 		return p.control.Close()
+	case "leave", "kill", "again":
+		return p.goes(word, rest)
 	case "advance":
 		d, err := time.ParseDuration(rest)
 		time.Sleep(d)
@@ -393,17 +396,31 @@ func (p *player) endListing() error {
 	return nil
 }
 
-// event looks for an event among those that were not looked at.
+// event looks for an event among those that were not looked at. That of an upload may come a moment after its 226.
 func (p *player) event(pattern string) error {
+	if p.emitted(pattern) {
+		return nil
+	}
+	time.Sleep(doubtful)
+	synctest.Wait()
+	if p.emitted(pattern) {
+		return nil
+	}
+	p.supervisor.mu.Lock()
+	defer p.supervisor.mu.Unlock()
+	return fmt.Errorf("the events were %q", p.supervisor.events[p.seen:])
+}
+
+func (p *player) emitted(pattern string) bool {
 	p.supervisor.mu.Lock()
 	defer p.supervisor.mu.Unlock()
 	for i, e := range p.supervisor.events[p.seen:] {
 		if matches(pattern, e) {
 			p.seen += i + 1
-			return nil
+			return true
 		}
 	}
-	return fmt.Errorf("the events were %q", p.supervisor.events[p.seen:])
+	return false
 }
 
 // matches compares a text with a pattern, in which ... stands for any text.

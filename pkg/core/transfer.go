@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,9 @@ type transfer struct {
 	client  string // what CLNT named
 	what    task
 	stands  atomic.Bool // the data connection does
+
+	heardOut chan struct{} // closed when the client has closed the control connection, and all before it was read
+	upload   *events.Event // the record of an upload that ended well, to be emitted behind its 226
 }
 
 // A block is the piece in which a transfer moves bytes.
@@ -54,7 +58,10 @@ type task struct {
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
 	t := &transfer{s: s, opener: s.opener, private: s.private, ascii: s.ascii, begun: time.Now(), user: s.login.account.Name, client: s.client,
-		what: do}
+		what: do, heardOut: make(chan struct{})}
+	if s.deaf {
+		close(t.heardOut)
+	}
 	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
 	s.opener = nil
 	first := reply(150, "%s", "File status okay; opening data connection"+about+".")
@@ -92,9 +99,15 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 	if open && err == nil {
 		t.data.conn.Finish()
 		open = false
+		if do.incoming {
+			err = t.present(ctx, 0)
+		}
 	}
 	r = conclude(ctx, err)
 	return func() {
+		if t.upload != nil && context.Cause(ctx) == errGone {
+			r = t.leftBehind()
+		}
 		if r.Code == 0 {
 			t.s.dismissFor(ctx, err)
 		}
@@ -102,6 +115,12 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 		t.s.flush()
 		if open {
 			t.data.conn.Finish()
+		}
+		switch {
+		case errors.Is(r.cause, errGone):
+			t.s.end(errGone)
+		case t.upload != nil:
+			t.s.vouch(*t.upload)
 		}
 	}
 }
@@ -202,15 +221,20 @@ func (t *transfer) wait(ctx context.Context, n int) error {
 	return nil
 }
 
-// emit reports the outcome of a file's transfer.
+// emit reports the outcome of a file's transfer; that of an upload which ended well is reported behind its reply.
 func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Reply) {
 	e.Kind, e.Reply = complete, r.Code
-	if r.Code != 226 {
-		e.Kind, e.Cause = incomplete, r.why()
-	} else if complete == events.Upload && t.private && t.data.secure.unproved() {
-		e.Evidence = "no close_notify"
-	}
 	e.ASCII = t.ascii
 	e.Bytes, e.Took = t.data.moved.Load(), time.Since(t.begun)
+	switch {
+	case r.Code != 226:
+		e.Kind, e.Cause = incomplete, r.why()
+	case complete == events.Upload:
+		if t.private && t.data.secure.unproved() {
+			e.Evidence = "no close_notify"
+		}
+		t.upload = &e
+		return
+	}
 	t.s.emit(e)
 }

@@ -305,3 +305,24 @@ func (w *world) set(key, value string) {
 		w.t.Fatalf("no key %s here", key)
 	}
 }
+
+// goes ends a client in some way, or begins with the next one.
+func (p *player) goes(word, rest string) error {
+	switch word {
+	case "leave":
+		if rest != "" {
+			if err := p.write(unescape(rest) + "\r\n"); err != nil {
+				return err
+			}
+		}
+		return errors.Join(p.control.CloseWrite(), p.data.Finish())
+	case "kill":
+		if rest == "data first" {
+			return errors.Join(p.data.Close(), p.control.Close())
+		}
+		return errors.Join(p.control.Close(), p.data.Close())
+	}
+	err := p.control.Close()
+	p.control, p.said, p.data, p.clientTLS = p.connect(), nil, nil, clientTLS{}
+	return err
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,6 +60,19 @@ func soonWritable(socket uintptr) bool {
 func Unacknowledged(socket syscall.RawConn) (n int) {
 	_ = socket.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
 	return n
+}
+
+// Ended says whether a socket's peer has closed its side or reset the connection, whatever still lies unread before that end. It waits for
+// that as long as it may, on the caller's thread.
+func Ended(socket syscall.RawConn, wait time.Duration) (ended bool) {
+	_ = socket.Control(func(fd uintptr) {
+		patience := unix.NsecToTimespec(wait.Nanoseconds())
+		n, err := uninterrupted(func() (int, error) {
+			return unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}, &patience, nil)
+		})
+		ended = n > 0 && err == nil
+	})
+	return ended
 }
 
 // A Pipe is where bytes rest between a socket and a file. One goroutine uses it.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 )
 
 // Send is not there on this system.
@@ -13,6 +14,9 @@ func Send(syscall.RawConn, *os.File, int) (int, error) { return 0, errors.ErrUns
 
 // Unacknowledged is not known on this system.
 func Unacknowledged(syscall.RawConn) int { return 0 }
+
+// Ended is not known on this system.
+func Ended(syscall.RawConn, time.Duration) bool { return false }
 
 // A Pipe is not there on this system.
 type Pipe struct{ held int }

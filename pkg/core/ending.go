@@ -1,0 +1,125 @@
+package core
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"ftpd/pkg/events"
+)
+
+// How an upload ends. In stream mode the end of the data connection is the end of the file (RFC 959 §3.4.1), and a client that was killed
+// ends its connections as one does that has finished: its kernel closes both of them, in good order, one microseconds after the other.
+// What tells the two apart is the control connection. A client that has finished keeps it until it has read the 226, or says QUIT
+// before it closes it; one that was killed does neither.
+//
+// So the control connection is looked at before an upload counts, and the record of one that was answered 226 waits a moment: until the
+// client's host has acknowledged the reply on a connection that is still open, or until it is known that it never will.
+
+// lastLines is how long an upload whose control connection has ended waits until all that was sent there before is read: it may be a QUIT.
+const lastLines = time.Second
+
+// nextEnd is how long the end of the control connection may take behind that of the data connection. A kernel closes what its program
+// had open in one go, but may let others run meanwhile.
+const nextEnd = 50 * time.Microsecond
+
+// arrived says at the end of an upload that it may count; else it tells why not.
+func (t *transfer) arrived(ctx context.Context) error {
+	wait := nextEnd
+	if t.private && !t.data.secure.unproved() {
+		wait = 0 // no kernel says close_notify
+	}
+	return t.present(ctx, wait)
+}
+
+// present says that the client has not gone; else it is the cause.
+func (t *transfer) present(ctx context.Context, wait time.Duration) error {
+	if !t.s.conn.Ended(wait) {
+		return context.Cause(ctx)
+	}
+	timer := time.NewTimer(lastLines)
+	defer timer.Stop()
+	select {
+	case <-t.heardOut:
+	case <-ctx.Done():
+	case <-timer.C:
+		return errGone
+	}
+	return context.Cause(ctx)
+}
+
+// doubtful is how long the record of an upload waits at most: a host that has nothing else to send acknowledges within 40 ms.
+const doubtful = 50 * time.Millisecond
+
+// A doubt is about an upload that was answered 226.
+type doubt struct {
+	upload events.Event
+	timer  *time.Timer
+}
+
+// vouch emits the record of an upload that was just answered 226, or keeps it for a moment.
+func (s *Session) vouch(upload events.Event) {
+	switch {
+	case s.leaving: // how it ends tells nothing any more
+		s.emit(upload)
+	case s.ended:
+		s.emit(unfinished(upload, s.cause))
+	case s.deaf: // since before the upload began
+		s.emit(upload)
+	default:
+		d := &doubt{upload: upload}
+		d.timer = time.AfterFunc(doubtful, func() {
+			s.turn.Lock()
+			defer s.turn.Unlock()
+			if s.doubt == d {
+				s.decide(nil)
+			}
+		})
+		s.doubt = d
+	}
+}
+
+// hears is called when the client has sent something: where it has the 226 as well, and goes on, there is no doubt.
+func (s *Session) hears() {
+	if s.doubt != nil && s.conn.Unacknowledged() == 0 && !s.conn.Ended(0) {
+		s.decide(nil)
+	}
+}
+
+// decide emits the record that waits. err is how the control connection has ended; nil: it has not, as far as was read.
+//
+// A host whose program has gone answers the 226 by a reset, and so does one where it goes with the 226 unread. A program that has read it
+// has acknowledged it with its end, or before.
+func (s *Session) decide(err error) {
+	d := s.doubt
+	if d == nil {
+		return
+	}
+	s.doubt = nil
+	d.timer.Stop()
+	reset := err != nil && err != io.EOF
+	if !s.leaving && (reset || s.conn.Ended(0) && s.conn.Unacknowledged() > 0) {
+		s.emit(unfinished(d.upload, errGone))
+		return
+	}
+	s.emit(d.upload)
+}
+
+// leftBehind is the reply to an upload whose client has gone since it was found present.
+func (t *transfer) leftBehind() Reply {
+	r := errLeft.because(errGone)
+	upload := unfinished(*t.upload, errGone)
+	upload.Reply = r.Code
+	t.upload = nil
+	t.s.emit(upload)
+	return r
+}
+
+// unfinished makes the record of an upload that of one whose client has read no reply.
+func unfinished(upload events.Event, cause error) events.Event {
+	upload.Kind, upload.Reply, upload.Evidence = events.UploadIncomplete, 0, ""
+	if cause != nil {
+		upload.Cause = cause.Error()
+	}
+	return upload
+}
