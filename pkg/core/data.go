@@ -21,8 +21,8 @@ type dataOpener interface { // *passive, *active
 	open(context.Context) (Conn, error)
 	// ready says that the data connection stands already (125 instead of 150).
 	ready() bool
-	// refuse ends a data connection that was made, or will be, without a word.
-	refuse()
+	// refuse ends a data connection that was made, or will be, without a word; a patient one lets the client end it first.
+	refuse(patient bool)
 	close()
 }
 
@@ -99,6 +99,7 @@ type passive struct {
 	err      error       // guarded by mu
 	stranger netip.Addr  // guarded by mu; the last one that was turned away
 	refused  bool        // guarded by mu
+	parting  bool        // guarded by mu; the client may end it first
 }
 
 func newPassive(l Listener, port uint16, client netip.Addr, of *ports) *passive {
@@ -168,9 +169,24 @@ func (p *passive) finish(c Conn, err error) bool {
 // endLocked ends a data connection that nobody wants. Its client may have sent something already: with a reset basic-ftp gives up the
 // whole session.
 func (p *passive) endLocked() {
-	if p.refused && p.conn != nil {
+	switch {
+	case !p.refused || p.conn == nil:
+	case p.parting:
+		go partFrom(p.conn) // ends within partingTime, or when close finishes the connection
+	default:
 		p.conn.Finish()
 	}
+}
+
+// partingTime is how long a client may take to read that there will be no transfer.
+const partingTime = time.Second
+
+// partFrom waits until the client ends the connection. One that has begun a handshake there (basic-ftp) may meet the end of the connection
+// before it has read the reply, takes it for a failure of TLS, and gives up the whole session.
+func partFrom(c Conn) {
+	c.SetReadDeadline(time.Now().Add(partingTime))
+	io.Copy(io.Discard, io.LimitReader(c, lingering))
+	c.Finish()
 }
 
 func (p *passive) open(ctx context.Context) (Conn, error) {
@@ -204,17 +220,17 @@ func (p *passive) ready() bool {
 }
 
 // refuse leaves the listener: a client that is just connecting would read a reset, even though it has got its answer.
-func (p *passive) refuse() {
+func (p *passive) refuse(patient bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.refused = true
+	p.refused, p.parting = true, patient
 	p.endLocked()
 }
 
 // close gives the port back, and the data connection.
 func (p *passive) close() {
 	if !p.finish(nil, errReplaced) {
-		p.refuse()
+		p.refuse(false)
 	}
 }
 
@@ -231,7 +247,7 @@ func (s *Session) dropOpener() {
 // refuseOpener uses it up.
 func (s *Session) refuseOpener() {
 	if s.opener != nil {
-		s.opener.refuse()
+		s.opener.refuse(s.private)
 		s.opener, s.refused = nil, s.opener
 	}
 }

@@ -41,5 +41,5 @@ func (a *active) open(ctx context.Context) (Conn, error) {
 // Nothing is there before the dial, so there is nothing to take or to end.
 
 func (*active) ready() bool { return false }
-func (*active) refuse()     {}
+func (*active) refuse(bool) {}
 func (*active) close()      {}

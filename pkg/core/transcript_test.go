@@ -25,7 +25,7 @@ import (
 //
 // connect opens the data connection that the last 227 or 229 offers (D: does so by itself), connect from ADDR as somebody else; listen
 // ADDR:PORT and accept wait for one that the server makes, and accept tells from where it must come (nobody answers at port 9999). send TEXT,
-// send SIZE*TEXT, fin, reset, read SIZE, and data closed act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
+// send SIZE*TEXT, fin, reset, read SIZE, data closed and data open act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
 // connection, half-close its one direction; leave TEXT says TEXT there, if any, and closes that direction and the data connection at once,
 // kill closes both connections at once, and again is a new client. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
@@ -274,8 +274,9 @@ func (p *player) act(word, rest string) error {
 		return err
 	case "data":
 		p.data.SetReadDeadline(time.Now().Add(time.Nanosecond))
-		if _, err := p.data.Read(make([]byte, 1)); err != io.EOF {
-			return fmt.Errorf("the data connection is not closed, but: %v", err)
+		want := map[string]error{"closed": io.EOF, "open": os.ErrDeadlineExceeded}[rest]
+		if _, err := p.data.Read(make([]byte, 1)); !errors.Is(err, want) {
+			return fmt.Errorf("the data connection is not %s: %v", rest, err)
 		}
 		return nil
 	}
