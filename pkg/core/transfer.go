@@ -113,7 +113,10 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 		}
 		t.s.say(r)
 		t.s.flush()
-		if open {
+		switch {
+		case open && do.incoming && r.Code == errNoTLS.Code: // as errNotResumed's
+			go discard(t.data.conn) // ends after lastWord
+		case open:
 			t.data.conn.Finish()
 		}
 		switch {
