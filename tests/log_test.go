@@ -18,7 +18,8 @@ type record struct {
 	Message, Level           string
 	Session, User, Remote    string
 	Verb, Path, Cause, Error string
-	Reply                    int
+	Client                   string
+	Reply, Count             int
 	Bytes                    int64
 	Seconds                  float64
 

@@ -288,8 +288,8 @@ type TLS struct {
 	// Whether clients must show a certificate: "off", "optional" or "required". It does not replace the password.
 	ClientAuth ClientAuth `toml:"client_auth"`
 	// Whether data connections resume the TLS session of their control connection, which proves that they are the same client's.
-	//   "require"  who does not is answered 522: ftplib, ftputil, Net::FTP, commons-net, Mono, curl -Z; and clients that use each ticket
-	//              once, at the second upload in a row
+	//   "require"  who does not is answered 522: ftplib, ftputil, Net::FTP, commons-net, Mono, curl over TLS 1.2 or with -Z; and clients that
+	//              use each ticket once (curl) at what follows an upload
 	//   "prefer"   it is offered and never demanded; the log names and counts the clients that "require" would shut out (not_resumed)
 	//   "off"      never: each one makes a full handshake; FileZilla warns its user of that
 	SessionReuse SessionReuse `toml:"session_reuse"`
