@@ -277,15 +277,17 @@ type NAT struct {
 
 // TLS is [tls].
 type TLS struct {
-	// PEM file with the chain, and the key if it is to hold that too. It is read again when it changes.
+	// PEM file with the server's certificate and those between it and a root, and the key if it is to hold that too. Both files are read
+	// again when they change, without a restart; a pair that does not match is not taken.
 	Certificate string `toml:"certificate"`
-	// PEM file with the key.
+	// PEM file with the key, without a passphrase. "" means that it is in the certificate's file.
 	Key string `toml:"key"`
 	// "1.2" or "1.3".
 	MinVersion TLSVersion `toml:"min_version"`
-	// PEM file with the authorities that sign clients' certificates, for client_auth.
+	// PEM file with the authorities that sign clients' certificates, for client_auth. It is read at a start.
 	ClientCA string `toml:"client_ca"`
-	// Whether clients must show a certificate: "off", "optional" or "required". It does not replace the password.
+	// Whether clients must show a certificate: "off" (they are not asked), "optional" or "required". It does not replace the password. A data
+	// connection shows that of its control connection, or resumes its TLS session.
 	ClientAuth ClientAuth `toml:"client_auth"`
 	// Whether data connections resume the TLS session of their control connection, which proves that they are the same client's.
 	//   "require"  who does not is answered 522: ftplib, ftputil, Net::FTP, commons-net, Mono, curl over TLS 1.2 or with -Z; and clients that
@@ -365,7 +367,7 @@ type Host struct {
 	Name string `toml:"name"`
 	// Text of the 220 reply; "" is server.banner.
 	Banner string `toml:"banner"`
-	// PEM file, as in [tls].
+	// PEM file, as in [tls], which has to have one as well. "" is the one of [tls].
 	Certificate string `toml:"certificate"`
 	// PEM file, as in [tls].
 	Key string `toml:"key"`

@@ -35,7 +35,7 @@ func (e *PairError) Unwrap() error { return e.Err }
 func ReadPair(certificate, key string) (*tls.Certificate, error) {
 	chain, err := readPEM(certificate)
 	if err == nil {
-		_, err = parseChain(chain)
+		err = fits(chain)
 	}
 	if err != nil {
 		return nil, &PairError{"certificate", certificate, err}
@@ -82,26 +82,34 @@ func blockTypes(text []byte) string {
 	return strings.Join(types, ",")
 }
 
-// parseChain is the DER of every certificate in a PEM text.
-func parseChain(text []byte) (chain [][]byte, err error) {
+// fits says whether a PEM text is a chain of certificates, and not larger than MaxChain.
+func fits(text []byte) error {
+	chain, err := parseCertificates(text)
 	size := 0
+	for _, der := range chain {
+		size += len(der)
+	}
+	if size > MaxChain {
+		err = fmt.Errorf("its %d certificates are larger than %d bytes: a chain is the server's own and those between it and a root", len(chain), MaxChain)
+	}
+	return err
+}
+
+// parseCertificates is the DER of every certificate in a PEM text, which holds one at least.
+func parseCertificates(text []byte) (all [][]byte, err error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			continue
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return nil, fmt.Errorf("certificate %d in it: %s", len(chain)+1, strings.TrimPrefix(err.Error(), "x509: "))
+			return nil, fmt.Errorf("certificate %d in it: %s", len(all)+1, strings.TrimPrefix(err.Error(), "x509: "))
 		}
-		chain = append(chain, block.Bytes)
-		size += len(block.Bytes)
+		all = append(all, block.Bytes)
 	}
-	switch {
-	case len(chain) == 0:
+	if len(all) == 0 {
 		return nil, errors.New("there is no PEM block with a certificate in it")
-	case size > MaxChain:
-		return nil, fmt.Errorf("its %d certificates are larger than %d bytes: a chain holds the server's own and those between it and a root, no more", len(chain), MaxChain)
 	}
-	return chain, nil
+	return all, nil
 }
 
 // TLSFiles are the files that the configuration names for TLS.
@@ -119,7 +127,7 @@ func ReadAuthorities(file string) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parseChain(text)
+	return parseCertificates(text)
 }
 
 // readPEM reads a file whole. Its errors do not name it.

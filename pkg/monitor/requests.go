@@ -118,7 +118,7 @@ var fromCore = []rule{
 	{kind: group, state: serving, size: 512, atOnce: 16, deadline: 10 * time.Second, // the name in base64
 		lie: "It learns the ids that go with the names of groups: what every local user may ask."},
 	{kind: sign, state: serving, size: 1 << 10, atOnce: 64, deadline: 10 * time.Second,
-		lie: "It may be the server in a TLS handshake, which it is. With a connection to it, others are the server elsewhere, too, and no longer than it runs: the key stays here, and nothing else is signed, such as a client's part, another certificate or a text; nor is anything decrypted."},
+		lie: "It makes TLS handshakes as the server, which it is, and may lend its voice to somebody elsewhere for as long as it runs: the key stays here. Nothing else is signed (no client's part, no certificate, no text), and nothing is decrypted."},
 	{kind: end, state: serving, session: true, size: 256,
 		lie: "It gives a slot back early and holds more connections than the limits say: it denies service."},
 	{kind: event, state: serving, session: true, size: 32 << 10,

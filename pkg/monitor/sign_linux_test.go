@@ -12,15 +12,17 @@ import (
 
 // A signature crosses the boundary; without its key the handshake fails, and the core goes on.
 func TestSignRequest(t *testing.T) {
-	f := new(fake)
-	c, _ := start(t, f)
 	h := Handshake{Certificate: sha256.Sum256(nil), Scheme: tls.PKCS1WithSHA512, Message: oneSignature()}
+	c, _ := start(t, &fake{key: keysOf(t)["rsa"]})
+	if signature, err := c.Sign(t.Context(), h); err != nil || len(signature) != 256 {
+		t.Errorf("Sign = %d bytes, %v", len(signature), err)
+	}
+	c, _ = start(t, new(fake))
 	if _, err := c.Sign(t.Context(), h); err == nil {
 		t.Error("signed without a key")
 	}
-	f.key = keysOf(t)["rsa"]
-	if signature, err := c.Sign(t.Context(), h); err != nil || len(signature) != 256 {
-		t.Errorf("Sign = %d bytes, %v", len(signature), err)
+	if _, err := c.Admit(t.Context(), Connection{}); err != nil {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 

@@ -152,7 +152,11 @@ func (p *pair) look(log zerolog.Logger) *tls.Certificate {
 		return nil
 	}
 	if p.refused != nil {
-		log.Error().Str("host", p.host).Err(p.refused).Msg("the new certificate is not taken: the old one stays")
+		e := log.Error().Err(p.refused)
+		if p.host != "" {
+			e.Str("host", p.host)
+		}
+		e.Msg("the new certificate is not taken: the old one stays")
 		p.refused = nil
 	}
 	return nil
