@@ -158,6 +158,32 @@ func FuzzSecurity(f *testing.F) {
 	})
 }
 
+// HOST takes the names of virtual hosts, in either case and with a dot at the end or not, and the server's own address, and is answered
+// with a 220 then; every other name leaves things as they are.
+func FuzzHostName(f *testing.F) {
+	for _, arg := range []string{"ftp.example.org", "FTP.Example.ORG.", "other.example", "192.0.2.1", "[::ffff:192.0.2.1]", "192.0.2.9", "[fe80::1%eth0]", "", ".", "..", "a b", "-", "ftp.example.org..", "fTp.example.orG\x00"} {
+		f.Add(arg)
+	}
+	c := config.Default()
+	c.Hosts = []config.Host{{Name: "ftp.example.org", Banner: "Example.\nWelcome."}}
+	srv := New(Options{Config: c, Supervisor: &fakeSupervisor{}})
+	conn, _ := memPipe(netip.MustParseAddrPort("192.0.2.1:21"), netip.MustParseAddrPort("192.0.2.99:4321"))
+	f.Fuzz(func(t *testing.T, arg string) {
+		s := &Session{srv: srv, conn: conn}
+		r, err := s.hostName(t.Context(), arg)
+		name := strings.TrimSuffix(strings.ToLower(trimBlanks(arg)), ".")
+		addr, addrErr := netip.ParseAddr(strings.Trim(trimBlanks(arg), "[]"))
+		own := addrErr == nil && addr.WithZone("").Unmap() == conn.Local().Addr()
+		switch {
+		case err == nil && r.Code == 220 && (name == "ftp.example.org" && s.host == &c.Hosts[0] || own && s.host == nil):
+		case err == nil || name == "ftp.example.org":
+			t.Errorf("HOST %q: %v, %v", arg, r, err)
+		case !slices.Contains([]int{501, 504}, refuse(err).Code) || s.host != nil:
+			t.Errorf("HOST %q: %v", arg, err)
+		}
+	})
+}
+
 // A pathname and a working directory make an absolute path without a step upwards, whatever they are.
 func FuzzPathname(f *testing.F) {
 	for _, names := range [][2]string{{"/", "a/../../b"}, {"/d", ".."}, {"/d", "/../.."}, {"/", "//a//./b/"}, {"/d", ""}, {"/\xff", " x "}, {"/a", "\x00"}} {

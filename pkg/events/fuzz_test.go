@@ -3,8 +3,10 @@ package events
 import (
 	"bytes"
 	"encoding/json"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -12,7 +14,7 @@ import (
 )
 
 // Whatever a client has said, a record is one line, in JSON with the constants of its kind and the text to be recovered, on a terminal
-// without any character that moves the cursor or turns the text around.
+// without any character that moves the cursor or turns the text around, and in the transfer log with as many fields as xferlog(5) has.
 func FuzzLog(f *testing.F) {
 	for _, text := range []string{"plain", "a\r\nb", "\x1b[2J\x07", "\xff\xfe", `\x1b`, "\u202e\u2028\u0085", `"},{"level":"error"`, "\x00", "a=b c=\"d\""} {
 		f.Add(text, "cause", uint8(1))
@@ -20,7 +22,8 @@ func FuzzLog(f *testing.F) {
 	}
 	kinds := []Kind{Connect, Login, LoginFailed, Upload, Command, Panic, Disconnect}
 	f.Fuzz(func(t *testing.T, text, cause string, which uint8) {
-		r := Record{Event: Event{Kind: kinds[int(which)%len(kinds)], Session: "abcd2345", Verb: "STOR", Path: text, To: cause, User: text, Cause: cause}, Name: text}
+		r := Record{Event: Event{Kind: kinds[int(which)%len(kinds)], Session: "abcd2345", Verb: "STOR", Path: text, To: cause, User: text, Cause: cause},
+			Name: text, Remote: netip.MustParseAddrPort("192.0.2.1:4000")}
 		var out bytes.Buffer
 		Log{NewLog(&out, config.LogInfo, config.LogJSON)}.Write(r)
 		var got map[string]any
@@ -35,6 +38,13 @@ func FuzzLog(f *testing.F) {
 		line, ok := strings.CutSuffix(out.String(), "\n")
 		if !ok || !utf8.ValidString(line) || strings.ContainsFunc(line, func(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp) }) {
 			t.Errorf("%q is shown as %q", text, line)
+		}
+		out.Reset()
+		NewTransferLog(&out, time.UTC).Write(r)
+		line = out.String()
+		fields := strings.FieldsFunc(line, func(c rune) bool { return c == ' ' })
+		if transfers(r.Kind) && (len(fields) != 18 || strings.IndexByte(line, '\n') != len(line)-1) || !transfers(r.Kind) && line != "" {
+			t.Errorf("%q is in the transfer log as %q", text, line)
 		}
 	})
 }
