@@ -1,0 +1,136 @@
+//go:build linux
+
+package tests
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A directory of a million entries is listed in bounded memory, from its first entries on, and each one is there once.
+func TestMillionEntries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a million names; run: go test ./tests -run TestMillionEntries, without -short")
+	}
+	const count, mayGrow = 1_000_000, 16 << 20
+	dir := sharedMemoryDir(t)
+	manyNames(t, dir, count)
+	port := freePort(t)
+	s := newServer(t, port, "share", dir, "--listen", fmt.Sprintf("127.0.0.1:%d", port))
+	s.start(t)
+	c := login(t, s.addr, "anonymous", "guest@example.org")
+	pid := s.cmd.Process.Pid
+	for _, verb := range []string{"LIST", "MLSD", "NLST", "LIST *"} {
+		c.expect(t, 200, "NOOP")
+		resetPeak(t, pid)
+		before, begun := resident(pid), time.Now()
+		seen := make([]bool, count)
+		r, err := c.transfer(verb, func(conn net.Conn) error {
+			conn.SetDeadline(time.Now().Add(3 * time.Minute)) // other tests may run
+			return c.countNames(t, conn, seen)
+		})
+		if err != nil || r.code != 226 {
+			t.Fatalf("%s: %v, %v", verb, r, err)
+		}
+		for i, there := range seen {
+			if !there {
+				t.Errorf("%s: %d is missing", verb, i)
+				break
+			}
+		}
+		grown := peak(pid) - before
+		t.Logf("%s of %d entries took %.1f s and %d KiB beside %d KiB", verb, count, time.Since(begun).Seconds(), grown>>10, before>>10)
+		if grown > mayGrow {
+			t.Errorf("%s: the server grew by %d KiB", verb, grown>>10)
+		}
+	}
+}
+
+// countNames reads a listing whose lines end with the names of manyNames. Its first line must be there long before the last is written:
+// while nobody reads on, STAT tells how far the server is.
+func (c *client) countNames(t *testing.T, conn net.Conn, seen []bool) error {
+	in := bufio.NewReaderSize(conn, 64<<10)
+	for first := true; ; first = false {
+		line, err := in.ReadSlice('\n')
+		if err == io.EOF && len(line) == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		i, err := strconv.Atoi(string(line[max(0, len(line)-9) : len(line)-2]))
+		if err != nil || seen[i] {
+			return fmt.Errorf("%q is no name, or there twice: %v", line, err)
+		}
+		seen[i] = true
+		if first {
+			line = bytes.Clone(line)
+			c.checkHeldBack(t, len(line)*len(seen))
+		}
+	}
+}
+
+func (c *client) checkHeldBack(t *testing.T, whole int) {
+	t.Helper()
+	r := c.expect(t, 211, "STAT")
+	_, after, _ := strings.Cut(r.text, "Data connection open: ")
+	moved, err := strconv.Atoi(strings.Fields(after + " -")[0])
+	if err != nil || moved > whole/2 {
+		t.Errorf("with the first line there, %d of about %d bytes were written: %v", moved, whole, r)
+	}
+}
+
+// sharedMemoryDir is a directory in memory where there is one: a disk would take minutes for a million names.
+func sharedMemoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "ftpdtest")
+	if err != nil {
+		return sharedDir(t)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// manyNames makes so many names, of some files: a file system bounds the names of one.
+func manyNames(t *testing.T, dir string, count int) {
+	t.Helper()
+	first := ""
+	for i := range count {
+		name := filepath.Join(dir, fmt.Sprintf("entry-%07d", i))
+		var err error
+		if i%50_000 == 0 {
+			first, err = name, os.WriteFile(name, nil, 0o644)
+		} else {
+			err = os.Link(first, name)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// resetPeak makes peak begin anew.
+func resetPeak(t *testing.T, pid int) {
+	t.Helper()
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// peak is VmHWM in bytes.
+func peak(pid int) int64 {
+	kib, _ := strconv.ParseInt(strings.TrimSuffix(status(pid, "VmHWM"), " kB"), 10, 64)
+	return kib << 10
+}
