@@ -65,13 +65,15 @@ func ordinaryServer(t *testing.T, log string) *server {
 listen = ["127.0.0.1:%d"]
 [auth]
 backend = "virtual"
+[admin]
+socket = %q
 [log]
 %s[[user]]
 name = "carla"
 password = %q
 home = %q
 run_as = ""
-`, port, log, hashes["bcrypt"], home), 0o644)
+`, port, filepath.Join(home, "admin.sock"), log, hashes["bcrypt"], home), 0o644)
 	s := newServer(t, port, "serve", "--config", config)
 	asOrdinaryUser(s.cmd)
 	return s

@@ -45,10 +45,14 @@ func writeConfig(t *testing.T, port uint16, add settings) string {
 	base := settings{
 		"server": fmt.Sprintf("listen = [\"127.0.0.1:%d\", \"[::1]:%d\"]\n", port, port),
 		"auth":   fmt.Sprintf("pam_service = %q\n", pamService(t)),
+		"admin":  fmt.Sprintf("socket = %q\n", filepath.Join(t.TempDir(), "admin.sock")),
+	}
+	if add["admin"] != "" {
+		base["admin"] = ""
 	}
 	var text strings.Builder
 	text.WriteString(add[""] + "\n")
-	for _, section := range []string{"server", "auth", "anonymous", "defaults", "limits", "log"} {
+	for _, section := range []string{"server", "auth", "anonymous", "defaults", "limits", "log", "admin"} {
 		if base[section]+add[section] != "" {
 			fmt.Fprintf(&text, "[%s]\n%s%s\n", section, base[section], add[section])
 		}

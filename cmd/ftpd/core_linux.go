@@ -77,6 +77,8 @@ func serveCore() error {
 		Drain:    func(timeout time.Duration) { drain(server, listeners, timeout) },
 		Retire:   func() { retire(server, listeners) },
 		Exchange: certificates.Exchange,
+		Sessions: server.Sessions,
+		Kick:     server.Kick,
 	})
 }
 

@@ -35,6 +35,8 @@ func commands() []command {
 		{name: "serve", summary: "run the service", run: runServe},
 		{name: "share", summary: "share a directory now, without configuration or root", run: runShare},
 		{name: "check", summary: "check the configuration", run: runCheck},
+		{name: "who", summary: "show the sessions of the running service", run: runWho},
+		{name: "kick", summary: "end sessions of the running service", run: runKick},
 		{name: "passwd", summary: "hash a password for [[user]]", run: runPasswd},
 		{name: "version", summary: "print the version", run: runVersion},
 		{name: "core", run: runCore, hidden: true},

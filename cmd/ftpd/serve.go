@@ -112,7 +112,11 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 			logs = append(logs, filepath.Dir(file))
 		}
 	}
-	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable, Logs: logs})
+	var sockets []string
+	if dir := filepath.Dir(source.Config.Admin.Socket); dir != "/" {
+		sockets = append(sockets, dir)
+	}
+	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable, Logs: logs, Sockets: sockets})
 }
 
 // folders are where a file stands, and where what it leads to stands. "/" is never granted: there the file must stay as it is.

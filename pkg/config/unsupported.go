@@ -39,7 +39,6 @@ var notYet = map[string][]string{
 	"files.publish":        nil,
 	"files.hide":           nil,
 
-	"admin.socket":  nil,
 	"admin.metrics": nil,
 
 	"hook": nil,

@@ -25,21 +25,25 @@ func (srv *Server) Transfers() []Progress {
 	defer srv.mu.Unlock()
 	all := make([]Progress, 0, len(srv.moving))
 	for t := range srv.moving {
-		all = append(all, Progress{
-			Session: t.s.id,
-			User:    t.user,
-			Remote:  t.s.conn.Remote(),
-			Verb:    t.what.verb,
-			Path:    t.what.path,
-			Moved:   t.data.moved.Load(),
-			Size:    t.what.size,
-			Began:   t.begun,
-		})
+		all = append(all, t.state())
 	}
 	slices.SortFunc(all, func(a, b Progress) int {
 		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.Session, b.Session))
 	})
 	return all
+}
+
+func (t *transfer) state() Progress {
+	return Progress{
+		Session: t.s.id,
+		User:    t.user,
+		Remote:  t.s.conn.Remote(),
+		Verb:    t.what.verb,
+		Path:    t.what.path,
+		Moved:   t.data.moved.Load(),
+		Size:    t.what.size,
+		Began:   t.begun,
+	}
 }
 
 func (srv *Server) began(t *transfer) {

@@ -180,9 +180,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 	srv.mu.Lock()
 	for s := range srv.sessions {
-		s.cancel(errShutdown)
-		s.conn.SetWriteDeadline(time.Now().Add(lastWord))
-		s.wake()
+		s.cut(errShutdown)
 	}
 	srv.mu.Unlock()
 	select {

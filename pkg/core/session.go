@@ -26,6 +26,9 @@ type Session struct {
 	started  time.Time               // immutable
 	cancel   context.CancelCauseFunc // ends everything that runs for the session; immutable
 
+	seen sync.Mutex
+	view view // guarded by seen
+
 	turn sync.Mutex // held while lines run; guards all that follows
 
 	in      input
@@ -164,6 +167,7 @@ func (s *Session) inTurn(ctx context.Context, act func()) (held <-chan struct{},
 	}()
 	s.settle(ctx)
 	s.flush()
+	s.publish()
 	return s.park(ctx)
 }
 

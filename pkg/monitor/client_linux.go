@@ -106,9 +106,11 @@ func (c *Client) Ready() error { return c.send(ready, 0, struct{}{}) }
 
 // Orders are what the supervisor may tell a core to do.
 type Orders struct {
-	Drain    func(time.Duration)     // accept no more; running transfers may take this long. Called in a goroutine of its own
-	Retire   func()                  // accept no more, and end with the last session. Likewise
-	Exchange func(Certificate) error // show this certificate from now on. It must not wait; an error is the supervisor's mistake
+	Drain    func(time.Duration)       // accept no more; running transfers may take this long. Called in a goroutine of its own
+	Retire   func()                    // accept no more, and end with the last session. Likewise
+	Sessions func() []SessionState     // tell of the sessions. Called in the reader, it must not wait
+	Kick     func(session string) bool // end it. Likewise
+	Exchange func(Certificate) error   // show this certificate from now on. It must not wait; an error is the supervisor's mistake
 }
 
 // Run obeys what the supervisor says until it hangs up, which is ErrHungUp.
@@ -137,6 +139,10 @@ func (c *Client) Run(o Orders) error {
 			go o.Drain(body.Timeout) // ends with the process, which it ends
 		case retire:
 			go o.Retire() // likewise
+		case askStates, kick:
+			if err := o.obey(c, m); err != nil {
+				return fmt.Errorf("read a %s: %w", m.Kind, err)
+			}
 		case exchange:
 			var body Certificate
 			err := json.Unmarshal(m.Body, &body)

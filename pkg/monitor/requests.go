@@ -58,6 +58,25 @@ const MaxNames = 512
 // MaxGroupName bounds the name in a Group request, in bytes. No system has longer ones.
 const MaxGroupName = 256
 
+// A SessionState is what a core tells about a session of its own. Who it is, and from where, the supervisor knows itself.
+type SessionState struct {
+	Session  string         `json:"session"`
+	Dir      string         `json:"-"` // working directory, a path in the user's tree; "" before the login
+	Client   string         `json:"-"` // what the client calls itself; "" where it has not
+	TLS      string         `json:"tls,omitempty"`
+	Active   time.Time      `json:"active"` // of the last command, or the last transfer's end
+	Transfer *TransferState `json:"-"`      // nil: none runs
+}
+
+// A TransferState tells how far the transfer of one file is.
+type TransferState struct {
+	Verb  string    `json:"verb"`
+	Path  string    `json:"-"`
+	Moved int64     `json:"moved"`
+	Size  int64     `json:"size,omitempty"` // bytes that will move; 0: not known
+	Began time.Time `json:"began"`
+}
+
 // version is equal in both ends or they do not talk. Fields may be added to a message, since unknown ones are ignored; none changes
 // its meaning without a new version.
 const version = 1
@@ -84,6 +103,9 @@ const (
 	sign         kind = "sign"
 	end          kind = "end"
 	event        kind = "event"
+	askStates    kind = "ask-states"
+	states       kind = "states"
+	kick         kind = "kick"
 )
 
 // A rule is one line of the table.
@@ -121,6 +143,8 @@ var fromCore = []rule{
 		lie: "It makes TLS handshakes as the server, which it is, and may lend its voice to somebody elsewhere for as long as it runs: the key stays here. Nothing else is signed (no client's part, no certificate, no text), and nothing is decrypted."},
 	{kind: end, state: serving, session: true, size: 256,
 		lie: "It gives a slot back early and holds more connections than the limits say: it denies service."},
+	{kind: states, state: serving, size: 48 << 10, // as many sessions as fit, when it was asked
+		lie: "It tells administrators untrue things about its own sessions: directories, clients' names, progress. Who and from where is the supervisor's own record."},
 	{kind: event, state: serving, session: true, size: 32 << 10,
 		lie: "It writes untrue facts about its own sessions into the log; the kind is one of the known, user and address are the supervisor's own record (but for the name that a failed login tried), control characters are escaped, and the log's speed bounds it."},
 }
@@ -130,6 +154,8 @@ var fromSupervisor = []rule{
 	{kind: configure, state: starting, size: 1 << 10}, // the first message, with descriptors: the Setup in a memfd, then the listeners
 	{kind: answer, state: serving, size: maxAnswer},
 	{kind: exchange, state: serving, size: maxAnswer}, // a certificate to show from now on
+	{kind: askStates, state: serving, size: 64},       // tell of the sessions
+	{kind: kick, state: serving, size: 64},            // end this session
 	{kind: drain, state: serving, size: 64},           // accept no more; sessions without a transfer end now, the others with it, the rest at the timeout
 	{kind: retire, state: serving, size: 2},           // accept no more, and end with the last session
 }

@@ -35,6 +35,10 @@ type Server struct {
 	mu       sync.Mutex
 	sessions map[string]*session // admitted to this core and not ended
 	underWay map[kind]int
+	looks    uint64 // so many looks were asked for
+	look     *look  // the one under way; nil: none is
+
+	looking sync.Mutex // one look at a time
 }
 
 // A session is what the supervisor's end knows of one of the core's sessions; Server.mu guards it.
@@ -163,6 +167,8 @@ func (s *Server) take(ctx context.Context, m message, onReady func()) error {
 		return s.sign(ctx, r, m)
 	case end:
 		return s.end(m)
+	case states:
+		return s.states(m)
 	default:
 		return s.event(m)
 	}

@@ -17,6 +17,8 @@ const (
 		unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
 		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_SYM |
 		unix.LANDLOCK_ACCESS_FS_REFER
+	makeSocket = unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR |
+		unix.LANDLOCK_ACCESS_FS_REMOVE_FILE | unix.LANDLOCK_ACCESS_FS_REFER
 	makeLog = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_MAKE_REG
 	execute = unix.LANDLOCK_ACCESS_FS_EXECUTE
 	neverOK = unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
@@ -78,7 +80,7 @@ func restrict(abi int, program string, c Confinement) (skipped []string, err err
 		}
 		return nil
 	}
-	if err := errors.Join(grant(readFile|execute, program), grant(read, c.ReadOnly...), grant(makeLog, c.Logs...), grant(read|write, c.Roots...)); err != nil {
+	if err := errors.Join(grant(readFile|execute, program), grant(read, c.ReadOnly...), grant(makeLog, c.Logs...), grant(makeSocket, c.Sockets...), grant(read|write, c.Roots...)); err != nil {
 		return nil, err
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {

@@ -13,6 +13,7 @@ type Confinement struct {
 	Roots    []string  // directories of the host that may be read and written, as the user's rights allow
 	ReadOnly []string  // directories or files of the host that may be read
 	Logs     []string  // directories of the host where files may be made and written
+	Sockets  []string  // directories of the host where sockets may be made and removed
 	Keep     []uintptr // capabilities that stay in the bounding set; all others leave it. Nil touches none
 	Bare     bool      // no Landlock: the paths mean nothing
 }

@@ -73,7 +73,11 @@ func (k *keeper) start() (*generation, sandbox.Layers, error) {
 		conn.Close() // the watch below then ends the process
 		k.Log.Error().Err(err).Msg("the core cannot be configured")
 	}
-	go g.watch(func() { k.Log.Info().Int("pid", g.pid).Msg("core ready") }) // ends with the process
+	k.begins(g)
+	go func() { // ends with the process
+		defer k.ends(g)
+		g.watch(func() { k.Log.Info().Int("pid", g.pid).Msg("core ready") })
+	}()
 	return g, layers, nil
 }
 

@@ -26,6 +26,9 @@ type keeper struct {
 	listeners []int // descriptors that never close while the service runs; no file of Go's, which would switch them to blocking mode
 	addresses []net.Listener
 	retired   []*generation // finish their transfers; owned by run
+
+	mu      sync.Mutex
+	running []*generation // guarded by mu; every core whose process runs
 }
 
 func newKeeper(o Options, d *desk, listeners []net.Listener) (*keeper, error) {
@@ -96,6 +99,8 @@ func (k *keeper) run(ctx context.Context) error {
 	case <-g.ended:
 		return fmt.Errorf("the core ended before it was ready: %s\n%s", g.cause, g.output)
 	}
+	closeAdmin := serveAdmin(k.Options, k.desk, k.cores)
+	defer closeAdmin()
 	ready(k.Options)
 	looks := time.NewTicker(lookInterval)
 	defer looks.Stop()
@@ -127,6 +132,28 @@ func (k *keeper) renew(g *generation, now time.Time) {
 	for _, each := range append([]*generation{g}, k.retired...) {
 		each.exchange(changed)
 	}
+}
+
+// cores are those whose process runs.
+func (k *keeper) cores() (all []looker) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, g := range k.running {
+		all = append(all, g.server)
+	}
+	return all
+}
+
+func (k *keeper) begins(g *generation) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.running = append(k.running, g)
+}
+
+func (k *keeper) ends(g *generation) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.running = slices.DeleteFunc(k.running, func(r *generation) bool { return r == g })
 }
 
 // report tells of a core that has died.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"ftpd/pkg/auth"
 )
@@ -27,7 +28,9 @@ type registry struct {
 // An entry is one session.
 type entry struct {
 	remote netip.AddrPort
-	user   string // who logged in last; "" before
+	since  time.Time
+	user   string // who is logged in; "" is nobody
+	most   int    // sessions that the user may have; 0: any number
 }
 
 func (e entry) client() string { return e.remote.Addr().Unmap().String() }
@@ -60,7 +63,7 @@ func (r *registry) take(remote netip.AddrPort) (id, refusal, cause string) {
 	for id == "" || r.has(id) {
 		id = strings.ToLower(rand.Text()[:8])
 	}
-	r.sessions[id] = entry{remote: remote}
+	r.sessions[id] = entry{remote: remote, since: time.Now()}
 	r.clients[client]++
 	return id, "", ""
 }
@@ -102,6 +105,13 @@ func (r *registry) find(id string) (entry, bool) {
 	return e, ok
 }
 
+// list is every session.
+func (r *registry) list() map[string]entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.sessions)
+}
+
 // login notes who a session logged in as, unless as many sessions of that user are there as may be (0: any number); held then says by
 // whom.
 func (r *registry) login(id, user string, most int) (ok bool, held string) {
@@ -114,6 +124,7 @@ func (r *registry) login(id, user string, most int) (ok bool, held string) {
 	if most > 0 && e.user != user && r.users[user] >= most {
 		return false, r.holdersLocked(func(e entry) bool { return e.user == user }, entry.client)
 	}
+	e.most = most
 	r.becomesLocked(id, e, user)
 	return true, ""
 }

@@ -108,6 +108,10 @@ func ServeHere(ctx context.Context, o Options) error {
 		}
 		go func() { ended <- serve(l) }() // ends when closeAll closes its listener
 	}
+	if o.Config.Admin.Socket != "" { // ftpd share has none
+		here := hereCore{server.Sessions, server.Kick}
+		defer serveAdmin(o, desk, func() []looker { return []looker{here} })()
+	}
 	ready(o)
 	err = untilEnded(ctx, ended, keys, certificates)
 	closeAll(listeners)

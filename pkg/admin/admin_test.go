@@ -1,0 +1,93 @@
+//go:build unix
+
+package admin
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+type fake struct{}
+
+func (fake) Who(context.Context) Report { return Report{Version: "1.0"} }
+
+func (fake) Kick(_ context.Context, target string) int { return len(target) }
+
+func start(t *testing.T) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "run", "admin.sock")
+	l, err := Listen(path, -1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- Serve(l, fake{}) }() // ends with the listener
+	t.Cleanup(func() {
+		l.Close()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 0 {
+			t.Errorf("left behind: %v", left)
+		}
+	})
+	return path
+}
+
+func TestQuestions(t *testing.T) {
+	path := start(t)
+	if r, err := Who(path); err != nil || r.Version != "1.0" {
+		t.Errorf("Who = %+v, %v", r, err)
+	}
+	if n, err := Kick(path, "alice"); err != nil || n != 5 {
+		t.Errorf("Kick = %d, %v", n, err)
+	}
+	if _, err := ask(path, question{Command: "reload"}); err == nil || !strings.Contains(err.Error(), `"reload"`) {
+		t.Errorf("an unknown command: %v", err)
+	}
+	if _, err := Who(path + ".none"); err == nil || !strings.Contains(err.Error(), "is it running?") {
+		t.Errorf("nobody there: %v", err)
+	}
+	for _, text := range []string{"noise\n", strings.Repeat("x", 2*maxQuestion)} {
+		conn, err := net.Dial("unix", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Write([]byte(text))
+		buf := make([]byte, 100)
+		if n, _ := conn.Read(buf); !strings.Contains(string(buf[:n]), "cannot be read") {
+			t.Errorf("%.10q is answered %q", text, buf[:n])
+		}
+		conn.Close()
+	}
+}
+
+// A socket that a crash has left behind is replaced; one that somebody answers at is not.
+func TestSocketThatIsThere(t *testing.T) {
+	path := start(t)
+	if _, err := Listen(path, -1); err == nil || !strings.Contains(err.Error(), "another ftpd") {
+		t.Errorf("beside another: %v", err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	stale := filepath.Join(t.TempDir(), "s")
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.SetUnlinkOnClose(false)
+	dead.Close()
+	l, err := Listen(stale, os.Getgid())
+	if err != nil {
+		t.Fatalf("after a crash: %v", err)
+	}
+	if info, err := os.Stat(stale); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	l.Close()
+}

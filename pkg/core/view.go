@@ -1,0 +1,78 @@
+package core
+
+import (
+	"crypto/tls"
+	"errors"
+	"time"
+
+	"ftpd/pkg/monitor"
+)
+
+// A view is what others may see of a session at any time. The session publishes it each time before it parks.
+type view struct {
+	dir    string
+	client string
+	tls    string
+	active time.Time
+}
+
+// publish is called in the session's turn.
+func (s *Session) publish() {
+	v := view{dir: s.dir, client: s.client, active: s.active, tls: s.view.tls} // nobody else writes it
+	if v.tls == "" && s.tls != nil && s.tls.ready {
+		v.tls = tls.VersionName(s.tls.ConnectionState().Version)
+	}
+	s.seen.Lock()
+	defer s.seen.Unlock()
+	s.view = v
+}
+
+// Sessions tells of every session, in no order.
+func (srv *Server) Sessions() []monitor.SessionState {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	all := make([]monitor.SessionState, 0, len(srv.sessions))
+	at := make(map[string]int, len(srv.sessions))
+	for s := range srv.sessions {
+		s.seen.Lock()
+		v := s.view
+		s.seen.Unlock()
+		if v.active.IsZero() { // it is not admitted yet
+			continue
+		}
+		at[s.id] = len(all)
+		all = append(all, monitor.SessionState{Session: s.id, Dir: v.dir, Client: v.client, TLS: v.tls, Active: v.active})
+	}
+	for t := range srv.moving {
+		if i, ok := at[t.s.id]; ok {
+			p := t.state()
+			all[i].Transfer = &monitor.TransferState{Verb: p.Verb, Path: p.Path, Moved: p.Moved, Size: p.Size, Began: p.Began}
+		}
+	}
+	return all
+}
+
+var errKicked = errors.New("ended by the administrator")
+
+// Kick ends a session, and its transfer. It is false where there is none.
+func (srv *Server) Kick(session string) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	for s := range srv.sessions {
+		s.seen.Lock()
+		admitted := !s.view.active.IsZero()
+		s.seen.Unlock()
+		if admitted && s.id == session {
+			s.cut(errKicked)
+			return true
+		}
+	}
+	return false
+}
+
+// cut ends a session from outside, whatever it does. The client gets a moment to read why.
+func (s *Session) cut(cause error) {
+	s.cancel(cause)
+	s.conn.SetWriteDeadline(time.Now().Add(lastWord))
+	s.wake()
+}
