@@ -113,7 +113,8 @@ func (srv *Server) required(s config.Settings) config.RequireTLS {
 }
 
 // needsTLS says whether it is known by the name alone that the user may not log in without TLS: nobody is asked about the password then. A
-// system group may relax what is demanded, and who is in it is known only afterwards.
+// system group may relax what is demanded, and who is in it is known only afterwards. (The name is the one that the client has typed: where
+// PAM makes another one of it, TLS is needed that the other one may do without.)
 func (srv *Server) needsTLS(user string) bool {
 	e, err := srv.config.For(user, nil)
 	if err != nil || srv.required(e.Settings) == config.RequireTLSOff {
