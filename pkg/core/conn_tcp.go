@@ -51,7 +51,7 @@ func (c *rawConn) Unacknowledged() int { return zerocopy.Unacknowledged(c.raw) }
 
 func (c *rawConn) Ended(wait time.Duration) bool { return c.eof.Load() || zerocopy.Ended(c.raw, wait) }
 
-// lingering bounds what Finish reads from a peer that goes on sending.
+// lingering bounds what Finish and Linger read from a peer that goes on sending.
 const lingering = 1 << 20
 
 func (c *rawConn) Finish() error {
@@ -60,6 +60,14 @@ func (c *rawConn) Finish() error {
 		c.drain(lingering)
 	}
 	return c.TCPConn.Close()
+}
+
+func (c *rawConn) Linger(within time.Duration) {
+	if err := c.CloseWrite(); err == nil {
+		c.SetReadDeadline(time.Now().Add(within))
+		io.CopyN(io.Discard, c, lingering)
+	}
+	c.Finish()
 }
 
 // setControl sets what a control connection needs. SO_OOBINLINE keeps the urgent byte in the stream: Python's ftplib sends ABOR as

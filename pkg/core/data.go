@@ -166,15 +166,15 @@ func (p *passive) finish(c Conn, err error) bool {
 	return true
 }
 
-// endLocked ends a data connection that nobody wants. Its client may have sent something already: with a reset basic-ftp gives up the
-// whole session.
+// endLocked ends a data connection that nobody wants. Its client may have sent something already, or be about to: with a reset basic-ftp
+// gives up the whole session.
 func (p *passive) endLocked() {
 	switch {
 	case !p.refused || p.conn == nil:
 	case p.parting:
 		go partFrom(p.conn) // ends within partingTime, or when close finishes the connection
 	default:
-		p.conn.Finish()
+		go p.conn.Linger(partingTime) // ends likewise
 	}
 }
 
@@ -229,8 +229,13 @@ func (p *passive) refuse(patient bool) {
 
 // close gives the port back, and the data connection.
 func (p *passive) close() {
-	if !p.finish(nil, errReplaced) {
-		p.refuse(false)
+	if p.finish(nil, errReplaced) {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.conn != nil {
+		p.conn.Finish()
 	}
 }
 

@@ -187,6 +187,13 @@ func (c *memConn) Close() error {
 	return nil
 }
 
+func (c *memConn) Linger(within time.Duration) {
+	c.CloseWrite()
+	c.SetReadDeadline(time.Now().Add(within))
+	io.Copy(io.Discard, c)
+	c.Finish()
+}
+
 func (c *memConn) Finish() error {
 	c.CloseWrite()
 	c.in.mu.Lock()

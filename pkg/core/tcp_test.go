@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -224,21 +225,71 @@ func TestActiveOverTCP(t *testing.T) {
 	}
 }
 
-// A client that has sent something on the data connection of a refused transfer reads the end of the stream, and no reset.
+// A client whose transfer is refused reads the reply, and then the end of the data connection and no reset, whatever it has sent there before
+// or sends behind it; the next PASV is answered as always.
 func TestRefusedTransferIsNotReset(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
+	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			c := l.client(net.IPv4(127, 0, 0, 1))
+			c.t = t
+			if secure {
+				c.secure(clientConfig(tls.VersionTLS13))
+			}
+			c.login()
+			for i := range 40 {
+				d := c.pasv("PASV")
+				hello := bytes.Repeat([]byte("hello"), 4000*(i%2)+100)
+				if i%4 < 2 {
+					d.Write(hello)
+				}
+				c.cmd("550 ", "RETR missing")
+				if i%3 == 0 {
+					d.Write(hello)
+					c.cmd("200 ", "NOOP")
+				}
+				if _, err := d.Write(hello); err != nil {
+					t.Fatal("the data connection takes no more:", err)
+				}
+				if secure {
+					d.CloseWrite() // the server lets the client end it first
+				}
+				if n, err := d.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+					t.Fatal("the data connection ended with", err)
+				}
+				d.Close()
+			}
+		})
+	}
+}
+
+// In active mode a refused transfer makes no connection.
+func TestRefusedTransferDoesNotConnect(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	data, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
 	c := l.client(net.IPv4(127, 0, 0, 1))
 	c.login()
-	for range 20 {
-		d := c.pasv("PASV")
-		if _, err := d.Write(bytes.Repeat([]byte("hello"), 4000)); err != nil {
-			t.Fatal(err)
-		}
-		c.cmd("550 ", "RETR missing")
-		if n, err := d.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-			t.Fatal("the data connection ended with", err)
-		}
-		d.Close()
+	c.cmd("200 ", fmt.Sprintf("EPRT |1|127.0.0.1|%d|", data.Addr().(*net.TCPAddr).Port))
+	c.cmd("550 ", "RETR missing")
+	c.cmd("425 ", "NLST")
+	c.cmd("221 ", "QUIT")
+	c.r.ReadByte() // until the session has ended
+	own, err := net.DialTCP("tcp", nil, data.Addr().(*net.TCPAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer own.Close()
+	first, err := data.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	if first.RemoteAddr().String() != own.LocalAddr().String() {
+		t.Error("a connection was made")
 	}
 }
 
