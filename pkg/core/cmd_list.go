@@ -110,13 +110,30 @@ func (s *Session) listPath(arg string) string {
 		if _, err := s.login.fs.Lstat(s.abs(arg)); err == nil {
 			return arg
 		}
-		option, rest, _ := strings.Cut(arg, " ")
-		if strings.ContainsAny(option, globChars) {
+		rest, ok := cutOption(arg)
+		if !ok {
 			return arg
 		}
 		arg = rest
 	}
 	return arg
+}
+
+// cutOption takes an option of ls off an argument.
+func cutOption(arg string) (rest string, ok bool) {
+	option, rest, _ := strings.Cut(arg, " ")
+	return rest, strings.HasPrefix(option, "-") && !strings.ContainsAny(option, globChars)
+}
+
+// behindOptions is the pathname that the log names when LIST, NLST or STAT is refused.
+func behindOptions(arg string) string {
+	for {
+		rest, ok := cutOption(arg)
+		if !ok {
+			return arg
+		}
+		arg = rest
+	}
 }
 
 // sendList sends what l makes of a directory's entries, or of a file.

@@ -77,8 +77,8 @@ func commands() map[string]*command {
 		"STOU": {run: (*Session).stou, arg: optionalArg, login: true, data: true, path: true, help: "STOU [<SP> pathname]"},
 		"ALLO": {run: (*Session).allo, arg: needArg, login: true, help: "ALLO <SP> bytes"},
 		"ABOR": {run: (*Session).abor, login: true, during: true, help: "ABOR"},
-		"LIST": {run: (*Session).list, arg: optionalArg, login: true, data: true, path: true, help: "LIST [<SP> pathname]"},
-		"NLST": {run: (*Session).nlst, arg: optionalArg, login: true, data: true, path: true, help: "NLST [<SP> pathname]"},
+		"LIST": {run: (*Session).list, arg: optionalArg, login: true, data: true, path: true, name: behindOptions, help: "LIST [<SP> pathname]"},
+		"NLST": {run: (*Session).nlst, arg: optionalArg, login: true, data: true, path: true, name: behindOptions, help: "NLST [<SP> pathname]"},
 		"MLSD": {run: (*Session).mlsd, arg: optionalArg, login: true, data: true, path: true, help: "MLSD [<SP> pathname]"},
 		"MLST": {run: (*Session).mlst, arg: optionalArg, login: true, path: true, help: "MLST [<SP> pathname]", feat: "MLST"},
 
@@ -97,7 +97,7 @@ func commands() map[string]*command {
 		"HELP": {run: (*Session).help, arg: optionalArg, help: "HELP [<SP> command]"},
 		"NOOP": {run: (*Session).noop, during: true, help: "NOOP"},
 		"CLNT": {run: (*Session).clnt, arg: needArg, help: "CLNT <SP> name", feat: "CLNT"},
-		"STAT": {run: (*Session).stat, arg: optionalArg, during: true, path: true, help: "STAT [<SP> pathname]"},
+		"STAT": {run: (*Session).stat, arg: optionalArg, during: true, path: true, name: behindOptions, help: "STAT [<SP> pathname]"},
 
 		// What is not in any RFC
 		"SITE":       {run: (*Session).site, arg: needArg, help: "SITE <SP> command"},
