@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +13,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/impersonate"
 )
 
 // A Policy lets those of a backend's users in whom the configuration lets in: auth.deny, auth.allow, disabled, expires, allow_from,
@@ -18,6 +22,8 @@ type Policy struct {
 	Config  *config.Config
 	Backend Authorizer
 	Now     func() time.Time // nil is time.Now
+	// MakeHome makes a missing home for its user, who is nil where nobody is impersonated; nil makes none.
+	MakeHome func(home string, owner *impersonate.Credentials, umask config.Mode) error
 
 	links links
 	stuck atomic.Int32 // homes that are being looked at
@@ -53,7 +59,24 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 	if why := p.unserved(ctx, a.Home); why != "" {
 		return nil, refuse(a.Name, why)
 	}
+	if err := p.settle(a, settings); err != nil {
+		return nil, err
+	}
 	return a, nil
+}
+
+// settle makes the home, where that is missing and the configuration wants it.
+func (p *Policy) settle(a *Account, s config.Effective) error {
+	if !s.CreateHome || p.MakeHome == nil {
+		return nil
+	}
+	if _, err := os.Lstat(a.Home); !errors.Is(err, fs.ErrNotExist) {
+		return nil // the core says what is wrong with it
+	}
+	if err := p.MakeHome(a.Home, a.As, s.Umask); err != nil {
+		return refuse(a.Name, err.Error())
+	}
+	return nil
 }
 
 func refuse(name, why string) error { return &Refusal{Cause: name + ": " + why} }

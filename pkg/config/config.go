@@ -153,7 +153,8 @@ type Settings struct {
 	LoginMessage string `toml:"login_message"`
 	// Text of the 221 reply.
 	QuitMessage string `toml:"quit_message"`
-	// Make a missing home at login, as the user; only in a parent that is root's and that nobody else may write.
+	// Make a missing home at login, for the user and with the umask; only where all directories above it are root's and nobody else may
+	// write in them.
 	CreateHome bool `toml:"create_home"`
 	// LIST and MLSD show "ftp" for every owner and group.
 	HideOwners bool `toml:"hide_owners"`

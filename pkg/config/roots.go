@@ -43,12 +43,16 @@ func (c *Config) Roots() []string {
 
 // directories are the homes, directories and mounts that the configuration names.
 func (c *Config) directories() []string {
-	dirs := []string{c.Defaults.Home}
+	dirs := []string{madeIn(c.Defaults.Home, c.Defaults.CreateHome)}
 	if c.Anonymous.Enabled {
 		dirs = append(dirs, c.Anonymous.Directory)
 	}
 	override := func(o *Override) {
-		dirs = append(dirs, o.Home)
+		create := c.Defaults.CreateHome
+		if slices.Contains(o.Set, "create_home") {
+			create = o.CreateHome
+		}
+		dirs = append(dirs, madeIn(o.Home, create))
 		for _, m := range o.Mounts {
 			dirs = append(dirs, m.Directory)
 		}
@@ -60,6 +64,14 @@ func (c *Config) directories() []string {
 		override(&c.Users[i].Override)
 	}
 	return slices.DeleteFunc(dirs, func(dir string) bool { return dir == "" })
+}
+
+// madeIn is what must be served so that a home can be made: the directory that it will lie in, unless that is "/".
+func madeIn(home string, create bool) string {
+	if parent := path.Dir(home); create && home != "" && parent != "/" {
+		return parent
+	}
+	return home
 }
 
 // fixedParent is the directory, or as much of it as comes before {user}.

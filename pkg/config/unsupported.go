@@ -22,7 +22,6 @@ var notYet = map[string][]string{
 	"defaults.user_download_rate":    nil,
 	"defaults.user_upload_rate":      nil,
 	"defaults.max_file_size":         nil,
-	"defaults.create_home":           nil,
 
 	"limits.download_rate":  nil,
 	"limits.upload_rate":    nil,
@@ -37,7 +36,6 @@ var notYet = map[string][]string{
 	"files.atomic_uploads": nil,
 	"files.sync_uploads":   nil,
 	"files.publish":        nil,
-	"files.hide":           nil,
 
 	"admin.metrics": nil,
 

@@ -130,6 +130,7 @@ func (s *Session) open(account *auth.Account) (*login, error) {
 		Identity: identity,
 		Rights:   l.rights,
 		Umask:    settings.Umask,
+		Hide:     s.srv.config.Files.Hide,
 	})
 	if err != nil {
 		return nil, err

@@ -93,7 +93,11 @@ func compose(c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.
 	if err != nil {
 		return nil, err
 	}
-	return &auth.Policy{Config: c, Backend: &auth.Anonymous{Config: c, RunAs: runAs, Next: virtual}}, nil
+	return &auth.Policy{
+		Config:   c,
+		Backend:  &auth.Anonymous{Config: c, RunAs: runAs, Next: virtual},
+		MakeHome: makeHome,
+	}, nil
 }
 
 func (b *backend) close() {

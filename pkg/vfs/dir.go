@@ -57,6 +57,7 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 			reader.close()
 			return err
 		}
+		reader.names.hide = f.hide
 		dir = &Dir{fs: f, at: at, detail: detail &^ Created, born: detail&Created != 0, reader: reader}
 		dir.findMounts(path.Join(at.mount.path, place))
 		return nil
@@ -77,6 +78,7 @@ func (d *Dir) Only(want func(name []byte) bool) { d.reader.names.want = want }
 
 // A filter chooses names.
 type filter struct {
+	hide   hiding
 	want   func([]byte) bool // nil: all
 	looked int               // at so many names, in this section
 }
@@ -88,7 +90,7 @@ var errEnough = errors.New("enough for one section")
 
 // pass says whether a name is wanted; errEnough, that the next one is for the next section.
 func (f *filter) pass(name []byte) (bool, error) {
-	if f.want == nil || f.want(name) {
+	if (f.want == nil || f.want(name)) && (len(f.hide) == 0 || !f.hide.name(string(name))) {
 		return true, nil
 	}
 	if f.looked++; f.looked >= maxLooked {

@@ -36,6 +36,7 @@ type Options struct {
 	Identity *impersonate.Identity // nil: the process's own
 	Rights   config.Rights
 	Umask    config.Mode // the process's own umask is 0, so that this one decides
+	Hide     []string    // patterns of names that are not there, as path.Match has them
 	Faults   Faults
 }
 
@@ -57,6 +58,7 @@ type FS struct {
 	mounts   []*mount // immutable; the longest path first, the home last
 	identity *impersonate.Identity
 	rights   config.Rights
+	hide     hiding
 	umask    atomic.Uint32
 	suffix   func() string // of unique names
 	places   bool          // permissions depend on the path, so the path of each resolved file is asked for
@@ -71,8 +73,9 @@ func Open(o Options) (*FS, error) {
 	f := &FS{
 		identity: o.Identity,
 		rights:   o.Rights,
+		hide:     o.Hide,
 		suffix:   randomSuffix,
-		places:   len(o.Mounts) > 1 || len(o.Rights.Rules) > 0,
+		places:   len(o.Mounts) > 1 || len(o.Rights.Rules) > 0 || len(o.Hide) > 0,
 	}
 	f.SetUmask(o.Umask)
 	if len(o.Mounts) == 0 || o.Mounts[0].Path != "/" {

@@ -37,6 +37,9 @@ func (f *FS) locate(name string) (location, error) {
 		return location{}, ErrName
 	}
 	name = path.Clean(name)
+	if f.hide.path(name) {
+		return location{}, errHiddenName
+	}
 	m := f.mountOf(name)
 	rel := strings.TrimPrefix(strings.TrimPrefix(name, m.path), "/")
 	if rel == "" {
@@ -66,6 +69,9 @@ func (f *FS) permit(m *mount, place string, want config.Permissions) error {
 	name := path.Join(m.path, place)
 	if f.mountOf(name) != m {
 		return errHidden
+	}
+	if f.hide.path(place) {
+		return errHiddenName
 	}
 	return f.allow(name, want)
 }
