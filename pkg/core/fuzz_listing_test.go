@@ -48,7 +48,7 @@ func FuzzListing(f *testing.F) {
 		if len(lines) != 4 || !strings.HasPrefix(lines[1], " ") {
 			t.Fatalf("MLST: %q", lines)
 		}
-		checkFacts(t, lines[1][1:], &e, facts)
+		checkFacts(t, strings.ReplaceAll(lines[1][1:], "\xff\xff", "\xff"), &e, facts) // which Telnet wants twice
 	})
 }
 
