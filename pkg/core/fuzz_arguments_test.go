@@ -73,8 +73,10 @@ func isASCII(line []byte) bool {
 // client's and those that are allowed, and to no port below 1024.
 func FuzzActive(f *testing.F) {
 	for _, arg := range []string{
-		"192,0,2,99,19,137", "192,0,2,1,0,21", "127,0,0,1,19,137", "203,0,113,7,255,255", "|1|192.0.2.99|5001|", "|1|203.0.113.7|5001|", "!2!2001:db8::1!65535!",
-		"|2|::ffff:192.0.2.99|5001|", "|2|fe80::1%eth0|5001|", "||||", "|1|0.0.0.0|5001|", " 192, 0, 2, 99, 4, 0 ", "11111", "192,0,2,99,2,1", "|1|192.0.2.99|1023|",
+		"192,0,2,99,19,137", "192,0,2,1,0,21", "127,0,0,1,19,137", "203,0,113,7,255,255", "|1|192.0.2.99|5001|", "|1|203.0.113.7|5001|",
+		"!2!2001:db8::1!65535!",
+		"|2|::ffff:192.0.2.99|5001|", "|2|fe80::1%eth0|5001|", "||||", "|1|0.0.0.0|5001|", " 192, 0, 2, 99, 4, 0 ", "11111",
+		"192,0,2,99,2,1", "|1|192.0.2.99|1023|",
 	} {
 		f.Add(arg, true)
 		f.Add(arg, false)
@@ -129,7 +131,8 @@ func parsesBack(t *testing.T, arg string) {
 
 // AUTH, PBSZ and PROT take the words of RFC 4217, in either case, and nothing else.
 func FuzzSecurity(f *testing.F) {
-	for _, arg := range []string{"TLS", "ssl", "TLS-C", "tls-p", " TLS\t", "TLS 1.3", "GSSAPI", "0", "65536", "4294967296", "-1", "0x0", "P", "c", "S", "E", "PP", ""} {
+	for _, arg := range []string{"TLS", "ssl", "TLS-C", "tls-p", " TLS\t", "TLS 1.3", "GSSAPI", "0", "65536", "4294967296", "-1", "0x0",
+		"P", "c", "S", "E", "PP", ""} {
 		f.Add(arg)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
@@ -161,7 +164,8 @@ func FuzzSecurity(f *testing.F) {
 // HOST takes the names of virtual hosts, in either case and with a dot at the end or not, and the server's own address, and is answered
 // with a 220 then; every other name leaves things as they are.
 func FuzzHostName(f *testing.F) {
-	for _, arg := range []string{"ftp.example.org", "FTP.Example.ORG.", "other.example", "192.0.2.1", "[::ffff:192.0.2.1]", "192.0.2.9", "[fe80::1%eth0]", "", ".", "..", "a b", "-", "ftp.example.org..", "fTp.example.orG\x00"} {
+	for _, arg := range []string{"ftp.example.org", "FTP.Example.ORG.", "other.example", "192.0.2.1", "[::ffff:192.0.2.1]", "192.0.2.9",
+		"[fe80::1%eth0]", "", ".", "..", "a b", "-", "ftp.example.org..", "fTp.example.orG\x00"} {
 		f.Add(arg)
 	}
 	c := config.Default()
@@ -186,7 +190,8 @@ func FuzzHostName(f *testing.F) {
 
 // A pathname and a working directory make an absolute path without a step upwards, whatever they are.
 func FuzzPathname(f *testing.F) {
-	for _, names := range [][2]string{{"/", "a/../../b"}, {"/d", ".."}, {"/d", "/../.."}, {"/", "//a//./b/"}, {"/d", ""}, {"/\xff", " x "}, {"/a", "\x00"}} {
+	for _, names := range [][2]string{{"/", "a/../../b"}, {"/d", ".."}, {"/d", "/../.."}, {"/", "//a//./b/"}, {"/d", ""}, {"/\xff", " x "},
+		{"/a", "\x00"}} {
 		f.Add(names[0], names[1])
 	}
 	f.Fuzz(func(t *testing.T, dir, name string) {
@@ -218,7 +223,8 @@ func readQuoted(s string) (string, bool) {
 // order of time.
 func FuzzTimes(f *testing.F) {
 	for _, arg := range []string{
-		"20200101000000 f", "20200229235959.123 a b", "20200101000000", "f 20200101000000 20210101000000 20220101000000 UTC", "20201301000000 f", "99991231235959  f",
+		"20200101000000 f", "20200229235959.123 a b", "20200101000000", "f 20200101000000 20210101000000 20220101000000 UTC",
+		"20201301000000 f", "99991231235959  f",
 		"20200101000000 20200101000000 20200101000000 UTC", " UTC", "f UTC",
 	} {
 		f.Add(arg, int64(-70_000_000_000), int64(253402300800))
@@ -277,14 +283,16 @@ func FuzzOptsMLST(f *testing.F) {
 
 // Every reply is one reply, whatever its text, and has as many lines as that.
 func FuzzReply(f *testing.F) {
-	for _, text := range []string{"", "one", "first\nlast", "211 looks like one\n211 and another\n212-and more", "a\r\nb\r\n", "\x00\r", "\n\n", "5\n"} {
+	for _, text := range []string{"", "one", "first\nlast", "211 looks like one\n211 and another\n212-and more", "a\r\nb\r\n", "\x00\r",
+		"\n\n", "5\n"} {
 		f.Add(text, "Listing /d\r\n226 Done.", 211)
 	}
 	f.Fuzz(func(t *testing.T, text, name string, code int) {
 		if code < 100 || code > 599 {
 			return
 		}
-		for _, r := range []Reply{lines(code, text), {Code: code, Text: []string{"Listing " + name, " " + text, "End"}}, reply(code, "%s", text), reply(code, "%s is it.", quoted(name))} {
+		for _, r := range []Reply{lines(code, text), {Code: code, Text: []string{"Listing " + name, " " + text, "End"}},
+			reply(code, "%s", text), reply(code, "%s is it.", quoted(name))} {
 			wire := string(r.append(nil))
 			if n := checkReplies(t, wire); n != 1 || strings.Count(wire, "\r\n") != len(r.Text) {
 				t.Errorf("%q is written as %q", r.Text, wire)
@@ -295,7 +303,8 @@ func FuzzReply(f *testing.F) {
 
 // A pattern matches names as path.Match does, but none that begins with a dot by chance; and an escaped name matches itself alone.
 func FuzzGlob(f *testing.F) {
-	for _, seed := range [][2]string{{"*.txt", "a.txt"}, {"*", ".hidden"}, {`\.*`, ".hidden"}, {"[a-", "a"}, {"[^.]x", ".x"}, {"?[\xff]*", "a\xff"}, {strings.Repeat("*a", 100) + "b", strings.Repeat("a", 250)}, {`a\`, "a"}} {
+	for _, seed := range [][2]string{{"*.txt", "a.txt"}, {"*", ".hidden"}, {`\.*`, ".hidden"}, {"[a-", "a"}, {"[^.]x", ".x"},
+		{"?[\xff]*", "a\xff"}, {strings.Repeat("*a", 100) + "b", strings.Repeat("a", 250)}, {`a\`, "a"}} {
 		f.Add(seed[0], seed[1])
 	}
 	escape := strings.NewReplacer("*", `\*`, "?", `\?`, "[", `\[`, `\`, `\\`)
@@ -305,7 +314,8 @@ func FuzzGlob(f *testing.F) {
 		}
 		want, err := path.Match(pattern, name)
 		got := glob{pattern: pattern}.match([]byte(name))
-		if hidden := name[0] == '.' && !strings.HasPrefix(strings.TrimPrefix(pattern, `\`), "."); err == nil && got != (want && !hidden) || err != nil && got {
+		hidden := name[0] == '.' && !strings.HasPrefix(strings.TrimPrefix(pattern, `\`), ".")
+		if err == nil && got != (want && !hidden) || err != nil && got {
 			t.Errorf("%q matches %q: %v", pattern, name, got)
 		}
 		exact := glob{pattern: escape.Replace(name)}
@@ -318,7 +328,8 @@ func FuzzGlob(f *testing.F) {
 // The arguments of checksum commands and of OPTS HASH: a part is a name that stands there and one or two numbers behind it, and only
 // the algorithms that FEAT names can be chosen.
 func FuzzHashArguments(f *testing.F) {
-	for _, arg := range []string{"f", "f 0 5", "f 5", `"a b" 1 2`, "f 18446744073709551615", " 1 2", "1 2", "f  1  2  ", `""`, "sha-256", "SHA-512", " md5 "} {
+	for _, arg := range []string{"f", "f 0 5", "f 5", `"a b" 1 2`, "f 18446744073709551615", " 1 2", "1 2", "f  1  2  ", `""`, "sha-256",
+		"SHA-512", " md5 "} {
 		f.Add(arg)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {

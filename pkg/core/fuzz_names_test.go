@@ -12,7 +12,8 @@ import (
 // end a line is shown otherwise, and only a line feed cannot be said.
 func FuzzFileName(f *testing.F) {
 	for _, name := range []string{
-		"plain", " leading", "trailing ", "  ", "\t", "latin1 \xfc", "\xff\xffdoubled\xff", "\xff\xf4ABOR", "a\rb", "a\r", "\r", "-la", "*.txt", "[a-", `back\slash`, `"quoted"`,
+		"plain", " leading", "trailing ", "  ", "\t", "latin1 \xfc", "\xff\xffdoubled\xff", "\xff\xf4ABOR", "a\rb", "a\r", "\r", "-la",
+		"*.txt", "[a-", `back\slash`, `"quoted"`,
 		"ünïcode", "20200101000000 x", "UTC", "a -> b", "type=dir; x", "...", ".hidden", "\x01\x7f", strings.Repeat("ÿ", 127),
 	} {
 		f.Add(name)

@@ -53,7 +53,8 @@ var commandLines = []string{
 	"EPSV\r\nSTOR f\r\nUSER b\r\nABOR\r\nREIN", "MDTM 20200101000000 d/f\r\nSITE HELP\r\nHELP SITE X\r\nALLO 1\r\nCLNT x",
 	"AUTH TLS\r\nUSER alice", "AUTH ssl\r\n\x16\x03\x01\x00\x05hello", "PBSZ 0\r\nPROT P\r\nPROT C", "\x16\x03\x01", "GET / HTTP/1.1\r\n\r\n",
 	"MLST no\r\nMLSD \r\nNLST ../..\r\nSTAT d", "CWD ..//./d\r\nCDUP\r\nRETR ../../../etc/passwd", "APPE upload\r\nABOR\r\nABOR\r\nNOOP",
-	"PASS", "ACCT x\r\nCCC\r\nHOST x\r\nHASH d/f", "RMD d\r\nRMD /\r\nDELE d", "LIST *\r\nNLST [a-\r\nLIST d/?", "OPTS HASH SHA-256\r\nHASH d/f\r\nXCRC d/f 1 2",
+	"PASS", "ACCT x\r\nCCC\r\nHOST x\r\nHASH d/f", "RMD d\r\nRMD /\r\nDELE d", "LIST *\r\nNLST [a-\r\nLIST d/?",
+	"OPTS HASH SHA-256\r\nHASH d/f\r\nXCRC d/f 1 2",
 }
 
 // Whatever a client sends, in whatever state, it reads whole replies, and its session ends with it and leaves nothing behind: neither a

@@ -16,13 +16,15 @@ import (
 // Whatever a client has said, a record is one line, in JSON with the constants of its kind and the text to be recovered, on a terminal
 // without any character that moves the cursor or turns the text around, and in the transfer log with as many fields as xferlog(5) has.
 func FuzzLog(f *testing.F) {
-	for _, text := range []string{"plain", "a\r\nb", "\x1b[2J\x07", "\xff\xfe", `\x1b`, "\u202e\u2028\u0085", `"},{"level":"error"`, "\x00", "a=b c=\"d\""} {
+	for _, text := range []string{"plain", "a\r\nb", "\x1b[2J\x07", "\xff\xfe", `\x1b`, "\u202e\u2028\u0085", `"},{"level":"error"`,
+		"\x00", "a=b c=\"d\""} {
 		f.Add(text, "cause", uint8(1))
 		f.Add("/path", text, uint8(2))
 	}
 	kinds := []Kind{Connect, Login, LoginFailed, Upload, Command, Panic, Disconnect}
 	f.Fuzz(func(t *testing.T, text, cause string, which uint8) {
-		r := Record{Event: Event{Kind: kinds[int(which)%len(kinds)], Session: "abcd2345", Verb: "STOR", Path: text, To: cause, User: text, Cause: cause},
+		r := Record{Event: Event{Kind: kinds[int(which)%len(kinds)], Session: "abcd2345", Verb: "STOR", Path: text, To: cause, User: text,
+			Cause: cause},
 			Name: text, Remote: netip.MustParseAddrPort("192.0.2.1:4000")}
 		var out bytes.Buffer
 		Log{NewLog(&out, config.LogInfo, config.LogJSON)}.Write(r)
@@ -36,7 +38,7 @@ func FuzzLog(f *testing.F) {
 		out.Reset()
 		Log{NewLog(&out, config.LogInfo, config.LogConsole)}.Write(r)
 		line, ok := strings.CutSuffix(out.String(), "\n")
-		if !ok || !utf8.ValidString(line) || strings.ContainsFunc(line, func(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp) }) {
+		if !ok || !utf8.ValidString(line) || strings.ContainsFunc(line, unfit) {
 			t.Errorf("%q is shown as %q", text, line)
 		}
 		out.Reset()
@@ -48,6 +50,9 @@ func FuzzLog(f *testing.F) {
 		}
 	})
 }
+
+// unfit says whether a character does something to a terminal.
+func unfit(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp) }
 
 // restored undoes Clean.
 func restored(t *testing.T, s string) string {

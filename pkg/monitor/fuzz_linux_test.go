@@ -142,10 +142,14 @@ func FuzzServer(f *testing.F) {
 		`{"kind":"names","id":3,"body":{"users":[0,4294967295],"groups":[5]}}`, `{"kind":"names","id":3,"body":{"users":[-1]}}`,
 		admitOne + "\n" + `{"kind":"event","body":{"kind":"upload","session":"s1","path":"L2E=","cause":"/w==","bytes":-1,"took":9223372036854775807}}`,
 		admitOne + "\n" + `{"kind":"end","body":{"session":"s1"}}` + "\n" + `{"kind":"end","body":{"session":"s1"}}`,
-		`{"kind":"ready","body":{}}`, `{"kind":"answer","id":1,"body":{}}`, `{"kind":"event","body":{"kind":"root","session":"s1"}}`, `{"kind":"admit","body":null}`,
-		`{"kind":"admit","id":18446744073709551615,"body":{"remote":"[fe80::1%eth0]:1"}}`, `[]`, `null`, `{}`, "\x00\xff", `{"kind":"admit","body":{}}{}`,
-		`{"kind":"group","id":4,"body":{"name":"c3RhZmY="}}`, `{"kind":"group","body":{"name":"` + strings.Repeat("c3Rh", 90) + `"}}`, signs(append(slices.Clone(verifyPrefix), make([]byte, 32)...)),
-		signs(append(append(make([]byte, randoms), namedCurve, 0, 29, 32), make([]byte, 32)...)), signs(bytes.Replace(verifyPrefix, []byte("server"), []byte("client"), 1)), signs([]byte("a text")),
+		`{"kind":"ready","body":{}}`, `{"kind":"answer","id":1,"body":{}}`, `{"kind":"event","body":{"kind":"root","session":"s1"}}`,
+		`{"kind":"admit","body":null}`,
+		`{"kind":"admit","id":18446744073709551615,"body":{"remote":"[fe80::1%eth0]:1"}}`, `[]`, `null`, `{}`, "\x00\xff",
+		`{"kind":"admit","body":{}}{}`,
+		`{"kind":"group","id":4,"body":{"name":"c3RhZmY="}}`, `{"kind":"group","body":{"name":"` + strings.Repeat("c3Rh", 90) + `"}}`,
+		signs(append(slices.Clone(verifyPrefix), make([]byte, 32)...)),
+		signs(append(append(make([]byte, randoms), namedCurve, 0, 29, 32), make([]byte, 32)...)),
+		signs(bytes.Replace(verifyPrefix, []byte("server"), []byte("client"), 1)), signs([]byte("a text")),
 	} {
 		f.Add([]byte(lines), true)
 		f.Add([]byte(lines), false)
@@ -212,10 +216,14 @@ func signs(message []byte) string {
 func FuzzClient(f *testing.F) {
 	for _, lines := range []string{
 		`{"kind":"answer","id":1,"body":{"session":"s1"}}` + "\n" + `{"kind":"answer","id":2,"body":{"refused":true}}` + "\n" + `{"kind":"answer","id":3,"body":{"users":{"1000":"alice"}}}`,
-		`{"kind":"answer","id":1,"body":{"account":{"name":"alice","home":"/","as":{"uid":1,"gid":2,"groups":[3]}}}}`, `{"kind":"answer","id":2}`, `{"kind":"answer","id":3,"body":[]}`,
-		`{"kind":"answer","id":1,"body":{}}` + "\n" + `{"kind":"answer","id":1,"body":{}}`, `{"kind":"answer","id":99,"body":{}}`, `{"kind":"drain","body":{"timeout":-5}}`,
-		`{"kind":"drain","body":{}}` + "\n" + `{"kind":"retire","body":{}}`, `{"kind":"retire","body":{ }}`, `{"kind":"configure","body":{"version":1}}`, `{"kind":"admit"}`, `null`, "\x00\xff",
-		`{"kind":"exchange","body":{"host":"x","chain":["AA=="]}}` + "\n" + `{"kind":"exchange","body":{"chain":3}}`, `{"kind":"answer","id":4,"body":{"gid":-1}}` + "\n" + `{"kind":"answer","id":5,"body":{"signature":"AA=="}}`,
+		`{"kind":"answer","id":1,"body":{"account":{"name":"alice","home":"/","as":{"uid":1,"gid":2,"groups":[3]}}}}`,
+		`{"kind":"answer","id":2}`, `{"kind":"answer","id":3,"body":[]}`,
+		`{"kind":"answer","id":1,"body":{}}` + "\n" + `{"kind":"answer","id":1,"body":{}}`, `{"kind":"answer","id":99,"body":{}}`,
+		`{"kind":"drain","body":{"timeout":-5}}`,
+		`{"kind":"drain","body":{}}` + "\n" + `{"kind":"retire","body":{}}`, `{"kind":"retire","body":{ }}`,
+		`{"kind":"configure","body":{"version":1}}`, `{"kind":"admit"}`, `null`, "\x00\xff",
+		`{"kind":"exchange","body":{"host":"x","chain":["AA=="]}}` + "\n" + `{"kind":"exchange","body":{"chain":3}}`,
+		`{"kind":"answer","id":4,"body":{"gid":-1}}` + "\n" + `{"kind":"answer","id":5,"body":{"signature":"AA=="}}`,
 		`{"kind":"answer","id":3,"body":{"users":{"-1":"x"}}}`, `{"kind":"answer","id":3,"body":{"users":{"1":"a b\u0000"},"groups":null}}`,
 	} {
 		f.Add([]byte(lines))

@@ -21,12 +21,14 @@ func FuzzAccount(f *testing.F) {
 	f.Add("", "", "", "", "", uint32(1<<32-1), "\xff")
 	f.Fuzz(func(t *testing.T, user, password, name, home, shell string, uid uint32, guest string) {
 		err := checkCredentials(auth.Credentials{User: user, Password: auth.Password(password)})
-		if bad := user == "" || len(user) > maxName || user == "." || user == ".." || strings.ContainsAny(user, "/\x00\r\n\t\x7f") || strings.Contains(password, "\x00") || len(password) > maxPassword; bad && err == nil {
+		if bad := user == "" || len(user) > maxName || user == "." || user == ".." || strings.ContainsAny(user, "/\x00\r\n\t\x7f") ||
+			strings.Contains(password, "\x00") || len(password) > maxPassword; bad && err == nil {
 			t.Errorf("%q was taken", user)
 		}
 		var refusal *auth.Refusal
 		other := auth.Password(regexp.MustCompile(`[^\x00]`).ReplaceAllString(strings.ToValidUTF8(password, "?"), "x"))
-		if len(other) == len(password) && fmt.Sprint(err) != fmt.Sprint(checkCredentials(auth.Credentials{User: user, Password: other})) || err != nil && !errors.As(err, &refusal) {
+		if len(other) == len(password) && fmt.Sprint(err) != fmt.Sprint(checkCredentials(auth.Credentials{User: user, Password: other})) ||
+			err != nil && !errors.As(err, &refusal) {
 			t.Errorf("%v", err)
 		}
 		l := login{passwd: Passwd{Name: name, UID: uid, GID: 1, Home: home, Shell: shell}, guest: guest}

@@ -19,9 +19,12 @@ import (
 // Whatever names and a link say, a call returns, and neither finds nor changes anything but what lies in the home.
 func FuzzResolve(f *testing.F) {
 	for _, seed := range [][3]string{
-		{"/a/b", "b", "/c"}, {"/link/x", "/", "/dir/x"}, {"/link", "../../../../etc/passwd", "/x"}, {"/link/../secret", "dir", "/link/"}, {"//./a/..//link", "link", "/dir"},
-		{"/\xff\x00", "", "/\xff"}, {"/dir/up/link/file", "..", "/link/../x"}, {"/secret/file", "secret", "/dir/file"}, {"/link/file", "./secret/.", "/link/other"},
-		{"/mount/../link", "mount", "/mount/new"}, {"/link/outside", "/../..", "/link/made"}, {"/link/file", "../outside", "/../outside/made"}, {"/dir", "dir/file", "/secret/new"},
+		{"/a/b", "b", "/c"}, {"/link/x", "/", "/dir/x"}, {"/link", "../../../../etc/passwd", "/x"}, {"/link/../secret", "dir", "/link/"},
+		{"//./a/..//link", "link", "/dir"},
+		{"/\xff\x00", "", "/\xff"}, {"/dir/up/link/file", "..", "/link/../x"}, {"/secret/file", "secret", "/dir/file"},
+		{"/link/file", "./secret/.", "/link/other"},
+		{"/mount/../link", "mount", "/mount/new"}, {"/link/outside", "/../..", "/link/made"},
+		{"/link/file", "../outside", "/../outside/made"}, {"/dir", "dir/file", "/secret/new"},
 		{"/mount/file", "/proc/self/cwd", "/link/x"}, {"relative", ".", "relative"}, {"/link", "outside/file", "/link"},
 	} {
 		f.Add(seed[0], seed[1], seed[2], true)
@@ -64,7 +67,8 @@ func resolves(t *testing.T, name, target, to string, ruled bool) {
 	before := snapshot(t, outside)
 	view, readable := open(t, home), []string{"home/dir/file", "home/secret/file"}
 	if ruled {
-		view = open(t, home, mountAt("/mount", filepath.Join(home, "dir")), permissions(config.Full, config.Rule{Path: "/secret", Permissions: config.Write}))
+		view = open(t, home, mountAt("/mount", filepath.Join(home, "dir")),
+			permissions(config.Full, config.Rule{Path: "/secret", Permissions: config.Write}))
 		readable = readable[:1]
 	}
 	for _, name := range []string{name, to} {
@@ -78,8 +82,10 @@ func resolves(t *testing.T, name, target, to string, ruled bool) {
 		}
 	}
 	for _, err := range []error{
-		second(view.Stat(name)), second(view.Lstat(name)), view.ChangeDir(name), view.CanCreate(name, Creation{}), view.Chmod(name, 0o600), view.SetTimes(name, time.Unix(1, 0)),
-		view.Rename(name, to), view.MakeDir(name), upload(view, name, "inside", Creation{Append: true}), upload(view, to, "inside", Creation{}), unique(view, name), view.MakeDir(to),
+		second(view.Stat(name)), second(view.Lstat(name)), view.ChangeDir(name), view.CanCreate(name, Creation{}), view.Chmod(name, 0o600),
+		view.SetTimes(name, time.Unix(1, 0)),
+		view.Rename(name, to), view.MakeDir(name), upload(view, name, "inside", Creation{Append: true}),
+		upload(view, to, "inside", Creation{}), unique(view, name), view.MakeDir(to),
 		view.Rename(to, name), view.Remove(name), view.Remove(to), view.RemoveDir(name), view.RemoveDir(to),
 	} {
 		if err != nil && err.Error() == "" {
@@ -127,7 +133,8 @@ func unique(f *FS, prefix string) error {
 // Whatever a name and a mount's path are, the name is located in the mount with the longest path at or above it, by a place below that
 // has no way up; and rights see the same path.
 func FuzzLocate(f *testing.F) {
-	for _, seed := range [][2]string{{"/a/b", "/a"}, {"/ab", "/a"}, {"/a/../b//c/.", "/b/c"}, {"/../..", "/"}, {"/a/b/c", "/a/b"}, {"a", "/a"}, {"/\x00", "/"}, {"/a/", "//a/"}} {
+	for _, seed := range [][2]string{{"/a/b", "/a"}, {"/ab", "/a"}, {"/a/../b//c/.", "/b/c"}, {"/../..", "/"}, {"/a/b/c", "/a/b"},
+		{"a", "/a"}, {"/\x00", "/"}, {"/a/", "//a/"}} {
 		f.Add(seed[0], seed[1])
 	}
 	f.Fuzz(func(t *testing.T, name, mounted string) {
@@ -145,11 +152,13 @@ func FuzzLocate(f *testing.F) {
 			}
 			return
 		}
-		if at.name != path.Clean(name) || path.Join(at.path, at.rel) != at.name || slices.Contains(strings.Split(at.rel, "/"), "..") || path.IsAbs(at.rel) || at.rel == "" {
+		if at.name != path.Clean(name) || path.Join(at.path, at.rel) != at.name || slices.Contains(strings.Split(at.rel, "/"), "..") ||
+			path.IsAbs(at.rel) || at.rel == "" {
 			t.Errorf("%q is located at %q as %q, %q", name, at.path, at.name, at.rel)
 		}
 		for _, m := range view.mounts {
-			if inside := strings.HasPrefix(at.name+"/", strings.TrimSuffix(m.path, "/")+"/"); inside && len(m.path) > len(at.path) || m == at.mount && !inside {
+			if inside := strings.HasPrefix(at.name+"/", strings.TrimSuffix(m.path, "/")+"/"); inside && len(m.path) > len(at.path) ||
+				m == at.mount && !inside {
 				t.Errorf("%q is located at %q, and there is %q", name, at.path, m.path)
 			}
 		}

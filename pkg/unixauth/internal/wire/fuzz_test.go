@@ -17,9 +17,11 @@ import (
 // password.
 func FuzzReceive(f *testing.F) {
 	for i, packet := range []string{
-		`{"version":1}`, `{"service":"ftpd","user":"YWxpY2U=","password":"c2VzYW1l","remote":"::1"}`, `{"proceed":true}`, `{"passwd":{"name":"alice","uid":1000,"gid":1000,"home":"/","shell":""}}`,
+		`{"version":1}`, `{"service":"ftpd","user":"YWxpY2U=","password":"c2VzYW1l","remote":"::1"}`, `{"proceed":true}`,
+		`{"passwd":{"name":"alice","uid":1000,"gid":1000,"home":"/","shell":""}}`,
 		`{"uids":[0,4294967295],"gids":[]}`, `{"user_names":{"1000":"alice"},"gid":5,"groups":{"gids":[1],"groups":["a b"]}}`,
-		`{"waiting":true,"refused":"no","failed":"\u0000"}`, `{"user_names":{"-1":"x"}}`, `{"gid":-1}`, `{"password":"not base64!"}`, `null`, `[]`, "\x00\xff", ``, `{}{}`, `{"uids":1e3}`,
+		`{"waiting":true,"refused":"no","failed":"\u0000"}`, `{"user_names":{"-1":"x"}}`, `{"gid":-1}`, `{"password":"not base64!"}`,
+		`null`, `[]`, "\x00\xff", ``, `{}{}`, `{"uids":1e3}`,
 	} {
 		f.Add([]byte(packet), uint8(i))
 	}
