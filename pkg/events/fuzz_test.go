@@ -52,7 +52,9 @@ func FuzzLog(f *testing.F) {
 }
 
 // unfit says whether a character does something to a terminal.
-func unfit(c rune) bool { return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp) }
+func unfit(c rune) bool {
+	return unicode.IsControl(c) || unicode.In(c, unicode.Cf, unicode.Zl, unicode.Zp)
+}
 
 // restored undoes Clean.
 func restored(t *testing.T, s string) string {
