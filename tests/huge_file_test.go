@@ -123,7 +123,7 @@ func endsWith(t *testing.T, path string, tail []byte) {
 	}
 }
 
-// All of 5 GiB, down into a hash and up from holes. It needs that much disk, and half a minute.
+// All of 5 GiB, down into a hash and up from holes. It needs twice that much disk, and a minute or three.
 func TestHugeFileWhole(t *testing.T) {
 	if os.Getenv("FTPD_TEST_HUGE") == "" {
 		t.Skip("moves 20 GiB; run: sudo FTPD_TEST_HUGE=1 make system")
