@@ -61,6 +61,7 @@ func serveCore() error {
 		Threads:      impersonate.NewThreads(sections(setup.Config.Limits.MaxSessions)),
 		Zone:         zone,
 		Ports:        setup.Ports,
+		Public:       setup.Public,
 		Certificates: certificates,
 	})
 	for i, l := range listeners {
@@ -76,6 +77,7 @@ func serveCore() error {
 	return client.Run(monitor.Orders{
 		Drain:    func(timeout time.Duration) { drain(server, listeners, timeout) },
 		Retire:   func() { retire(server, listeners) },
+		Found:    server.NameFound,
 		Exchange: certificates.Exchange,
 		Sessions: server.Sessions,
 		Kick:     server.Kick,

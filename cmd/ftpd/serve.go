@@ -106,6 +106,9 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 	for _, file := range source.Config.TLSFiles() {
 		readable = append(readable, folders(file)...)
 	}
+	if len(source.Config.NAT.Names()) > 0 {
+		readable = append(readable, resolverFiles()...)
+	}
 	var logs []string
 	for _, file := range []string{source.Config.Log.File, source.Config.Log.TransferLog} {
 		if file != "" {
@@ -117,6 +120,15 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 		sockets = append(sockets, dir)
 	}
 	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable, Logs: logs, Sockets: sockets})
+}
+
+// resolverFiles are what it takes to look up a host name. What /etc/resolv.conf leads to is written anew by many programs, under its name.
+func resolverFiles() []string {
+	all := []string{"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"}
+	if real, err := filepath.EvalSymlinks("/etc/resolv.conf"); err == nil && filepath.Dir(real) != "/etc" {
+		all = append(all, filepath.Dir(real))
+	}
+	return all
 }
 
 // folders are where a file stands, and where what it leads to stands. "/" is never granted: there the file must stay as it is.

@@ -22,6 +22,7 @@ func (s *Source) check() {
 	s.checkScopes()
 	s.checkUsers()
 	s.checkData()
+	s.checkNAT()
 	s.checkTLS()
 	s.checkFiles()
 	s.checkPrograms()

@@ -1,9 +1,7 @@
 package config
 
 import (
-	"net/netip"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -99,33 +97,10 @@ func (s *Source) checkData() {
 	} else if n := r.Len(); n > 0 && n < narrow && c.TLS.Certificate == "" {
 		s.warn("data.passive_ports", "%d ports are few: without TLS, somebody at a client's own address can guess the next one and take its file; a range of %d or more makes that rare", n, 10*narrow)
 	}
-	s.publicName("nat.public_address", c.NAT.PublicAddress)
-	for _, name := range c.NAT.PublicAddresses {
-		s.publicName("nat.public_addresses", name)
-	}
 }
 
 // narrow is a range of ports so small that guessing one pays: with 1,000 ports a quarter of the files or more can be stolen.
 const narrow = 1000
-
-// hostName is a name as DNS has it.
-var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.?$`)
-
-// publicName checks what goes into a PASV reply.
-func (s *Source) publicName(id, name string) {
-	if name == "" {
-		return
-	}
-	addr, err := netip.ParseAddr(name)
-	switch {
-	case err == nil && !addr.Unmap().Is4():
-		s.problem(id, "%q: a PASV reply holds an IPv4 address; EPSV needs none", name)
-	case err == nil && (addr.IsUnspecified() || addr.IsMulticast()):
-		s.problem(id, "no client can connect to %q", name)
-	case err != nil && (!hostName.MatchString(name) || strings.Trim(name, "0123456789.") == ""):
-		s.problem(id, "%q is neither an IP address nor a host name", name)
-	}
-}
 
 func (s *Source) checkFiles() {
 	for i, pattern := range s.Config.Files.Hide {

@@ -268,11 +268,11 @@ type Data struct {
 
 // NAT is [nat].
 type NAT struct {
-	// IPv4 address or host name put into PASV replies. A name is looked up again while the service runs.
+	// IPv4 address or host name put into PASV replies. A name is looked up again every minute; the last answer holds while there is none.
 	PublicAddress string `toml:"public_address"`
-	// The same by local address: { "10.0.0.5" = "203.0.113.7" }.
+	// The same by the local address that the client has come to: { "10.0.0.5" = "203.0.113.7" }. It wins over public_address.
 	PublicAddresses map[netip.Addr]string `toml:"public_addresses"`
-	// Clients from here get the true local address.
+	// Clients from here get the true local address. EPSV, which tells no address, needs none of this.
 	LocalNetworks Networks `toml:"local_networks"`
 }
 

@@ -72,23 +72,12 @@ func TestNotYetIsRefused(t *testing.T) {
 	}
 }
 
-// An address is honoured where a name is not yet.
-func TestAddressIsHonouredBeforeNames(t *testing.T) {
-	for value, refused := range map[string]bool{"203.0.113.7": false, "": false, "ftp.example.org": true} {
-		s := inspectText(t, "[nat]\npublic_address = "+quote(value)+"\n")
-		if told(s.Problems, "nat.public_address", notSupported+"; what is: an IPv4 address") != refused || !refused && len(s.Problems) > 0 {
-			t.Errorf("%q: %v", value, s.Problems)
-		}
-	}
-}
-
 // otherValue is a value of the key that is neither its default nor honoured.
 func otherValue(t *testing.T, key string) string {
 	words := map[string]string{
 		"server.sandbox": "log", "auth.backend": "windows", "defaults.require_tls": "all", "tls.min_version": "1.3",
 		"tls.client_auth": "optional", "files.publish": "complete",
-		"server.listen_tls": ":990", "nat.public_addresses": `{ "10.0.0.5" = "203.0.113.7" }`,
-		"nat.public_address": "ftp.example.org",
+		"server.listen_tls": ":990",
 	}
 	root := reflect.ValueOf(Default()).Elem()
 	v, ok := lookUp(root, key)

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
@@ -29,10 +28,6 @@ var notYet = map[string][]string{
 
 	"data.active_port": nil,
 
-	"nat.public_address":   {anIPv4Address},
-	"nat.public_addresses": nil,
-	"nat.local_networks":   nil,
-
 	"files.atomic_uploads": nil,
 	"files.sync_uploads":   nil,
 	"files.publish":        nil,
@@ -42,9 +37,6 @@ var notYet = map[string][]string{
 	"hook": nil,
 	"site": nil,
 }
-
-// anIPv4Address stands for each of them, where a key may also hold a name.
-const anIPv4Address = "an IPv4 address"
 
 // notSupported begins what is said of a key that is not honoured yet.
 const notSupported = "not supported yet"
@@ -80,9 +72,6 @@ func isDefault(key string, value reflect.Value, honoured []string) bool {
 	if slices.Contains(honoured, text) {
 		return true
 	}
-	if addr, err := netip.ParseAddr(text); err == nil && addr.Unmap().Is4() && slices.Contains(honoured, anIPv4Address) {
-		return true
-	}
 	if standard, ok := lookUp(reflect.ValueOf(Default()).Elem(), key); ok {
 		if standard.Kind() == reflect.Slice || standard.Kind() == reflect.Map {
 			return standard.Len() == 0 && value.Len() == 0 || reflect.DeepEqual(value.Interface(), standard.Interface())
@@ -104,9 +93,7 @@ func only(honoured []string) string {
 func quoted(values []string) []string {
 	out := slices.Clone(values)
 	for i, v := range out {
-		if v != anIPv4Address {
-			out[i] = `"` + v + `"`
-		}
+		out[i] = `"` + v + `"`
 	}
 	return out
 }

@@ -90,10 +90,7 @@ func (s *Session) pasv(context.Context, string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	a := local.As4()
-	if s.srv.public.Is4() {
-		a = s.srv.public.As4()
-	}
+	a := s.srv.public.of(local, s.conn.Remote().Addr()).As4()
 	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3], p.port>>8, p.port&0xff), nil
 }
 

@@ -20,12 +20,13 @@ import (
 
 // Options are what a server needs; Config and Supervisor are required.
 type Options struct {
-	Config     *config.Config       // must not change any more
-	Supervisor monitor.Supervisor   // must be good for calls from many goroutines
-	Threads    *impersonate.Threads // nil: nobody is impersonated, and an account that wants it is refused
-	Zone       *time.Location       // for LIST when files.utc_times is false; nil is UTC
-	Ports      config.PortRange     // the system's ephemeral ports; zero is 32768-60999
-	Network    Network              // nil: TCP
+	Config     *config.Config        // must not change any more
+	Supervisor monitor.Supervisor    // must be good for calls from many goroutines
+	Threads    *impersonate.Threads  // nil: nobody is impersonated, and an account that wants it is refused
+	Zone       *time.Location        // for LIST when files.utc_times is false; nil is UTC
+	Ports      config.PortRange      // the system's ephemeral ports; zero is 32768-60999
+	Public     map[string]netip.Addr // addresses of the host names in [nat]; a name that is missing was not found yet
+	Network    Network               // nil: TCP
 	// Certificates are what TLS shows; nil: there is no TLS.
 	Certificates *Certificates
 }
@@ -37,7 +38,7 @@ type Server struct {
 	threads    *impersonate.Threads
 	zone       *time.Location
 	ports      *ports
-	public     netip.Addr // in PASV's replies instead of the local one; may be invalid
+	public     *publicAddresses
 	names      *names
 	commands   map[string]*command
 	debug      bool // lines are logged
@@ -66,6 +67,7 @@ func New(o Options) *Server {
 		threads:    o.Threads,
 		zone:       time.UTC,
 		ports:      newPorts(o),
+		public:     newPublicAddresses(o),
 		names:      newNames(o.Supervisor),
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
@@ -78,9 +80,6 @@ func New(o Options) *Server {
 	srv.tlsOnly = srv.onlyTLS()
 	if srv.security == nil {
 		withoutTLS(srv.commands)
-	}
-	if public, err := netip.ParseAddr(o.Config.NAT.PublicAddress); err == nil {
-		srv.public = public.Unmap()
 	}
 	if !o.Config.Files.UTCTimes && o.Zone != nil {
 		srv.zone = o.Zone

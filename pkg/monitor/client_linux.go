@@ -110,6 +110,7 @@ type Orders struct {
 	Retire   func()                    // accept no more, and end with the last session. Likewise
 	Sessions func() []SessionState     // tell of the sessions. Called in the reader, it must not wait
 	Kick     func(session string) bool // end it. Likewise
+	Found    func(FoundName)           // name this address in PASV from now on. Likewise
 	Exchange func(Certificate) error   // show this certificate from now on. It must not wait; an error is the supervisor's mistake
 }
 
@@ -139,6 +140,12 @@ func (c *Client) Run(o Orders) error {
 			go o.Drain(body.Timeout) // ends with the process, which it ends
 		case retire:
 			go o.Retire() // likewise
+		case nameFound:
+			var body FoundName
+			if err := json.Unmarshal(m.Body, &body); err != nil {
+				return fmt.Errorf("read the address of a name: %w", err)
+			}
+			o.Found(body)
 		case askStates, kick:
 			if err := o.obey(c, m); err != nil {
 				return fmt.Errorf("read a %s: %w", m.Kind, err)

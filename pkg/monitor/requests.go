@@ -52,6 +52,12 @@ type Names struct {
 	Groups map[uint32]string `json:"groups,omitempty"`
 }
 
+// A FoundName is a host name of [nat] and the address that it has now.
+type FoundName struct {
+	Name    string     `json:"name"`
+	Address netip.Addr `json:"address"`
+}
+
 // MaxNames bounds the ids of one Names request, users and groups together.
 const MaxNames = 512
 
@@ -106,6 +112,7 @@ const (
 	askStates    kind = "ask-states"
 	states       kind = "states"
 	kick         kind = "kick"
+	nameFound    kind = "name-found"
 )
 
 // A rule is one line of the table.
@@ -154,6 +161,7 @@ var fromSupervisor = []rule{
 	{kind: configure, state: starting, size: 1 << 10}, // the first message, with descriptors: the Setup in a memfd, then the listeners
 	{kind: answer, state: serving, size: maxAnswer},
 	{kind: exchange, state: serving, size: maxAnswer}, // a certificate to show from now on
+	{kind: nameFound, state: serving, size: 1 << 10},  // a host name of [nat] has another address; names have at most 255 bytes
 	{kind: askStates, state: serving, size: 64},       // tell of the sessions
 	{kind: kick, state: serving, size: 64},            // end this session
 	{kind: drain, state: serving, size: 64},           // accept no more; sessions without a transfer end now, the others with it, the rest at the timeout

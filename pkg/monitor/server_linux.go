@@ -102,6 +102,9 @@ func (s *Server) Drain(timeout time.Duration) error {
 // Exchange gives the core a certificate to show from now on, in place of the one for the same host.
 func (s *Server) Exchange(c Certificate) error { return s.send(exchange, 0, c) }
 
+// Found tells the core which address a host name of [nat] has now.
+func (s *Server) Found(f FoundName) error { return s.send(nameFound, 0, f) }
+
 // Retire asks the core to accept no more and to end with the last of its sessions.
 func (s *Server) Retire() error { return s.send(retire, 0, struct{}{}) }
 

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"net/netip"
 	"time"
 
 	"ftpd/pkg/config"
@@ -12,6 +13,8 @@ type Setup struct {
 	Config *config.Config   `json:"config"`         // without secrets
 	Zone   []byte           `json:"zone,omitempty"` // the local time zone as a TZif file (RFC 9636); empty is UTC
 	Ports  config.PortRange `json:"ports"`          // the system's range of ephemeral ports
+
+	Public map[string]netip.Addr `json:"public,omitempty"` // the host names of [nat] that were found
 
 	Certificates []Certificate `json:"certificates,omitempty"` // that of [tls] first; none: there is no TLS
 	ClientCAs    [][]byte      `json:"client_cas,omitempty"`   // DER of the authorities that sign clients' certificates

@@ -65,6 +65,7 @@ func (k *keeper) start() (*generation, sandbox.Layers, error) {
 		Config:       k.Config.WithoutSecrets(),
 		Zone:         localZone(),
 		Ports:        ephemeralPorts(),
+		Public:       k.public.addresses(),
 		Certificates: k.desk.keys.certificates(),
 		ClientCAs:    k.desk.keys.clientCAs,
 		Implicit:     len(k.Config.Server.ListenTLS),

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ftpd/pkg/monitor"
 	"ftpd/pkg/sandbox"
 )
 
@@ -21,6 +22,7 @@ import (
 type keeper struct {
 	Options
 	desk      *desk
+	public    *publicNames
 	program   string // of the core: this one's own
 	identity  *syscall.Credential
 	listeners []int // descriptors that never close while the service runs; no file of Go's, which would switch them to blocking mode
@@ -31,7 +33,7 @@ type keeper struct {
 	running []*generation // guarded by mu; every core whose process runs
 }
 
-func newKeeper(o Options, d *desk, listeners []net.Listener) (*keeper, error) {
+func newKeeper(o Options, d *desk, public *publicNames, listeners []net.Listener) (*keeper, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -40,7 +42,7 @@ func newKeeper(o Options, d *desk, listeners []net.Listener) (*keeper, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{Options: o, desk: d, program: program, identity: identity, addresses: listeners}
+	k := &keeper{Options: o, desk: d, public: public, program: program, identity: identity, addresses: listeners}
 	for _, l := range listeners {
 		fd, err := descriptor(l)
 		if err != nil {
@@ -94,6 +96,7 @@ func (k *keeper) run(ctx context.Context) error {
 		return err
 	}
 	announce(k.Options, k.addresses, layers, k.desk.keys)
+	warnPrivate(k.Options, k.addresses, k.public.addresses())
 	select {
 	case <-g.ready:
 	case <-g.ended:
@@ -102,6 +105,7 @@ func (k *keeper) run(ctx context.Context) error {
 	closeAdmin := serveAdmin(k.Options, k.desk, k.cores)
 	defer closeAdmin()
 	ready(k.Options)
+	go k.public.run(ctx) // ends with ctx
 	looks := time.NewTicker(lookInterval)
 	defer looks.Stop()
 	var b backoff
@@ -113,6 +117,8 @@ func (k *keeper) run(ctx context.Context) error {
 			g = k.replace(g)
 		case now := <-looks.C:
 			k.renew(g, now)
+		case f := <-k.public.changed:
+			k.tellAll(func(c *monitor.Server) error { return c.Found(f) })
 		case <-g.ended:
 			k.report(g)
 			g = k.again(ctx, b.next(time.Since(g.started)))
@@ -131,6 +137,18 @@ func (k *keeper) renew(g *generation, now time.Time) {
 	k.retired = slices.DeleteFunc(k.retired, (*generation).gone)
 	for _, each := range append([]*generation{g}, k.retired...) {
 		each.exchange(changed)
+	}
+}
+
+// tellAll tells every core. One that cannot be told is ending, or is ended.
+func (k *keeper) tellAll(tell func(*monitor.Server) error) {
+	k.mu.Lock()
+	running := slices.Clone(k.running)
+	k.mu.Unlock()
+	for _, g := range running {
+		if err := tell(g.server); err != nil && !g.gone() {
+			g.kill()
+		}
 	}
 }
 

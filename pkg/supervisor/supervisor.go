@@ -57,7 +57,7 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	defer backend.close()
-	keeper, err := newKeeper(o, backend.desk(o, keys), listeners)
+	keeper, err := newKeeper(o, backend.desk(o, keys), newPublicNames(ctx, o), listeners)
 	if err != nil {
 		return err
 	}
@@ -89,14 +89,19 @@ func ServeHere(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	public := newPublicNames(ctx, o)
 	server := core.New(core.Options{
 		Config:       o.Config,
 		Supervisor:   desk,
 		Zone:         time.Local,
 		Ports:        ephemeralPorts(),
+		Public:       public.addresses(),
 		Certificates: certificates,
 	})
 	announce(o, listeners, o.Layers, keys)
+	if o.Announce == nil { // who shares a directory sees the addresses
+		warnPrivate(o, listeners, public.addresses())
+	}
 	if o.Watch != nil {
 		o.Watch(server.Transfers)
 	}
@@ -113,7 +118,8 @@ func ServeHere(ctx context.Context, o Options) error {
 		defer serveAdmin(o, desk, func() []looker { return []looker{here} })()
 	}
 	ready(o)
-	err = untilEnded(ctx, ended, keys, certificates)
+	go public.run(ctx) // ends with ctx
+	err = untilEnded(ctx, ended, refresh{keys: keys, shown: certificates, public: public, server: server})
 	closeAll(listeners)
 	stopping(o)
 	drained, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout(o.Config.Server.DrainTimeout))
@@ -122,8 +128,16 @@ func ServeHere(ctx context.Context, o Options) error {
 	return err
 }
 
-// untilEnded keeps the certificates fresh until ctx ends, or a listener does, whose error it returns.
-func untilEnded(ctx context.Context, ended <-chan error, keys *keyring, shown *core.Certificates) error {
+// A refresh is what changes while the service runs in one process.
+type refresh struct {
+	keys   *keyring
+	shown  *core.Certificates
+	public *publicNames
+	server *core.Server
+}
+
+// untilEnded keeps certificates and public addresses fresh until ctx ends, or a listener does, whose error it returns.
+func untilEnded(ctx context.Context, ended <-chan error, r refresh) error {
 	looks := time.NewTicker(lookInterval)
 	defer looks.Stop()
 	for {
@@ -132,9 +146,11 @@ func untilEnded(ctx context.Context, ended <-chan error, keys *keyring, shown *c
 			return err
 		case <-ctx.Done():
 			return nil
+		case f := <-r.public.changed:
+			r.server.NameFound(f)
 		case now := <-looks.C:
-			for _, c := range keys.look(now) {
-				if err := shown.Exchange(c); err != nil {
+			for _, c := range r.keys.look(now) {
+				if err := r.shown.Exchange(c); err != nil {
 					return err
 				}
 			}
