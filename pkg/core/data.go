@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/netip"
 	"os"
 	"sync"
@@ -32,56 +31,6 @@ var (
 	errNobody   = reply(425, "No data connection was made.")
 	errReplaced = errors.New("not used")
 )
-
-// ports gives out passive ports.
-type ports struct {
-	network Network
-	all     config.PortRange
-	patient time.Duration // limits.connect_timeout; 0 is for ever
-	foreign config.Networks
-}
-
-func newPorts(o Options) *ports {
-	p := &ports{network: o.Network, all: o.Config.Data.PassivePorts, patient: time.Duration(o.Config.Limits.ConnectTimeout),
-		foreign: o.Config.Data.ForeignNetworks}
-	if p.network == nil {
-		p.network = tcp{}
-	}
-	if p.all == (config.PortRange{}) {
-		p.all = o.Ports
-	}
-	if p.all == (config.PortRange{}) {
-		p.all = config.PortRange{First: 32768, Last: 60999}
-	}
-	return p
-}
-
-// randomTries are made before a crowded range is walked through.
-const randomTries = 32
-
-// Reserve listens on a port of the range at local, an address of this host, and accepts client's connection in the background. Ports
-// are taken at random: a port that can be guessed is a data connection that can be stolen (RFC 2577 §8). The system never chooses (port
-// 0): it passes over each port that some earlier transfer has left in TIME_WAIT, slower with each one.
-func (p *ports) Reserve(local, client netip.Addr) (*passive, error) {
-	size := int(p.all.Last) - int(p.all.First) + 1
-	start := rand.IntN(size)
-	for i := range randomTries + size {
-		offset := (start + i - randomTries + size) % size
-		if i < randomTries {
-			offset = rand.IntN(size)
-		}
-		port := p.all.First + uint16(offset)
-		l, err := p.network.Listen(netip.AddrPortFrom(local, port))
-		if errors.Is(err, ErrPortBusy) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("listen on port %d of %s: %w", port, local, err)
-		}
-		return newPassive(l, port, client, p), nil
-	}
-	return nil, fmt.Errorf("all passive ports of %s are busy", p.all)
-}
 
 // A passive waits for the client's data connection. The first connection from the right address is taken and the port given back at
 // once, so that it is nobody else's to connect to.

@@ -51,6 +51,31 @@ func TestReserve(t *testing.T) {
 	})
 }
 
+// A port is not given out again while others are free that were not used for longer, and is where there is no other.
+func TestReserveReusesNoneOfTheLast(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		local, client := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+		for _, test := range []struct{ size, distance int }{{1, 0}, {2, 1}, {9, 4}, {50, 25}, {200, maxRecent}} {
+			p := &ports{network: &memNet{}, all: config.PortRange{First: 50_000, Last: 50_000 + uint16(test.size-1)}}
+			last := map[uint16]int{}
+			for i := range 20 * test.size {
+				got, err := p.Reserve(local, client)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if before, used := last[got.port]; used && i-before <= test.distance {
+					t.Errorf("of %d ports, %d comes again after %d", test.size, got.port, i-before)
+				}
+				last[got.port] = i
+				got.close()
+			}
+			if len(last) != test.size {
+				t.Errorf("of %d ports only %d are used", test.size, len(last))
+			}
+		}
+	})
+}
+
 func TestPortsByDefault(t *testing.T) {
 	c := config.Default()
 	for _, test := range []struct{ configured, system, want config.PortRange }{
