@@ -25,6 +25,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
 	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/sandbox pkg/unixauth/pamhelper", "the protocol, the backends and the sandbox meet in the supervisor only"},
 	{"pkg/supervisor", "composes all of them; no flags and no exit codes"},
+	{"pkg/inspect", "looks at the host as a start would find it, by the questions of those who start things; nothing that runs needs it"},
 	{"cmd/ftpd cmd/ftpd-auth", "flags, help, exit codes; no behaviour"},
 	{"pkg/internal/coretest", "for tests alone: it runs them as the core runs"},
 }

@@ -120,6 +120,10 @@ func TestPackageContents(t *testing.T) {
 			t.Errorf("%s is not in packaging/nfpm.yaml", doc)
 		}
 	}
+	schema, _, _ := strings.Cut(readFile(t, "../etc/ftpd.toml"), "\n")
+	if name := strings.TrimPrefix(schema, "#:schema "); !slices.Contains(deb, name) {
+		t.Errorf("%s, which etc/ftpd.toml names, is not in packaging/nfpm.yaml", name)
+	}
 	conffiles := command(t, "", "dpkg-deb", "--info", files.deb, "conffiles")
 	for _, name := range deb {
 		if strings.HasPrefix(name, "/etc/") != strings.Contains(conffiles, name+"\n") {

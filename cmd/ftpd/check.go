@@ -1,43 +1,64 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/netip"
+	"strings"
+	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/inspect"
 )
 
-// runCheck validates a configuration. Problems go to stderr, one line each, as they do when the service starts; what was asked for goes
-// to stdout: with --json the problems as data, with --show what is in force.
+// runCheck validates a configuration, and looks at what a start of the service would find on this host. Problems go to stderr, one line
+// each, as they do when the service starts; what was asked for goes to stdout: with --json the problems as data, with --show what is in
+// force, with --schema what a file may hold.
 func runCheck(args []string, stdout, stderr io.Writer) int {
-	flags := newFlags("check", "[--config FILE] [--json | --show [--user NAME] [--from ADDRESS] [--all]]",
-		"ftpd check --show --user alice")
-	var c check
+	c, code, done := parseCheck(args, stdout, stderr)
+	if done {
+		return code
+	}
+	if c.schema {
+		stdout.Write(config.Schema())
+		return exitOK
+	}
+	known, release := knownAccounts()
+	defer release()
+	return c.run(known, inspect.Look, stdout, stderr)
+}
+
+// parseCheck reads the options. A done call has nothing left to do but to exit with code.
+func parseCheck(args []string, stdout, stderr io.Writer) (c check, code int, done bool) {
+	flags := newFlags("check", "[--config FILE] [--json | --show [--user NAME] [--from ADDRESS] [--all] | --schema]",
+		"ftpd check",
+		"ftpd check --config /tmp/new.toml --json",
+		"ftpd check --show --user alice --from 192.0.2.7",
+		"ftpd check --schema > ftpd.schema.json")
 	flags.StringVar(&c.file, "config", defaultConfig, "the configuration")
-	flags.BoolVar(&c.json, "json", false, "print the problems as JSON")
+	flags.BoolVar(&c.json, "json", false, "print what was found as JSON: ftpd(8) names its fields")
 	flags.BoolVar(&c.show, "show", false, "print what is in force and where each value comes from: what differs from the defaults")
 	flags.StringVar(&c.user, "user", "", "with --show: as this user would get it")
 	flags.StringVar(&c.from, "from", "", "with --show: say whether a client from this address may log in")
 	flags.BoolVar(&c.all, "all", false, "with --show: the defaults, too")
-	if code, done := parse(flags, args, 0, stdout, stderr); done {
-		return code
+	flags.BoolVar(&c.schema, "schema", false, "print the JSON schema of the file, for editors (Taplo, Tombi)")
+	if code, done = parse(flags, args, 0, stdout, stderr); done {
+		return c, code, true
 	}
 	if err := c.usage(); err != nil {
 		fmt.Fprintf(stderr, "ftpd check: %v; ftpd check --help says more\n", err)
-		return exitUsage
+		return c, exitUsage, true
 	}
-	known, done := knownAccounts()
-	defer done()
-	return c.run(known, stdout, stderr)
+	return c, exitOK, false
 }
 
 // A check is what the options ask for.
 type check struct {
-	file, user, from string
-	json, show, all  bool
-	address          netip.Addr // from, if given
+	file, user, from        string
+	json, show, all, schema bool
+	address                 netip.Addr // from, if given
 }
 
 // usage says which options do not go together.
@@ -45,6 +66,8 @@ func (c *check) usage() (err error) {
 	switch {
 	case c.json && c.show:
 		return fmt.Errorf("--json lists problems, --show prints TOML: choose one")
+	case c.schema && (c.json || c.show):
+		return fmt.Errorf("--schema prints the schema alone")
 	case !c.show && (c.user != "" || c.from != "" || c.all):
 		return fmt.Errorf("--user, --from and --all go with --show")
 	}
@@ -56,11 +79,21 @@ func (c *check) usage() (err error) {
 	return nil
 }
 
-func (c *check) run(known config.Accounts, stdout, stderr io.Writer) int {
+// A look is inspect.Look.
+type look func(context.Context, *config.Source, time.Time) inspect.Facts
+
+// run looks at the host once the file itself is right: what is wrong there would be told of values that nobody wrote. With --show, which
+// asks for the file alone, it does not.
+func (c *check) run(known config.Accounts, outside look, stdout, stderr io.Writer) int {
 	source := config.Inspect(c.file, known)
+	var facts *inspect.Facts
+	if len(source.Problems.Errors()) == 0 && !c.show {
+		found := outside(context.Background(), source, time.Now())
+		facts = &found
+	}
 	failed := len(source.Problems.Errors()) > 0
 	if c.json {
-		return c.printJSON(source.Problems, failed, stdout, stderr)
+		return c.printJSON(source.Problems, facts, failed, stdout, stderr)
 	}
 	for _, p := range source.Problems {
 		fmt.Fprintln(stderr, p)
@@ -69,7 +102,7 @@ func (c *check) run(known config.Accounts, stdout, stderr io.Writer) int {
 		return exitError
 	}
 	if !c.show {
-		fmt.Fprintf(stdout, "%s: ok\n", c.file)
+		c.printFacts(facts, stdout)
 		return exitOK
 	}
 	if err := c.print(source, known, stdout); err != nil {
@@ -77,6 +110,17 @@ func (c *check) run(known config.Accounts, stdout, stderr io.Writer) int {
 		return exitError
 	}
 	return exitOK
+}
+
+// printFacts says that all is well, and what is good to know besides.
+func (c *check) printFacts(facts *inspect.Facts, stdout io.Writer) {
+	fmt.Fprintf(stdout, "%s: ok\n", c.file)
+	for _, certificate := range facts.Certificates {
+		fmt.Fprintln(stdout, certificate)
+	}
+	if layers := facts.Kernel.Layers; len(layers) > 0 {
+		fmt.Fprintf(stdout, "kernel: %s\n", strings.Join(layers, ", "))
+	}
 }
 
 // print shows what is in force.
@@ -113,19 +157,39 @@ func groupsAtLogin(cfg *config.Config, known config.Accounts, name string) ([]st
 	return groups, err
 }
 
-// printJSON prints the problems for programs.
-func (c *check) printJSON(problems config.Problems, failed bool, stdout, stderr io.Writer) int {
-	if problems == nil {
-		problems = config.Problems{}
+// A finding is a problem as --json prints it. ftpd(8) promises these names.
+type finding struct {
+	File     string `json:"file"`
+	Line     int    `json:"line,omitempty"`
+	Column   int    `json:"column,omitempty"`
+	Key      string `json:"key,omitempty"`
+	Severity string `json:"severity"`
+	Message  string `json:"message"`
+}
+
+func newFinding(p config.Problem) finding {
+	f := finding{p.File, p.Line, p.Column, p.Key, "error", p.Text}
+	if p.Warning {
+		f.Severity = "warning"
+	}
+	return f
+}
+
+// printJSON prints what was found for programs.
+func (c *check) printJSON(problems config.Problems, facts *inspect.Facts, failed bool, stdout, stderr io.Writer) int {
+	findings := []finding{}
+	for _, p := range problems {
+		findings = append(findings, newFinding(p))
 	}
 	out := json.NewEncoder(stdout)
 	out.SetIndent("", "  ")
 	out.SetEscapeHTML(false)
 	err := out.Encode(struct {
-		Config   string          `json:"config"`
-		OK       bool            `json:"ok"`
-		Problems config.Problems `json:"problems"`
-	}{c.file, !failed, problems})
+		Config   string    `json:"config"`
+		OK       bool      `json:"ok"`
+		Problems []finding `json:"problems"`
+		*inspect.Facts
+	}{c.file, !failed, findings, facts})
 	if err != nil {
 		fmt.Fprintln(stderr, "ftpd check:", err)
 		return exitError

@@ -1,13 +1,20 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/inspect"
 )
 
 func checkFile(t *testing.T, text string) string {
@@ -17,6 +24,27 @@ func checkFile(t *testing.T, text string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// quiet is a host where all is well.
+func quiet(context.Context, *config.Source, time.Time) inspect.Facts {
+	return inspect.Facts{Kernel: inspect.Kernel{Layers: []string{"openat2"}, Missing: []string{}}, Certificates: []inspect.Certificate{}}
+}
+
+// busy is a host where the port is taken, and a home is missing.
+func busy(_ context.Context, source *config.Source, _ time.Time) inspect.Facts {
+	source.Tell("server.listen[0]", false, "taken")
+	source.Tell("defaults.home", true, "missing")
+	return inspect.Facts{}
+}
+
+// checkOn is runCheck on a host of the test's.
+func checkOn(outside look, known config.Accounts, args []string, stdout, stderr io.Writer) int {
+	c, code, done := parseCheck(args, stdout, stderr)
+	if done {
+		return code
+	}
+	return c.run(known, outside, stdout, stderr)
 }
 
 // Problems go to stderr and fail, warnings go there and do not; stdout has what was asked for.
@@ -29,7 +57,7 @@ func TestCheckStreamsAndExitCodes(t *testing.T) {
 		code           int
 		stdout, stderr string // beginnings; "" is nothing at all
 	}{
-		{"--config " + good, exitOK, good + ": ok\n", ""},
+		{"--config " + good, exitOK, good + ": ok\nkernel: openat2\n", ""},
 		{"--config " + bad, exitError, "", bad + ":1: limits.idle_timout: unknown key; did you mean idle_timeout?\n" + bad + ":3: log.level: "},
 		{"--config " + warned, exitOK, warned + ": ok\n", warned + ":2: warning: defaults.umask: "},
 		{"--config " + good + "x", exitError, "", good + "x: cannot be read: "},
@@ -41,12 +69,13 @@ func TestCheckStreamsAndExitCodes(t *testing.T) {
 		{"--json --show", exitUsage, "", "ftpd check: --json lists problems"},
 		{"--user alice", exitUsage, "", "ftpd check: --user, --from and --all go with --show"},
 		{"--show --from home", exitUsage, "", "ftpd check: --from home: not an IP address"},
+		{"--schema --json", exitUsage, "", "ftpd check: --schema prints the schema alone"},
 		{"--schame", exitUsage, "", "ftpd check: unknown flag"},
 		{"file", exitUsage, "", "ftpd check: too many arguments"},
 		{"--help", exitOK, "Usage: ftpd check ", ""},
 	} {
 		var stdout, stderr strings.Builder
-		code := runCheck(strings.Fields(test.args), &stdout, &stderr)
+		code := checkOn(quiet, town{}, strings.Fields(test.args), &stdout, &stderr)
 		if code != test.code || !begins(stdout.String(), test.stdout) || !begins(stderr.String(), test.stderr) {
 			t.Errorf("ftpd check %s: exit %d\nstdout: %s\nstderr: %s", test.args, code, &stdout, &stderr)
 		}
@@ -57,30 +86,60 @@ func begins(text, with string) bool {
 	return strings.HasPrefix(text, with) && (text == "") == (with == "")
 }
 
-func TestCheckJSON(t *testing.T) {
-	file := checkFile(t, "[defaults]\numask = \"777\"\nx = 1\n")
-	var stdout, stderr strings.Builder
-	code := runCheck([]string{"--json", "--config", file}, &stdout, &stderr)
-	var got struct {
-		Config   string
-		OK       bool
-		Problems []struct {
-			File, Key, Text string
-			Line            int
-			Warning         bool
+// What is wrong outside the file fails or warns as what is wrong in it; it is not looked at while the file has errors, nor for --show.
+func TestCheckLooksOutside(t *testing.T) {
+	good := checkFile(t, "[server]\nlisten = [\"127.0.0.1:2121\"]\n[defaults]\nhome = \"/srv/x\"\n")
+	bad := checkFile(t, "x = 1\n")
+	for _, test := range []struct {
+		args           string
+		code           int
+		stdout, stderr string
+	}{
+		{"--config " + good, exitError, "", good + ":2: server.listen: taken\n" + good + ":4: warning: defaults.home: missing\n"},
+		{"--config " + bad, exitError, "", bad + ":1: x: unknown key\n"},
+		{"--show --config " + good, exitOK, "[server]\nlisten = [\"127.0.0.1:2121\"]  # " + good + ":2\n\n[defaults]\nhome = \"/srv/x\"  # " + good + ":4\n", ""},
+	} {
+		var stdout, stderr strings.Builder
+		code := checkOn(busy, town{}, strings.Fields(test.args), &stdout, &stderr)
+		if code != test.code || stdout.String() != test.stdout || stderr.String() != test.stderr {
+			t.Errorf("ftpd check %s: exit %d\nstdout: %s\nstderr: %s", test.args, code, &stdout, &stderr)
 		}
 	}
-	if err := json.Unmarshal([]byte(stdout.String()), &got); err != nil || stderr.String() != "" {
-		t.Fatalf("%v, stderr %s", err, &stderr)
+}
+
+// The names that ftpd(8) promises to programs.
+func TestCheckJSON(t *testing.T) {
+	file := checkFile(t, "[defaults]\numask = \"777\"\nx = 1\n")
+	syntax := checkFile(t, "[defaults\n")
+	empty := checkFile(t, "")
+	for _, test := range []struct {
+		file string
+		code int
+		want string // "" is the file's name
+	}{
+		{file, exitError, `{"config":"","ok":false,"problems":[` +
+			`{"file":"","line":2,"key":"defaults.umask","severity":"warning","message":"\"777\" takes rights to new files from their own owner"},` +
+			`{"file":"","line":3,"key":"defaults.x","severity":"error","message":"unknown key"}]}`},
+		{syntax, exitError, `{"config":"","ok":false,"problems":[` +
+			`{"file":"","line":1,"column":10,"severity":"error","message":"expected '.' or ']' to end table name, but got '\\n' instead"}]}`},
+		{empty, exitOK, `{"config":"","ok":true,"problems":[],"certificates":[],"kernel":{"layers":["openat2"],"missing":[]}}`},
+	} {
+		var stdout, stderr strings.Builder
+		code := checkOn(quiet, town{}, []string{"--json", "--config", test.file}, &stdout, &stderr)
+		var got bytes.Buffer
+		if err := json.Compact(&got, []byte(strings.ReplaceAll(stdout.String(), test.file, ""))); err != nil {
+			t.Fatal(err)
+		}
+		if code != test.code || got.String() != test.want || stderr.String() != "" {
+			t.Errorf("exit %d, stderr %s\ngot  %s\nwant %s", code, &stderr, &got, test.want)
+		}
 	}
-	if code != exitError || got.OK || got.Config != file || len(got.Problems) != 2 ||
-		!got.Problems[0].Warning || got.Problems[1].Warning || got.Problems[1].Line != 3 || got.Problems[1].Key != "defaults.x" {
-		t.Errorf("exit %d: %s", code, &stdout)
-	}
-	stdout.Reset()
-	if code := runCheck([]string{"--json", "--config", checkFile(t, "")}, &stdout, &stderr); code != exitOK ||
-		!strings.Contains(stdout.String(), `"problems": []`) {
-		t.Errorf("exit %d: %s", code, &stdout)
+}
+
+func TestCheckPrintsTheSchema(t *testing.T) {
+	var stdout, stderr strings.Builder
+	if code := runCheck([]string{"--schema"}, &stdout, &stderr); code != exitOK || stdout.String() != string(config.Schema()) || stderr.String() != "" {
+		t.Errorf("exit %d: %.100s%s", code, &stdout, &stderr)
 	}
 }
 
@@ -105,13 +164,13 @@ func TestCheckShowsAUserWithTheGroups(t *testing.T) {
 	} {
 		c := check{file: file, show: true, user: test.user, address: netip.MustParseAddr("192.0.2.1")}
 		var stdout, stderr strings.Builder
-		if code := c.run(town{}, &stdout, &stderr); code != exitOK || stdout.String() != test.want {
+		if code := c.run(town{}, quiet, &stdout, &stderr); code != exitOK || stdout.String() != test.want {
 			t.Errorf("exit %d:\n%s%s", code, &stdout, &stderr)
 		}
 	}
 	var stdout, stderr strings.Builder
 	c := check{file: file, show: true, user: "a/b"}
-	if code := c.run(town{}, &stdout, &stderr); code != exitError || !strings.Contains(stderr.String(), `"a/b"`) {
+	if code := c.run(town{}, quiet, &stdout, &stderr); code != exitError || !strings.Contains(stderr.String(), `"a/b"`) {
 		t.Errorf("a/b: exit %d: %s%s", code, &stdout, &stderr)
 	}
 }
@@ -128,7 +187,7 @@ func TestCheckWithoutNames(t *testing.T) {
 	} {
 		var stdout, stderr strings.Builder
 		c := check{file: checkFile(t, text)}
-		if got := c.run(unknown, &stdout, &stderr); got != code || code == exitError && !strings.Contains(stderr.String(), "no ftpd-auth") {
+		if got := c.run(unknown, quiet, &stdout, &stderr); got != code || code == exitError && !strings.Contains(stderr.String(), "no ftpd-auth") {
 			t.Errorf("%q: exit %d: %s", text, got, &stderr)
 		}
 	}

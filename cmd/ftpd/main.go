@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -38,6 +39,7 @@ func commands() []command {
 		{name: "who", summary: "show the sessions of the running service", run: runWho},
 		{name: "kick", summary: "end sessions of the running service", run: runKick},
 		{name: "passwd", summary: "hash a password for [[user]]", run: runPasswd},
+		{name: "help", summary: "say what a command does, or what a key of the configuration means", run: runHelp},
 		{name: "version", summary: "print the version", run: runVersion},
 		{name: "core", run: runCore, hidden: true},
 	}
@@ -53,12 +55,8 @@ func dispatch(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	switch args[0] {
-	case "help", "--help", "-h":
-		if len(args) > 1 {
-			return dispatch([]string{args[1], "--help"}, stdout, stderr)
-		}
-		usage(stdout)
-		return exitOK
+	case "--help", "-h":
+		args[0] = "help"
 	case "--version":
 		args[0] = "version"
 	}
@@ -81,8 +79,8 @@ func usage(w io.Writer) {
 	fmt.Fprint(w, "\nftpd COMMAND --help says more. Example: ftpd share . (then: curl ftp://localhost:2121/)\n")
 }
 
-// newFlags is an empty set of options; args and example go into its help.
-func newFlags(name, args, example string) *pflag.FlagSet {
+// newFlags is an empty set of options; args and examples go into its help.
+func newFlags(name, args string, examples ...string) *pflag.FlagSet {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	flags.SortFlags = false
 	flags.Usage = func() {
@@ -91,7 +89,11 @@ func newFlags(name, args, example string) *pflag.FlagSet {
 		if flags.HasAvailableFlags() {
 			fmt.Fprintf(w, "\nOptions:\n%s", flags.FlagUsages())
 		}
-		fmt.Fprintf(w, "\nExample: %s\n", example)
+		if len(examples) == 1 {
+			fmt.Fprintf(w, "\nExample: %s\n", examples[0])
+		} else {
+			fmt.Fprintf(w, "\nExamples:\n  %s\n", strings.Join(examples, "\n  "))
+		}
 	}
 	return flags
 }

@@ -32,7 +32,63 @@ needs neither that file nor root.
 .SH COMMANDS
 `
 
-const manFoot = `.SH SIGNALS
+const manFoot = `.SH WHAT CHECK LOOKS AT
+The file and all that it includes, first: every mistake is told at once.
+When there is none,
+.I ftpd check
+looks at the host as a start would find it.
+An error is what a start fails for: an address of
+.I server.listen
+that another program has (it is named; the service itself is not in its own way), a certificate and a key that do not match, an account
+that is missing, a system without openat2(2).
+.PP
+A warning fails nothing: a certificate that ends within 14 days; a home, mount or other directory that is not there (of one with {user},
+what comes before it); no file for
+.IR auth.pam_service ,
+or one that leads to pam_limits, pam_namespace or pam_selinux, which do not reach transfers; fewer passive ports than
+.IR limits.max_sessions ;
+anonymous users who may write; no Landlock.
+.PP
+Who is not root is not told which program has a port, and ports below 1024 are then left out.
+.SH JSON
+.I ftpd check \-\-json
+prints one object on standard output, and nothing on standard error. The exit status is the same. Later versions may add names; these stay:
+.TP
+.B config
+The file.
+.TP
+.B ok
+true when there is no error.
+.TP
+.B problems
+A list, in the order of the files and lines. Each has
+.BR file ;
+.BR line ,
+from 1 on, unless it is about the whole;
+.BR column ,
+in bytes, for an error of syntax;
+.BR key ,
+such as \(dqlimits.idle_timeout\(dq or \(dquser.rule.path\(dq, unless it is about none;
+.BR severity ,
+\(dqerror\(dq or \(dqwarning\(dq; and
+.BR message .
+.TP
+.B certificates
+Only when the file has no error. A list; each has
+.B key
+(\(dqtls.certificate\(dq or \(dqhost.certificate\(dq),
+.BR file ,
+.B expires
+(RFC 3339, in UTC) and
+.BR days_left .
+.TP
+.B kernel
+Likewise:
+.BR layers ,
+a list such as \(dqopenat2\(dq and \(dqlandlock ABI 7\(dq, and
+.BR missing ,
+a sentence for each layer that is not there.
+.SH SIGNALS
 .TP
 .BR TERM ", " INT
 Take no new client, let running transfers end, and stop; after
@@ -48,6 +104,11 @@ The configuration; further files stand in
 .TP
 .I /etc/pam.d/ftpd
 How passwords of system users are checked.
+.TP
+.I /usr/share/ftpd/ftpd.schema.json
+The JSON schema (draft-07) of the configuration, which the first line of
+.I /etc/ftpd.toml
+names: editors with Taplo or Tombi complete keys and mark mistakes.
 .TP
 .I /etc/ftpusers
 System users who may not log in, one a line.

@@ -26,7 +26,7 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	if code, done := parse(flags, args, 0, stdout, stderr); done {
 		return code
 	}
-	source := inspect(*file)
+	source := inspectConfig(*file)
 	told := source.Problems
 	if isConfined() { // the run that started this one has told the warnings
 		told = told.Errors()
@@ -40,7 +40,7 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	return start(source, stderr)
 }
 
-func inspect(file string) *config.Source {
+func inspectConfig(file string) *config.Source {
 	if isConfined() {
 		return config.Inspect(file, lookedUpAccounts{})
 	}

@@ -27,6 +27,10 @@ func (s *Source) togetherServer() {
 	if !c.Data.Passive && !c.Data.Active {
 		s.problem("data.passive", "with data.active = false, too, no file can be moved")
 	}
+	if n, most := c.Data.PassivePorts.Len(), c.Limits.MaxSessions; n > 0 && n < most && c.Data.Passive && !s.told["limits.max_sessions"] {
+		s.warn("data.passive_ports", "%d ports are fewer than limits.max_sessions = %d, each of which may wait at one: the others are answered 425; %d ports are enough",
+			n, most, most)
+	}
 	if limit := c.Limits.LoginTimeout; limit > 0 && c.Auth.FailureDelay >= limit {
 		id := "auth.failure_delay"
 		if !s.given(id) {
@@ -197,7 +201,7 @@ func (s *Source) inRoots(id, dir string, roots []string) {
 	if dir == "" || s.told[id] {
 		return
 	}
-	fixed := fixedParent(dir)
+	fixed := FixedParent(dir)
 	switch {
 	case len(roots) == 0 && fixed == "/":
 		s.problem(id, "%q may be anywhere on the host: name what is to be served in server.roots", dir)

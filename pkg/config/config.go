@@ -5,7 +5,7 @@ package config
 
 import "net/netip"
 
-//go:generate go test -run "Test(Example|ManPage)IsFresh" -update .
+//go:generate go test -run "Test(Example|Schema|ManPage)IsFresh" -update .
 
 // A Config is the whole configuration. It is a plain value: copy it with care for its slices, and leave it alone once it is in use.
 type Config struct {

@@ -305,7 +305,7 @@ func (d *decoder) unknown(table reflect.Type, key, id string, e *entry) {
 		text = "unknown table"
 	}
 	meant := ""
-	if near := nearest(key, keysOf(table)); near != "" {
+	if near := Nearest(key, keysOf(table)); near != "" {
 		meant = findKey(table, near, strings.TrimSuffix(keyOf(id), key), "")
 	} else {
 		meant = findKey(reflect.TypeFor[Config](), key, "", "")

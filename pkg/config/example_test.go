@@ -21,43 +21,14 @@ var update = flag.Bool("update", false, "write etc/ftpd.toml and the expected ou
 
 const exampleFile = "../../etc/ftpd.toml"
 
-const exampleHead = `# The configuration of ftpd. Every key is optional: what is commented out here is the default, so this file changes nothing as it is.
+const exampleHead = `#:schema /usr/share/ftpd/ftpd.schema.json
+# The configuration of ftpd. Every key is optional: what is commented out here is the default, so this file changes nothing as it is.
 # "ftpd check" finds mistakes before a start does; "ftpd check --show" says what is in force, and from where.
 #
 # Durations are written "90s", "5m", "250ms" or "1h"; "0s" switches a timeout off. Sizes are "64KiB", "10MiB" or "2GB", or a number of
 # bytes; 0 is unlimited. Rates are sizes per second. Networks are "10.0.0.0/8", or an address alone. Modes and masks are strings: "022".
 # Where a path is an FTP path, "/" is the top of the user's tree; home and directory are paths of the host, and may hold {user}.
 `
-
-// exampleValues are what the example of a [[table]] shows for its keys, which have no defaults.
-var exampleValues = map[string]string{
-	"group.name":             `"staff"`,
-	"group.umask":            `"002"`,
-	"user.name":              `"alice"`,
-	"user.password":          `"$2b$12$…"`,
-	"user.home":              `"/srv/ftp/alice"`,
-	"user.permissions":       `["list", "read", "write"]`,
-	"user.disabled":          `false`,
-	"user.expires":           `2027-01-31`,
-	"user.rule.path":         `"/incoming"`,
-	"user.rule.permissions":  `"drop-box"`,
-	"user.mount.path":        `"/shared"`,
-	"user.mount.directory":   `"/srv/shared"`,
-	"user.mount.permissions": `"read-only"`,
-	"hook.on":                `["upload"]`,
-	"hook.command":           `["/usr/local/bin/scan", "{path}"]`,
-	"hook.run_as":            `""`,
-	"hook.timeout":           `"60s"`,
-	"site.name":              `"RMTREE"`,
-	"site.command":           `["/usr/libexec/ftpd/rmtree", "--", "{path}"]`,
-	"site.permission":        `"delete"`,
-	"site.help":              `"Syntax: SITE RMTREE <path> (remove a directory tree)."`,
-	"site.timeout":           `"60s"`,
-	"host.name":              `"ftp.example.org"`,
-	"host.banner":            `""`,
-	"host.certificate":       `"/etc/ssl/ftp.example.org.pem"`,
-	"host.key":               `""`,
-}
 
 func TestExampleIsFresh(t *testing.T) {
 	want := example(t)
@@ -194,7 +165,7 @@ func (ex *exampler) list(typ reflect.Type, id, indent string) {
 	fmt.Fprintf(ex, "%s[[%s]]\n", indent, id)
 	fields := fieldsOf(typ)
 	for _, f := range fields {
-		value, shown := exampleValues[id+"."+f.key]
+		value, shown := examples[id+"."+f.key]
 		if !shown {
 			continue
 		}

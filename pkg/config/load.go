@@ -172,6 +172,16 @@ func (s *Source) warn(id, format string, args ...any) {
 	s.add(id, true, format, args...)
 }
 
+// Tell adds what is wrong outside the files: about a key, or with id "" about the whole. The problems stay in their order.
+func (s *Source) Tell(id string, warning bool, format string, args ...any) {
+	if id == "" {
+		s.Problems = append(s.Problems, Problem{File: s.Files[0], Text: fmt.Sprintf(format, args...), Warning: warning})
+	} else {
+		s.add(id, warning, format, args...)
+	}
+	s.Problems = s.Problems.arrange(s.Files)
+}
+
 func (s *Source) add(id string, warning bool, format string, args ...any) {
 	at := s.position(id)
 	s.Problems = append(s.Problems, Problem{

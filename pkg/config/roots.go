@@ -26,7 +26,7 @@ func (c *Config) Roots() []string {
 	} else {
 		roots = []string{"/home"}
 		for _, dir := range c.directories() {
-			if root := fixedParent(dir); root != "/" {
+			if root := FixedParent(dir); root != "/" {
 				roots = append(roots, root)
 			}
 		}
@@ -74,8 +74,8 @@ func madeIn(home string, create bool) string {
 	return home
 }
 
-// fixedParent is the directory, or as much of it as comes before {user}.
-func fixedParent(dir string) string {
+// FixedParent is the directory, or as much of it as comes before {user}.
+func FixedParent(dir string) string {
 	if before, _, ok := strings.Cut(dir, userWord); ok {
 		dir = path.Dir(before + "x")
 	}

@@ -1,7 +1,7 @@
 package config
 
-// nearest is the candidate that was probably meant by a mistyped word, or "": at most one change for each three letters.
-func nearest(word string, candidates []string) string {
+// Nearest is the candidate that was probably meant by a mistyped word, or "": at most one change for each three letters.
+func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", len(word)/3+1
 	for _, c := range candidates {
 		if d := distance(word, c); d < bestDistance {

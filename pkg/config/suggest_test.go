@@ -9,7 +9,7 @@ func TestNearest(t *testing.T) {
 		"idle_timout": "idle_timeout", "idle-timeout": "idle_timeout", "idel_timeout": "idle_timeout", "lsiten": "listen",
 		"listens": "listen", "LISTEN": "", "hmoe": "home", "yek": "", "kye": "key", "": "", "x": "", "pasv": "",
 	} {
-		if got := nearest(word, keys); got != want {
+		if got := Nearest(word, keys); got != want {
 			t.Errorf("%s: %q, want %q", word, got, want)
 		}
 	}

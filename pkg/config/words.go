@@ -161,7 +161,7 @@ func choose[T choice](dst *T, text []byte) error {
 
 // notAmong is the refusal of a word: it names all, or the likely one of many.
 func notAmong(word string, allowed []string) error {
-	if near := nearest(word, allowed); near != "" && len(allowed) > 4 {
+	if near := Nearest(word, allowed); near != "" && len(allowed) > 4 {
 		return fmt.Errorf("%q is not known; did you mean %q?", word, near)
 	}
 	return fmt.Errorf("%q is not one of \"%s\"", word, strings.Join(allowed, `", "`))

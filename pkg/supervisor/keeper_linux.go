@@ -53,6 +53,12 @@ func newKeeper(o Options, d *desk, public *publicNames, listeners []net.Listener
 	return k, nil
 }
 
+// CheckAccount says why cores could not run as the account ftpd.
+func CheckAccount() error {
+	_, err := coreIdentity()
+	return err
+}
+
 // coreIdentity is the account that cores run as.
 func coreIdentity() (*syscall.Credential, error) {
 	account, err := user.Lookup("ftpd") // made by the package on this host: /etc/passwd is enough

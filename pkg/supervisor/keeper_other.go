@@ -14,3 +14,6 @@ type keeper struct{}
 func newKeeper(Options, *desk, []net.Listener) (*keeper, error) { return nil, errors.ErrUnsupported }
 
 func (*keeper) run(context.Context) error { return errors.ErrUnsupported }
+
+// CheckAccount says why cores could not run as the account ftpd: nil where there are none.
+func CheckAccount() error { return nil }

@@ -46,15 +46,42 @@ func listenOne(ctx context.Context, a config.Address) (net.Listener, error) {
 	if errors.Is(err, syscall.EAFNOSUPPORT) && a.Addr().IsUnspecified() && a.Addr().Is6() {
 		l, err = new(net.ListenConfig).Listen(ctx, "tcp4", fmt.Sprintf("0.0.0.0:%d", a.Port()))
 	}
+	if err != nil {
+		return nil, &listenError{refusal(a, err), err}
+	}
+	return l, nil
+}
+
+// A listenError says in words why an address cannot be had. It wraps the system's error.
+type listenError struct {
+	text  string
+	cause error
+}
+
+func (e *listenError) Error() string { return e.text }
+func (e *listenError) Unwrap() error { return e.cause }
+
+func refusal(a config.Address, err error) string {
 	switch {
-	case err == nil:
-		return l, nil
 	case errors.Is(err, syscall.EACCES) && a.Port() < 1024:
-		return nil, fmt.Errorf("cannot listen on %s: ports below 1024 need root; use a port above 1024, such as %d, or run ftpd as a service",
+		return fmt.Sprintf("cannot listen on %s: ports below 1024 need root; use a port above 1024, such as %d, or run ftpd as a service",
 			a, a.Port()+2100)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("cannot listen on %s: another program does (ss -ltnp 'sport = :%d' shows which)", a, a.Port())
-	default:
-		return nil, fmt.Errorf("cannot listen on %s: %w", a, err)
+		return fmt.Sprintf("cannot listen on %s: another program does (ss -ltnp 'sport = :%d' shows which)", a, a.Port())
 	}
+	return fmt.Sprintf("cannot listen on %s: %v", a, err)
+}
+
+// TryListen binds the addresses as a start does, all at one time, and lets them go. There is one error for each, nil where a start could
+// have it; it wraps the system's.
+func TryListen(ctx context.Context, addresses []config.Address) []error {
+	errs := make([]error, len(addresses))
+	for i, a := range addresses {
+		l, err := listenOne(ctx, a)
+		if err == nil {
+			defer l.Close()
+		}
+		errs[i] = err
+	}
+	return errs
 }

@@ -20,6 +20,9 @@ type root struct {
 	places bool
 }
 
+// Confinement names the call of the kernel that holds sessions to their directories.
+const Confinement = "openat2"
+
 // Probe says what this system lacks to confine anybody, nil if nothing.
 func Probe() error {
 	r, err := openRoot("/", false, nil)

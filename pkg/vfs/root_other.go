@@ -20,6 +20,9 @@ type root struct {
 	faults Faults
 }
 
+// Confinement names what holds sessions to their directories.
+const Confinement = "os.Root"
+
 // Probe says what this system lacks to confine anybody, nil if nothing.
 func Probe() error { return nil }
 

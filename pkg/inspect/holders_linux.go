@@ -1,0 +1,123 @@
+package inspect
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ftpd/pkg/config"
+)
+
+// findHolders finds the processes that listen where a would, in the order of their numbers. It is sure that there are no others where
+// it could look into every process.
+func findHolders(a config.Address) (holders []holder, sure bool) {
+	inodes := listeningInodes(a)
+	sure = isRoot()
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range dirs {
+		files, err := os.ReadDir(filepath.Join(dir, "fd"))
+		if err != nil {
+			continue // ended, or another user's
+		}
+		for _, f := range files {
+			target, _ := os.Readlink(filepath.Join(dir, "fd", f.Name()))
+			if inode, ok := strings.CutPrefix(target, "socket:["); ok && slices.Contains(inodes, strings.TrimSuffix(inode, "]")) {
+				holders = append(holders, newHolder(dir))
+				break
+			}
+		}
+	}
+	slices.SortFunc(holders, func(a, b holder) int { return a.pid - b.pid })
+	return holders, sure
+}
+
+// newHolder reads what /proc/PID says.
+func newHolder(proc string) holder {
+	h := holder{name: "a program"}
+	h.pid, _ = strconv.Atoi(filepath.Base(proc))
+	if program, err := os.Readlink(filepath.Join(proc, "exe")); err == nil {
+		h.name = filepath.Base(strings.TrimSuffix(program, " (deleted)")) // an upgrade has replaced it
+	} else if name, err := os.ReadFile(filepath.Join(proc, "comm")); err == nil {
+		h.name = strings.TrimSpace(string(name))
+	}
+	if line, err := os.ReadFile(filepath.Join(proc, "cmdline")); err == nil {
+		h.args = strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	}
+	h.dir, _ = os.Readlink(filepath.Join(proc, "cwd"))
+	return h
+}
+
+// serves says whether the holder is an ftpd that serves the configuration of this file.
+func (h holder) serves(file string) bool {
+	if h.name != "ftpd" || len(h.args) < 2 || h.args[1] != "serve" {
+		return false
+	}
+	its := "/etc/ftpd.toml"
+	for i, arg := range h.args[2:] {
+		if arg == "--config" && i+3 < len(h.args) {
+			its = h.args[i+3]
+		} else if value, ok := strings.CutPrefix(arg, "--config="); ok {
+			its = value
+		}
+	}
+	if !filepath.IsAbs(its) {
+		its = filepath.Join(h.dir, its)
+	}
+	one, err := os.Stat(its)
+	other, err2 := os.Stat(file)
+	return err == nil && err2 == nil && os.SameFile(one, other)
+}
+
+// listeningInodes are the sockets, as /proc/net/tcp and tcp6 number them, that listen on the port at an address that overlaps.
+func listeningInodes(a config.Address) []string {
+	var inodes []string
+	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		f, err := os.Open(table)
+		if err != nil {
+			continue
+		}
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			if inode, ok := listeningInode(lines.Text(), a); ok {
+				inodes = append(inodes, inode)
+			}
+		}
+		f.Close()
+	}
+	return inodes
+}
+
+// listeningInode reads a line of such a table: "0: 0100007F:1F90 00000000:0000 0A … uid timeout inode …".
+func listeningInode(line string, a config.Address) (inode string, ok bool) {
+	const listening = "0A"
+	fields := strings.Fields(line)
+	if len(fields) < 10 || fields[3] != listening {
+		return "", false
+	}
+	address, ok := procAddress(fields[1])
+	if !ok || address.Port() != a.Port() {
+		return "", false
+	}
+	its, ours := address.Addr(), a.Addr().Unmap().WithZone("")
+	return fields[9], its == ours || its.IsUnspecified() || ours.IsUnspecified()
+}
+
+// procAddress reads an address as the tables have it: each 32 bits in the order of this machine, in hexadecimal.
+func procAddress(text string) (netip.AddrPort, bool) {
+	address, port, _ := strings.Cut(text, ":")
+	raw, err := hex.DecodeString(address)
+	n, portErr := strconv.ParseUint(port, 16, 16)
+	if err != nil || portErr != nil || len(raw)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for i := 0; i < len(raw); i += 4 {
+		binary.BigEndian.PutUint32(raw[i:], binary.NativeEndian.Uint32(raw[i:]))
+	}
+	addr, ok := netip.AddrFromSlice(raw)
+	return netip.AddrPortFrom(addr.Unmap(), uint16(n)), ok
+}

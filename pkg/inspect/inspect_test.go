@@ -1,0 +1,65 @@
+package inspect
+
+import (
+	"crypto/x509"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ftpd/pkg/config"
+)
+
+// lookAt reads a configuration, in which DIR is a folder of the test.
+func lookAt(t *testing.T, text string) (l *look, dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "ftpd.toml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(text, "DIR", dir)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := config.Inspect(file, nil)
+	source.Problems = nil // of the accounts, which nobody looked up, and of keys that are not there yet
+	return &look{Source: source}, dir
+}
+
+func TestDirectories(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want string // "" is nothing
+	}{
+		{"defaults.home = 'DIR'", ""},
+		{"defaults.home = 'DIR/{user}'", ""},
+		{"defaults.home = 'DIR/none/{user}'", "ftpd.toml:1: warning: defaults.home: there is no directory none: whoever has a home there cannot log in"},
+		{"server.roots = ['DIR', 'DIR/none']", "ftpd.toml:1: warning: server.roots: there is no directory none: it is served only when it is there at a start"},
+		{"[[group]]\nname = 'a'\nhome = 'DIR/file'", "ftpd.toml:3: warning: group.home: file is not a directory: whoever has this home cannot log in"},
+		{"[[user]]\nname = 'a'\nhome = 'DIR/none'", "ftpd.toml:3: warning: user.home: there is no directory none: whoever has this home cannot log in"},
+		{"[[user]]\nname = 'a'\nhome = 'DIR/none'\ncreate_home = true", ""},
+		{"[[user]]\nname = 'a'\nhome = 'DIR/none/a'\ncreate_home = true", "ftpd.toml:3: warning: user.home: there is no directory none: whoever has this home cannot log in"},
+		{"defaults.create_home = true\n[[user]]\nname = 'a'\nhome = 'DIR/none'", ""},
+		{"defaults.create_home = true\n[[user]]\nname = 'a'\nhome = 'DIR/none'\ncreate_home = false", "ftpd.toml:4: warning: user.home: there is no directory none: whoever has this home cannot log in"},
+		{"[[user]]\nname = 'a'\n[[user.mount]]\npath = '/m'\ndirectory = 'DIR'", ""},
+		{"[[user]]\nname = 'a'\n[[user.mount]]\npath = '/m'\ndirectory = 'DIR/none'", "ftpd.toml:5: warning: user.mount.directory: there is no directory none: nothing can be shown at /m"},
+	} {
+		l, dir := lookAt(t, test.text)
+		l.directories()
+		if got := strings.ReplaceAll(l.Problems.Error(), dir+"/", ""); got != test.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", test.text, got, test.want)
+		}
+	}
+}
+
+func TestDaysLeft(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for left, want := range map[time.Duration]int{
+		72 * time.Hour: 3, 72*time.Hour - 1: 2, time.Hour: 0, 0: 0, -1: -1, -24 * time.Hour: -1, -24*time.Hour - 1: -2,
+	} {
+		if got := daysLeft(&x509.Certificate{NotAfter: now.Add(left)}, now); got != want {
+			t.Errorf("%v: %d days, want %d", left, got, want)
+		}
+	}
+}
