@@ -131,10 +131,11 @@ func (p *passive) endLocked() {
 const partingTime = time.Second
 
 // partFrom waits until the client ends the connection. One that has begun a handshake there (basic-ftp) may meet the end of the connection
-// before it has read the reply, takes it for a failure of TLS, and gives up the whole session.
+// before it has read the reply, takes it for a failure of TLS, and gives up the whole session; one that sends a file (ftplib) reads the
+// reply only when it has sent all.
 func partFrom(c Conn) {
 	c.SetReadDeadline(time.Now().Add(partingTime))
-	io.Copy(io.Discard, io.LimitReader(c, lingering))
+	io.Copy(io.Discard, c)
 	c.Finish()
 }
 

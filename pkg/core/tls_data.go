@@ -168,11 +168,3 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 	w.open = true
 	return nil
 }
-
-// discard reads on for a moment what a client sends that was refused, and closes: many read the reply only when they have sent all, and
-// lose it where they cannot send.
-func discard(c Conn) {
-	c.SetReadDeadline(time.Now().Add(lastWord))
-	io.Copy(io.Discard, c)
-	c.Finish()
-}

@@ -101,7 +101,7 @@ func (p *player) finish(file string) {
 	if p.data != nil {
 		p.data.Close()
 	}
-	time.Sleep(lastWord) // for as long, uploads that were refused are read
+	time.Sleep(partingTime)
 	if p.active != nil {
 		p.active.Close()
 	}

@@ -115,7 +115,7 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 		t.s.flush()
 		switch {
 		case open && do.incoming && r.Code == errNoTLS.Code: // as errNotResumed's
-			go discard(t.data.conn) // ends after lastWord
+			go partFrom(t.data.conn) // ends within partingTime
 		case open:
 			t.data.conn.Finish()
 		}
