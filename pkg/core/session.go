@@ -333,7 +333,9 @@ func (s *Session) close(ctx context.Context) {
 	if j != nil {
 		<-j.done
 	}
-	s.decide(nil)
+	s.turn.Lock()
+	s.decide(nil) // unless the doubt's timer does just now
+	s.turn.Unlock()
 	s.finish()
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}
