@@ -18,7 +18,10 @@ import (
 // What `ftpd check` finds outside the file, each once right and once wrong. Errors are what a start fails for.
 func TestCheckLooksOutside(t *testing.T) {
 	needRoot(t)
-	dir := sharedDir(t)
+	dir, open := sharedDir(t), sharedDir(t)
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +61,9 @@ func TestCheckLooksOutside(t *testing.T) {
 		{"home of each", home(dir + "/{user}"), 0, "-"},
 		{"no home", home(dir + "/none"), 0, "warning: defaults.home: there is no directory " + dir + "/none: "},
 		{"no home of each", home(dir + "/none/{user}"), 0, "warning: defaults.home: there is no directory " + dir + "/none: "},
+		{"home to be made", settings{"defaults": fmt.Sprintf("home = %q\ncreate_home = true\n", "/usr/{user}")}, 0, "-"},
+		{"home to be made among strangers", settings{"defaults": fmt.Sprintf("home = %q\ncreate_home = true\n", open+"/{user}")}, 0,
+			"warning: defaults.home: create_home makes none in " + open + ": others may write in "},
 		{"mount", mount(dir), 0, "-"},
 		{"no mount", mount(dir + "/none"), 0, "warning: user.mount.directory: there is no directory " + dir + "/none: "},
 		{"anonymous", anonymous(dir, "read-only"), 0, "-"},
@@ -65,6 +71,8 @@ func TestCheckLooksOutside(t *testing.T) {
 		{"anonymous writes", anonymous(dir, "full"), 0, "warning: anonymous.permissions: anybody may change what is served"},
 		{"enough ports", ports(2000), 0, "-"},
 		{"few ports", ports(2001), 0, "warning: data.passive_ports: 2000 ports are fewer than limits.max_sessions = 2001"},
+		{"log", settings{"log": fmt.Sprintf("file = %q\n", dir+"/log")}, 0, "-"},
+		{"no folder of the log", settings{"log": fmt.Sprintf("file = %q\n", dir+"/none/log")}, 1, ": log.file: there is no directory " + dir + "/none"},
 		{"certificate", pair("late", "late"), 0, "tls.certificate: " + a.file("late.pem") + " is good until "},
 		{"certificate ends soon", pair("soon", "soon"), 0, "warning: tls.certificate: the certificate expires on "},
 		{"key of another", pair("late", "other"), 1, ": tls.key: " + a.file("other.key") + ": the key is not that of the certificate"},

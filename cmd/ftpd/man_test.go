@@ -40,10 +40,10 @@ looks at the host as a start would find it.
 An error is what a start fails for: an address of
 .I server.listen
 that another program has (it is named; the service itself is not in its own way), a certificate and a key that do not match, an account
-that is missing, a system without openat2(2).
+that is missing, a log that cannot be opened, a system without openat2(2).
 .PP
 A warning fails nothing: a certificate that ends within 14 days; a home, mount or other directory that is not there (of one with {user},
-what comes before it); no file for
+what comes before it), or a place where create_home would make none; no file for
 .IR auth.pam_service ,
 or one that leads to pam_limits, pam_namespace or pam_selinux, which do not reach transfers; fewer passive ports than
 .IR limits.max_sessions ;

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/supervisor"
 )
 
 // directories tells which directories that the configuration names are not there. That of anonymous users is told by the configuration
@@ -39,19 +40,26 @@ func (l *look) override(id string, o *config.Override) {
 	}
 }
 
-// home looks at a home; one that a login makes needs its parent alone.
+// home looks at a home. One that a login makes needs its parent alone, which must be safe to make it in.
 func (l *look) home(id string, s *config.Settings, create bool) {
-	dir := s.Home
-	if create && dir != "" {
-		dir = path.Dir(dir)
+	const otherwise = "whoever has this home cannot log in"
+	if s.Home == "" || !create {
+		l.directory(id+".home", s.Home, otherwise)
+		return
 	}
-	l.directory(id+".home", dir, "whoever has this home cannot log in")
+	parent := path.Dir(s.Home)
+	if !l.directory(id+".home", parent, otherwise) || config.FixedParent(parent) != parent {
+		return
+	}
+	if err := supervisor.CheckHomes(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+		l.Tell(id+".home", true, "create_home makes none in %s: %v", parent, err)
+	}
 }
 
-// directory looks at what of the path holds for every user.
-func (l *look) directory(id, dir, otherwise string) {
+// directory looks at what of the path holds for every user, and says whether nothing is wrong with it.
+func (l *look) directory(id, dir, otherwise string) bool {
 	if dir == "" {
-		return
+		return true
 	}
 	if fixed := config.FixedParent(dir); fixed != dir {
 		dir, otherwise = fixed, strings.Replace(otherwise, "whoever has this home", "whoever has a home there", 1)
@@ -62,5 +70,8 @@ func (l *look) directory(id, dir, otherwise string) {
 		l.Tell(id, true, "there is no directory %s: %s", dir, otherwise)
 	case err == nil && !info.IsDir():
 		l.Tell(id, true, "%s is not a directory: %s", dir, otherwise)
+	default:
+		return true
 	}
+	return false
 }

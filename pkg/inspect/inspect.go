@@ -46,6 +46,7 @@ func Look(ctx context.Context, source *config.Source, now time.Time) Facts {
 	l.accounts()
 	l.pam()
 	l.directories()
+	l.logs()
 	l.ports(ctx)
 	return Facts{certificates(source.Config, now), l.kernel()}
 }

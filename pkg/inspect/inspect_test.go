@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"crypto/x509"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,17 +39,41 @@ func TestDirectories(t *testing.T) {
 		{"server.roots = ['DIR', 'DIR/none']", "ftpd.toml:1: warning: server.roots: there is no directory none: it is served only when it is there at a start"},
 		{"[[group]]\nname = 'a'\nhome = 'DIR/file'", "ftpd.toml:3: warning: group.home: file is not a directory: whoever has this home cannot log in"},
 		{"[[user]]\nname = 'a'\nhome = 'DIR/none'", "ftpd.toml:3: warning: user.home: there is no directory none: whoever has this home cannot log in"},
-		{"[[user]]\nname = 'a'\nhome = 'DIR/none'\ncreate_home = true", ""},
+		{"[[user]]\nname = 'a'\nhome = '/usr/ftpdtest-none'\ncreate_home = true", ""},
+		{"[[user]]\nname = 'a'\nhome = 'DIR/open/a'\ncreate_home = true", "ftpd.toml:3: warning: user.home: create_home makes none in open: others may write in …"},
 		{"[[user]]\nname = 'a'\nhome = 'DIR/none/a'\ncreate_home = true", "ftpd.toml:3: warning: user.home: there is no directory none: whoever has this home cannot log in"},
-		{"defaults.create_home = true\n[[user]]\nname = 'a'\nhome = 'DIR/none'", ""},
+		{"defaults.create_home = true\n[[user]]\nname = 'a'\nhome = '/usr/ftpdtest-none'", ""},
 		{"defaults.create_home = true\n[[user]]\nname = 'a'\nhome = 'DIR/none'\ncreate_home = false", "ftpd.toml:4: warning: user.home: there is no directory none: whoever has this home cannot log in"},
 		{"[[user]]\nname = 'a'\n[[user.mount]]\npath = '/m'\ndirectory = 'DIR'", ""},
 		{"[[user]]\nname = 'a'\n[[user.mount]]\npath = '/m'\ndirectory = 'DIR/none'", "ftpd.toml:5: warning: user.mount.directory: there is no directory none: nothing can be shown at /m"},
 	} {
 		l, dir := lookAt(t, test.text)
+		open := filepath.Join(dir, "open")
+		if err := errors.Join(os.Mkdir(open, 0), os.Chmod(open, 0o777)); err != nil {
+			t.Fatal(err)
+		}
 		l.directories()
-		if got := strings.ReplaceAll(l.Problems.Error(), dir+"/", ""); got != test.want {
+		got := strings.ReplaceAll(l.Problems.Error(), dir+"/", "")
+		if beginning, cut := strings.CutSuffix(test.want, "…"); got != test.want && !(cut && strings.HasPrefix(got, beginning)) {
 			t.Errorf("%s:\ngot  %s\nwant %s", test.text, got, test.want)
+		}
+	}
+}
+
+func TestLogs(t *testing.T) {
+	for text, want := range map[string]string{
+		"log.file = 'DIR/new.log'":          "",
+		"log.file = 'DIR/file'":             "",
+		"log.transfer_log = 'DIR/none/log'": "ftpd.toml:1: log.transfer_log: there is no directory none",
+		"log.file = 'DIR'":                  "ftpd.toml:1: log.file: open DIR: is a directory",
+	} {
+		l, dir := lookAt(t, text)
+		l.logs()
+		if got := strings.ReplaceAll(strings.ReplaceAll(l.Problems.Error(), dir+"/", ""), dir, "DIR"); got != want {
+			t.Errorf("%s:\ngot  %s\nwant %s", text, got, want)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "new.log")); err == nil {
+			t.Error("the log was made")
 		}
 	}
 }

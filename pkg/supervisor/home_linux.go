@@ -17,11 +17,7 @@ import (
 // his who runs the service, and nobody else may write there: who could exchange a directory on the way would choose where root makes
 // another. So each one is looked at by its descriptor, and links are resolved before.
 func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) error {
-	parent, err := filepath.EvalSymlinks(filepath.Dir(home))
-	if err != nil {
-		return fmt.Errorf("create_home: %w", err)
-	}
-	dir, err := openTrusted(parent)
+	dir, err := openParent(filepath.Dir(home))
 	if err != nil {
 		return fmt.Errorf("create_home: %w", err)
 	}
@@ -38,6 +34,22 @@ func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) er
 		return fmt.Errorf("create_home: give %s away: %w", home, errors.Join(err, unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)))
 	}
 	return nil
+}
+
+// CheckHomes says why no home would be made in a directory.
+func CheckHomes(parent string) error {
+	dir, err := openParent(parent)
+	if err == nil {
+		unix.Close(dir)
+	}
+	return err
+}
+
+func openParent(parent string) (fd int, err error) {
+	if parent, err = filepath.EvalSymlinks(parent); err != nil {
+		return -1, err
+	}
+	return openTrusted(parent)
 }
 
 func giveHome(dir int, name string, owner *impersonate.Credentials, mode uint32) error {

@@ -10,3 +10,6 @@ import (
 )
 
 func makeHome(string, *impersonate.Credentials, config.Mode) error { return errors.ErrUnsupported }
+
+// CheckHomes says why no home would be made in a directory.
+func CheckHomes(string) error { return errors.ErrUnsupported }
