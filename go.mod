@@ -9,6 +9,7 @@ require (
 	github.com/go-crypt/x v0.4.16
 	github.com/jlaffaye/ftp v0.2.4
 	github.com/msteinert/pam/v2 v2.1.0
+	github.com/pires/go-proxyproto v0.15.0
 	github.com/rs/zerolog v1.35.1
 	github.com/spf13/pflag v1.1.0
 	golang.org/x/sys v0.49.0

@@ -45,6 +45,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/rs/zerolog", "pkg/events pkg/supervisor cmd/ftpd", "the core reports facts; what becomes of them is the supervisor's"},
 	{"github.com/coreos/go-systemd", "pkg/supervisor", "the service manager speaks to the process that it started"},
 	{"github.com/msteinert/pam", "pkg/unixauth/pamhelper", "libpam is loaded in ftpd-auth alone"},
+	{"github.com/pires/go-proxyproto", "pkg/core", "what a balancer says of a client is read where the client is, and there only"},
 	{"github.com/spf13/pflag", "cmd/ftpd", "flags end where behaviour begins"},
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},

@@ -59,7 +59,8 @@ type Server struct {
 	ListenTLS []Address `toml:"listen_tls"`
 	// Text of the 220 reply; it may have several lines.
 	Banner string `toml:"banner"`
-	// Networks of load balancers that send PROXY v1 or v2, on control and passive data connections.
+	// Networks of load balancers, which must begin each control and passive data connection with a PROXY header (version 1 or 2) that names
+	// the client. From anybody else such a header is no command.
 	ProxyProtocolFrom Networks `toml:"proxy_protocol_from"`
 	// Directories of the host that may be served at all; the kernel enforces it. Empty: /home, and every home, directory and mount that
 	// this configuration names. "/" means all but /etc, /root, /boot, /dev, /proc, /run and /sys, which must be named to be served

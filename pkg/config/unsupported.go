@@ -10,8 +10,7 @@ import (
 // notYet are the keys that the service does not honour yet, with the values besides the default that it does honour. A key of
 // [defaults] stands for that of [[group]] and [[user]] too. A key is honoured when its line here is gone.
 var notYet = map[string][]string{
-	"server.proxy_protocol_from": nil,
-	"server.sandbox":             {"auto", "off"},
+	"server.sandbox": {"auto", "off"},
 
 	"auth.backend":     {"unix", "virtual"},
 	"auth.pam_session": nil,

@@ -23,7 +23,7 @@ func (s *Session) port(_ context.Context, arg string) (Reply, error) {
 	switch {
 	case !ok:
 		return Reply{}, errSyntax
-	case !s.conn.Local().Addr().Is4():
+	case !s.ipv4():
 		return Reply{}, errPORT6
 	}
 	return s.dialTo(to)
@@ -35,7 +35,7 @@ func (s *Session) eprt(_ context.Context, arg string) (Reply, error) {
 		return Reply{}, errEPSVOnly
 	}
 	family, to, ok := parseEPRT(trimBlanks(arg))
-	is4 := s.conn.Local().Addr().Is4()
+	is4 := s.ipv4()
 	switch {
 	case !ok:
 		return Reply{}, errSyntax
@@ -100,6 +100,6 @@ func (s *Session) dialTo(to netip.AddrPort) (Reply, error) {
 		return Reply{}, errPrivileged
 	}
 	s.dropOpener()
-	s.opener = s.srv.ports.dialer(s.conn.Local().Addr(), to)
+	s.opener = s.srv.ports.dialer(s.from(), to)
 	return reply(200, "Ready to connect to your port %d.", to.Port()), nil
 }

@@ -79,24 +79,24 @@ func (s *Session) optsUTF8(_ context.Context, arg string) (Reply, error) {
 
 // pasv listens for a data connection (RFC 959 §4.1.2). Old clients search for six numbers, others demand the parentheses.
 func (s *Session) pasv(context.Context, string) (Reply, error) {
-	local := s.conn.Local().Addr()
+	told := s.srv.public.of(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	switch {
 	case s.epsvOnly:
 		return Reply{}, errEPSVOnly
-	case !local.Is4():
+	case !s.ipv4() || !told.Is4():
 		return Reply{}, errPASV6
 	}
 	p, err := s.listen()
 	if err != nil {
 		return Reply{}, err
 	}
-	a := s.srv.public.of(local, s.conn.Remote().Addr()).As4()
+	a := told.As4()
 	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3], p.port>>8, p.port&0xff), nil
 }
 
 // epsv listens for a data connection of the control connection's family (RFC 2428 §3).
 func (s *Session) epsv(_ context.Context, arg string) (Reply, error) {
-	is4 := s.conn.Local().Addr().Is4()
+	is4 := s.ipv4()
 	switch strings.ToUpper(trimBlanks(arg)) {
 	case "":
 	case "ALL":

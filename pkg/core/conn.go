@@ -33,6 +33,9 @@ type Conn interface {
 
 	Local() netip.AddrPort
 	Remote() netip.AddrPort
+
+	// Relay says for which client the peer, a balancer, has connected: Remote is that from now on. Nobody else may use the connection yet.
+	Relay(client netip.AddrPort)
 }
 
 // A Buffer is what one read of a control connection brought.
@@ -65,7 +68,7 @@ func (b *Buffers) Put(buf *Buffer) {
 type Network interface {
 	// Listen binds a listener to exactly this address. The error is ErrPortBusy when only the port is in the way.
 	Listen(netip.AddrPort) (Listener, error)
-	// Dial connects from an address of this host, until ctx ends.
+	// Dial connects from an address of this host, or from any where that is invalid, until ctx ends.
 	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, error)
 }
 

@@ -39,6 +39,8 @@ func newRawConn(c *net.TCPConn) (*rawConn, error) {
 func (c *rawConn) Local() netip.AddrPort  { return c.local }
 func (c *rawConn) Remote() netip.AddrPort { return c.remote }
 
+func (c *rawConn) Relay(client netip.AddrPort) { c.remote = client }
+
 func (c *rawConn) Read(p []byte) (int, error) {
 	n, err := c.TCPConn.Read(p)
 	if err == io.EOF {
@@ -97,7 +99,10 @@ func (tcp) Listen(at netip.AddrPort) (Listener, error) {
 }
 
 func (tcp) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, error) {
-	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))}
+	var d net.Dialer
+	if from.IsValid() {
+		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0))
+	}
 	c, err := d.DialContext(ctx, "tcp", to.String())
 	if err != nil {
 		return nil, err

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"ftpd/pkg/config"
 )
 
 // A dataOpener is what PASV or PORT prepared for the next transfer.
@@ -38,21 +36,21 @@ type passive struct {
 	listener Listener
 	port     uint16
 	client   netip.Addr
-	foreign  config.Networks // where data connections may also come from (FXP)
-	patient  time.Duration
+	of       *ports
+	awaited  atomic.Int32  // data connections whose PROXY header is awaited
 	done     chan struct{} // closed when conn or err is there
 
 	mu       sync.Mutex
 	timer    *time.Timer // guarded by mu; closes the listener when nobody comes
 	conn     Conn        // guarded by mu
 	err      error       // guarded by mu
-	stranger netip.Addr  // guarded by mu; the last one that was turned away
+	stranger string      // guarded by mu; the last one that was turned away
 	refused  bool        // guarded by mu
 	parting  bool        // guarded by mu; the client may end it first
 }
 
 func newPassive(l Listener, port uint16, client netip.Addr, of *ports) *passive {
-	p := &passive{listener: l, port: port, client: client, foreign: of.foreign, patient: of.patient, done: make(chan struct{})}
+	p := &passive{listener: l, port: port, client: client, of: of, done: make(chan struct{})}
 	p.await()
 	go p.accept() // ends with the listener, which the timer or close closes
 	return p
@@ -70,30 +68,50 @@ func (p *passive) await() {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	if p.patient > 0 {
-		p.timer = time.AfterFunc(p.patient, func() { p.finish(nil, os.ErrDeadlineExceeded) })
+	if p.of.patient > 0 {
+		p.timer = time.AfterFunc(p.of.patient, func() { p.finish(nil, os.ErrDeadlineExceeded) })
 	}
 }
 
 func (p *passive) accept() {
 	for {
 		c, err := p.listener.Accept()
-		if err == nil && !p.welcome(c.Remote().Addr()) {
-			p.mu.Lock()
-			p.stranger = c.Remote().Addr()
-			p.mu.Unlock()
-			c.Close()
-			continue
+		if err != nil {
+			p.finish(nil, err)
+			return
 		}
-		if !p.finish(c, err) && c != nil {
-			c.Close()
+		if !p.introduced(c) && p.take(c) {
+			return
 		}
-		return
 	}
 }
 
+// take settles who the client's data connection is. It is false for a stranger, who is turned away while the right one may still come
+// (RFC 2577 §4).
+func (p *passive) take(c Conn) bool {
+	if !p.welcome(c.Remote().Addr()) {
+		p.turnAway(c, nil)
+		return false
+	}
+	if !p.finish(c, nil) {
+		c.Close()
+	}
+	return true
+}
+
+// turnAway closes a connection that is not the client's, or whose header (why) is no good.
+func (p *passive) turnAway(c Conn, why error) {
+	p.mu.Lock()
+	p.stranger = c.Remote().Addr().String()
+	if why != nil {
+		p.stranger += fmt.Sprintf(" (%v)", why)
+	}
+	p.mu.Unlock()
+	c.Close()
+}
+
 func (p *passive) welcome(peer netip.Addr) bool {
-	return peer.WithZone("") == p.client.WithZone("") || p.foreign.Contains(peer)
+	return peer.WithZone("") == p.client.WithZone("") || p.of.foreign.Contains(peer)
 }
 
 // finish settles what open returns; only the first call counts.
@@ -152,7 +170,7 @@ func (p *passive) open(ctx context.Context) (Conn, error) {
 	switch {
 	case p.err == nil:
 		return p.conn, nil
-	case p.stranger.IsValid():
+	case p.stranger != "":
 		return nil, errNobody.because(fmt.Errorf("port %d: %w; %s was turned away", p.port, p.err, p.stranger))
 	}
 	return nil, errNobody.because(fmt.Errorf("port %d: %w", p.port, p.err))

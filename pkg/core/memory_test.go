@@ -128,6 +128,7 @@ func (c *memConn) Read(p []byte) (int, error)  { return c.in.read(p) }
 func (c *memConn) Write(p []byte) (int, error) { return c.out.write(p) }
 func (c *memConn) Local() netip.AddrPort       { return c.local }
 func (c *memConn) Remote() netip.AddrPort      { return c.remote }
+func (c *memConn) Relay(client netip.AddrPort) { c.remote = client }
 func (c *memConn) LocalAddr() net.Addr         { return net.TCPAddrFromAddrPort(c.local) }
 func (c *memConn) RemoteAddr() net.Addr        { return net.TCPAddrFromAddrPort(c.remote) }
 

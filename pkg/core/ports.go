@@ -19,6 +19,7 @@ type ports struct {
 	all     config.PortRange
 	patient time.Duration // limits.connect_timeout; 0 is for ever
 	foreign config.Networks
+	proxies config.Networks // of balancers, whose connections begin with a header
 
 	mu     sync.Mutex
 	recent []uint16 // given out last, the oldest first; guarded by mu
@@ -26,7 +27,7 @@ type ports struct {
 
 func newPorts(o Options) *ports {
 	p := &ports{network: o.Network, all: o.Config.Data.PassivePorts, patient: time.Duration(o.Config.Limits.ConnectTimeout),
-		foreign: o.Config.Data.ForeignNetworks}
+		foreign: o.Config.Data.ForeignNetworks, proxies: o.Config.Server.ProxyProtocolFrom}
 	if p.network == nil {
 		p.network = tcp{}
 	}

@@ -4,6 +4,7 @@ package core
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -102,7 +103,16 @@ func (srv *Server) serveConn(c Conn, implicit bool) {
 		return
 	}
 	defer srv.leave(s)
-	admission, err := srv.supervisor.Admit(ctx, monitor.Connection{Remote: c.Remote(), Local: c.Local()})
+	why := srv.introduceControl(c)
+	switch why {
+	case io.EOF:
+		c.Close()
+		return
+	case errShutdown:
+		refuseConn(c, reply(421, "Closing the control connection: %s.", errShutdown), implicit)
+		return
+	}
+	admission, err := srv.supervisor.Admit(ctx, monitor.NewConnection(c.Remote(), c.Local(), why))
 	switch {
 	case err != nil:
 		refuseConn(c, reply(421, "Service not available, try again later."), implicit)

@@ -37,6 +37,10 @@ type fakeSupervisor struct {
 func (f *fakeSupervisor) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if c.Fault != "" {
+		f.events = append(f.events, fmt.Sprintf("fault %s (%s)", c.Remote.Addr(), c.Fault))
+		return monitor.Admission{Refusal: "Not introduced."}, nil
+	}
 	if f.refuse != "" {
 		return monitor.Admission{Refusal: f.refuse}, nil
 	}
@@ -273,6 +277,8 @@ func (w *world) set(key, value string) {
 	}
 	networks := map[string]*config.Networks{
 		"data.foreign_networks":    &c.Data.ForeignNetworks,
+		"proxy_protocol_from":      &c.Server.ProxyProtocolFrom,
+		"nat.local_networks":       &c.NAT.LocalNetworks,
 		"tls.session_reuse_exempt": &c.TLS.SessionReuseExempt,
 	}
 	switch {

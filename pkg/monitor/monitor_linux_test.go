@@ -290,7 +290,7 @@ func TestHostileCore(t *testing.T) {
 		"unknown":             {[][]byte{packet(message{Kind: "shell"})}, "no request"},
 		"ours":                {[][]byte{packet(message{Kind: drain})}, "no request"},
 		"ready twice":         {[][]byte{packet(message{Kind: ready})}, "wrong time"},
-		"body too long":       {[][]byte{packet(message{Kind: admit, Body: body(strings.Repeat("x", 300))})}, "over the bound of 256"},
+		"body too long":       {[][]byte{packet(message{Kind: admit, Body: body(strings.Repeat("x", 3000))})}, "over the bound of 2048"},
 		"malformed":           {[][]byte{packet(message{Kind: admit, Body: body("x")})}, "malformed admit"},
 		"no such session":     {[][]byte{packet(message{Kind: end, Body: body(endBody{Session: "s9"})})}, "does not have"},
 		"event of a stranger": {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: events.Upload}))})}, "does not have"},

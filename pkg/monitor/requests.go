@@ -9,6 +9,7 @@ package monitor
 import (
 	"context"
 	"net/netip"
+	"strings"
 	"time"
 
 	"ftpd/pkg/auth"
@@ -38,6 +39,20 @@ type Supervisor interface {
 type Connection struct {
 	Remote netip.AddrPort `json:"remote"`
 	Local  netip.AddrPort `json:"local"`
+	Fault  string         `json:"fault,omitempty"` // why nobody is served there, cut to maxFault; "" where somebody may be
+}
+
+// maxFault bounds a Fault, in bytes.
+const maxFault = 200
+
+// NewConnection is a connection, with why it cannot be served (nil: it can).
+func NewConnection(remote, local netip.AddrPort, fault error) Connection {
+	c := Connection{Remote: remote, Local: local}
+	if fault != nil {
+		text := strings.ToValidUTF8(fault.Error(), "?")
+		c.Fault = strings.ToValidUTF8(text[:min(len(text), maxFault)], "")
+	}
+	return c
 }
 
 // An Admission is the answer: a session's id, or the text of a 421.
@@ -138,8 +153,8 @@ const (
 var fromCore = []rule{
 	{kind: ready, state: starting, size: 2,
 		lie: "It is given connections early; it serves them itself or not at all."},
-	{kind: admit, state: serving, size: 256, atOnce: 64, deadline: 5 * time.Second,
-		lie: "It may invent client addresses, and so take every slot: it denies service, which it can do by not serving."},
+	{kind: admit, state: serving, size: 2 << 10, atOnce: 64, deadline: 5 * time.Second,
+		lie: "It may invent client addresses, and so take every slot: it denies service, which it can do by not serving. It may tell the log of refusals that were none, and why, in a few words that are cleaned."},
 	{kind: authenticate, state: serving, session: true, size: 8 << 10, atOnce: 4096, deadline: 2 * time.Minute, // two command lines in base64
 		lie: "It may guess passwords as a client may: one guess at a time for each session, as many failures for each as auth.max_attempts, all of them logged, in the one queue that bounds hashing; more are answered as refused. It learns yes or no, never why, and the numbers of an account that came in."},
 	{kind: names, state: serving, size: 16 << 10, atOnce: 16, deadline: 10 * time.Second,

@@ -37,7 +37,10 @@ var errBackend = errors.New("the login could not be checked; the log has the cau
 func (d *desk) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
 	id, refusal := "", "Too many failed logins or commands from your address; try again later."
 	cause := d.bans.bars(c.Remote.Addr(), "")
-	if cause == "" {
+	switch {
+	case c.Fault != "":
+		refusal, cause = "The load balancer does not introduce you.", events.Clean(c.Fault)
+	case cause == "":
 		id, refusal, cause = d.registry.take(c.Remote)
 	}
 	if refusal != "" {
