@@ -31,7 +31,7 @@ import (
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
 // home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH, hashes
 // free gives them back. fail CALL ERROR makes a call on files fail from now on, under "full" permissions; the call "every" stands for all
-// of them, and fail nothing ends it.
+// of them, and fail nothing ends it. header TEXT is what a load balancer says before the client does.
 //
 // set certificate makes the server know TLS, and set implicit has it begin with the connection. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
 // back its last piece; secure as NAME names that server, instead of x, and secure as nobody none), protect on data
@@ -185,6 +185,8 @@ func (p *player) talk(word, rest string) error {
 			rest, end = strings.TrimSuffix(rest, `\c`), ""
 		}
 		return p.write(unescape(rest) + end)
+	case "header":
+		return p.write(unescape(rest))
 	case "S:":
 		return p.expect(rest)
 	case "login":
