@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"net"
 	"sync"
 	"syscall"
 	"testing"
@@ -49,6 +50,33 @@ func TestCoreIsKilled(t *testing.T) {
 		t.Error("the old core still runs")
 	}
 	fillSlots(t, s, slots)
+}
+
+// Clients that wait at the listener before a core is there are greeted by it, and do not upset its start.
+func TestClientsBeforeTheCore(t *testing.T) {
+	needRoot(t)
+	s := serve(t, nil)
+	core := s.core(t)
+	s.cmd.Process.Signal(syscall.SIGSTOP) // so that no core follows yet
+	syscall.Kill(core, syscall.SIGKILL)
+	var waiting []net.Conn
+	for range 20 {
+		conn, err := net.DialTimeout("tcp", s.addr, patience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		waiting = append(waiting, conn)
+	}
+	s.cmd.Process.Signal(syscall.SIGCONT)
+	for _, conn := range waiting {
+		if r, err := newClient(conn).reply(); err != nil || r.code != 220 {
+			t.Errorf("greeted with %v, %v", r, err)
+		}
+	}
+	if died, _ := s.log.find(message("core died")); len(died) != 1 {
+		t.Errorf("%d cores died", len(died))
+	}
 }
 
 // fillSlots takes all slots, once sessions that have just ended gave theirs back, and sees the next client refused.

@@ -64,15 +64,15 @@ func serveCore() error {
 		Public:       setup.Public,
 		Certificates: certificates,
 	})
+	if err := client.Ready(); err != nil { // before any client, who may wait at the listener already, makes the core ask for something
+		return err
+	}
 	for i, l := range listeners {
 		serve := server.Serve
 		if i >= len(listeners)-setup.Implicit {
 			serve = server.ServeTLS
 		}
 		go serveListener(serve, l) // ends with the process, or when drained
-	}
-	if err := client.Ready(); err != nil {
-		return err
 	}
 	return client.Run(monitor.Orders{
 		Drain:    func(timeout time.Duration) { drain(server, listeners, timeout) },
