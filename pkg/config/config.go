@@ -133,13 +133,13 @@ type Settings struct {
 	// System account whose identity a virtual user's file access takes, with its groups of that moment. It may be one below auth.min_uid,
 	// such as www-data, but never root. "" where the server impersonates no one: auth.backend is "virtual", and an ordinary user runs it.
 	RunAs string `toml:"run_as"`
-	// Download rate of one session; 0 is unlimited.
+	// Bytes per second that one session may download, listings among them; 0 is unlimited. Of this and the other rates the lowest decides.
 	SessionDownloadRate Rate `toml:"session_download_rate"`
-	// Upload rate of one session; 0 is unlimited.
+	// Bytes per second that one session may upload; 0 is unlimited.
 	SessionUploadRate Rate `toml:"session_upload_rate"`
-	// Download rate of all sessions of one user together; 0 is unlimited.
+	// The same for the downloads of all sessions of one user together; 0 is unlimited. All anonymous sessions are those of one user.
 	UserDownloadRate Rate `toml:"user_download_rate"`
-	// Upload rate of all sessions of one user together; 0 is unlimited.
+	// The same for their uploads; 0 is unlimited.
 	UserUploadRate Rate `toml:"user_upload_rate"`
 	// Sessions of one user at one time; 0 is unlimited.
 	MaxSessions int `toml:"max_sessions"`
@@ -224,9 +224,9 @@ type Limits struct {
 	StallTimeout Duration `toml:"stall_timeout"`
 	// How long to wait for a passive client, or to dial an active one.
 	ConnectTimeout Duration `toml:"connect_timeout"`
-	// Download rate of the whole server; 0 is unlimited.
+	// Bytes per second that all sessions of the server may download together; 0 is unlimited.
 	DownloadRate Rate `toml:"download_rate"`
-	// Upload rate of the whole server; 0 is unlimited.
+	// Bytes per second that they may upload together; 0 is unlimited.
 	UploadRate Rate `toml:"upload_rate"`
 	// Uploads are refused (452) when the file system has less.
 	MinFreeSpace Size `toml:"min_free_space"`

@@ -15,14 +15,8 @@ var notYet = map[string][]string{
 	"auth.backend":     {"unix", "virtual"},
 	"auth.pam_session": nil,
 
-	"defaults.session_download_rate": nil,
-	"defaults.session_upload_rate":   nil,
-	"defaults.user_download_rate":    nil,
-	"defaults.user_upload_rate":      nil,
-	"defaults.max_file_size":         nil,
+	"defaults.max_file_size": nil,
 
-	"limits.download_rate":  nil,
-	"limits.upload_rate":    nil,
 	"limits.min_free_space": nil,
 
 	"data.active_port": nil,

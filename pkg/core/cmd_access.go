@@ -120,7 +120,7 @@ func (s *Session) open(account *auth.Account) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &login{account: account, settings: settings, rights: settings.Rights()}
+	l := &login{account: account, settings: settings, rights: settings.Rights(), rates: sessionRates(settings.Settings)}
 	root := account.Home
 	if !settings.Confine {
 		root = "/"

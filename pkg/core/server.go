@@ -50,6 +50,7 @@ type Server struct {
 	blocks     blocks
 	pipes      zerocopy.Pipes
 	hashes     *hashes
+	rates      *rates
 
 	draining atomic.Bool // no session begins or stays without a transfer
 
@@ -78,6 +79,7 @@ func New(o Options) *Server {
 		hosts:      hostsOf(o.Config),
 	}
 	srv.hashes = newHashes(&srv.blocks)
+	srv.rates = newRates(o.Config.Limits)
 	srv.tlsOnly = srv.onlyTLS()
 	if srv.security == nil {
 		withoutTLS(srv.commands)

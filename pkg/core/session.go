@@ -78,6 +78,7 @@ type login struct {
 	settings config.Effective
 	rights   config.Rights
 	fs       *vfs.FS
+	rates    [2]*limiter // of the session, by direction
 }
 
 // A job is what goes on beside a session's turn.

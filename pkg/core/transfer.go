@@ -57,8 +57,8 @@ type task struct {
 
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, private: s.private, ascii: s.ascii, begun: time.Now(), user: s.login.account.Name, client: s.client,
-		what: do, heardOut: make(chan struct{})}
+	t := &transfer{s: s, opener: s.opener, limits: s.srv.rates.join(s.login, do.direction()), private: s.private, ascii: s.ascii, begun: time.Now(),
+		user: s.login.account.Name, client: s.client, what: do, heardOut: make(chan struct{})}
 	if s.deaf {
 		close(t.heardOut)
 	}
@@ -88,6 +88,7 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 	r := Reply{cause: errInside} // of a panic
 	defer func() {
 		t.s.srv.over(t)
+		t.s.srv.rates.leave(t.limits)
 		do.finished(t, r)
 		if answer == nil && t.data.conn != nil {
 			t.data.conn.Close()
@@ -135,16 +136,27 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 	t.stands.Store(true)
 	defer context.AfterFunc(ctx, t.interrupt)()
 	if !t.private {
-		return do.move(ctx, t)
+		return t.move(ctx, do)
 	}
 	if err := t.protect(ctx, do.incoming); err != nil {
 		return err
 	}
 	defer t.data.secure.release()
-	if err := do.move(ctx, t); err != nil {
+	if err := t.move(ctx, do); err != nil {
 		return err
 	}
 	return t.data.secure.finish(ctx)
+}
+
+// move moves the bytes. An earlier transfer that was aborted may owe some of its own.
+func (t *transfer) move(ctx context.Context, do task) error {
+	if err := t.wait(ctx, 0); err != nil {
+		return err
+	}
+	if !do.incoming {
+		t.pace()
+	}
+	return do.move(ctx, t)
 }
 
 // dismissFor ends the session whose transfer has stalled, or was cut.
@@ -178,12 +190,19 @@ func (t *transfer) send(ctx context.Context, src io.Reader) error {
 	}
 }
 
-// write sends one piece, as fast as it may.
+// write sends all of p, as fast as it may.
 func (t *transfer) write(ctx context.Context, p []byte) error {
-	if err := t.wait(ctx, len(p)); err != nil {
-		return err
+	for len(p) > 0 {
+		n := min(len(p), t.piece())
+		if err := t.data.write(ctx, p[:n]); err != nil {
+			return err
+		}
+		if err := t.wait(ctx, n); err != nil {
+			return err
+		}
+		p = p[n:]
 	}
-	return t.data.write(ctx, p)
+	return nil
 }
 
 // receive moves all that the client sends to dst. Only a FIN is an end: a reset may have destroyed what was on its way.
@@ -203,7 +222,7 @@ func (t *transfer) receive(ctx context.Context, dst io.Writer) error {
 
 // take moves one piece, and then waits until the next may come. The client's end is io.EOF.
 func (t *transfer) take(ctx context.Context, dst io.Writer, room []byte) error {
-	n, err := t.data.read(ctx, room)
+	n, err := t.data.read(ctx, room[:min(len(room), t.piece())])
 	if err != nil {
 		return err
 	}
@@ -212,16 +231,6 @@ func (t *transfer) take(ctx context.Context, dst io.Writer, room []byte) error {
 		return err
 	}
 	return t.wait(ctx, n)
-}
-
-// wait waits until n bytes may move.
-func (t *transfer) wait(ctx context.Context, n int) error {
-	for _, l := range t.limits {
-		if err := l.wait(ctx, n); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // emit reports the outcome of a file's transfer; that of an upload which ended well is reported behind its reply.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"math"
 	"net"
 	"os"
 	"syscall"
@@ -110,14 +109,6 @@ func (t *transfer) store(up *vfs.Upload, pipe *zerocopy.Pipe) error {
 	}
 	t.data.moved.Add(-lost) // they are in no file
 	return err
-}
-
-// piece is how many bytes may move in one call. Where a limit holds they are few: more would come in bursts.
-func (t *transfer) piece() int {
-	if len(t.limits) > 0 {
-		return 64 << 10
-	}
-	return math.MaxInt
 }
 
 // socket is the data connection's, where the kernel may move bytes itself; else nil.

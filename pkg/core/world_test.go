@@ -252,14 +252,22 @@ func (w *world) set(key, value string) {
 		"limits.idle_timeout":    &c.Limits.IdleTimeout,
 		"limits.stall_timeout":   &c.Limits.StallTimeout,
 		"limits.connect_timeout": &c.Limits.ConnectTimeout,
+		"limits.download_rate":   &c.Limits.DownloadRate,
+		"limits.upload_rate":     &c.Limits.UploadRate,
 		"auth.failure_delay":     &c.Auth.FailureDelay,
 		"data.passive_ports":     &c.Data.PassivePorts,
 		"defaults.umask":         &c.Defaults.Umask,
 		"log.level":              &c.Log.Level,
-		"defaults.permissions":   &c.Defaults.Permissions,
-		"defaults.require_tls":   &c.Defaults.RequireTLS,
-		"tls.min_version":        &c.TLS.MinVersion,
-		"tls.session_reuse":      &c.TLS.SessionReuse,
+
+		"defaults.session_download_rate": &c.Defaults.SessionDownloadRate,
+		"defaults.session_upload_rate":   &c.Defaults.SessionUploadRate,
+		"defaults.user_download_rate":    &c.Defaults.UserDownloadRate,
+		"defaults.user_upload_rate":      &c.Defaults.UserUploadRate,
+
+		"defaults.permissions": &c.Defaults.Permissions,
+		"defaults.require_tls": &c.Defaults.RequireTLS,
+		"tls.min_version":      &c.TLS.MinVersion,
+		"tls.session_reuse":    &c.TLS.SessionReuse,
 	}
 	words := map[string]*string{
 		"server.banner":            &c.Server.Banner,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"syscall"
@@ -73,6 +74,16 @@ func Ended(socket syscall.RawConn, wait time.Duration) (ended bool) {
 		ended = n > 0 && err == nil
 	})
 	return ended
+}
+
+// Pace bounds the rate at which the kernel sends, in bytes per second. It takes no CPU: the kernel has a timer for each connection.
+func Pace(socket syscall.RawConn, bytesPerSecond int64) {
+	if bytesPerSecond >= math.MaxUint32 { // means no bound
+		return
+	}
+	_ = socket.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, int(bytesPerSecond))
+	})
 }
 
 // A Pipe is where bytes rest between a socket and a file. One goroutine uses it.

@@ -18,6 +18,9 @@ func Unacknowledged(syscall.RawConn) int { return 0 }
 // Ended is not known on this system.
 func Ended(syscall.RawConn, time.Duration) bool { return false }
 
+// Pace does nothing on this system.
+func Pace(syscall.RawConn, int64) {}
+
 // A Pipe is not there on this system.
 type Pipe struct{ held int }
 
