@@ -11,7 +11,9 @@ import (
 // A keeper is not there on this system: real users need the separate processes that only Linux confines.
 type keeper struct{}
 
-func newKeeper(Options, *desk, *publicNames, []net.Listener) (*keeper, error) { return nil, errors.ErrUnsupported }
+func newKeeper(Options, *desk, *publicNames, []net.Listener) (*keeper, error) {
+	return nil, errors.ErrUnsupported
+}
 
 func (*keeper) run(context.Context) error { return errors.ErrUnsupported }
 

@@ -8,14 +8,12 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/rs/zerolog"
 
-	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/core"
 	"ftpd/pkg/events"
@@ -62,100 +60,6 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	return keeper.run(ctx)
-}
-
-// ServeHere runs supervisor and core in this process until ctx ends, for what has nothing to separate (InOneProcess): nobody's
-// identity is taken, and only the configuration knows users.
-func ServeHere(ctx context.Context, o Options) error {
-	if err := vfs.Probe(); err != nil {
-		return err
-	}
-	listeners, err := listenAll(ctx, o.Config)
-	if err != nil {
-		return err
-	}
-	bans := newBans(o.Config.Ban)
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.suspects)
-	authorizer, err := compose(o.Config, nil, queue, nil)
-	if err != nil {
-		return err
-	}
-	keys, err := newKeyring(o)
-	if err != nil {
-		return err
-	}
-	desk := newDesk(o, bans, authorizer, keys)
-	certificates, err := core.NewCertificates(desk, keys.certificates(), keys.clientCAs)
-	if err != nil {
-		return err
-	}
-	public := newPublicNames(ctx, o)
-	server := core.New(core.Options{
-		Config:       o.Config,
-		Supervisor:   desk,
-		Zone:         time.Local,
-		Ports:        ephemeralPorts(),
-		Public:       public.addresses(),
-		Certificates: certificates,
-	})
-	announce(o, listeners, o.Layers, keys)
-	if o.Announce == nil { // who shares a directory sees the addresses
-		warnPrivate(o, listeners, public.addresses())
-	}
-	if o.Watch != nil {
-		o.Watch(server.Transfers)
-	}
-	ended := make(chan error, len(listeners))
-	for i, l := range listeners {
-		serve := server.Serve
-		if i >= len(o.Config.Server.Listen) {
-			serve = server.ServeTLS
-		}
-		go func() { ended <- serve(l) }() // ends when closeAll closes its listener
-	}
-	if o.Config.Admin.Socket != "" { // ftpd share has none
-		here := hereCore{server.Sessions, server.Kick}
-		defer serveAdmin(o, desk, func() []looker { return []looker{here} })()
-	}
-	ready(o)
-	go public.run(ctx) // ends with ctx
-	err = untilEnded(ctx, ended, refresh{keys: keys, shown: certificates, public: public, server: server})
-	closeAll(listeners)
-	stopping(o)
-	drained, cancel := context.WithTimeout(context.WithoutCancel(ctx), timeout(o.Config.Server.DrainTimeout))
-	defer cancel()
-	server.Shutdown(drained)
-	return err
-}
-
-// A refresh is what changes while the service runs in one process.
-type refresh struct {
-	keys   *keyring
-	shown  *core.Certificates
-	public *publicNames
-	server *core.Server
-}
-
-// untilEnded keeps certificates and public addresses fresh until ctx ends, or a listener does, whose error it returns.
-func untilEnded(ctx context.Context, ended <-chan error, r refresh) error {
-	looks := time.NewTicker(lookInterval)
-	defer looks.Stop()
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-ctx.Done():
-			return nil
-		case f := <-r.public.changed:
-			r.server.NameFound(f)
-		case now := <-looks.C:
-			for _, c := range r.keys.look(now) {
-				if err := r.shown.Exchange(c); err != nil {
-					return err
-				}
-			}
-		}
-	}
 }
 
 func ready(o Options) {
