@@ -168,16 +168,3 @@ func (c *control) Kick(_ context.Context, target string) (ended int) {
 	}
 	return ended
 }
-
-// A hereCore is the core in this process.
-type hereCore struct {
-	sessions func() []monitor.SessionState
-	kick     func(string) bool
-}
-
-func (h hereCore) Look(context.Context) []monitor.SessionState { return h.sessions() }
-
-func (h hereCore) Kick(session string) error {
-	h.kick(session)
-	return nil
-}

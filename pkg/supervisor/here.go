@@ -8,6 +8,7 @@ import (
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/core"
+	"ftpd/pkg/monitor"
 	"ftpd/pkg/vfs"
 )
 
@@ -32,8 +33,7 @@ func ServeHere(ctx context.Context, o Options) error {
 	h.announce()
 	ended := h.accept()
 	if o.Config.Admin.Socket != "" { // ftpd share has none
-		core := hereCore{h.server.Sessions, h.server.Kick}
-		defer serveAdmin(o, h.desk, func() []looker { return []looker{core} })()
+		defer serveAdmin(o, h.desk, func() []looker { return []looker{h} })()
 	}
 	ready(o)
 	go h.public.run(ctx) // ends with ctx
@@ -118,6 +118,15 @@ func (h *here) untilEnded(ctx context.Context, ended <-chan error) error {
 			}
 		}
 	}
+}
+
+// Look tells of the sessions, as a core in another process does.
+func (h *here) Look(context.Context) []monitor.SessionState { return h.server.Sessions() }
+
+// Kick ends a session, likewise.
+func (h *here) Kick(session string) error {
+	h.server.Kick(session)
+	return nil
 }
 
 // stop lets running transfers end.
