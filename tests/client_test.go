@@ -173,6 +173,11 @@ func (c *client) passive() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.dialData(r)
+}
+
+// dialData connects to the port that a reply to EPSV names.
+func (c *client) dialData(r reply) (net.Conn, error) {
 	_, after, _ := strings.Cut(r.text, "(|||")
 	port, _, ok := strings.Cut(after, "|)")
 	if r.code != 229 || !ok {

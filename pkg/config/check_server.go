@@ -34,8 +34,8 @@ func (s *Source) checkServer() {
 			s.problem("admin.metrics", "%v", err)
 		}
 	}
-	if s.hostPath("log.file", &s.Config.Log.File) && s.hostPath("log.transfer_log", &s.Config.Log.TransferLog) &&
-		s.Config.Log.File == s.Config.Log.TransferLog {
+	file, transfers := s.hostPath("log.file", &s.Config.Log.File), s.hostPath("log.transfer_log", &s.Config.Log.TransferLog)
+	if file && transfers && s.Config.Log.File == s.Config.Log.TransferLog {
 		s.problem("log.transfer_log", "the file is that of log.file; the two cannot share one")
 	}
 }

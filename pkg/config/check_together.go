@@ -154,6 +154,22 @@ func (s *Source) togetherRunAs() {
 	}
 }
 
+// idleRunAs warns of a run_as that nobody takes: system users are themselves, and nobody else is in a system group.
+func (s *Source) idleRunAs() {
+	const none = "nothing uses it: a system user's file access is the user's own"
+	for i, g := range s.Config.Groups {
+		if id := item("group", i) + ".run_as"; slices.Contains(g.Set, "run_as") && !s.told[id] {
+			s.warn(id, none)
+		}
+	}
+	for i, u := range s.Config.Users {
+		id, system := item("user", i)+".run_as", !s.given(item("user", i)+".password") && u.Name != AnonymousUser
+		if slices.Contains(u.Set, "run_as") && system && s.Config.Auth.Backend != BackendVirtual && !s.told[id] {
+			s.warn(id, none)
+		}
+	}
+}
+
 // withoutRunAs are the keys that give users of the configuration no account.
 func (s *Source) withoutRunAs() []string {
 	c := s.Config

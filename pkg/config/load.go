@@ -36,6 +36,7 @@ func Inspect(path string, accounts Accounts) *Source {
 	}
 	s.check()
 	s.checkAccounts(accounts)
+	s.idleRunAs()
 	if accounts != nil && s.whole {
 		s.checkCertificates()
 	}
