@@ -31,6 +31,7 @@ func (s *Source) togetherServer() {
 		s.warn("data.passive_ports", "%d ports are fewer than limits.max_sessions = %d, each of which may wait at one: the others are answered 425; %d ports are enough",
 			n, most, most)
 	}
+	s.togetherActivePort()
 	if limit := c.Limits.LoginTimeout; limit > 0 && c.Auth.FailureDelay >= limit {
 		id := "auth.failure_delay"
 		if !s.given(id) {
@@ -47,6 +48,25 @@ func (s *Source) togetherServer() {
 	}
 	if c.Files.Publish == PublishComplete && !c.Files.AtomicUploads && !s.failed["files.atomic_uploads"] {
 		s.problem("files.publish", "\"complete\" needs files.atomic_uploads = true")
+	}
+}
+
+// togetherActivePort looks for listeners on the port from which active data connections are made: none may be there.
+func (s *Source) togetherActivePort() {
+	c := s.Config
+	const id = "data.active_port"
+	port := uint16(c.Data.ActivePort)
+	if port == 0 || s.failed[id] {
+		return
+	}
+	for _, a := range slices.Concat(c.Server.Listen, c.Server.ListenTLS) {
+		if a.Port() == port {
+			s.problem(id, "%d is a port on which the service listens", port)
+			return
+		}
+	}
+	if r := c.Data.PassivePorts; r.First <= port && port <= r.Last {
+		s.problem(id, "%d is one of data.passive_ports", port)
 	}
 }
 

@@ -257,7 +257,8 @@ type Data struct {
 	// Ports of passive data connections, such as "50000-50999", never left when all are busy (425). "" is the system's own range. The wider,
 	// the safer: without TLS, somebody at the client's own address may guess the port.
 	PassivePorts PortRange `toml:"passive_ports"`
-	// Local port of active data connections; 20 for old firewalls, 0 for any.
+	// Local port of active data connections; 20 for old firewalls, 0 for any. With one port, a client that names the same port of its own
+	// again within a minute may read 425.
 	ActivePort int `toml:"active_port"`
 	// Networks besides the client's own address that data connections may go to or come from (FXP).
 	ForeignNetworks Networks `toml:"foreign_networks"`

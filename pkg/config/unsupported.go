@@ -19,8 +19,6 @@ var notYet = map[string][]string{
 
 	"limits.min_free_space": nil,
 
-	"data.active_port": nil,
-
 	"files.atomic_uploads": nil,
 	"files.sync_uploads":   nil,
 	"files.publish":        nil,

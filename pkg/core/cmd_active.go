@@ -100,6 +100,6 @@ func (s *Session) dialTo(to netip.AddrPort) (Reply, error) {
 		return Reply{}, errPrivileged
 	}
 	s.dropOpener()
-	s.opener = s.srv.ports.dialer(s.from(), to)
+	s.opener = s.dialer(to)
 	return reply(200, "Ready to connect to your port %d.", to.Port()), nil
 }

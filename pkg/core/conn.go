@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"sync"
 	"time"
 )
@@ -70,6 +71,8 @@ type Network interface {
 	Listen(netip.AddrPort) (Listener, error)
 	// Dial connects from an address of this host, or from any where that is invalid, until ctx ends.
 	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, error)
+	// DialOn connects a socket that is bound already, and takes it over.
+	DialOn(ctx context.Context, socket *os.File, to netip.AddrPort) (Conn, error)
 }
 
 // A Listener waits for data connections. Close ends a pending Accept.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
 	"time"
 )
 
@@ -12,13 +13,32 @@ var errNoConnect = reply(425, "Cannot open the data connection.")
 // An active opener connects to where PORT or EPRT said that the client listens, when the transfer command comes (RFC 959 §3.2).
 type active struct {
 	network Network
-	local   netip.Addr // the control connection's: a client's firewall expects the data to come from there
+	local   netip.Addr                              // the control connection's: a client's firewall expects the data to come from there
+	socket  func(context.Context) (*os.File, error) // bound to data.active_port; nil: any port
 	client  netip.AddrPort
 	patient time.Duration // 0 is for ever
 }
 
-func (p *ports) dialer(local netip.Addr, client netip.AddrPort) *active {
-	return &active{network: p.network, local: local, client: client, patient: p.patient}
+// dialer prepares a connection to where the client listens.
+func (s *Session) dialer(client netip.AddrPort) *active {
+	a := &active{network: s.srv.ports.network, local: s.from(), client: client, patient: s.srv.ports.patient}
+	if s.srv.config.Data.ActivePort != 0 {
+		a.socket = s.activeSocket
+	}
+	return a
+}
+
+// activeSocket asks the supervisor, who alone may bind a port below 1024.
+func (s *Session) activeSocket(ctx context.Context) (*os.File, error) {
+	local := s.from()
+	switch {
+	case local.IsValid():
+	case s.ipv4():
+		local = netip.IPv4Unspecified()
+	default:
+		local = netip.IPv6Unspecified()
+	}
+	return s.srv.supervisor.ActiveSocket(ctx, s.id, local)
 }
 
 func (a *active) open(ctx context.Context) (Conn, error) {
@@ -28,7 +48,7 @@ func (a *active) open(ctx context.Context) (Conn, error) {
 		dialing, cancel = context.WithTimeout(ctx, a.patient)
 		defer cancel()
 	}
-	c, err := a.network.Dial(dialing, a.local, a.client)
+	c, err := a.dial(dialing)
 	switch {
 	case err == nil:
 		return c, nil
@@ -36,6 +56,17 @@ func (a *active) open(ctx context.Context) (Conn, error) {
 		return nil, context.Cause(ctx)
 	}
 	return nil, errNoConnect.because(fmt.Errorf("connect to %s: %w", a.client, err))
+}
+
+func (a *active) dial(ctx context.Context) (Conn, error) {
+	if a.socket == nil {
+		return a.network.Dial(ctx, a.local, a.client)
+	}
+	socket, err := a.socket(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.network.DialOn(ctx, socket, a.client)
 }
 
 // Nothing is there before the dial, so there is nothing to take or to end.

@@ -252,6 +252,11 @@ func (m *memNet) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (
 	return m.dial(netip.AddrPortFrom(from, 20), to)
 }
 
+// DialOn has no sockets.
+func (*memNet) DialOn(context.Context, *os.File, netip.AddrPort) (Conn, error) {
+	return nil, errors.ErrUnsupported
+}
+
 type memListener struct {
 	net    *memNet
 	at     netip.AddrPort

@@ -19,6 +19,7 @@ type ports struct {
 	all     config.PortRange
 	patient time.Duration // limits.connect_timeout; 0 is for ever
 	foreign config.Networks
+	active  uint16          // data.active_port, on which nobody may listen
 	proxies config.Networks // of balancers, whose connections begin with a header
 
 	mu     sync.Mutex
@@ -27,7 +28,8 @@ type ports struct {
 
 func newPorts(o Options) *ports {
 	p := &ports{network: o.Network, all: o.Config.Data.PassivePorts, patient: time.Duration(o.Config.Limits.ConnectTimeout),
-		foreign: o.Config.Data.ForeignNetworks, proxies: o.Config.Server.ProxyProtocolFrom}
+		foreign: o.Config.Data.ForeignNetworks, proxies: o.Config.Server.ProxyProtocolFrom,
+		active: uint16(o.Config.Data.ActivePort)}
 	if p.network == nil {
 		p.network = tcp{}
 	}
@@ -77,7 +79,7 @@ func (p *ports) candidates() iter.Seq[uint16] {
 			if i < randomTries {
 				offset = rand.IntN(size)
 			}
-			if port := p.all.First + uint16(offset); !slices.Contains(recent, port) && !yield(port) {
+			if port := p.all.First + uint16(offset); port != p.active && !slices.Contains(recent, port) && !yield(port) {
 				return
 			}
 		}

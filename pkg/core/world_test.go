@@ -142,6 +142,10 @@ func (f *fakeSupervisor) Sign(_ context.Context, h monitor.Handshake) ([]byte, e
 	return h.Sign(key)
 }
 
+func (f *fakeSupervisor) ActiveSocket(_ context.Context, _ string, local netip.Addr) (*os.File, error) {
+	return nil, fmt.Errorf("somebody listens at port 20 of %s", local)
+}
+
 func (f *fakeSupervisor) End(session string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -292,6 +296,8 @@ func (w *world) set(key, value string) {
 	switch {
 	case key == "ban.commands_per_second":
 		c.Ban.CommandsPerSecond, _ = strconv.Atoi(value)
+	case key == "data.active_port":
+		c.Data.ActivePort, _ = strconv.Atoi(value)
 	case key == "certificate":
 		w.certified = true
 	case key == "host":

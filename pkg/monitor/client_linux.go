@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -33,8 +34,24 @@ type Client struct {
 
 type pending struct {
 	kind kind
-	body chan json.RawMessage // takes the one answer without a reader
-	left bool                 // nobody waits for the answer any more; guarded by the client's mu
+	body chan delivery // takes the one answer without a reader
+	left bool          // nobody waits for the answer any more; guarded by the client's mu
+}
+
+// A delivery is an answer, with the descriptor that has come along (nil: none).
+type delivery struct {
+	body json.RawMessage
+	file *os.File
+}
+
+// decode reads an answer, and gives away what has come along. A caller that expects no file gets none.
+func (d delivery) decode(out any) (*os.File, error) {
+	err := json.Unmarshal(d.body, out)
+	if err != nil && d.file != nil {
+		d.file.Close()
+		return nil, err
+	}
+	return d.file, err
 }
 
 // Connect takes the supervisor's first message from the socket fd, which it owns from then on, with the listeners that came along.
@@ -117,9 +134,9 @@ type Orders struct {
 // Run obeys what the supervisor says until it hangs up, which is ErrHungUp.
 func (c *Client) Run(o Orders) error {
 	defer close(c.gone)
-	buf := make([]byte, maxMessage)
+	buf, oob := make([]byte, maxMessage), make([]byte, unix.CmsgSpace(4))
 	for {
-		m, _, err := receive(c.conn, buf, nil)
+		m, files, err := receive(c.conn, buf, oob)
 		if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) {
 			return ErrHungUp
 		}
@@ -131,7 +148,7 @@ func (c *Client) Run(o Orders) error {
 		}
 		switch m.Kind {
 		case answer:
-			c.deliver(m)
+			c.deliver(m, files)
 		case drain:
 			var body drainBody
 			if err := json.Unmarshal(m.Body, &body); err != nil {
@@ -163,17 +180,27 @@ func (c *Client) Run(o Orders) error {
 	}
 }
 
-func (c *Client) deliver(m message) {
+func (c *Client) deliver(m message, files []*os.File) {
 	c.mu.Lock()
 	p, ok := c.pending[m.ID]
 	delete(c.pending, m.ID)
 	left := ok && p.left
 	c.mu.Unlock()
+	if !ok || left {
+		for _, f := range files {
+			f.Close()
+		}
+		files = nil
+	}
 	if !ok {
 		return
 	}
 	body := append(json.RawMessage(nil), m.Body...)
-	p.body <- body
+	d := delivery{body: body}
+	if len(files) > 0 {
+		d.file = files[0]
+	}
+	p.body <- d
 	<-c.bounds[p.kind]
 	if left && p.kind == admit {
 		go c.endUnknown(body) // ends when it is sent; the reader must not wait for that
@@ -188,18 +215,27 @@ func (c *Client) endUnknown(body json.RawMessage) {
 	}
 }
 
-// call sends a request and waits for its answer. A caller that leaves early leaves its place taken until the answer came, since the
-// supervisor counts it until then.
+// call sends a request and waits for its answer.
 func (c *Client) call(ctx context.Context, k kind, body, out any) error {
+	file, err := c.ask(ctx, k, body, out)
+	if file != nil {
+		file.Close()
+	}
+	return err
+}
+
+// ask is call for an answer that may bring a file, which is the caller's. A caller that leaves early leaves its place taken until the answer came, since the
+// supervisor counts it until then.
+func (c *Client) ask(ctx context.Context, k kind, body, out any) (*os.File, error) {
 	r, _ := find(fromCore, k)
 	ctx, cancel := context.WithTimeout(ctx, r.deadline+answerTimeout) // later than the supervisor, which then has answered
 	defer cancel()
 	select {
 	case c.bounds[k] <- struct{}{}:
 	case <-ctx.Done():
-		return fmt.Errorf("%s: too many under way: %w", k, context.Cause(ctx))
+		return nil, fmt.Errorf("%s: too many under way: %w", k, context.Cause(ctx))
 	}
-	p := &pending{kind: k, body: make(chan json.RawMessage, 1)}
+	p := &pending{kind: k, body: make(chan delivery, 1)}
 	c.mu.Lock()
 	c.last++
 	id := c.last
@@ -211,19 +247,19 @@ func (c *Client) call(ctx context.Context, k kind, body, out any) error {
 		delete(c.pending, id)
 		c.mu.Unlock()
 		<-c.bounds[k]
-		return err
+		return nil, err
 	}
 	select {
-	case raw := <-p.body:
-		return json.Unmarshal(raw, out)
+	case d := <-p.body:
+		return d.decode(out)
 	case <-c.gone:
-		return ErrHungUp
+		return nil, ErrHungUp
 	case <-ctx.Done():
 	}
 	if c.leave(id, p) {
-		return fmt.Errorf("%s: no answer: %w", k, context.Cause(ctx))
+		return nil, fmt.Errorf("%s: no answer: %w", k, context.Cause(ctx))
 	}
-	return json.Unmarshal(<-p.body, out) // it came just now
+	return (<-p.body).decode(out) // it came just now
 }
 
 // leave says that nobody waits for a request any more. It is false when the answer is there, or about to be.
@@ -300,6 +336,16 @@ func (c *Client) Sign(ctx context.Context, h Handshake) ([]byte, error) {
 		return nil, errors.New("the supervisor did not sign")
 	}
 	return a.Signature, nil
+}
+
+// ActiveSocket implements Supervisor.
+func (c *Client) ActiveSocket(ctx context.Context, session string, local netip.Addr) (*os.File, error) {
+	var a activeAnswer
+	file, err := c.ask(ctx, activeSocket, activeBody{Session: session, Local: local}, &a)
+	if err == nil && file == nil {
+		err = fmt.Errorf("the supervisor has no socket: %s", a.Failure)
+	}
+	return file, err
 }
 
 // End implements Supervisor. It fails only when the supervisor is gone, and then the core ends too.

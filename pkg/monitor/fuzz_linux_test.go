@@ -89,6 +89,15 @@ func (l *ledger) Sign(_ context.Context, h Handshake) ([]byte, error) {
 	return h.Message, nil
 }
 
+func (l *ledger) ActiveSocket(_ context.Context, session string, _ netip.Addr) (*os.File, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.open[session]; !ok {
+		l.t.Errorf("asked for a socket of the session %q", session)
+	}
+	return os.Open(os.DevNull)
+}
+
 func (l *ledger) End(session string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -240,7 +249,7 @@ func FuzzClient(f *testing.F) {
 		defer c.conn.Close()
 		ran := make(chan error, 1)
 		go func() {
-			ran <- c.Run(Orders{Drain: func(time.Duration) {}, Retire: func() {}, Exchange: func(Certificate) error { return nil }})
+			ran <- c.Run(Orders{Drain: func(time.Duration) {}, Retire: func() {}, Exchange: func(Certificate) error { return nil }, Found: func(FoundName) {}})
 		}() // ends with the connection
 		var calls sync.WaitGroup
 		calls.Go(func() { _, _ = c.Admit(t.Context(), Connection{Remote: netip.MustParseAddrPort("192.0.2.1:1")}) })
@@ -252,8 +261,13 @@ func FuzzClient(f *testing.F) {
 		calls.Go(func() { _, _ = c.Names(t.Context(), []uint32{1}, []uint32{2}) })
 		calls.Go(func() { _, _, _ = c.Group(t.Context(), "staff") })
 		calls.Go(func() { _, _ = c.Sign(t.Context(), Handshake{}) })
+		calls.Go(func() {
+			if _, err := c.ActiveSocket(t.Context(), "s1", netip.IPv4Unspecified()); err == nil {
+				t.Error("a socket that was not sent")
+			}
+		})
 		buf := make([]byte, maxMessage)
-		for range 5 { // the requests have ids now
+		for range 6 { // the requests have ids now
 			if _, err := conn.Read(buf); err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -101,6 +102,20 @@ func (f *fake) Sign(_ context.Context, h Handshake) ([]byte, error) {
 		return nil, errors.New("there is no such certificate")
 	}
 	return h.Sign(f.key)
+}
+
+// ActiveSocket hands out a pipe that tells the address; there is nothing at "::1".
+func (f *fake) ActiveSocket(_ context.Context, session string, local netip.Addr) (*os.File, error) {
+	if local == netip.IPv6Loopback() {
+		return nil, errors.New("somebody listens there")
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	_, err = io.WriteString(w, session+" "+local.String())
+	return r, err
 }
 
 func (f *fake) End(session string) {

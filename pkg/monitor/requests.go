@@ -9,6 +9,7 @@ package monitor
 import (
 	"context"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -30,6 +31,9 @@ type Supervisor interface {
 	Group(ctx context.Context, name string) (gid uint32, found bool, err error)
 	// Sign signs a TLS handshake with the key of a certificate that the core shows.
 	Sign(context.Context, Handshake) ([]byte, error)
+	// ActiveSocket gives a TCP socket that is bound to data.active_port at local, or at any address of local's family when that is
+	// unspecified. It is not connected, and does not block. The caller owns it.
+	ActiveSocket(ctx context.Context, session string, local netip.Addr) (*os.File, error)
 	// End gives the slot back. It is called once for each admitted session, whatever happened.
 	End(session string)
 	events.Sink
@@ -122,6 +126,7 @@ const (
 	names        kind = "names"
 	group        kind = "group"
 	sign         kind = "sign"
+	activeSocket kind = "active-socket"
 	end          kind = "end"
 	event        kind = "event"
 	askStates    kind = "ask-states"
@@ -163,6 +168,8 @@ var fromCore = []rule{
 		lie: "It learns the ids that go with the names of groups: what every local user may ask."},
 	{kind: sign, state: serving, size: 1 << 10, atOnce: 64, deadline: 10 * time.Second,
 		lie: "It makes TLS handshakes as the server, which it is, and may lend its voice to somebody elsewhere for as long as it runs: the key stays here. Nothing else is signed (no client's part, no certificate, no text), and nothing is decrypted."},
+	{kind: activeSocket, state: serving, session: true, size: 256, atOnce: 64, deadline: 5 * time.Second,
+		lie: "It gets sockets that are bound to data.active_port (none where that is 0), one for each request, and may use them to connect from there to whom it likes, or to listen there: hosts that take a port below 1024 for root's word believe it."},
 	{kind: end, state: serving, session: true, size: 256,
 		lie: "It gives a slot back early and holds more connections than the limits say: it denies service."},
 	{kind: states, state: serving, size: 48 << 10, // as many sessions as fit, when it was asked
@@ -174,7 +181,7 @@ var fromCore = []rule{
 // fromSupervisor is everything that a supervisor may say.
 var fromSupervisor = []rule{
 	{kind: configure, state: starting, size: 1 << 10}, // the first message, with descriptors: the Setup in a memfd, then the listeners
-	{kind: answer, state: serving, size: maxAnswer},
+	{kind: answer, state: serving, size: maxAnswer},   // with the descriptor of a socket, if that was asked for
 	{kind: exchange, state: serving, size: maxAnswer}, // a certificate to show from now on
 	{kind: nameFound, state: serving, size: 1 << 10},  // a host name of [nat] has another address; names have at most 255 bytes
 	{kind: askStates, state: serving, size: 64},       // tell of the sessions

@@ -168,6 +168,8 @@ func (s *Server) take(ctx context.Context, m message, onReady func()) error {
 		return s.group(ctx, r, m)
 	case sign:
 		return s.sign(ctx, r, m)
+	case activeSocket:
+		return s.activeSocket(ctx, r, m)
 	case end:
 		return s.end(m)
 	case states:
@@ -189,7 +191,10 @@ func (s *Server) begin(r rule) bool {
 
 // reply answers a request, which is no longer under way then. It is false for an answer that does not fit, which was not sent. A core
 // that does not read its answers loses its supervisor.
-func (s *Server) reply(k kind, id uint64, body any) bool {
+func (s *Server) reply(k kind, id uint64, body any) bool { return s.replyWith(k, id, body, nil) }
+
+// replyWith sends descriptors along, as oob.
+func (s *Server) replyWith(k kind, id uint64, body any, oob []byte) bool {
 	packet, err := encode(answer, id, body)
 	if err != nil {
 		return false
@@ -197,7 +202,7 @@ func (s *Server) reply(k kind, id uint64, body any) bool {
 	s.mu.Lock()
 	s.underWay[k]--
 	s.mu.Unlock()
-	if err := s.write(packet); err != nil {
+	if err := s.write(packet, oob); err != nil {
 		s.conn.Close()
 	}
 	return true
@@ -208,14 +213,14 @@ func (s *Server) send(k kind, id uint64, body any) error {
 	if err != nil {
 		return err
 	}
-	return s.write(packet)
+	return s.write(packet, nil)
 }
 
-func (s *Server) write(packet []byte) error {
+func (s *Server) write(packet, oob []byte) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
-	_, err := s.conn.Write(packet)
+	_, _, err := s.conn.WriteMsgUnix(packet, oob, nil)
 	return err
 }
 
@@ -350,6 +355,37 @@ func (s *Server) sign(ctx context.Context, r rule, m message) error {
 			signature = nil // the handshake fails; the certificate was exchanged a while ago
 		}
 		s.reply(sign, m.ID, signAnswer{Signature: signature})
+	}()
+	return nil
+}
+
+func (s *Server) activeSocket(ctx context.Context, r rule, m message) error {
+	var body activeBody
+	if err := unpack(m, &body); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	_, ok := s.sessions[body.Session]
+	s.mu.Unlock()
+	if !ok {
+		return errors.New("core asked for a socket of a session that it does not have")
+	}
+	go func() { // ends with the answer: nothing is waited for
+		ctx, cancel := context.WithTimeout(ctx, r.deadline)
+		defer cancel()
+		file, err := s.sup.ActiveSocket(ctx, body.Session, body.Local)
+		if err != nil {
+			s.reply(activeSocket, m.ID, activeAnswer{Failure: err.Error()})
+			return
+		}
+		defer file.Close()
+		raw, err := file.SyscallConn()
+		if err == nil {
+			err = raw.Control(func(fd uintptr) { s.replyWith(activeSocket, m.ID, activeAnswer{}, unix.UnixRights(int(fd))) }) // Fd would make it block
+		}
+		if err != nil {
+			s.reply(activeSocket, m.ID, activeAnswer{Failure: err.Error()})
+		}
 	}()
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"time"
 
@@ -51,6 +52,13 @@ type (
 	}
 	signAnswer struct {
 		Signature []byte `json:"signature,omitempty"`
+	}
+	activeBody struct {
+		Session string     `json:"session"`
+		Local   netip.Addr `json:"local"`
+	}
+	activeAnswer struct {
+		Failure string `json:"failure,omitempty"` // why there is no socket; "" when one comes along
 	}
 	drainBody struct {
 		Timeout time.Duration `json:"timeout"`

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"os"
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
@@ -127,6 +129,15 @@ func (d *desk) Group(_ context.Context, name string) (gid uint32, found bool, er
 
 // Sign implements monitor.Supervisor.
 func (d *desk) Sign(_ context.Context, h monitor.Handshake) ([]byte, error) { return d.keys.sign(h) }
+
+// ActiveSocket implements monitor.Supervisor.
+func (d *desk) ActiveSocket(_ context.Context, _ string, local netip.Addr) (*os.File, error) {
+	port := d.config.Data.ActivePort
+	if port == 0 {
+		return nil, errors.New("data.active_port is 0")
+	}
+	return boundSocket(netip.AddrPortFrom(local, uint16(port)))
+}
 
 // End implements monitor.Supervisor.
 func (d *desk) End(session string) { d.registry.end(session) }

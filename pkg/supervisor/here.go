@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"context"
+	"errors"
 	"net"
 	"runtime"
 	"time"
@@ -43,7 +44,7 @@ func ServeHere(ctx context.Context, o Options) error {
 }
 
 func newHere(ctx context.Context, o Options) (*here, error) {
-	if err := vfs.Probe(); err != nil {
+	if err := errors.Join(vfs.Probe(), probeActivePort(o.Config)); err != nil {
 		return nil, err
 	}
 	h := &here{Options: o}

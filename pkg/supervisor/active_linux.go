@@ -1,0 +1,66 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/config"
+)
+
+// boundSocket is a TCP socket that is bound to an address of this host. Any number of them share it, as long as nobody listens there and
+// each one connects to another peer.
+func boundSocket(at netip.AddrPort) (*os.File, error) {
+	family := unix.AF_INET6
+	var name unix.Sockaddr
+	switch addr := at.Addr(); {
+	case addr.Is4():
+		family, name = unix.AF_INET, &unix.SockaddrInet4{Port: int(at.Port()), Addr: addr.As4()}
+	case addr.Is6():
+		six := &unix.SockaddrInet6{Port: int(at.Port()), Addr: addr.As16()}
+		if zone := addr.Zone(); zone != "" {
+			link, err := net.InterfaceByName(zone)
+			if err != nil {
+				return nil, fmt.Errorf("bind a socket to %s: %w", at, err)
+			}
+			six.ZoneId = uint32(link.Index)
+		}
+		name = six
+	default:
+		return nil, errors.New("bind a socket: no address")
+	}
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+	if err == nil {
+		err = unix.Bind(fd, name)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, fmt.Errorf("bind a socket to %s: %w", at, err)
+	}
+	return os.NewFile(uintptr(fd), "active"), nil
+}
+
+// probeActivePort tells, before the service starts, of a port that it can never have. One that another program listens on may be free
+// later.
+func probeActivePort(c *config.Config) error {
+	port := c.Data.ActivePort
+	if port == 0 {
+		return nil
+	}
+	file, err := boundSocket(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(port)))
+	switch {
+	case err == nil:
+		return file.Close()
+	case errors.Is(err, unix.EACCES):
+		return fmt.Errorf("data.active_port = %d: ports below 1024 need root; set it to 0, or run ftpd as a service", port)
+	}
+	return nil
+}
