@@ -17,6 +17,7 @@ var dataKeys = []keyRow{
 	{key: "data.passive", probe: does("PASV", "EPSV", "EPRT |1|127.0.0.1|2000|"), before: "227 229 200", set: `false`, after: "502 502 200", wrong: `"no"`},
 	{key: "data.active", probe: does("EPSV", "PORT 127,0,0,1,9,9", "EPRT |1|127.0.0.1|2000|"), before: "229 200 200", set: `false`, after: "229 502 502", wrong: `0`},
 	{key: "data.passive_ports", probe: (*keyRun).passivePorts, before: "any", set: `"{port}-{port+9}"`, after: "of the ten, 9 more", edge: `"{port}"`, atEdge: "of the ten, 0 more", wrong: `"2-1"`},
+	{key: "data.active_port", probe: (*keyRun).comesFrom, before: "any", set: `{port}`, after: "{port}", edge: `20`, atEdge: "20", wrong: `-1`},
 	{key: "data.foreign_networks", probe: (*keyRun).sendsElsewhere, before: "501", set: `["127.2.0.0/16"]`, after: "226 text", edge: `["127.2.0.1"]`, atEdge: "226 text", wrong: `["any"]`},
 	{key: "data.allow_privileged_ports", probe: does("PORT 127,0,0,1,3,255", "EPRT |1|127.0.0.1|21|"), before: "501 501", set: `true`, after: "200 200", wrong: `1`},
 	{key: "data.sendfile", probe: (*keyRun).pipes, own: true, before: "the kernel moves bytes", set: `false`, after: "the core moves bytes", wrong: `"off"`},
@@ -74,6 +75,25 @@ func (r *keyRun) passivePorts() string {
 		}
 	}
 	return fmt.Sprintf("of the ten, %d more", more)
+}
+
+// comesFrom is the port from which a data connection comes that the server makes.
+func (r *keyRun) comesFrom() string {
+	c, _ := r.login()
+	l := c.listenFor(r.t, "127.0.0.1")
+	c.ask("RETR " + r.path + "/f")
+	conn, err := l.Accept()
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	switch port := conn.RemoteAddr().(*net.TCPAddr).Port; port {
+	case 20:
+		return "20"
+	case r.port:
+		return "{port}"
+	}
+	return "any"
 }
 
 // sendsElsewhere is how a download to another address than the client's ends.

@@ -12,7 +12,6 @@ var laterKeys = []keyRow{
 	{key: "auth.pam_session", never: `true`, why: later},
 	{key: "defaults.max_file_size", never: `1`, why: later},
 	{key: "limits.min_free_space", never: `1`, why: later},
-	{key: "data.active_port", never: `20`, why: later},
 	{key: "files.atomic_uploads", never: `true`, why: later},
 	{key: "files.sync_uploads", never: `true`, why: later},
 	{key: "files.publish", never: `"complete"`, why: later},

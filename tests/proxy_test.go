@@ -105,9 +105,9 @@ limits.max_sessions_per_ip = 1`, nil)
 		{"v1", "127.0.0.2", "198.51.100.200:4000", "198.51.100.199:4000", "PASV", "203.0.113.7", header1},
 		{"v2", "127.0.0.2", "198.51.100.201:4000", "198.51.100.199:4000", "PASV", "203.0.113.7", header2},
 		{"local network", "127.0.0.2", "198.51.100.7:4000", "198.51.100.8:4000", "PASV", "127.0.0.1", header2},
-		{"v1, IPv6", "::1", "[2001:db8::7]:4000", "[2001:db8::6]:4000", "EPSV", "", header1},
-		{"v2, IPv6", "::1", "[2001:db8::8]:4000", "[2001:db8::6]:4000", "EPSV 2", "", header2},
-		{"IPv6 over IPv4", "127.0.0.2", "[2001:db8::9]:4000", "[2001:db8::6]:4000", "EPSV 2", "", header2},
+		{"v1, IPv6", "::1", "[2001:db8:7::7]:4000", "[2001:db8::6]:4000", "EPSV", "", header1},
+		{"v2, IPv6", "::1", "[2001:db8:8::7]:4000", "[2001:db8::6]:4000", "EPSV 2", "", header2},
+		{"IPv6 over IPv4", "127.0.0.2", "[2001:db8:9::7]:4000", "[2001:db8::6]:4000", "EPSV 2", "", header2},
 		{"IPv4 over IPv6", "::1", "198.51.100.202:4000", "198.51.100.199:4000", "EPSV 1", "", header1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -211,8 +211,8 @@ tls.key = %q`, tlsPort, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.
 	c.enter(t)
 	p.log.wait(t, "the login", func(r record) bool { return r.Message == "login" && r.Remote == client })
 	at := c.offered(t, "EPSV")
-	data := tls.Client(balanced(t, "127.0.0.2", at, header2(client, to)), config)
 	c.expect(t, 150, "STOR up")
+	data := tls.Client(balanced(t, "127.0.0.2", at, header2(client, to)), config)
 	if _, err := io.WriteString(data, "text"); err != nil {
 		t.Fatal(err)
 	}
