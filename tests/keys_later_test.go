@@ -10,8 +10,6 @@ var laterKeys = []keyRow{
 	{key: "server.sandbox", never: `"log"`, why: later},
 	{key: "auth.backend", never: `"windows"`, why: later},
 	{key: "auth.pam_session", never: `true`, why: later},
-	{key: "defaults.max_file_size", never: `1`, why: later},
-	{key: "limits.min_free_space", never: `1`, why: later},
 	{key: "files.atomic_uploads", never: `true`, why: later},
 	{key: "files.sync_uploads", never: `true`, why: later},
 	{key: "files.publish", never: `"complete"`, why: later},

@@ -22,6 +22,8 @@ var limitKeys = []keyRow{
 	{key: "defaults.session_upload_rate", probe: (*keyRun).uploads, ends: "before", before: "226", set: `1024`, after: "waits", edge: `0`, atEdge: "226", wrong: `1.5`},
 	{key: "defaults.user_download_rate", probe: (*keyRun).downloads, ends: "before", before: "226", set: `"1KB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `"1 Kbit"`},
 	{key: "defaults.user_upload_rate", probe: (*keyRun).uploads, ends: "before", before: "226", set: `"1KB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `true`},
+	{key: "defaults.max_file_size", probe: (*keyRun).uploadsThree, before: "226", set: `2`, after: "552", edge: `"3B"`, atEdge: "226", wrong: `"three"`},
+	{key: "limits.min_free_space", probe: (*keyRun).uploadsThree, before: "226", set: `"8000000TiB"`, after: "452", edge: `"1KiB"`, atEdge: "226", wrong: `"99999999 TiB"`},
 }
 
 // Whoever counts is in no exempt network.
@@ -92,6 +94,16 @@ func (r *keyRun) downloads() string {
 
 func (r *keyRun) uploads() string {
 	return r.moves("STOR "+r.path+"/much", func(data net.Conn) { data.Write(make([]byte, much)) })
+}
+
+// uploadsThree is how an upload of three bytes ends.
+func (r *keyRun) uploadsThree() string {
+	c, _ := r.login()
+	answer, err := c.store("STOR "+r.path+"/up", "abc")
+	if err != nil {
+		return err.Error()
+	}
+	return codes(answer)
 }
 
 func (r *keyRun) moves(line string, move func(net.Conn)) string {

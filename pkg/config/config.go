@@ -143,7 +143,7 @@ type Settings struct {
 	UserUploadRate Rate `toml:"user_upload_rate"`
 	// Sessions of one user at one time; 0 is unlimited.
 	MaxSessions int `toml:"max_sessions"`
-	// An upload beyond it ends with 552; 0 is unlimited.
+	// Bytes that a file may have after an upload, which else ends with 552; what fits stays, as of each incomplete upload. 0 is unlimited.
 	MaxFileSize Size `toml:"max_file_size"`
 	// What TLS is required for. "auto": "login" once a certificate is set, else "off" with a warning at each start; "off": nothing;
 	// "login": a password; "all": data connections too.
@@ -228,7 +228,7 @@ type Limits struct {
 	DownloadRate Rate `toml:"download_rate"`
 	// Bytes per second that they may upload together; 0 is unlimited.
 	UploadRate Rate `toml:"upload_rate"`
-	// Uploads are refused (452) when the file system has less.
+	// Uploads are refused, and running ones ended (452), when the file system has less. 0 is off.
 	MinFreeSpace Size `toml:"min_free_space"`
 }
 

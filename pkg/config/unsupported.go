@@ -15,10 +15,6 @@ var notYet = map[string][]string{
 	"auth.backend":     {"unix", "virtual"},
 	"auth.pam_session": nil,
 
-	"defaults.max_file_size": nil,
-
-	"limits.min_free_space": nil,
-
 	"files.atomic_uploads": nil,
 	"files.sync_uploads":   nil,
 	"files.publish":        nil,

@@ -23,8 +23,10 @@ func (s *Session) clnt(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "Noted."), nil
 }
 
-// allo reserves nothing (RFC 959 §4.1.3): Net::FTP sends it before each upload.
-func (s *Session) allo(context.Context, string) (Reply, error) {
+// allo reserves nothing (RFC 959 §4.1.3), but an upload that would be too large is then refused before it begins. Net::FTP sends it
+// before each one.
+func (s *Session) allo(_ context.Context, arg string) (Reply, error) {
+	s.announced = announcedBy(arg)
 	return reply(202, "No allocation is necessary."), nil
 }
 

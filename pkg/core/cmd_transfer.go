@@ -101,7 +101,10 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 	if s.ascii && c.Offset > 0 {
 		return Reply{}, errRestType
 	}
-	if err := s.login.fs.CanCreate(name, c); err != nil {
+	c.Most = int64(s.login.settings.MaxFileSize)
+	announced := s.announced
+	s.announced = 0
+	if err := s.mayStore(name, c, announced); err != nil {
 		return Reply{}, err
 	}
 	if s.opener == nil {
@@ -124,16 +127,16 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 		move: func(ctx context.Context, t *transfer) error {
 			up, err := files.Create(name, c)
 			if err != nil {
-				return err
+				return oversize(c.Most, err)
 			}
-			e.Host = up.HostPath()
+			e.Host, t.reserve = up.HostPath(), t.s.srv.reserve(up)
 			err = take(t, ctx, up)
 			if err == nil {
 				err = t.arrived(ctx)
 			}
 			if err != nil {
 				up.Abort()
-				return err
+				return oversize(c.Most, err)
 			}
 			return up.Commit()
 		},

@@ -47,20 +47,21 @@ type Session struct {
 	active   time.Time // of the last line, or the last job's end
 	loginBy  time.Time // zero when somebody is logged in, or may take his time
 
-	user     string     // what USER named
-	failures int        // of logins
-	second   time.Time  // the one in which commands are counted
-	commands int        // in it
-	login    *login     // nil before it
-	dir      string     // working directory, an absolute FTP path
-	ascii    bool       // TYPE A
-	opener   dataOpener // what PASV or PORT prepared; nil once used
-	refused  dataOpener // was prepared for a transfer that was refused; its client may be connecting
-	epsvOnly bool       // after EPSV ALL (RFC 2428 §4)
-	restart  int64      // REST marker for the next transfer only
-	rename   string     // RNFR's path, for a RNTO that follows at once; "" when there is none
-	facts    factSet    // what MLST and MLSD tell
-	client   string     // what CLNT named, cut to maxClient
+	user      string     // what USER named
+	failures  int        // of logins
+	second    time.Time  // the one in which commands are counted
+	commands  int        // in it
+	login     *login     // nil before it
+	dir       string     // working directory, an absolute FTP path
+	ascii     bool       // TYPE A
+	opener    dataOpener // what PASV or PORT prepared; nil once used
+	refused   dataOpener // was prepared for a transfer that was refused; its client may be connecting
+	epsvOnly  bool       // after EPSV ALL (RFC 2428 §4)
+	restart   int64      // REST marker for the next transfer only
+	announced int64      // bytes of the next upload, by ALLO; 0: not known
+	rename    string     // RNFR's path, for a RNTO that follows at once; "" when there is none
+	facts     factSet    // what MLST and MLSD tell
+	client    string     // what CLNT named, cut to maxClient
 
 	algorithm *algorithm    // of HASH
 	idle      time.Duration // how long the session may be idle; 0 is for ever
@@ -366,7 +367,7 @@ func (s *Session) logout() {
 // reset gives the parameters the values that they have when a session begins.
 func (s *Session) reset() {
 	s.dropOpener()
-	s.user, s.dir, s.rename, s.restart = "", "", "", 0
+	s.user, s.dir, s.rename, s.restart, s.announced = "", "", "", 0, 0
 	s.ascii, s.epsvOnly, s.facts, s.algorithm = true, false, defaultFacts, &algorithms[0]
 	s.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
 }

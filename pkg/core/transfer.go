@@ -17,6 +17,7 @@ type transfer struct {
 	data    dataConn
 	opener  dataOpener
 	limits  []*limiter // the transfer waits on each
+	reserve *reserve   // of an upload's file system; may be nil
 	private bool       // over TLS
 	ascii   bool       // TYPE A
 	begun   time.Time
@@ -228,6 +229,9 @@ func (t *transfer) take(ctx context.Context, dst io.Writer, room []byte) error {
 	}
 	if written, err := dst.Write(room[:n]); err != nil {
 		t.data.moved.Add(int64(written - n)) // the others are in no file
+		return err
+	}
+	if err := t.reserve.look(t.data.moved.Load()); err != nil {
 		return err
 	}
 	return t.wait(ctx, n)

@@ -90,6 +90,9 @@ func (t *transfer) splice(ctx context.Context, up *vfs.Upload, pipe *zerocopy.Pi
 		if err := t.store(up, pipe); err != nil {
 			return err
 		}
+		if err := t.reserve.look(t.data.moved.Load()); err != nil {
+			return err
+		}
 		if err := t.wait(ctx, n); err != nil {
 			return err
 		}

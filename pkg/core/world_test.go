@@ -258,6 +258,8 @@ func (w *world) set(key, value string) {
 		"limits.connect_timeout": &c.Limits.ConnectTimeout,
 		"limits.download_rate":   &c.Limits.DownloadRate,
 		"limits.upload_rate":     &c.Limits.UploadRate,
+		"limits.min_free_space":  &c.Limits.MinFreeSpace,
+		"defaults.max_file_size": &c.Defaults.MaxFileSize,
 		"auth.failure_delay":     &c.Auth.FailureDelay,
 		"data.passive_ports":     &c.Data.PassivePorts,
 		"defaults.umask":         &c.Defaults.Umask,

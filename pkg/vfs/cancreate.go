@@ -45,8 +45,11 @@ func (f *FS) canReceive(at location, o opened, c Creation) error {
 	if err := f.permit(at.mount, o.place, c.need(o.size)); err != nil {
 		return err
 	}
-	if !c.Append && c.Offset > o.size {
+	switch {
+	case !c.Append && c.Offset > o.size:
 		return ErrOffset
+	case c.room(o.size) < 0:
+		return ErrLimit
 	}
 	return nil
 }

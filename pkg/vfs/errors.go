@@ -19,6 +19,7 @@ var (
 	ErrNoSpace    = errors.New("no space left on the file system")
 	ErrReadOnly   = errors.New("read-only file system")
 	ErrCrossMount = errors.New("on another mount or file system")
+	ErrLimit      = errors.New("larger than a file may be")
 	ErrTooLarge   = errors.New("file too large")
 	ErrNotRegular = errors.New("not a regular file")
 	ErrName       = errors.New("not a possible name")

@@ -252,6 +252,13 @@ func (p *parent) mkdir(name string, mode uint32) error { return p.root.mkdirat(p
 func (p *parent) unlink(name string) error             { return p.root.unlinkat(p.fd, name, 0) }
 func (p *parent) rmdir(name string) error              { return p.root.unlinkat(p.fd, name, unix.AT_REMOVEDIR) }
 
+// free is what the user could store here.
+func (p *parent) free() (int64, error) {
+	var st unix.Statfs_t
+	err := p.root.fstatfs(p.fd, &st)
+	return available(&st), err
+}
+
 // hasDefaultACL reports whether the ACL of new entries comes from the directory.
 func (p *parent) hasDefaultACL() (bool, error) {
 	return p.root.hasXattr(p.fd, "system.posix_acl_default")

@@ -304,6 +304,19 @@ func (p *parent) rename(name string, to *parent, toName string, replace bool) er
 	return p.root.top.Rename(filepath.FromSlash(from), filepath.FromSlash(dest))
 }
 
+// free is what the user could store here.
+func (p *parent) free() (int64, error) {
+	if err := p.root.faults.ask("fstatfs"); err != nil {
+		return 0, err
+	}
+	dir, err := p.dir.Open(".")
+	if err != nil {
+		return 0, err
+	}
+	defer dir.Close()
+	return freeAt(dir)
+}
+
 // possible asks whether the call may be made and the system can have such a name.
 func (p *parent) possible(call, name string) error {
 	if _, err := localize(name); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 
@@ -16,7 +17,8 @@ import (
 type Creation struct {
 	Offset int64 // where in an existing file the bytes go (REST); what lies behind them stays. 0: the file starts anew
 	Append bool  // at the end (APPE); Offset is not looked at
-	New    bool  // the file must not be there yet (STOU), else fs.ErrExist; the others are not looked at
+	New    bool  // the file must not be there yet (STOU), else fs.ErrExist; the two others are not looked at
+	Most   int64 // bytes that the file may have when all has arrived; beyond it is ErrLimit. 0: any
 }
 
 // An Upload is a file that arrives. Exactly one of Commit and Abort ends it. One goroutine writes; it does not depend on the FS any more.
@@ -24,6 +26,7 @@ type Upload struct {
 	file   *os.File
 	name   string
 	host   string
+	room   int64 // bytes that it may still take
 	faults Faults
 }
 
@@ -40,7 +43,7 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 		if err != nil {
 			return err
 		}
-		started = &Upload{file: o.file, name: at.name, host: f.hostPath(at, o.place), faults: at.root.faults}
+		started = &Upload{file: o.file, name: at.name, host: f.hostPath(at, o.place), room: c.room(o.size), faults: at.root.faults}
 		return nil
 	})
 	if err != nil {
@@ -101,13 +104,28 @@ func (c Creation) need(size int64) config.Permissions {
 	return config.Overwrite
 }
 
+// room is how many bytes may go to a file of that size.
+func (c Creation) room(size int64) int64 {
+	switch {
+	case c.Most == 0:
+		return math.MaxInt64
+	case c.New:
+		return c.Most
+	case c.Append:
+		return c.Most - size
+	}
+	return c.Most - c.Offset
+}
+
 // prepare cuts the file off, or goes to where the bytes start.
 func (c Creation) prepare(o opened, faults Faults) error {
 	switch {
+	case !c.Append && c.Offset > o.size:
+		return ErrOffset
+	case c.room(o.size) < 0:
+		return ErrLimit
 	case c.Append:
 		return nil
-	case c.Offset > o.size:
-		return ErrOffset
 	case c.Offset > 0:
 		if err := faults.ask("lseek"); err != nil {
 			return err
@@ -144,21 +162,31 @@ func (f *FS) makeFile(at location, c Creation) (opened, error) {
 	return o, err
 }
 
-// Write adds bytes. After an error the number says how many arrived.
+// Write adds bytes. After an error the number says how many arrived. Of what is beyond Creation.Most none does, which is ErrLimit.
 func (u *Upload) Write(p []byte) (int, error) {
 	if err := u.faults.ask("write"); err != nil {
 		return 0, u.failed("write", err)
 	}
-	n, err := u.file.Write(p)
+	fits := min(int64(len(p)), u.room)
+	n, err := u.file.Write(p[:fits])
+	u.room -= int64(n)
+	if err == nil && n < len(p) {
+		err = ErrLimit
+	}
 	return n, u.failed("write", err)
 }
 
 // TakeFrom adds all that a pipe holds, inside the kernel. errors.ErrUnsupported says to Write it instead: what is left is in the pipe.
 func (u *Upload) TakeFrom(p *zerocopy.Pipe) error {
+	held := int64(p.Held())
 	err := u.faults.ask("splice")
-	if err == nil {
+	switch {
+	case err == nil && held > u.room:
+		err = errors.ErrUnsupported // Write knows how many fit
+	case err == nil:
 		err = p.Empty(u.file)
 	}
+	u.room -= held - int64(p.Held())
 	if err = moving(err); err != nil {
 		return fmt.Errorf("splice %q: %w", u.name, err)
 	}

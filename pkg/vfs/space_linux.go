@@ -1,0 +1,12 @@
+package vfs
+
+import "golang.org/x/sys/unix"
+
+// available leaves out what only root may take.
+func available(st *unix.Statfs_t) int64 {
+	unit := st.Frsize
+	if unit == 0 {
+		unit = st.Bsize
+	}
+	return bytesOf(st.Bavail, uint64(unit))
+}
