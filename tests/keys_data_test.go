@@ -228,6 +228,9 @@ func (r *keyRun) shownTime() string {
 	}
 	c, _ := r.login()
 	list, _, _ := c.retrieve("LIST " + r.path + "/f")
+	if mdtm := c.ask("MDTM " + r.path + "/f").text; !strings.HasPrefix(mdtm, at.UTC().Format("20060102150405")) {
+		return "MDTM " + mdtm
+	}
 	switch {
 	case strings.Contains(list, at.UTC().Format(" 15:04 ")):
 		return "UTC"

@@ -131,9 +131,9 @@ func twice(r *keyRun) string {
 
 // withoutTLS is what a password in the clear is answered, and who wants data in the clear.
 func (r *keyRun) withoutTLS() string {
-	c, answer := r.login()
+	_, answer := r.login()
 	clear := codes(answer)
-	c, _ = r.dial()
+	c, _ := r.dial()
 	if _, err := c.startTLS(r.w.ours.client("localhost")); err != nil {
 		return err.Error()
 	}
