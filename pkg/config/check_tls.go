@@ -29,6 +29,11 @@ func (s *Source) togetherTLS() {
 	if c.TLS.ClientAuth != ClientAuthOff && c.TLS.ClientCA == "" && !s.failed["tls.client_ca"] {
 		s.problem("tls.client_auth", "certificates of clients are checked with tls.client_ca, which is not set")
 	}
+	for _, sc := range s.scopes() {
+		if id := sc.id + ".require_tls"; c.TLS.ClientAuth == ClientAuthRequired && s.given(id) && sc.settings.RequireTLS == RequireTLSOff {
+			s.warn(id, "who does not use TLS need not show the certificate that tls.client_auth requires")
+		}
+	}
 	if c.TLS.ClientCA != "" && c.TLS.ClientAuth == ClientAuthOff && !s.failed["tls.client_auth"] {
 		s.warn("tls.client_ca", "nothing uses it while client_auth is \"off\"")
 	}

@@ -312,7 +312,8 @@ type Files struct {
 	SyncUploads bool `toml:"sync_uploads"`
 	// With atomic_uploads: "always", or "complete": only an upload known to be whole takes its name.
 	Publish Publish `toml:"publish"`
-	// Patterns of names that are neither listed, nor reached, nor created, such as ".ht*".
+	// Patterns of names that are neither listed, nor reached, nor created, such as ".ht*". Bytes are compared: a file system that ignores
+	// case needs "[Gg][Ii][Tt]".
 	Hide []string `toml:"hide"`
 }
 

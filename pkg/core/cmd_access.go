@@ -25,7 +25,9 @@ func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
 	if s.tls == nil && s.srv.tlsOnly {
 		return Reply{}, errLoginTLS
 	}
-	s.logout()
+	if s.login != nil { // what OPTS has chosen before the login stays
+		s.logout()
+	}
 	s.user = arg
 	return reply(331, "Password required."), nil
 }
@@ -40,6 +42,7 @@ func (s *Session) rein(context.Context, string) (Reply, error) {
 // quit ends the session (RFC 959 §4.1.1). A transfer that runs comes to its end first, and so do the lines that were sent before.
 func (s *Session) quit(context.Context, string) (Reply, error) {
 	s.leaving = true
+	s.quits.Store(true)
 	if s.login != nil && s.login.settings.QuitMessage != "" {
 		return lines(221, s.login.settings.QuitMessage), nil
 	}

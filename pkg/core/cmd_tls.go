@@ -40,7 +40,7 @@ func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 	return Reply{}, nil
 }
 
-// pbsz is a formality (RFC 4217 §8): TLS has no buffer to agree upon.
+// pbsz is a formality (RFC 4217 §9): TLS has no buffer to agree upon.
 func (s *Session) pbsz(_ context.Context, arg string) (Reply, error) {
 	if s.tls == nil {
 		return Reply{}, errNeedTLS

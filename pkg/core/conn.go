@@ -22,8 +22,8 @@ type Conn interface {
 	// answers a close over unread bytes with a reset, and a reset makes the peer lose what it has not read yet.
 	Finish() error
 
-	// Linger is a Finish that first reads, for so long, what the peer still sends, up to a bound. Finish ends it.
-	Linger(within time.Duration)
+	// Linger is a Finish that first reads, until the read deadline, what the peer still sends, up to a bound.
+	Linger()
 
 	// Unacknowledged is how many bytes were written and have not reached the peer's host, 0 where the system does not tell.
 	Unacknowledged() int

@@ -64,9 +64,8 @@ func (c *rawConn) Finish() error {
 	return c.TCPConn.Close()
 }
 
-func (c *rawConn) Linger(within time.Duration) {
+func (c *rawConn) Linger() {
 	if err := c.CloseWrite(); err == nil {
-		c.SetReadDeadline(time.Now().Add(within))
 		io.CopyN(io.Discard, c, lingering)
 	}
 	c.Finish()
@@ -107,7 +106,17 @@ func (tcp) Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, 
 	if err != nil {
 		return nil, err
 	}
-	return newRawConn(c.(*net.TCPConn))
+	return wrapped(c.(*net.TCPConn))
+}
+
+// wrapped is newRawConn for what knows a Conn alone: an error leaves nil, and closes c.
+func wrapped(c *net.TCPConn) (Conn, error) {
+	r, err := newRawConn(c)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return r, nil
 }
 
 type tcpListener struct{ l *net.TCPListener }
@@ -119,5 +128,5 @@ func (t tcpListener) Accept() (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newRawConn(c)
+	return wrapped(c)
 }

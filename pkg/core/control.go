@@ -111,15 +111,15 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		s.report(cmd, path, r)
 	}
 	s.say(r)
+	if cmd == nil || cmd.verb != "RNFR" || r.refusal() {
+		s.rename = "" // RNTO has to follow at once
+	}
 	if cmd == nil {
 		return !s.ended
 	}
 	if cmd.data && r.refusal() {
 		s.flush() // before the data connection goes: a client must not take its end for the answer
 		s.refuseOpener()
-	}
-	if cmd.verb != "RNFR" {
-		s.rename = "" // RNTO has to follow at once
 	}
 	return !s.ended && !(stays && s.leaving) && !s.handshaking()
 }
@@ -246,7 +246,7 @@ func (s *Session) flush() {
 // limitWrite bounds how long the client may take to read what is written next.
 func (s *Session) limitWrite() {
 	limit := s.idle
-	if s.srv.draining.Load() {
+	if s.srv.draining.Load() || s.hurried.Load() {
 		limit = lastWord
 	}
 	if limit > 0 {

@@ -136,12 +136,14 @@ func (p *passive) finish(c Conn, err error) bool {
 // endLocked ends a data connection that nobody wants. Its client may have sent something already, or be about to: with a reset basic-ftp
 // gives up the whole session.
 func (p *passive) endLocked() {
-	switch {
-	case !p.refused || p.conn == nil:
-	case p.parting:
-		go partFrom(p.conn) // ends within partingTime, or when close finishes the connection
-	default:
-		go p.conn.Linger(partingTime) // ends likewise
+	if !p.refused || p.conn == nil {
+		return
+	}
+	p.conn.SetReadDeadline(time.Now().Add(partingTime)) // before the goroutines, which close may hurry
+	if p.parting {
+		go waitForEnd(p.conn) // ends at the deadline
+	} else {
+		go p.conn.Linger() // ends likewise
 	}
 }
 
@@ -153,6 +155,11 @@ const partingTime = time.Second
 // reply only when it has sent all.
 func partFrom(c Conn) {
 	c.SetReadDeadline(time.Now().Add(partingTime))
+	waitForEnd(c)
+}
+
+// waitForEnd does so until the read deadline.
+func waitForEnd(c Conn) {
 	io.Copy(io.Discard, c)
 	c.Finish()
 }
@@ -195,14 +202,19 @@ func (p *passive) refuse(patient bool) {
 	p.endLocked()
 }
 
-// close gives the port back, and the data connection.
+// close gives the port back, and the data connection. Where endLocked reads that, to finish it would wait for the reader: it is told to
+// hurry.
 func (p *passive) close() {
 	if p.finish(nil, errReplaced) {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.conn != nil {
+	switch {
+	case p.conn == nil:
+	case p.refused:
+		p.conn.SetReadDeadline(time.Unix(1, 0))
+	default:
 		p.conn.Finish()
 	}
 }

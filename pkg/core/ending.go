@@ -13,6 +13,10 @@ import (
 // What tells the two apart is the control connection. A client that has finished keeps it until it has read the 226, or says QUIT
 // before it closes it; one that was killed does neither.
 //
+// A QUIT that came before the end of the data tells little about that end: a client may have sent both in advance, and be killed. But one
+// that has finished may also say QUIT and close without a look at the 226, and its QUIT overtakes what is still under way. So such an
+// upload counts, and its record says what leaves room for doubt.
+//
 // So the control connection is looked at before an upload counts, and the record of one that was answered 226 waits a moment: until the
 // client's host has acknowledged the reply on a connection that is still open, or until it is known that it never will.
 
@@ -26,11 +30,17 @@ const nextEnd = 50 * time.Microsecond
 // arrived says at the end of an upload that it may count; else it tells why not.
 func (t *transfer) arrived(ctx context.Context) error {
 	wait := nextEnd
-	if t.private && !t.data.secure.unproved() {
-		wait = 0 // no kernel says close_notify
+	if t.proved() {
+		wait = 0
 	}
-	return t.present(ctx, wait)
+	early := t.s.quits.Load()
+	err := t.present(ctx, wait)
+	t.overtaken = early && !t.proved() && t.s.conn.Ended(0)
+	return err
 }
+
+// proved says that the end of the data was the client's own word: no kernel says close_notify.
+func (t *transfer) proved() bool { return t.private && !t.data.secure.unproved() }
 
 // present says that the client has not gone; else it is the cause.
 func (t *transfer) present(ctx context.Context, wait time.Duration) error {

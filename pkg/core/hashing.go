@@ -85,29 +85,50 @@ const hashPatience = 30 * time.Second
 
 var errHashesBusy = reply(450, "Too many files are being hashed; try again later.")
 
+// hashTurn is how many bytes one hash reads before others that wait get the place: short ones do not wait for the end of long ones.
+const hashTurn = 64 << 20
+
 // sum is h's digest. It waits for a place first, reads outside of sections, and ends with ctx.
 func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, error) {
-	timer := time.NewTimer(hashPatience)
-	defer timer.Stop()
-	select {
-	case hs.places <- struct{}{}:
-		defer func() { <-hs.places }()
-	case <-timer.C:
-		return nil, errHashesBusy
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
 	if _, err := h.file.Seek(h.start, io.SeekStart); err != nil {
 		return nil, err
 	}
 	b := hs.blocks.get()
 	defer hs.blocks.put(b)
 	digest := a.make()
-	for h.length < 0 || h.read.Load() < h.length {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+	timer := time.NewTimer(hashPatience)
+	defer timer.Stop()
+	late := timer.C
+	for {
+		whole, err := hs.turn(ctx, h, digest, b[:], late)
+		if err != nil {
+			return nil, err
 		}
-		room := b[:]
+		if whole {
+			return digest.Sum(nil), nil
+		}
+		late = nil // who has begun waits as long as it takes
+	}
+}
+
+// turn waits for a place, and reads for one turn.
+func (hs *hashes) turn(ctx context.Context, h *hashing, digest hash.Hash, b []byte, late <-chan time.Time) (whole bool, err error) {
+	select {
+	case hs.places <- struct{}{}:
+		defer func() { <-hs.places }()
+	case <-late:
+		return false, errHashesBusy
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+	for until := h.read.Load() + hashTurn; h.length < 0 || h.read.Load() < h.length; {
+		switch {
+		case ctx.Err() != nil:
+			return false, context.Cause(ctx)
+		case h.read.Load() >= until:
+			return false, nil
+		}
+		room := b
 		if h.length >= 0 {
 			room = b[:min(int64(len(b)), h.length-h.read.Load())]
 		}
@@ -116,10 +137,10 @@ func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, er
 		h.read.Add(int64(n))
 		switch {
 		case err == io.EOF && h.length < 0:
-			return digest.Sum(nil), nil
+			return true, nil
 		case err != nil:
-			return nil, err
+			return false, err
 		}
 	}
-	return digest.Sum(nil), nil
+	return true, nil
 }

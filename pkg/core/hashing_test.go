@@ -1,12 +1,16 @@
 package core
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/vfs"
 )
 
 // A hash that is under way ends with the block that is being read, whoever ends it; its place and its file are free then.
@@ -17,6 +21,10 @@ func TestHashEnds(t *testing.T) {
 	}{
 		"ABOR":       {func(_ *world, c *memConn) { c.Write([]byte("ABOR\r\n")) }, "426 Hashing aborted.\r\n226 Abort successful.\r\n"},
 		"hanging up": {func(_ *world, c *memConn) { c.CloseWrite() }, ""},
+		"hanging up after QUIT": {func(_ *world, c *memConn) {
+			c.Write([]byte("QUIT\r\n"))
+			c.CloseWrite()
+		}, "221 Goodbye.\r\n"},
 		"a cut file": {func(w *world, _ *memConn) { os.Truncate(filepath.Join(w.supervisor.home, "big"), 10) },
 			"451 The file became shorter while it was sent.\r\n"},
 		"nothing": {func(*world, *memConn) {}, "213 SHA-256 0-3000000 "},
@@ -59,6 +67,47 @@ func TestHashEnds(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A long hash gives its place to a short one in the middle.
+func TestHashTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		for name, size := range map[string]int64{"long": 3 * hashTurn, "short": 3} {
+			path := filepath.Join(w.supervisor.home, name)
+			if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, size)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		hashes := newHashes(&blocks{})
+		hashes.places = make(chan struct{}, 1)
+		view, err := vfs.Open(vfs.Options{Mounts: []config.Mount{{Path: "/", Directory: w.supervisor.home}}, Rights: config.Rights{Base: config.Full}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer view.Close()
+		sum := func(name string) *hashing {
+			f, err := view.Open("/" + name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &hashing{file: f, length: -1}
+		}
+		long, short := sum("long"), sum("short")
+		defer long.file.Close()
+		defer short.file.Close()
+		hashes.places <- struct{}{} // so that both wait
+		done := make(chan int64, 2)
+		go func() { hashes.sum(t.Context(), long, &algorithms[3]); done <- -1 }() // ends with the file
+		synctest.Wait()
+		go func() { hashes.sum(t.Context(), short, &algorithms[3]); done <- long.read.Load() }() // likewise
+		synctest.Wait()
+		<-hashes.places
+		if first := <-done; first != hashTurn {
+			t.Errorf("the short one ended when %d bytes of the long one were read", first)
+		}
+		<-done
+	})
 }
 
 func TestHashFails(t *testing.T) {

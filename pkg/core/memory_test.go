@@ -188,9 +188,8 @@ func (c *memConn) Close() error {
 	return nil
 }
 
-func (c *memConn) Linger(within time.Duration) {
+func (c *memConn) Linger() {
 	c.CloseWrite()
-	c.SetReadDeadline(time.Now().Add(within))
 	io.Copy(io.Discard, c)
 	c.Finish()
 }

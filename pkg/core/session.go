@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ftpd/pkg/auth"
@@ -25,6 +26,9 @@ type Session struct {
 	implicit bool                    // TLS begins with the connection; immutable
 	started  time.Time               // immutable
 	cancel   context.CancelCauseFunc // ends everything that runs for the session; immutable
+
+	quits   atomic.Bool // QUIT was answered
+	hurried atomic.Bool // cut was called
 
 	seen sync.Mutex
 	view view // guarded by seen
@@ -251,7 +255,7 @@ func (s *Session) hungUp(err error) {
 	switch {
 	case s.handshaking():
 		s.tls.wire.end(err) // behind what has arrived, which may tell why
-	case s.job != nil && s.leaving:
+	case s.job != nil && s.leaving && s.job.transfer != nil:
 	case err != io.EOF:
 		s.end(err)
 	case s.job != nil && s.job.transfer != nil:
@@ -304,12 +308,13 @@ func (s *Session) perform(ctx context.Context, j *job, run func() (answer func()
 	s.inTurn(ctx, func() {
 		s.job, s.active, s.waiting = nil, time.Now(), 0
 		defer j.cancel(nil)
-		if j.left != nil {
-			defer j.left.Close()
-			s.startLoginClock()
-		}
 		answer()
 		s.answerAborts(j)
+		if j.left != nil {
+			j.left.Close()
+			s.departed()
+			s.startLoginClock()
+		}
 		if ctx.Err() == nil {
 			s.proceed(ctx, s.ahead)
 		}
@@ -355,13 +360,19 @@ func (s *Session) logout() {
 		return
 	}
 	s.startLoginClock()
-	s.emit(events.Event{Kind: events.Logout})
 	if s.job != nil {
 		s.job.left = s.login.fs
 	} else {
 		s.login.fs.Close()
+		s.departed()
 	}
 	s.login, s.sized, s.private = nil, s.implicit, s.implicit
+}
+
+// departed tells that a user has gone: behind the record of the last transfer, which is this user's.
+func (s *Session) departed() {
+	s.decide(nil)
+	s.emit(events.Event{Kind: events.Logout})
 }
 
 // reset gives the parameters the values that they have when a session begins.

@@ -263,6 +263,31 @@ func TestRefusedTransferIsNotReset(t *testing.T) {
 	}
 }
 
+// Who goes on at once after a refusal need not end the data connection first, and who leaves is not kept by it.
+func TestRefusedTransferHoldsUpNobody(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			c := l.client(net.IPv4(127, 0, 0, 1))
+			c.t = t
+			if secure {
+				c.secure(clientConfig(tls.VersionTLS13))
+			}
+			c.login()
+			for _, next := range []string{"PASV", "EPSV", "QUIT"} {
+				d := c.pasv("PASV")
+				defer d.Close()
+				c.cmd("200 ", "NOOP") // so that the server has accepted it
+				c.cmd("550 ", "RETR missing")
+				c.cmd("2", next)
+			}
+			if _, err := c.r.ReadByte(); err == nil {
+				t.Error("the session goes on")
+			}
+		})
+	}
+}
+
 // In active mode a refused transfer makes no connection.
 func TestRefusedTransferDoesNotConnect(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")

@@ -26,8 +26,9 @@ type transfer struct {
 	what    task
 	stands  atomic.Bool // the data connection does
 
-	heardOut chan struct{} // closed when the client has closed the control connection, and all before it was read
-	upload   *events.Event // the record of an upload that ended well, to be emitted behind its 226
+	heardOut  chan struct{} // closed when the client has closed the control connection, and all before it was read
+	overtaken bool          // QUIT and the end of the control connection may have come before the end of an upload
+	upload    *events.Event // the record of an upload that ended well, to be emitted behind its 226
 }
 
 // A block is the piece in which a transfer moves bytes.
@@ -246,7 +247,10 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 	case r.Code != 226:
 		e.Kind, e.Cause = incomplete, r.why()
 	case complete == events.Upload:
-		if t.private && t.data.secure.unproved() {
+		switch {
+		case t.overtaken:
+			e.Evidence = "QUIT may have come before the end of the data"
+		case t.private && t.data.secure.unproved():
 			e.Evidence = "no close_notify"
 		}
 		t.upload = &e

@@ -72,6 +72,7 @@ func (srv *Server) Kick(session string) bool {
 
 // cut ends a session from outside, whatever it does. The client gets a moment to read why.
 func (s *Session) cut(cause error) {
+	s.hurried.Store(true)
 	s.cancel(cause)
 	s.conn.SetWriteDeadline(time.Now().Add(lastWord))
 	s.wake()

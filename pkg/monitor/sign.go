@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rand"
@@ -41,8 +42,8 @@ const randoms = 64
 // namedCurve marks the parameters of an elliptic curve (RFC 8422 §5.4).
 const namedCurve = 3
 
-// points are the sizes of the public keys that a server sends in TLS 1.2, by curve (RFC 8422 §5.4, RFC 8446 §4.2.8.2).
-var points = map[tls.CurveID]int{tls.X25519: 32, tls.CurveP256: 65, tls.CurveP384: 97, tls.CurveP521: 133}
+// curves are those of the public keys that a server sends in TLS 1.2 (RFC 8422 §5.4).
+var curves = map[tls.CurveID]ecdh.Curve{tls.X25519: ecdh.X25519(), tls.CurveP256: ecdh.P256(), tls.CurveP384: ecdh.P384(), tls.CurveP521: ecdh.P521()}
 
 // Check says whether the message is a TLS server's CertificateVerify (RFC 8446 §4.4.3) or ServerKeyExchange (RFC 8422 §5.4). Nothing else
 // is ever signed, and no message is both: where one has a "T", the other has a 3.
@@ -60,11 +61,13 @@ func (h Handshake) Check() error {
 		return errors.New("no TLS handshake")
 	}
 	p := h.Message[randoms+1:]
-	size, known := points[tls.CurveID(p[0])<<8|tls.CurveID(p[1])]
-	if !known || int(p[2]) != size || len(p) != 3+size {
-		return errors.New("a ServerKeyExchange with impossible parameters")
+	curve, known := curves[tls.CurveID(p[0])<<8|tls.CurveID(p[1])]
+	if known && len(p) == 3+int(p[2]) {
+		if _, err := curve.NewPublicKey(p[3:]); err == nil { // the point lies on the curve; of X25519, each of 32 bytes does
+			return nil
+		}
 	}
-	return nil
+	return errors.New("a ServerKeyExchange with impossible parameters")
 }
 
 // An algorithm is how a scheme signs.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -98,7 +99,11 @@ func TestNoKeyExchangeByRSA(t *testing.T) {
 
 // oneSignature is the largest that a TLS server signs.
 func oneSignature() []byte {
-	return slices.Concat(make([]byte, randoms), []byte{namedCurve, 0, byte(tls.CurveP521), 133}, make([]byte, 133))
+	key, err := ecdh.P521().GenerateKey(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	return slices.Concat(make([]byte, randoms), []byte{namedCurve, 0, byte(tls.CurveP521), 133}, key.PublicKey().Bytes())
 }
 
 // Only what a TLS server signs is signed: everything else is the text of somebody who wants something else from the key.
@@ -121,7 +126,8 @@ func TestNothingElseIsSigned(t *testing.T) {
 		{"CertificateVerify", verify(32), tls.PSSWithSHA256, ""},
 		{"CertificateVerify", verify(48), tls.PSSWithSHA384, ""},
 		{"ServerKeyExchange", exchange(tls.X25519, 32), tls.PSSWithSHA256, ""},
-		{"ServerKeyExchange", exchange(tls.CurveP521, 133), tls.PKCS1WithSHA512, ""},
+		{"ServerKeyExchange", oneSignature(), tls.PKCS1WithSHA512, ""},
+		{"no point", exchange(tls.CurveP256, 65), tls.PKCS1WithSHA256, "impossible parameters"},
 		{"nothing", nil, tls.PSSWithSHA256, "no TLS handshake"},
 		{"text", []byte("I owe you 100"), tls.PSSWithSHA256, "no TLS handshake"},
 		{"only the beginning", verifyPrefix, tls.PSSWithSHA256, "a CertificateVerify with a hash of 0 bytes"},

@@ -154,7 +154,7 @@ func (d *desk) Emit(e events.Event) {
 		d.xferlog.Write(r)
 	}
 	switch e.Kind {
-	case events.Logout:
+	case events.Logout, events.LoginFailed: // the core may refuse whom the supervisor has let in
 		d.registry.logout(e.Session)
 	case events.Flood:
 		d.begin(d.bans.flooded(s.remote.Addr()))

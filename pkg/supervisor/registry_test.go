@@ -97,9 +97,14 @@ func TestLogoutForgetsTheUser(t *testing.T) {
 	id, _, _ := d.registry.take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	d.registry.login(id, "alice", 0)
 	d.Emit(events.Event{Kind: events.Logout, Session: id})
+	d.registry.login(id, "bob", 0)
+	d.Emit(events.Event{Kind: events.LoginFailed, Session: id}) // by the core, which could not open bob's home
+	if len(d.registry.users) != 0 {
+		t.Errorf("who counts: %v", d.registry.users)
+	}
 	d.Emit(events.Event{Kind: events.Disconnect, Session: id})
 	logout, disconnect, _ := strings.Cut(out.String(), "\n")
-	if !strings.Contains(logout, `"user":"alice"`) || strings.Contains(disconnect, "alice") {
+	if !strings.Contains(logout, `"user":"alice"`) || strings.Contains(disconnect, "alice") || strings.Contains(disconnect, "bob") {
 		t.Errorf("the log says\n%s", &out)
 	}
 }

@@ -181,7 +181,7 @@ func (d *Dir) follow(link *Entry) error {
 		e.Name = link.Name
 		*link = e
 		return nil
-	case errors.Is(k, fs.ErrNotExist), errors.Is(k, fs.ErrPermission), errors.Is(k, ErrNotAllowed), errors.Is(k, ErrNotDir), errors.Is(k, ErrName):
+	case errors.Is(k, fs.ErrNotExist), errors.Is(k, fs.ErrPermission), errors.Is(k, ErrNotAllowed), errors.Is(k, ErrNotDir), errors.Is(k, ErrName), dead(k):
 		return nil
 	default:
 		return err

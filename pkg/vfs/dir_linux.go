@@ -95,7 +95,8 @@ func (d *dirReader) record(buf []byte) (name []byte, format uint32, err error) {
 	return name[:nul+1], uint32(rest[18]) << 12, nil // DT_… is the format of st_mode, shifted
 }
 
-// entry describes a name as far as was asked. Where the user may read the directory but not enter it, only name and type are known.
+// entry describes a name as far as was asked. Where the user may read the directory but not enter it, or the name is the place of a file
+// system that has died, only name and type are known.
 func (d *dirReader) entry(name []byte, format uint32, detail Detail) (Entry, error) {
 	text := name[:len(name)-1]
 	if detail == NamesOnly {
@@ -104,7 +105,7 @@ func (d *dirReader) entry(name []byte, format uint32, detail Detail) (Entry, err
 	var st unix.Statx_t
 	switch err := d.root.statxAt(d.fd, &name[0], d.mask, &st); err {
 	case nil:
-	case unix.EACCES:
+	case unix.EACCES, unix.ENOTCONN, unix.ESTALE, unix.EHOSTDOWN:
 		return Entry{Name: string(text), Mode: knownType(format)}, nil
 	default:
 		return Entry{}, err
