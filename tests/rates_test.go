@@ -207,3 +207,26 @@ func startStream(t *testing.T, addr string, cfg *tls.Config, u account, way stri
 	name := fmt.Sprintf("up%d", i)
 	return c.stream(t, "STOR "+name, filepath.Join(u.home, name))
 }
+
+// A transfer that waits for its rate shows it to the administrator, and is ended by him.
+func TestThrottledTransferIsSeenAndEnded(t *testing.T) {
+	needRoot(t)
+	u := newAccount(t)
+	port := freePort(t)
+	config := writeConfig(t, port, settings{"defaults": "session_upload_rate = 1000\nuser_upload_rate = 1\n"})
+	s := newServer(t, port, "serve", "--config", config)
+	s.start(t)
+	c := login(t, s.addr, u.name, u.password)
+	up := c.stream(t, "STOR up", filepath.Join(u.home, "up"))
+	eventually(t, "a second byte has moved", func() bool { return up.moved() > 1 })
+	r := who(t, config)
+	if len(r.Sessions) != 1 || r.Sessions[0].Transfer == nil || r.Sessions[0].Transfer.Rate <= 0 || r.Sessions[0].Transfer.Rate > 3 {
+		t.Errorf("sessions %+v", r.Sessions)
+	}
+	began := time.Now()
+	command(t, "", filepath.Join(bin, "ftpd"), "kick", "--config", config, u.name)
+	if r, err := c.reply(); err != nil || r.code != 421 {
+		t.Errorf("%v, %v", r, err)
+	}
+	t.Logf("the client reads 421 after %v", time.Since(began))
+}

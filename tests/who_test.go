@@ -20,6 +20,7 @@ type whoReport struct {
 		Transfer                         *struct {
 			Verb, Path string
 			Bytes      int64
+			Rate       float64
 		}
 	}
 	Limits []struct {

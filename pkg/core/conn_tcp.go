@@ -33,6 +33,7 @@ func newRawConn(c *net.TCPConn) (*rawConn, error) {
 	}
 	r := &rawConn{TCPConn: c, raw: raw, local: addrPort(c.LocalAddr()), remote: addrPort(c.RemoteAddr())}
 	r.ready.init()
+	c.SetKeepAliveConfig(keepAlive)
 	return r, nil
 }
 
@@ -74,8 +75,24 @@ func (c *rawConn) Linger() {
 // setControl sets what a control connection needs. SO_OOBINLINE keeps the urgent byte in the stream: Python's ftplib sends ABOR as
 // urgent data, and its last byte would be missing otherwise. Go has switched off Nagle's algorithm already.
 func (c *rawConn) setControl() {
-	c.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: time.Minute, Interval: 15 * time.Second, Count: 4})
 	c.raw.Control(setInline)
+	zerocopy.GiveUpAfter(c.raw, vanished)
+}
+
+// A host that has vanished (its power or its network failed, some NAT has forgotten it) tells nobody. While it owes nothing it is asked now
+// and then whether it is there; what it does not acknowledge is sent again. Both end the connection after this time.
+const vanished = 2 * time.Minute
+
+// keepAlive asks often enough, too, for a NAT that forgets a silent connection after some minutes, as the control connection of a long
+// transfer is.
+var keepAlive = net.KeepAliveConfig{Enable: true, Idle: vanished / 2, Interval: vanished / 8, Count: 4}
+
+// setData sets what a data connection needs. The kernel also counts the time in which a host that is there takes nothing: for that there
+// is the stall clock, which comes first; without one it may take for ever.
+func (c *rawConn) setData(stall time.Duration) {
+	if stall > 0 {
+		zerocopy.GiveUpAfter(c.raw, 2*max(stall, vanished/2))
+	}
 }
 
 // tcp is the Network of the system.

@@ -136,6 +136,9 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 		return err
 	}
 	t.stands.Store(true)
+	if c, ok := t.data.conn.(*rawConn); ok {
+		c.setData(t.data.stall)
+	}
 	defer context.AfterFunc(ctx, t.interrupt)()
 	if !t.private {
 		return t.move(ctx, do)

@@ -52,6 +52,7 @@ var operations = []struct {
 	{"set times", func(f *FS) error { return f.SetTimes("/link", time.Unix(1, 0)) }},
 	{"find a name", func(f *FS) error { return second(f.Unique("/dir/new")) }},
 	{"may make only a new file", func(f *FS) error { return f.CanCreate("/dir/new", Creation{New: true}) }},
+	{"look for space", func(f *FS) error { return second(f.Free("/dir/new")) }},
 	{"only a new file", func(f *FS) error { return upload(f, "/dir/new", "x", Creation{New: true}) }},
 }
 

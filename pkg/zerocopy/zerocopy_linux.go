@@ -86,6 +86,13 @@ func Pace(socket syscall.RawConn, bytesPerSecond int64) {
 	})
 }
 
+// GiveUpAfter ends a connection whose peer has not acknowledged what was sent, or has not taken any of it, for so long (TCP_USER_TIMEOUT).
+func GiveUpAfter(socket syscall.RawConn, limit time.Duration) {
+	_ = socket.Control(func(fd uintptr) {
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(min(limit.Milliseconds(), math.MaxInt32)))
+	})
+}
+
 // A Pipe is where bytes rest between a socket and a file. One goroutine uses it.
 type Pipe struct {
 	r, w int

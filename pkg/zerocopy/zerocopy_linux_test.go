@@ -317,3 +317,26 @@ func TestAFileThatIsFull(t *testing.T) {
 		t.Errorf("%d bytes are left: %v", len(rest), err)
 	}
 }
+
+// The kernel paces, as asked, also at rates beyond 2^31; those that mean "no bound" to it are not asked for. And it gives up in time.
+func TestSocketOptions(t *testing.T) {
+	socket, _, _ := connected(t)
+	option := func(level, name int) (n int) {
+		socket.Control(func(fd uintptr) { n, _ = unix.GetsockoptInt(int(fd), level, name) })
+		return n
+	}
+	for _, rate := range []int64{1000, 3 << 30} {
+		Pace(socket, rate)
+		if got := uint32(option(unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE)); int64(got) != rate {
+			t.Errorf("the kernel paces at %d, not %d", got, rate)
+		}
+	}
+	Pace(socket, 5<<30)
+	if got := uint32(option(unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE)); got != 3<<30 {
+		t.Errorf("a rate without a bound became %d", got)
+	}
+	GiveUpAfter(socket, 2*time.Minute)
+	if got := option(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT); got != 120_000 {
+		t.Errorf("the kernel gives up after %d ms", got)
+	}
+}

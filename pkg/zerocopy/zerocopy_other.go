@@ -21,6 +21,9 @@ func Ended(syscall.RawConn, time.Duration) bool { return false }
 // Pace does nothing on this system.
 func Pace(syscall.RawConn, int64) {}
 
+// GiveUpAfter does nothing on this system.
+func GiveUpAfter(syscall.RawConn, time.Duration) {}
+
 // A Pipe is not there on this system.
 type Pipe struct{ held int }
 

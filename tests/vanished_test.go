@@ -1,0 +1,136 @@
+//go:build linux
+
+package tests
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Control and data connections ask a silent client whether it is still there.
+func TestKeepAlive(t *testing.T) {
+	needRoot(t)
+	u := newAccount(t)
+	s := serve(t, nil)
+	c := login(t, s.addr, u.name, u.password)
+	data, err := c.passive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	if r, err := c.do("STOR a"); err != nil || r.code >= 200 {
+		t.Fatal(r, err)
+	}
+	for what, conn := range map[string]net.Conn{"control": c.conn, "data": data} {
+		eventually(t, "the "+what+" connection will ask within a minute", func() bool {
+			soon := keepAliveTimer(t, conn.LocalAddr())
+			return soon > 0 && soon <= time.Minute
+		})
+	}
+}
+
+// keepAliveTimer is when the server's end of a client's connection asks whether the client is there, 0 for never: proc_net_tcp(5) has a timer
+// of kind 2 and its hundredths of seconds.
+func keepAliveTimer(t *testing.T, client net.Addr) time.Duration {
+	t.Helper()
+	at := netip.MustParseAddrPort(client.String())
+	ip := at.Addr().As4()
+	remote := fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], at.Port())
+	for line := range strings.Lines(readFile(t, "/proc/net/tcp")) {
+		f := strings.Fields(line)
+		if kind, when, ok := strings.Cut(f[min(5, len(f)-1)], ":"); ok && f[2] == remote && kind == "02" {
+			n, _ := strconv.ParseInt(when, 16, 64)
+			return time.Duration(n) * 10 * time.Millisecond
+		}
+	}
+	return 0
+}
+
+// A client that has vanished without a word, from its silence, in the middle of a transfer, or before a reply has reached it, does not keep
+// its session, even where no clock of ours runs. FTPD_TEST_VANISHED=1 runs it: the kernel takes some minutes.
+func TestVanishedClient(t *testing.T) {
+	needRoot(t)
+	need(t, "ip")
+	if os.Getenv("FTPD_TEST_VANISHED") == "" {
+		t.Skip("takes minutes; run: sudo FTPD_TEST_VANISHED=1 go test ./tests -run TestVanishedClient")
+	}
+	u := newAccount(t)
+	u.file(t, "small", strings.Repeat("x", 8<<10), u.uid, u.gid, 0o600)
+	big := u.file(t, "big", "", u.uid, u.gid, 0o600)
+	if err := os.Truncate(big, 1<<40); err != nil {
+		t.Fatal(err)
+	}
+	name := "ftpdt" + strings.ToLower(rand.Text()[:6])
+	theirs := netip.MustParseAddr(link(t, name))
+	ours := theirs.Prev()
+	port := freePort(t)
+	config := writeConfig(t, port, settings{"defaults": "session_download_rate = \"1KiB\"\n", "limits": "idle_timeout = \"0s\"\nstall_timeout = \"0s\"\n"})
+	writeFile(t, config, strings.ReplaceAll(readFile(t, config), "127.0.0.1:", ours.String()+":"), 0o600)
+	s := newServer(t, port, "serve", "--config", config)
+	s.start(t)
+	var open []net.Conn
+	inNetwork(t, name, func() {
+		for _, line := range []string{"PWD", "STOR up", "RETR big", "RETR small"} {
+			c, err := logIn(fmt.Sprintf("%s:%d", ours, port), u.name, u.password)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			data, err := c.passive()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			open = append(open, c.conn, data)
+			if r, err := c.do(line); err != nil || r.code >= 400 {
+				t.Errorf("%s: %v, %v", line, r, err)
+			}
+		}
+	})
+	command(t, "", "ip", "-n", name, "route", "add", "blackhole", ours.String()+"/32")
+	began, late := time.Now(), time.After(4*time.Minute)
+	for {
+		ended, grown := s.log.find(message("disconnect"))
+		if len(ended) == 4 {
+			break
+		}
+		select {
+		case <-grown:
+		case <-late:
+			t.Fatalf("after %v %d of 4 sessions have ended", time.Since(began), len(ended))
+		}
+	}
+	t.Logf("the sessions ended within %v", time.Since(began))
+	for _, conn := range open {
+		conn.Close()
+	}
+}
+
+// inNetwork runs f in a network namespace that has a name.
+func inNetwork(t *testing.T, name string, f func()) {
+	t.Helper()
+	inside := exec.Command("ip", "netns", "exec", name, "cat")
+	hold, err := inside.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := inside.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer inside.Wait()
+	defer hold.Close() // cat ends with it
+	eventually(t, "the other network is there", func() bool {
+		own, _ := os.Readlink("/proc/self/ns/net")
+		other, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", inside.Process.Pid))
+		return err == nil && own != other
+	})
+	inNetworkOf(inside.Process.Pid, f)
+}
