@@ -30,28 +30,51 @@ func TestKeepAlive(t *testing.T) {
 		t.Fatal(r, err)
 	}
 	for what, conn := range map[string]net.Conn{"control": c.conn, "data": data} {
+		row := ""
+		t.Cleanup(func() {
+			if t.Failed() {
+				t.Logf("the kernel's row of the %s connection: %q", what, row)
+			}
+		})
 		eventually(t, "the "+what+" connection will ask within a minute", func() bool {
-			soon := keepAliveTimer(t, conn.LocalAddr())
+			row = kernelRow(t, conn.RemoteAddr(), conn.LocalAddr())
+			soon := keepAliveTimer(row)
 			return soon > 0 && soon <= time.Minute
 		})
 	}
 }
 
-// keepAliveTimer is when the server's end of a client's connection asks whether the client is there, 0 for never: proc_net_tcp(5) has a timer
-// of kind 2 and its hundredths of seconds.
-func keepAliveTimer(t *testing.T, client net.Addr) time.Duration {
+// kernelRow is what proc_net_tcp(5) says of a connection over IPv4. /proc/net would be that of the process's first thread, which
+// inNetworkOf may have left in another network.
+func kernelRow(t *testing.T, local, remote net.Addr) string {
 	t.Helper()
-	at := netip.MustParseAddrPort(client.String())
-	ip := at.Addr().As4()
-	remote := fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], at.Port())
-	for line := range strings.Lines(readFile(t, "/proc/net/tcp")) {
-		f := strings.Fields(line)
-		if kind, when, ok := strings.Cut(f[min(5, len(f)-1)], ":"); ok && f[2] == remote && kind == "02" {
-			n, _ := strconv.ParseInt(when, 16, 64)
-			return time.Duration(n) * 10 * time.Millisecond
+	ends := " " + hexAddr(local) + " " + hexAddr(remote) + " "
+	for line := range strings.Lines(readFile(t, "/proc/thread-self/net/tcp")) {
+		if strings.Contains(line, ends) {
+			return line
 		}
 	}
-	return 0
+	return ""
+}
+
+func hexAddr(a net.Addr) string {
+	at := netip.MustParseAddrPort(a.String())
+	ip := at.Addr().As4()
+	return fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], at.Port())
+}
+
+// keepAliveTimer is when the kernel asks whether the other host is there, 0 for never: a timer of kind 2, in hundredths of seconds.
+func keepAliveTimer(row string) time.Duration {
+	f := strings.Fields(row)
+	if len(f) < 6 {
+		return 0
+	}
+	when, ok := strings.CutPrefix(f[5], "02:")
+	n, err := strconv.ParseInt(when, 16, 64)
+	if !ok || err != nil {
+		return 0
+	}
+	return time.Duration(n) * 10 * time.Millisecond
 }
 
 // A client that has vanished without a word, from its silence, in the middle of a transfer, or before a reply has reached it, does not keep
