@@ -3,10 +3,15 @@
 package tests
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 var limitKeys = []keyRow{
@@ -16,6 +21,7 @@ var limitKeys = []keyRow{
 	{key: "limits.idle_timeout", probe: (*keyRun).staysIdle, ends: "after", before: "200", set: `"200ms"`, after: "421", edge: `"0s"`, atEdge: "200", wrong: `60`},
 	{key: "limits.stall_timeout", probe: (*keyRun).stalls, ends: "after", before: "226", set: `"200ms"`, after: "421", edge: `"0s"`, atEdge: "226", wrong: `"-1s"`},
 	{key: "limits.connect_timeout", probe: (*keyRun).connectsLate, ends: "after", before: "226", set: `"200ms"`, after: "425", edge: `"0s"`, atEdge: "226", wrong: `"1 s"`},
+	{key: "limits.connect_timeout", probe: (*keyRun).acceptsLate, ends: "after", before: "226", set: `"200ms"`, after: "425", edge: `"0s"`, atEdge: "226", wrong: `30`},
 	{key: "limits.download_rate", probe: (*keyRun).downloads, ends: "before", before: "226", set: `"1KiB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `"1KiB/s"`},
 	{key: "limits.upload_rate", probe: (*keyRun).uploads, ends: "before", before: "226", set: `"1KiB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `-1`},
 	{key: "defaults.session_download_rate", probe: (*keyRun).downloads, ends: "before", before: "226", set: `1024`, after: "waits", edge: `"0"`, atEdge: "226", wrong: `"fast"`},
@@ -79,6 +85,51 @@ func (r *keyRun) connectsLate() string {
 			data.Close()
 		}
 	}))
+}
+
+// acceptsLate is how an upload ends whose client does not accept the server's connection: its queue is full.
+func (r *keyRun) acceptsLate() string {
+	l, err := fullListener(r.t)
+	if err != nil {
+		return err.Error()
+	}
+	c, _ := r.login()
+	c.ask(fmt.Sprintf("EPRT |1|127.0.0.1|%d|", l.Addr().(*net.TCPAddr).Port))
+	c.ask("STOR " + r.path + "/up")
+	return codes(r.outlasts(c, func() {
+		go func() { // ends with the listener
+			for {
+				conn, err := l.Accept()
+				if err != nil {
+					return
+				}
+				conn.Close()
+			}
+		}()
+	}))
+}
+
+// fullListener has no room for another connection until one is accepted: the kernel does not answer.
+func fullListener(t *testing.T) (net.Listener, error) {
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), "listener")
+	defer f.Close() // the listener works on a duplicate
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		return nil, err
+	}
+	l, err := net.FileListener(f)
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { l.Close() })
+	conn, err := net.DialTimeout("tcp", l.Addr().String(), patience)
+	if err == nil {
+		t.Cleanup(func() { conn.Close() })
+	}
+	return l, err
 }
 
 // much takes hours at the rates of the rows, and no time without.

@@ -136,6 +136,9 @@ func TestEveryKey(t *testing.T) {
 
 // run has the probe look at each service.
 func (row keyRow) run(t *testing.T, w *keyWorld) {
+	if row.apart != "" {
+		needNamespaces(t)
+	}
 	runs := []struct{ which, value, want string }{{"before", row.was, row.before}, {"edge", row.edge, row.atEdge}, {"after", row.set, row.after}}
 	ending := row.after
 	if row.ends == "before" {

@@ -15,7 +15,7 @@ import (
 // The keys of [defaults], each of which stands in [[group]] and [[user]] as well.
 var settingKeys = []keyRow{
 	{key: "defaults.home", probe: does("RETR where"), before: "226 home", set: `"{dir}"`, after: "226 elsewhere", edge: `""`, atEdge: "226 home", wrong: `"srv"`},
-	{key: "defaults.start_directory", probe: does("RETR where"), before: "226 home", set: `"{path}"`, after: "226 elsewhere", edge: `""`, atEdge: "226 home", wrong: `"srv"`},
+	{key: "defaults.start_directory", probe: does("RETR where"), before: "226 home", set: `"{path}"`, after: "226 elsewhere", edge: `"/no-such-directory"`, atEdge: "226 home", wrong: `"srv"`},
 	{key: "defaults.confine", beside: "server.roots = [\"/\"]\n", probe: (*keyRun).reaches, before: "home at /, no further", set: `false`, after: "home at its place, further",
 		wrong: `"no"`},
 	{key: "defaults.permissions", probe: does("STOR {path}/new", "APPE {path}/f", "RETR {path}/f", "NLST {path}/sub"), before: "226 226 226 texttext 226",

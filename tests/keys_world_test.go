@@ -213,6 +213,16 @@ func (r *keyRun) serve(t *testing.T, text string) *server {
 	return s
 }
 
+// needNamespaces skips a test that gives a service a view of the machine of its own.
+func needNamespaces(t *testing.T) {
+	t.Helper()
+	need(t, "unshare")
+	need(t, "ip")
+	if out, err := exec.Command("unshare", "--mount", "--net", "true").CombinedOutput(); err != nil {
+		t.Skipf("needs a machine that may make namespaces: %s; run there: sudo make system", out)
+	}
+}
+
 // apart is a command in namespaces of its own, where /etc/pam.d/ftpd is that of the packages.
 func (r *keyRun) apart(args []string) *exec.Cmd {
 	script := `ip link set lo up && mount -t tmpfs tmpfs /run && cp -r /etc/pam.d /run/pam.d && cp "/etc/pam.d/$1" /run/pam.d/ftpd && ` +

@@ -3,11 +3,15 @@
 package tests
 
 import (
+	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // Logs that go to files are found under their names after a rotation, in separate processes and in one.
@@ -49,6 +53,25 @@ func TestLogFiles(t *testing.T) {
 				t.Errorf("the old transfer log has %q", old)
 			}
 		})
+	}
+}
+
+// On a terminal the log is for people, by default.
+func TestLogOnATerminal(t *testing.T) {
+	master, slave := terminal(t)
+	s := ordinaryServer(t, "")
+	s.cmd.Stderr = slave
+	if err := errors.Join(master.SetReadDeadline(time.Now().Add(patience)), s.cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.cmd.Process.Kill()
+	shown := readUntil(t, bufio.NewReader(master), "ready")
+	s.cmd.Process.Signal(syscall.SIGTERM)
+	if err := s.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(shown, "{") || !strings.Contains(shown, "INF") {
+		t.Errorf("the terminal shows %q", shown)
 	}
 }
 

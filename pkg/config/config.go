@@ -116,7 +116,7 @@ type Settings struct {
 	// Directory of the host where the user comes in; {user} stands for the name. "" is the account's own home; a virtual user has none (that
 	// of run_as is another's), and needs this key.
 	Home string `toml:"home"`
-	// FTP path where a session starts. "" is "/" (with confine = false, the home).
+	// FTP path where a session starts, or "/" where that cannot be entered. "" is "/" (with confine = false, the home).
 	StartDirectory string `toml:"start_directory"`
 	// The home is the user's "/", and nothing outside it can be reached, by symlinks either. false also needs server.roots = ["/"].
 	Confine bool `toml:"confine"`
