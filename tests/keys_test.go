@@ -127,6 +127,8 @@ func TestEveryKey(t *testing.T) {
 			if row.never == "" {
 				t.Run(row.key, func(t *testing.T) {
 					t.Parallel()
+					w.turns <- struct{}{}
+					defer func() { <-w.turns }()
 					row.run(t, w)
 				})
 			}

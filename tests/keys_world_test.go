@@ -29,6 +29,7 @@ type keyWorld struct {
 	mu                                    sync.Mutex
 	standard                              map[string]*server // with the defaults, by what stands beside them
 	runs                                  atomic.Int32
+	turns                                 chan struct{} // of rows that run at one time: all share an address, and many a service
 }
 
 // A keyRun is one service with one configuration, and who probes it.
@@ -40,7 +41,7 @@ type keyRun struct {
 	user account // whom the key is about
 	path string  // a directory of the user's own, as FTP has it
 	dir  string  // as the host has it; there is a file f with the text "text"
-	port int     // one that is free
+	port int     // the first of ten that no other run uses
 	from string  // a loopback address that no other run uses
 
 	begun  chan struct{}   // closed when a probe waits for something to happen
@@ -48,12 +49,15 @@ type keyRun struct {
 	once   sync.Once
 }
 
+// keyPorts is where ports begin that freePort gives to nobody; 270 runs have ten each.
+const keyPorts = 30_000
+
 // notStarted begins what is told of a service that does not start.
 const notStarted = "does not start"
 
 func newKeyWorld(t *testing.T) *keyWorld {
 	t.Helper()
-	w := &keyWorld{t: t, standard: map[string]*server{}, pam: pamService(t), guestPAM: passwordService(t, "ftpdtest-ghost", "sesame")}
+	w := &keyWorld{t: t, turns: make(chan struct{}, 8), standard: map[string]*server{}, pam: pamService(t), guestPAM: passwordService(t, "ftpdtest-ghost", "sesame")}
 	w.group, _ = newGroup(t)
 	w.plain, w.named, w.member = newAccount(t), newAccount(t), newAccount(t, "--groups", w.group)
 	w.noShell, w.system = newAccount(t, "--shell", "/usr/sbin/nologin"), newAccount(t, "--system")
@@ -85,7 +89,7 @@ func ftpAccount(t *testing.T) {
 func (w *keyWorld) newRun(t *testing.T, row keyRow, value string) *keyRun {
 	t.Helper()
 	n := w.runs.Add(1)
-	r := &keyRun{t: t, w: w, row: row, user: w.plain, port: int(freePort(t)), path: fmt.Sprintf("/run-%d", n), begun: make(chan struct{})}
+	r := &keyRun{t: t, w: w, row: row, user: w.plain, port: keyPorts + int(n)%270*10, path: fmt.Sprintf("/run-%d", n), begun: make(chan struct{})}
 	r.from = fmt.Sprintf("127.3.%d.%d", n/250, n%250+1)
 	switch table, _, _ := strings.Cut(row.key, "."); table {
 	case "group":
