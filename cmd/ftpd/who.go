@@ -124,7 +124,7 @@ func sessions(w io.Writer, r admin.Report) {
 	rows := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(rows, "SESSION\tUSER\tADDRESS\tTLS\tWHAT\tCLIENT")
 	for _, s := range r.Sessions {
-		user, tls := events.Clean(s.User), strings.TrimPrefix(s.TLS, "TLS ")
+		user, tls := events.Clean(s.User), events.Clean(strings.TrimPrefix(s.TLS, "TLS "))
 		if user == "" {
 			user = "-"
 		}
@@ -150,7 +150,7 @@ func doing(s admin.Session) string {
 	if t.Size > 0 {
 		far = fmt.Sprintf("%d %% of %s", 100*t.Bytes/t.Size, size(t.Size))
 	}
-	text := fmt.Sprintf("%s %s, %s, %s/s", t.Verb, shorten(events.Clean(t.Path), 30), far, size(int64(t.Rate)))
+	text := fmt.Sprintf("%s %s, %s, %s/s", events.Clean(t.Verb), shorten(events.Clean(t.Path), 30), far, size(int64(t.Rate)))
 	if left := t.Left(); left > 0 {
 		text += ", " + span(left) + " left"
 	}

@@ -24,13 +24,14 @@ func start(t *testing.T) (path string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error)
-	go func() { served <- Serve(l, fake{}) }() // ends with the listener
+	served := make(chan struct{})
+	go func() { // ends with the listener
+		Serve(l, fake{})
+		close(served)
+	}()
 	t.Cleanup(func() {
 		l.Close()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
+		<-served
 		if left, _ := os.ReadDir(filepath.Dir(path)); len(left) != 0 {
 			t.Errorf("left behind: %v", left)
 		}
@@ -74,6 +75,13 @@ func TestSocketThatIsThere(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(file, -1); err == nil || !strings.Contains(err.Error(), "no socket") {
+		t.Errorf("in place of a file: %v", err)
 	}
 	stale := filepath.Join(t.TempDir(), "s")
 	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: stale, Net: "unix"})

@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// Serve answers at l until that is closed.
-func Serve(l net.Listener, s Service) error {
+// Serve answers at l until that is closed. Where there is no descriptor for a while, it tries again.
+func Serve(l net.Listener, s Service) {
 	places := make(chan struct{}, maxAsking)
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
-			return nil
+			return
 		}
 		if err != nil {
-			return err
+			time.Sleep(100 * time.Millisecond)
+			continue
 		}
 		places <- struct{}{}
 		go func() { // ends with its answer, or when patience does

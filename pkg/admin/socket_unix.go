@@ -20,6 +20,9 @@ type socket struct {
 // Listen makes the socket, and the directory that it stands in, for root, or whoever the process is, and for the group gid (negative:
 // none). A socket that nobody answers at is replaced. Nobody can connect before its owner and mode are what they should be.
 func Listen(path string, gid int) (net.Listener, error) {
+	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != os.ModeSocket {
+		return nil, fmt.Errorf("%s is there already, and no socket", path)
+	}
 	if conn, err := net.DialTimeout("unix", path, patience); err == nil {
 		conn.Close()
 		return nil, fmt.Errorf("%s: another ftpd answers there", path)
@@ -27,7 +30,7 @@ func Listen(path string, gid int) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".admin") // for its owner alone
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".") // for its owner alone
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,9 @@ import (
 	"strings"
 )
 
+// maxSocketPath leaves room for the name under which a socket is made, of the 107 bytes that the kernel takes.
+const maxSocketPath = 90
+
 func (s *Source) checkServer() {
 	c := &s.Config.Server
 	seen := map[string]string{}
@@ -24,8 +27,8 @@ func (s *Source) checkServer() {
 			s.problem(id, "%s is never served", c.Roots[i])
 		}
 	}
-	if s.hostPath("admin.socket", &s.Config.Admin.Socket) && len(s.Config.Admin.Socket) > 107 {
-		s.problem("admin.socket", "the path of a socket has at most 107 bytes")
+	if s.hostPath("admin.socket", &s.Config.Admin.Socket) && len(s.Config.Admin.Socket) > maxSocketPath {
+		s.problem("admin.socket", "the path has more than %d bytes", maxSocketPath)
 	} else if s.Config.Admin.Socket == "" && !s.failed["admin.socket"] {
 		s.problem("admin.socket", "the path is empty")
 	}

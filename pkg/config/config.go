@@ -234,11 +234,12 @@ type Limits struct {
 
 // Ban is [ban].
 type Ban struct {
-	// Failed logins of one user name from one address (an IPv6 /64 counts as one): that pair gets 530. 0 switches this and the next two off.
+	// Failed logins of one user name from one address (an IPv6 /64 counts as one): that pair gets 530. 0 switches this rule off, and so it
+	// does in the next two.
 	Failures int `toml:"failures"`
 	// Failed logins from one address: the address gets 421.
 	AddressFailures int `toml:"address_failures"`
-	// Commands faster than this, over one second: the address gets 421.
+	// Commands of all sessions of one address faster than this, over one second: the address gets 421.
 	CommandsPerSecond int `toml:"commands_per_second"`
 	// Failures are counted over this time from the first one.
 	Window Duration `toml:"window"`

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"ftpd/pkg/events"
 	"ftpd/pkg/vfs"
 )
 
@@ -21,7 +22,7 @@ func (s *Session) list(ctx context.Context, arg string) (Reply, error) {
 // longLister writes lines of LIST and STAT.
 func (s *Session) longLister() *lister {
 	format := &longFormat{zone: s.srv.zone, now: time.Now(), names: s.srv.names.of}
-	l := &lister{learn: s.srv.names.learn, before: format.append, arrows: true}
+	l := &lister{verb: "LIST", learn: s.srv.names.learn, before: format.append, arrows: true}
 	if s.login.settings.HideOwners {
 		l.learn = nil
 		format.names = func(*vfs.Entry) (user, group string) { return "ftp", "ftp" }
@@ -34,9 +35,9 @@ func (s *Session) longLister() *lister {
 func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
 	name := s.listPath(arg)
 	if g, ok := s.glob(name); ok {
-		return s.sendMatches(ctx, g, vfs.NamesOnly, &lister{prefix: g.dir})
+		return s.sendMatches(ctx, g, vfs.NamesOnly, &lister{verb: "NLST", prefix: g.dir})
 	}
-	return s.sendList(ctx, s.abs(name), vfs.NamesOnly, &lister{})
+	return s.sendList(ctx, s.abs(name), vfs.NamesOnly, &lister{verb: "NLST"})
 }
 
 var errMLSDFile = reply(501, "Not a directory.")
@@ -52,7 +53,7 @@ func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 	if !e.Mode.IsDir() {
 		return Reply{}, errMLSDFile
 	}
-	l := &lister{before: s.factsIn(dir)}
+	l := &lister{verb: "MLSD", before: s.factsIn(dir)}
 	if s.told()&factWords != 0 {
 		l.learn = s.srv.names.learn
 	}
@@ -138,6 +139,7 @@ func behindOptions(arg string) string {
 
 // sendList sends what l makes of a directory's entries, or of a file.
 func (s *Session) sendList(ctx context.Context, name string, d vfs.Detail, l *lister) (Reply, error) {
+	l.path = name
 	e, err := s.login.fs.Stat(name)
 	if err != nil || !e.Mode.IsDir() {
 		return s.sendLine(ctx, name, l)
@@ -156,9 +158,19 @@ func (s *Session) sendList(ctx context.Context, name string, d vfs.Detail, l *li
 // sendEntries sends the entries that next yields, and closes dir.
 func (s *Session) sendEntries(ctx context.Context, l *lister, dir *vfs.Dir, next func() ([]vfs.Entry, error)) Reply {
 	return s.transfer(ctx, "", task{
-		move:     func(ctx context.Context, t *transfer) error { return l.list(ctx, t, next) },
-		finished: func(*transfer, Reply) { dir.Close() },
+		move: func(ctx context.Context, t *transfer) error { return l.list(ctx, t, next) },
+		finished: func(_ *transfer, r Reply) {
+			dir.Close()
+			s.reportListing(l, r)
+		},
 	})
+}
+
+// reportListing tells the log why a listing failed: its data connection is where trouble with the network shows first.
+func (s *Session) reportListing(l *lister, r Reply) {
+	if r.refusal() {
+		s.emit(events.Event{Kind: events.Command, Verb: l.verb, Path: l.path, Reply: r.Code, Cause: r.why()})
+	}
 }
 
 // sendLine lists what is no directory, a link that leads nowhere among it.
@@ -176,6 +188,6 @@ func (s *Session) sendLine(ctx context.Context, name string, l *lister) (Reply, 
 			l.add(&e, false)
 			return t.write(ctx, l.text)
 		},
-		finished: func(*transfer, Reply) {},
+		finished: func(_ *transfer, r Reply) { s.reportListing(l, r) },
 	}), nil
 }

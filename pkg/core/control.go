@@ -28,6 +28,11 @@ func (s *Session) take(ctx context.Context, p []byte) {
 // takeText handles bytes that are no longer encrypted.
 func (s *Session) takeText(ctx context.Context, p []byte) {
 	p = s.in.filter(p)
+	if s.floods(p) {
+		s.emit(events.Event{Kind: events.Flood, Reply: 421})
+		s.dismiss(errFlood)
+		return
+	}
 	if len(s.ahead) > 0 {
 		s.ahead = append(s.ahead, p...)
 		p = s.ahead
@@ -94,11 +99,6 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	if cmd != nil && cmd.path && user != nil {
 		path = s.abs(cmd.pathname(arg))
 	}
-	if s.floods() {
-		s.emit(events.Event{Kind: events.Flood, Reply: 421})
-		s.dismiss(errFlood)
-		return false
-	}
 	r, err := s.check(cmd, line, arg)
 	if err == nil {
 		r, err = cmd.run(s, ctx, arg)
@@ -134,17 +134,12 @@ var (
 	errNeedLogin = reply(530, "Please log in with USER and PASS.")
 )
 
-// floods counts a command, and says whether they come too fast (ban.commands_per_second).
-func (s *Session) floods() bool {
-	most := s.srv.config.Ban.CommandsPerSecond
-	if most == 0 || s.srv.config.Ban.Exempt.Contains(s.conn.Remote().Addr()) {
-		return false
-	}
-	if now := time.Now(); now.Sub(s.second) >= time.Second {
-		s.second, s.commands = now, 0
-	}
-	s.commands++
-	return s.commands > most
+// floods counts the commands that have arrived, and says whether the client's come too fast (ban.commands_per_second).
+func (s *Session) floods(p []byte) bool {
+	ban := &s.srv.config.Ban
+	client := s.conn.Remote().Addr()
+	return ban.CommandsPerSecond > 0 && !ban.Exempt.Contains(client) &&
+		s.srv.speeds.add(client, bytes.Count(p, []byte{'\n'})) > ban.CommandsPerSecond
 }
 
 // check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments, login.

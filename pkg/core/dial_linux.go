@@ -28,5 +28,5 @@ func (tcp) DialOn(ctx context.Context, socket *os.File, to netip.AddrPort) (Conn
 	if err != nil {
 		return nil, err
 	}
-	return newRawConn(c.(*net.TCPConn))
+	return wrapped(c.(*net.TCPConn))
 }

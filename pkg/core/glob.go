@@ -51,7 +51,8 @@ func (g glob) match(name []byte) bool {
 // sendMatches sends what l makes of the entries that match. When nothing does, that is a missing file, as far as it is known before
 // the transfer begins: a directory of more than maxSorted names is read on in the transfer, which then may bring nothing.
 func (s *Session) sendMatches(ctx context.Context, g glob, d vfs.Detail, l *lister) (Reply, error) {
-	dir, err := s.login.fs.OpenDir(s.abs(g.dir), d)
+	l.path = s.abs(g.dir)
+	dir, err := s.login.fs.OpenDir(l.path, d)
 	if err != nil {
 		return Reply{}, err
 	}

@@ -12,10 +12,11 @@ import (
 // A lister streams a directory. Up to maxSorted entries are sorted by name, if their lines have no more than maxText bytes; a larger
 // directory goes out in its own order, so that neither the memory nor the wait for the first byte grows with it.
 type lister struct {
-	learn  func(context.Context, []vfs.Entry) // called for each batch before its lines are written; may be nil
-	before func([]byte, *vfs.Entry) []byte    // writes what stands before the name; may be nil
-	prefix string                             // stands before each name, as a part of it
-	arrows bool                               // a link's target follows its name
+	verb, path string                             // for the log
+	learn      func(context.Context, []vfs.Entry) // called for each batch before its lines are written; may be nil
+	before     func([]byte, *vfs.Entry) []byte    // writes what stands before the name; may be nil
+	prefix     string                             // stands before each name, as a part of it
+	arrows     bool                               // a link's target follows its name
 
 	text  []byte
 	lines []lineAt // of text, as long as they are to be sorted

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/pires/go-proxyproto"
@@ -71,6 +72,8 @@ func readHeader(r io.Reader) ([]byte, error) {
 			return nil, errNoHeader
 		case err == io.EOF && n > 0 && n < len(h):
 			return nil, io.ErrUnexpectedEOF
+		case n == 0 && errors.Is(err, syscall.ECONNRESET): // as many health checks end
+			return nil, io.EOF
 		case err != nil && n < len(h):
 			return nil, err
 		}
@@ -127,11 +130,19 @@ func headerDeadline(patience time.Duration) time.Time {
 	return time.Now().Add(patience)
 }
 
+// maxIntroducing bounds the control connections whose header is awaited: they are in no other limit yet.
+const maxIntroducing = 256
+
 // introduceControl does so for a control connection from a balancer. Others have no header: what looks like one is a command.
 func (srv *Server) introduceControl(c Conn) error {
 	if !srv.config.Server.ProxyProtocolFrom.Contains(c.Remote().Addr()) {
 		return nil
 	}
+	if srv.introducing.Add(1) > maxIntroducing {
+		srv.introducing.Add(-1)
+		return errors.New("too many connections wait to be introduced")
+	}
+	defer srv.introducing.Add(-1)
 	c.SetReadDeadline(headerDeadline(time.Duration(srv.config.Limits.LoginTimeout)))
 	if srv.draining.Load() { // Shutdown may have woken the connection before the deadline was set
 		return errShutdown

@@ -50,7 +50,10 @@ type Server struct {
 	blocks     blocks
 	pipes      zerocopy.Pipes
 	hashes     *hashes
+	speeds     speeds
 	rates      *rates
+
+	introducing atomic.Int32 // control connections whose PROXY header is awaited
 
 	draining atomic.Bool // no session begins or stays without a transfer
 
@@ -78,6 +81,7 @@ func New(o Options) *Server {
 		security:   newSecurity(o),
 		hosts:      hostsOf(o.Config),
 	}
+	srv.speeds.clients = make(map[netip.Prefix]*speed)
 	srv.hashes = newHashes(&srv.blocks)
 	srv.rates = newRates(o.Config.Limits)
 	srv.tlsOnly = srv.onlyTLS()

@@ -53,8 +53,6 @@ type Session struct {
 
 	user      string     // what USER named
 	failures  int        // of logins
-	second    time.Time  // the one in which commands are counted
-	commands  int        // in it
 	login     *login     // nil before it
 	dir       string     // working directory, an absolute FTP path
 	ascii     bool       // TYPE A

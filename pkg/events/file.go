@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 )
 
 // A File is a log that is opened again when its name leads to another file, or to none: whoever rotates it need not tell anybody. Where
@@ -55,7 +56,7 @@ func (f *File) tell(err error) {
 }
 
 func (f *File) reopen() error {
-	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640) // a FIFO that nobody reads is an error, no wait
 	if err != nil {
 		return err
 	}

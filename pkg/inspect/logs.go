@@ -10,13 +10,16 @@ import (
 
 // logs tells which logs a start could not open. It makes none.
 func (l *look) logs() {
-	for id, file := range map[string]string{"log.file": l.Config.Log.File, "log.transfer_log": l.Config.Log.TransferLog} {
-		if file == "" {
-			continue
-		}
-		if err := writable(file); err != nil && (isRoot() || !errors.Is(err, fs.ErrPermission)) { // root may be who starts it
-			l.Tell(id, false, "%v", err)
-		}
+	l.log("log.file", l.Config.Log.File)
+	l.log("log.transfer_log", l.Config.Log.TransferLog)
+}
+
+func (l *look) log(id, file string) {
+	if file == "" {
+		return
+	}
+	if err := writable(file); err != nil && (isRoot() || !errors.Is(err, fs.ErrPermission)) { // root may be who starts it
+		l.Tell(id, false, "%v", err)
 	}
 }
 

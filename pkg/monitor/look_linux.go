@@ -85,6 +85,7 @@ func (s *Server) Look(ctx context.Context) []SessionState {
 	s.mu.Lock()
 	s.looks++
 	l.number = s.looks
+	l.most = len(s.sessions)
 	s.look = l
 	s.mu.Unlock()
 	defer func() {
@@ -109,6 +110,8 @@ func (s *Server) Look(ctx context.Context) []SessionState {
 // A look is a question after the state of sessions that is under way.
 type look struct {
 	number uint64
+	most   int            // sessions that the core had when it was asked, and those that it got since; guarded by the server's mu
+	told   int            // of so many it has told; likewise
 	found  []SessionState // guarded by the server's mu, as the following
 	over   bool
 	done   chan struct{} // closed when over
@@ -129,7 +132,7 @@ func (s *Server) states(m message) error {
 	if l == nil || l.number != body.Look {
 		return nil
 	}
-	if l.over || len(l.found)+len(body.States) > len(s.sessions)+maxStates {
+	if l.told += len(body.States); l.over || l.told > l.most {
 		return errors.New("core tells of more sessions than it has")
 	}
 	for _, b := range body.States {

@@ -39,6 +39,7 @@ type Server struct {
 	look     *look  // the one under way; nil: none is
 
 	looking sync.Mutex // one look at a time
+	writing sync.Mutex // one message at a time
 }
 
 // A session is what the supervisor's end knows of one of the core's sessions; Server.mu guards it.
@@ -186,7 +187,7 @@ func (s *Server) begin(r rule) bool {
 		return true
 	}
 	s.underWay[r.kind]++
-	return s.underWay[r.kind] <= r.atOnce
+	return s.underWay[r.kind] <= r.atOnce+1 // the core may have an answer already that is not counted as written yet
 }
 
 // reply answers a request, which is no longer under way then. It is false for an answer that does not fit, which was not sent. A core
@@ -199,12 +200,14 @@ func (s *Server) replyWith(k kind, id uint64, body any, oob []byte) bool {
 	if err != nil {
 		return false
 	}
-	s.mu.Lock()
-	s.underWay[k]--
-	s.mu.Unlock()
-	if err := s.write(packet, oob); err != nil {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.writeLocked(packet, oob); err != nil {
 		s.conn.Close()
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.underWay[k]-- // only now: answers that wait for a core that does not read are bounded, too
 	return true
 }
 
@@ -213,10 +216,13 @@ func (s *Server) send(k kind, id uint64, body any) error {
 	if err != nil {
 		return err
 	}
-	return s.write(packet, nil)
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.writeLocked(packet, nil)
 }
 
-func (s *Server) write(packet, oob []byte) error {
+// writeLocked is called with writing held: each message has a deadline of its own.
+func (s *Server) writeLocked(packet, oob []byte) error {
 	if err := s.conn.SetWriteDeadline(time.Now().Add(answerTimeout)); err != nil {
 		return err
 	}
@@ -244,6 +250,9 @@ func (s *Server) admit(ctx context.Context, m message) error {
 	if a.Session != "" {
 		s.mu.Lock()
 		s.sessions[a.Session] = &session{}
+		if s.look != nil {
+			s.look.most++
+		}
 		s.mu.Unlock()
 	}
 	s.reply(admit, m.ID, a)

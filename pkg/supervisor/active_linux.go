@@ -8,8 +8,6 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-
-	"ftpd/pkg/config"
 )
 
 // boundSocket is a TCP socket that is bound to an address of this host. Any number of them share it, as long as nobody listens there and
@@ -49,9 +47,9 @@ func boundSocket(at netip.AddrPort) (*os.File, error) {
 }
 
 // probeActivePort tells, before the service starts, of a port that it can never have. One that another program listens on may be free
-// later.
-func probeActivePort(c *config.Config) error {
-	port := c.Data.ActivePort
+// later, so that is a warning.
+func probeActivePort(o Options) error {
+	port := o.Config.Data.ActivePort
 	if port == 0 {
 		return nil
 	}
@@ -61,6 +59,8 @@ func probeActivePort(c *config.Config) error {
 		return file.Close()
 	case errors.Is(err, unix.EACCES):
 		return fmt.Errorf("data.active_port = %d: ports below 1024 need root; set it to 0, or run ftpd as a service", port)
+	case errors.Is(err, unix.EADDRINUSE):
+		o.Log.Warn().Int("port", port).Msg("another program listens on data.active_port: active transfers are refused until it does not")
 	}
 	return nil
 }

@@ -52,14 +52,22 @@ const (
 
 func newBans(rules config.Ban) *bans { return &bans{rules: rules, known: map[offender]*offence{}} }
 
-// client is who stands behind an address; ok is false for those who are never banned.
+// client is who stands behind an address; ok is false for those who are never banned. Of these each address counts by itself: it has
+// nothing to do with its neighbours.
 func (b *bans) client(a netip.Addr) (p netip.Prefix, ok bool) {
-	return auth.Network(a), !b.rules.Exempt.Contains(a)
+	if b.rules.Exempt.Contains(a) {
+		a = a.Unmap().WithZone("")
+		return netip.PrefixFrom(a, a.BitLen()), false
+	}
+	return auth.Network(a), true
 }
 
 // bars says why a client may not come in, "" being nothing: as the user of that name, or with no name as anybody.
 func (b *bans) bars(a netip.Addr, user string) string {
-	client, _ := b.client(a)
+	client, ok := b.client(a)
+	if !ok {
+		return ""
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, o := range []offender{{client: client}, {client, cutName(user)}} {

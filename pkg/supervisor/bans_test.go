@@ -96,12 +96,34 @@ func TestExemptAndSwitchedOff(t *testing.T) {
 			t.Fatalf("an exempt network: %v", begun)
 		}
 	}
+	b.rules.Exempt = append(b.rules.Exempt, network(t, "2001:db8::5/128"))
+	spared := netip.MustParseAddr("2001:db8::5")
+	for range 10 {
+		b.failed(spared, "alice")
+	}
+	if why := b.bars(netip.MustParseAddr("2001:db8::6"), ""); why != "" {
+		t.Errorf("beside an exempt address: %q", why)
+	}
+	for range 10 {
+		b.failed(netip.MustParseAddr("2001:db8::6"), "alice")
+	}
+	if why := b.bars(spared, "alice"); why != "" {
+		t.Errorf("an exempt address beside a banned one: %q", why)
+	}
 	b = newBans(config.Ban{Window: config.Duration(time.Minute), Duration: config.Duration(time.Minute)})
 	for range 1000 {
 		if begun := append(b.failed(stranger, "alice"), b.flooded(stranger)...); len(begun) != 0 {
 			t.Fatalf("rules that are off: %v", begun)
 		}
 	}
+}
+
+func network(t *testing.T, text string) (n config.Network) {
+	t.Helper()
+	if err := n.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestBanOfAFlood(t *testing.T) {

@@ -40,11 +40,7 @@ func serveAdmin(o Options, d *desk, cores func() []looker) (close func()) {
 		return func() {}
 	}
 	c := &control{Options: o, desk: d, started: time.Now(), cores: cores}
-	go func() { // ends with the listener
-		if err := admin.Serve(l, c); err != nil {
-			o.Log.Error().Err(err).Msg("the admin socket fails")
-		}
-	}()
+	go admin.Serve(l, c) // ends with the listener
 	return func() { l.Close() }
 }
 

@@ -44,7 +44,7 @@ func ServeHere(ctx context.Context, o Options) error {
 }
 
 func newHere(ctx context.Context, o Options) (*here, error) {
-	if err := errors.Join(vfs.Probe(), probeActivePort(o.Config)); err != nil {
+	if err := errors.Join(vfs.Probe(), probeActivePort(o)); err != nil {
 		return nil, err
 	}
 	h := &here{Options: o}

@@ -23,6 +23,7 @@ type registry struct {
 	sessions map[string]entry     // guarded by mu, as the following
 	clients  map[netip.Prefix]int // sessions of each client
 	users    map[string]int       // sessions of each user who is logged in
+	named    time.Time            // when the log was last told who has the sessions
 }
 
 // An entry is one session.
@@ -53,8 +54,8 @@ func (r *registry) take(remote netip.AddrPort) (id, refusal, cause string) {
 	defer r.mu.Unlock()
 	if r.max > 0 && len(r.sessions) >= r.max {
 		return "", "Too many sessions on this server.",
-			fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses: %s", r.max, len(r.clients),
-				r.holdersLocked(func(entry) bool { return true }, entry.client))
+			fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses%s", r.max, len(r.clients),
+				r.onceInASecondLocked(func() string { return ": " + r.holdersLocked(func(entry) bool { return true }, entry.client) }))
 	}
 	if n := r.clients[client]; r.perAddress > 0 && n >= r.perAddress {
 		return "", "Too many sessions from your address.",
@@ -145,6 +146,15 @@ func (r *registry) becomesLocked(id string, e entry, user string) {
 	if user != "" {
 		r.users[user]++
 	}
+}
+
+// onceInASecondLocked spares a flood of refusals the text that the log has just got; it costs a look at every session.
+func (r *registry) onceInASecondLocked(text func() string) string {
+	if now := time.Now(); now.Sub(r.named) >= time.Second {
+		r.named = now
+		return text()
+	}
+	return ""
 }
 
 // maxHolders is how many are named of those who hold the slots.

@@ -39,7 +39,7 @@ type Options struct {
 // Serve runs the service in separate processes until ctx ends: this one, which must be root, starts a core, starts it again when it
 // dies, and keeps the listeners open meanwhile. It returns when running transfers have ended, or after server.drain_timeout.
 func Serve(ctx context.Context, o Options) error {
-	if err := errors.Join(vfs.Probe(), probeActivePort(o.Config)); err != nil {
+	if err := errors.Join(vfs.Probe(), probeActivePort(o)); err != nil {
 		return err
 	}
 	listeners, err := listenAll(ctx, o.Config)
