@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -22,6 +23,7 @@ func FuzzReceive(f *testing.F) {
 		`{"uids":[0,4294967295],"gids":[]}`, `{"user_names":{"1000":"alice"},"gid":5,"groups":{"gids":[1],"groups":["a b"]}}`,
 		`{"waiting":true,"refused":"no","failed":"\u0000"}`, `{"user_names":{"-1":"x"}}`, `{"gid":-1}`, `{"password":"not base64!"}`,
 		`null`, `[]`, "\x00\xff", ``, `{}{}`, `{"uids":1e3}`,
+		`{"user_names":{"` + strings.Repeat("(", 1000) + `":""}}`,
 	} {
 		f.Add([]byte(packet), uint8(i))
 	}

@@ -137,7 +137,10 @@ func (c *Conn) Receive(message any) error {
 	}
 	err = json.Unmarshal(b[:n], message)
 	clear(b[:n])
-	return err
+	if err != nil {
+		return fmt.Errorf("a message makes no sense: %.200s", err) // the error may quote all of it
+	}
+	return nil
 }
 
 // SetDeadline ends Send and Receive at t.
