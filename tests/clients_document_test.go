@@ -33,7 +33,7 @@ func TestClientsDocument(t *testing.T) {
 	if goMod, version := readFile(t, "../go.mod"), ftpClients[len(ftpClients)-1].version; !strings.Contains(goMod, "github.com/jlaffaye/ftp v"+version+"\n") {
 		t.Errorf("go.mod has another jlaffaye/ftp than %s", version)
 	}
-	if !strings.Contains(readFile(t, "../scripts/needs"), "basic_ftp="+basicFTPVersion+"\n") {
+	if !strings.Contains(readFile(t, "../scripts/needs"), "basic-ftp@"+basicFTPVersion+" ") {
 		t.Errorf("scripts/needs installs another basic-ftp than %s", basicFTPVersion)
 	}
 }

@@ -118,8 +118,10 @@ run_as = %q
 	if r, err := c.store("STOR /shared/new", "x"); r.code != 550 || err != nil {
 		t.Errorf("write through the mount: %v, %v", r, err)
 	}
-	c.expect(t, 350, "RNFR /incoming/open")
-	if r, err := c.do("RNTO /shared/open"); err != nil || r.code < 550 {
+	c.expect(t, 550, "RNFR /incoming/open") // its rule would stay behind
+	storeAs(t, c, "plain")
+	c.expect(t, 350, "RNFR plain")
+	if r, err := c.do("RNTO /shared/plain"); err != nil || r.code < 550 {
 		t.Errorf("rename into the mount: %v, %v", r, err)
 	}
 }
