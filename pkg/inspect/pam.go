@@ -119,7 +119,11 @@ func (r *pamReader) line(file string, n int, line string, depth int) {
 
 func (r *pamReader) include(file string, n int, name string, depth int) {
 	included, ok := r.find(name)
-	if !ok {
+	switch {
+	case strings.ContainsRune(name, 0): // which no file has in its name
+		r.tell(file, n, "it includes no file's name: PAM refuses everybody")
+		return
+	case !ok:
 		r.tell(file, n, "there is no "+included+": PAM refuses everybody")
 		return
 	}

@@ -76,6 +76,7 @@ func TestPAMFileIsFoundOrNot(t *testing.T) {
 func FuzzPAM(f *testing.F) {
 	f.Add("session required pam_limits.so\n@include x\n")
 	f.Add("session [a b \\\n")
+	f.Add("@include \x00")
 	f.Fuzz(func(t *testing.T, text string) {
 		dir := t.TempDir()
 		file := filepath.Join(dir, "x")
