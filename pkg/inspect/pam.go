@@ -36,7 +36,9 @@ func (l *look) pam() {
 		l.Tell("auth.pam_service", true, "there is no %s: PAM goes by %s/other, or refuses everybody", path.Join(r.dirs[0], name), r.dirs[0])
 		return
 	}
-	r.read(file, 0)
+	if !r.read(file, 0) {
+		r.tell(file, 1, "it cannot be read")
+	}
 	for _, f := range r.findings {
 		l.Tell("auth.pam_service", true, "%s", f)
 	}
@@ -70,16 +72,15 @@ func (r *pamReader) find(name string) (file string, ok bool) {
 	return filepath.Join(r.dirs[0], name), false
 }
 
-// read goes through a file, and through those that it includes.
-func (r *pamReader) read(file string, depth int) {
+// read goes through a file, and through those that it includes. It is false for one that cannot be opened.
+func (r *pamReader) read(file string, depth int) bool {
 	if r.files++; r.files > maxPAMFiles || depth > maxPAMDepth {
 		r.tell(file, 1, "files include each other without an end: PAM refuses everybody")
-		return
+		return true
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		r.tell(file, 1, "it cannot be read")
-		return
+		return false
 	}
 	defer f.Close()
 	in := bufio.NewScanner(io.LimitReader(f, maxPAMFile))
@@ -91,6 +92,7 @@ func (r *pamReader) read(file string, depth int) {
 		}
 		r.line(file, first, line, depth)
 	}
+	return true
 }
 
 // A control in brackets may hold blanks: [success=1 default=ignore].
@@ -119,15 +121,11 @@ func (r *pamReader) line(file string, n int, line string, depth int) {
 
 func (r *pamReader) include(file string, n int, name string, depth int) {
 	included, ok := r.find(name)
-	switch {
-	case strings.ContainsRune(name, 0): // which no file has in its name
-		r.tell(file, n, "it includes no file's name: PAM refuses everybody")
-		return
-	case !ok:
+	if !ok {
 		r.tell(file, n, "there is no "+included+": PAM refuses everybody")
-		return
+	} else if !r.read(included, depth+1) {
+		r.tell(file, n, fmt.Sprintf("%.200q cannot be read", included))
 	}
-	r.read(included, depth+1)
 }
 
 func (r *pamReader) tell(file string, n int, text string) {
