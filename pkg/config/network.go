@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // An Address is where a listener binds, written "[::]:21", "192.0.2.1:21" or ":21" for every address. Port 0 lets the system choose.
@@ -21,7 +22,7 @@ func (a *Address) UnmarshalText(text []byte) error {
 		s = "[::]" + s
 	}
 	ap, err := netip.ParseAddrPort(s)
-	if err != nil {
+	if err != nil || strings.ContainsFunc(ap.Addr().Zone(), unicode.IsControl) {
 		return fmt.Errorf("%q is not an address and port such as \"[::]:21\", \"192.0.2.1:21\" or \":21\"", text)
 	}
 	*a = Address{ap}
