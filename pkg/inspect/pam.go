@@ -83,6 +83,9 @@ func (r *pamReader) read(file string, depth int) bool {
 		return false
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || info.IsDir() {
+		return false
+	}
 	in := bufio.NewScanner(io.LimitReader(f, maxPAMFile))
 	for n := 1; r.files <= maxPAMFiles && in.Scan(); n++ {
 		line, first := in.Text(), n

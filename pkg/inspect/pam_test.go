@@ -77,6 +77,7 @@ func FuzzPAM(f *testing.F) {
 	f.Add("session required pam_limits.so\n@include x\n")
 	f.Add("session [a b \\\n")
 	f.Add("@include \x00")
+	f.Add("@include .\n@include x")
 	f.Add("@include " + strings.Repeat("x", 300))
 	f.Fuzz(func(t *testing.T, text string) {
 		dir := t.TempDir()
