@@ -74,10 +74,7 @@ func (r *pamReader) find(name string) (file string, ok bool) {
 
 // read goes through a file, and through those that it includes. It is false for one that cannot be opened.
 func (r *pamReader) read(file string, depth int) bool {
-	if r.files++; r.files > maxPAMFiles || depth > maxPAMDepth {
-		r.tell(file, 1, "files include each other without an end: PAM refuses everybody")
-		return true
-	}
+	r.files++
 	f, err := os.Open(file)
 	if err != nil {
 		return false
@@ -126,6 +123,9 @@ func (r *pamReader) include(file string, n int, name string, depth int) {
 	included, ok := r.find(name)
 	if !ok {
 		r.tell(file, n, "there is no "+included+": PAM refuses everybody")
+	} else if r.files >= maxPAMFiles || depth >= maxPAMDepth {
+		r.tell(file, n, "files include each other without an end: PAM refuses everybody")
+		r.files = maxPAMFiles + 1 // so that the rest is not read
 	} else if !r.read(included, depth+1) {
 		r.tell(file, n, fmt.Sprintf("%.200q cannot be read", included))
 	}
