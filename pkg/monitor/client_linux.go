@@ -146,38 +146,52 @@ func (c *Client) Run(o Orders) error {
 		if r, ok := find(fromSupervisor, m.Kind); !ok || r.state != serving || len(m.Body) > r.size {
 			return fmt.Errorf("the supervisor said %.32q with %d bytes", m.Kind, len(m.Body))
 		}
-		switch m.Kind {
-		case answer:
+		if m.Kind == answer {
 			c.deliver(m, files)
-		case drain:
-			var body drainBody
-			if err := json.Unmarshal(m.Body, &body); err != nil {
-				return fmt.Errorf("read a drain: %w", err)
-			}
-			go o.Drain(body.Timeout) // ends with the process, which it ends
-		case retire:
-			go o.Retire() // likewise
-		case nameFound:
-			var body FoundName
-			if err := json.Unmarshal(m.Body, &body); err != nil {
-				return fmt.Errorf("read the address of a name: %w", err)
-			}
-			o.Found(body)
-		case askStates, kick:
-			if err := o.obey(c, m); err != nil {
-				return fmt.Errorf("read a %s: %w", m.Kind, err)
-			}
-		case exchange:
-			var body Certificate
-			err := json.Unmarshal(m.Body, &body)
-			if err == nil {
-				err = o.Exchange(body)
-			}
-			if err != nil {
-				return fmt.Errorf("take a certificate: %w", err)
-			}
+		} else if err := c.obey(o, m); err != nil {
+			return fmt.Errorf("obey %q: %w", m.Kind, err)
 		}
 	}
+}
+
+// obey carries out an order, which is one of the table.
+func (c *Client) obey(o Orders, m message) error {
+	switch m.Kind {
+	case drain:
+		return ordered(m, func(b drainBody) error {
+			go o.Drain(b.Timeout) // ends with the process, which it ends
+			return nil
+		})
+	case retire:
+		go o.Retire() // likewise
+	case nameFound:
+		return ordered(m, func(f FoundName) error {
+			o.Found(f)
+			return nil
+		})
+	case exchange:
+		return ordered(m, o.Exchange)
+	case askStates:
+		return ordered(m, func(b lookBody) error {
+			go c.states(b.Look, o.Sessions()) // ends when all of it is sent
+			return nil
+		})
+	case kick:
+		return ordered(m, func(b kickBody) error {
+			o.Kick(b.Session)
+			return nil
+		})
+	}
+	return nil
+}
+
+// ordered reads what belongs to an order, and carries that out.
+func ordered[B any](m message, carryOut func(B) error) error {
+	var body B
+	if err := json.Unmarshal(m.Body, &body); err != nil {
+		return err
+	}
+	return carryOut(body)
 }
 
 func (c *Client) deliver(m message, files []*os.File) {
@@ -224,8 +238,8 @@ func (c *Client) call(ctx context.Context, k kind, body, out any) error {
 	return err
 }
 
-// ask is call for an answer that may bring a file, which is the caller's. A caller that leaves early leaves its place taken until the answer came, since the
-// supervisor counts it until then.
+// ask is call for an answer that may bring a file, which is the caller's. A caller that leaves early leaves its place taken until the
+// answer came, since the supervisor counts it until then.
 func (c *Client) ask(ctx context.Context, k kind, body, out any) (*os.File, error) {
 	r, _ := find(fromCore, k)
 	ctx, cancel := context.WithTimeout(ctx, r.deadline+answerTimeout) // later than the supervisor, which then has answered

@@ -2,7 +2,6 @@ package monitor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -149,22 +148,3 @@ func (s *Server) states(m message) error {
 
 // Kick asks the core to end a session.
 func (s *Server) Kick(session string) error { return s.send(kick, 0, kickBody{Session: session}) }
-
-// obey carries out what concerns sessions.
-func (o Orders) obey(c *Client, m message) error {
-	switch m.Kind {
-	case askStates:
-		var body lookBody
-		if err := json.Unmarshal(m.Body, &body); err != nil {
-			return err
-		}
-		go c.states(body.Look, o.Sessions()) // ends when all of it is sent
-	case kick:
-		var body kickBody
-		if err := json.Unmarshal(m.Body, &body); err != nil {
-			return err
-		}
-		o.Kick(body.Session)
-	}
-	return nil
-}

@@ -197,6 +197,21 @@ func start(t *testing.T, f *fake) (*Client, chan error) {
 	return client, ended
 }
 
+// connected are both ends, neither of which runs.
+func connected(t *testing.T) (*Server, *Client) {
+	t.Helper()
+	conn, fd := pair(t)
+	server := NewServer(conn, new(fake), 3)
+	if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	client, _, _, err := Connect(uintptr(fd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server, client
+}
+
 func TestRequests(t *testing.T) {
 	f := new(fake)
 	c, ended := start(t, f)
@@ -450,15 +465,7 @@ func TestDescriptorsFromCore(t *testing.T) {
 
 // The supervisor's word to stop reaches the core, and the core learns when the supervisor is gone.
 func TestDrainAndHangUp(t *testing.T) {
-	conn, fd := pair(t)
-	server := NewServer(conn, new(fake), 3)
-	if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	client, _, _, err := Connect(uintptr(fd))
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, client := connected(t)
 	asked, retired := make(chan time.Duration, 1), make(chan bool, 1)
 	ended := make(chan error, 1)
 	go func() { // ends with the connection
@@ -474,7 +481,7 @@ func TestDrainAndHangUp(t *testing.T) {
 	if d := <-asked; d != time.Minute {
 		t.Errorf("drain = %v", d)
 	}
-	conn.Close()
+	server.conn.Close()
 	if err := <-ended; !errors.Is(err, ErrHungUp) {
 		t.Errorf("after the supervisor hung up: %v", err)
 	}

@@ -305,6 +305,22 @@ func (s *Server) login(ctx context.Context, r rule, id uint64, ses *session, bod
 	}
 }
 
+// beside does what a request needs apart from the others, until it is answered or at its deadline.
+func beside(ctx context.Context, r rule, work func(context.Context)) {
+	go func() { // ends with the work
+		ctx, cancel := context.WithTimeout(ctx, r.deadline)
+		defer cancel()
+		work(ctx)
+	}()
+}
+
+// has says whether the core has a session.
+func (s *Server) has(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id] != nil
+}
+
 func (s *Server) names(ctx context.Context, r rule, m message) error {
 	var body namesBody
 	if err := unpack(m, &body); err != nil {
@@ -313,9 +329,7 @@ func (s *Server) names(ctx context.Context, r rule, m message) error {
 	if n := len(body.Users) + len(body.Groups); n > MaxNames {
 		return fmt.Errorf("core asked for %d names at once", n)
 	}
-	go func() { // ends with the answer or at the deadline
-		ctx, cancel := context.WithTimeout(ctx, r.deadline)
-		defer cancel()
+	beside(ctx, r, func(ctx context.Context) {
 		n, err := s.sup.Names(ctx, body.Users, body.Groups)
 		if err != nil {
 			n = Names{} // the listing shows numbers
@@ -323,7 +337,7 @@ func (s *Server) names(ctx context.Context, r rule, m message) error {
 		if !s.reply(names, m.ID, n) {
 			s.reply(names, m.ID, Names{})
 		}
-	}()
+	})
 	return nil
 }
 
@@ -335,16 +349,14 @@ func (s *Server) group(ctx context.Context, r rule, m message) error {
 	if n := len(body.Name); n > MaxGroupName {
 		return fmt.Errorf("core asked for a group whose name has %d bytes", n)
 	}
-	go func() { // ends with the answer or at the deadline
-		ctx, cancel := context.WithTimeout(ctx, r.deadline)
-		defer cancel()
+	beside(ctx, r, func(ctx context.Context) {
 		gid, found, err := s.sup.Group(ctx, string(body.Name))
 		a := groupAnswer{Failed: err != nil}
 		if found {
 			a.GID = &gid
 		}
 		s.reply(group, m.ID, a)
-	}()
+	})
 	return nil
 }
 
@@ -356,15 +368,13 @@ func (s *Server) sign(ctx context.Context, r rule, m message) error {
 	if err := h.Check(); err != nil {
 		return fmt.Errorf("core asked for a signature of %w", err)
 	}
-	go func() { // ends with the answer: a signature takes some milliseconds
-		ctx, cancel := context.WithTimeout(ctx, r.deadline)
-		defer cancel()
+	beside(ctx, r, func(ctx context.Context) {
 		signature, err := s.sup.Sign(ctx, h)
 		if err != nil {
 			signature = nil // the handshake fails; the certificate was exchanged a while ago
 		}
 		s.reply(sign, m.ID, signAnswer{Signature: signature})
-	}()
+	})
 	return nil
 }
 
@@ -373,15 +383,10 @@ func (s *Server) activeSocket(ctx context.Context, r rule, m message) error {
 	if err := unpack(m, &body); err != nil {
 		return err
 	}
-	s.mu.Lock()
-	_, ok := s.sessions[body.Session]
-	s.mu.Unlock()
-	if !ok {
+	if !s.has(body.Session) {
 		return errors.New("core asked for a socket of a session that it does not have")
 	}
-	go func() { // ends with the answer: nothing is waited for
-		ctx, cancel := context.WithTimeout(ctx, r.deadline)
-		defer cancel()
+	beside(ctx, r, func(ctx context.Context) {
 		file, err := s.sup.ActiveSocket(ctx, body.Session, body.Local)
 		if err != nil {
 			s.reply(activeSocket, m.ID, activeAnswer{Failure: err.Error()})
@@ -395,7 +400,7 @@ func (s *Server) activeSocket(ctx context.Context, r rule, m message) error {
 		if err != nil {
 			s.reply(activeSocket, m.ID, activeAnswer{Failure: err.Error()})
 		}
-	}()
+	})
 	return nil
 }
 
@@ -426,10 +431,7 @@ func (s *Server) event(m message) error {
 	if !body.Kind.Known() {
 		return fmt.Errorf("core reported an event of the kind %.32q", body.Kind)
 	}
-	s.mu.Lock()
-	_, ok := s.sessions[body.Session]
-	s.mu.Unlock()
-	if !ok {
+	if !s.has(body.Session) {
 		return errors.New("core reported an event of a session that it does not have")
 	}
 	s.sup.Emit(body.unpack())

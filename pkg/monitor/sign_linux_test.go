@@ -28,15 +28,7 @@ func TestSignRequest(t *testing.T) {
 
 // The largest chain that a configuration may name reaches a core that runs.
 func TestExchange(t *testing.T) {
-	conn, fd := pair(t)
-	server := NewServer(conn, new(fake), 3)
-	if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	client, _, _, err := Connect(uintptr(fd))
-	if err != nil {
-		t.Fatal(err)
-	}
+	server, client := connected(t)
 	taken := make(chan Certificate, 1)
 	go client.Run(Orders{Exchange: func(c Certificate) error { // ends with the connection
 		taken <- c
