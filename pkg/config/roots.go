@@ -48,11 +48,7 @@ func (c *Config) directories() []string {
 		dirs = append(dirs, c.Anonymous.Directory)
 	}
 	override := func(o *Override) {
-		create := c.Defaults.CreateHome
-		if slices.Contains(o.Set, "create_home") {
-			create = o.CreateHome
-		}
-		dirs = append(dirs, madeIn(o.Home, create))
+		dirs = append(dirs, madeIn(o.Home, c.MakesHome(o)))
 		for _, m := range o.Mounts {
 			dirs = append(dirs, m.Directory)
 		}
@@ -64,6 +60,14 @@ func (c *Config) directories() []string {
 		override(&c.Users[i].Override)
 	}
 	return slices.DeleteFunc(dirs, func(dir string) bool { return dir == "" })
+}
+
+// MakesHome says whether create_home is in force where o overrides the defaults.
+func (c *Config) MakesHome(o *Override) bool {
+	if slices.Contains(o.Set, "create_home") {
+		return o.CreateHome
+	}
+	return c.Defaults.CreateHome
 }
 
 // madeIn is what must be served so that a home can be made: the directory that it will lie in, unless that is "/".

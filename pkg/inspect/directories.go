@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"slices"
 	"strings"
 
 	"ftpd/pkg/config"
@@ -30,11 +29,7 @@ func (l *look) directories() {
 }
 
 func (l *look) override(id string, o *config.Override) {
-	create := l.Config.Defaults.CreateHome
-	if slices.Contains(o.Set, "create_home") {
-		create = o.CreateHome
-	}
-	l.home(id, &o.Settings, create)
+	l.home(id, &o.Settings, l.Config.MakesHome(o))
 	for i, m := range o.Mounts {
 		l.directory(fmt.Sprintf("%s.mount[%d].directory", id, i), m.Directory, "nothing can be shown at "+m.Path)
 	}
