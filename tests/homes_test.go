@@ -13,15 +13,7 @@ import (
 // trustedDir is a folder in which nobody but root may make anything, all the way up.
 func trustedDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var", "ftpdtest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return openDir(t, "/var")
 }
 
 // A missing home is made for its user at the login, where that is safe, and only where the configuration wants it.

@@ -161,7 +161,13 @@ func need(t *testing.T, program string) {
 // sharedDir makes a folder that every account may enter; t.TempDir is for its owner alone.
 func sharedDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "ftpdtest")
+	return openDir(t, "")
+}
+
+// openDir makes one in another folder than that for temporary files.
+func openDir(t *testing.T, in string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(in, "ftpdtest")
 	if err != nil {
 		t.Fatal(err)
 	}

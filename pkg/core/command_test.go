@@ -127,12 +127,8 @@ func TestWaitingLinesAreBounded(t *testing.T) {
 		say(t, c, "STOR f")
 		go c.Write(bytes.Repeat([]byte("PWD\r\n"), many)) // ends when the server has read it all
 		synctest.Wait()
-		for s := range w.srv.sessions {
-			s.turn.Lock()
-			if len(s.ahead) < maxAhead || len(s.ahead) > maxAhead+len(Buffer{}.room) {
-				t.Errorf("%d bytes of lines wait", len(s.ahead))
-			}
-			s.turn.Unlock()
+		if n := w.waiting(); n < maxAhead || n > mostAhead {
+			t.Errorf("%d bytes of lines wait", n)
 		}
 		if got := heard(c); got != "" {
 			t.Errorf("the server says %q before the transfer has ended", got)
@@ -164,18 +160,26 @@ func TestWaitingTransfersAreBounded(t *testing.T) {
 			time.Sleep(time.Duration(w.config.Limits.ConnectTimeout))
 			synctest.Wait()
 			heard(c)
-			for s := range w.srv.sessions {
-				s.turn.Lock()
-				waiting := len(s.ahead)
-				s.turn.Unlock()
-				if waiting > maxAhead+len(Buffer{}.room) {
-					t.Fatalf("%d bytes of lines wait", waiting)
-				}
+			if n := w.waiting(); n > mostAhead {
+				t.Fatalf("%d bytes of lines wait", n)
 			}
 		}
 		c.Close()
 		w.sessions.Wait()
 	})
+}
+
+// mostAhead is what may wait: a session reads once more when it has less than maxAhead.
+const mostAhead = maxAhead + len(Buffer{}.room)
+
+// waiting is how many bytes of lines wait in the one session.
+func (w *world) waiting() (n int) {
+	for s := range w.srv.sessions {
+		s.turn.Lock()
+		n = len(s.ahead)
+		s.turn.Unlock()
+	}
+	return n
 }
 
 func passivePort(t *testing.T, reply string) uint16 {

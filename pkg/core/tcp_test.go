@@ -228,6 +228,34 @@ func TestActiveOverTCP(t *testing.T) {
 // A client whose transfer is refused reads the reply, and then the end of the data connection and no reset, whatever it has sent there before
 // or sends behind it; the next PASV is answered as always.
 func TestRefusedTransferIsNotReset(t *testing.T) {
+	plainAndSecure(t, func(t *testing.T, c *tcpClient, secure bool) {
+		for i := range 40 {
+			d := c.pasv("PASV")
+			hello := bytes.Repeat([]byte("hello"), 4000*(i%2)+100)
+			if i%4 < 2 {
+				d.Write(hello)
+			}
+			c.cmd("550 ", "RETR missing")
+			if i%3 == 0 {
+				d.Write(hello)
+				c.cmd("200 ", "NOOP")
+			}
+			if _, err := d.Write(hello); err != nil {
+				t.Fatal("the data connection takes no more:", err)
+			}
+			if secure {
+				d.CloseWrite() // the server lets the client end it first
+			}
+			if n, err := d.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+				t.Fatal("the data connection ended with", err)
+			}
+			d.Close()
+		}
+	})
+}
+
+// plainAndSecure runs a test with a client that is logged in: once without TLS, and once with it.
+func plainAndSecure(t *testing.T, test func(t *testing.T, c *tcpClient, secure bool)) {
 	l := serveTCP(t, "127.0.0.1:0")
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
@@ -237,55 +265,25 @@ func TestRefusedTransferIsNotReset(t *testing.T) {
 				c.secure(clientConfig(tls.VersionTLS13))
 			}
 			c.login()
-			for i := range 40 {
-				d := c.pasv("PASV")
-				hello := bytes.Repeat([]byte("hello"), 4000*(i%2)+100)
-				if i%4 < 2 {
-					d.Write(hello)
-				}
-				c.cmd("550 ", "RETR missing")
-				if i%3 == 0 {
-					d.Write(hello)
-					c.cmd("200 ", "NOOP")
-				}
-				if _, err := d.Write(hello); err != nil {
-					t.Fatal("the data connection takes no more:", err)
-				}
-				if secure {
-					d.CloseWrite() // the server lets the client end it first
-				}
-				if n, err := d.Read(make([]byte, 1)); n != 0 || err != io.EOF {
-					t.Fatal("the data connection ended with", err)
-				}
-				d.Close()
-			}
+			test(t, c, secure)
 		})
 	}
 }
 
 // Who goes on at once after a refusal need not end the data connection first, and who leaves is not kept by it.
 func TestRefusedTransferHoldsUpNobody(t *testing.T) {
-	l := serveTCP(t, "127.0.0.1:0")
-	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
-		t.Run(name, func(t *testing.T) {
-			c := l.client(net.IPv4(127, 0, 0, 1))
-			c.t = t
-			if secure {
-				c.secure(clientConfig(tls.VersionTLS13))
-			}
-			c.login()
-			for _, next := range []string{"PASV", "EPSV", "QUIT"} {
-				d := c.pasv("PASV")
-				defer d.Close()
-				c.cmd("200 ", "NOOP") // so that the server has accepted it
-				c.cmd("550 ", "RETR missing")
-				c.cmd("2", next)
-			}
-			if _, err := c.r.ReadByte(); err == nil {
-				t.Error("the session goes on")
-			}
-		})
-	}
+	plainAndSecure(t, func(t *testing.T, c *tcpClient, _ bool) {
+		for _, next := range []string{"PASV", "EPSV", "QUIT"} {
+			d := c.pasv("PASV")
+			defer d.Close()
+			c.cmd("200 ", "NOOP") // so that the server has accepted it
+			c.cmd("550 ", "RETR missing")
+			c.cmd("2", next)
+		}
+		if _, err := c.r.ReadByte(); err == nil {
+			t.Error("the session goes on")
+		}
+	})
 }
 
 // In active mode a refused transfer makes no connection.
