@@ -41,8 +41,7 @@ func (s *Session) rein(context.Context, string) (Reply, error) {
 
 // quit ends the session (RFC 959 §4.1.1). A transfer that runs comes to its end first, and so do the lines that were sent before.
 func (s *Session) quit(context.Context, string) (Reply, error) {
-	s.leaving = true
-	s.quits.Store(true)
+	s.leaving.Store(true)
 	if s.login != nil && s.login.settings.QuitMessage != "" {
 		return lines(221, s.login.settings.QuitMessage), nil
 	}

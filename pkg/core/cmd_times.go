@@ -21,17 +21,23 @@ func parseStamp(s string) (time.Time, bool) {
 // mfmt sets when a file was changed (draft-somers-ftp-mfxx §3.1). lftp, rclone and ncftp send it after each upload.
 func (s *Session) mfmt(_ context.Context, arg string) (Reply, error) {
 	stamp, name, _ := strings.Cut(arg, " ")
-	if name == "" {
-		return Reply{}, errNoArg
-	}
-	t, ok := parseStamp(stamp)
-	if !ok {
-		return Reply{}, errTime
-	}
-	if err := s.login.fs.SetTimes(s.abs(name), t); err != nil {
+	t, err := s.setTime(stamp, name)
+	if err != nil {
 		return Reply{}, err
 	}
 	return reply(213, "Modify=%s; %s", appendStamp(nil, t), name), nil
+}
+
+// setTime sets when a file was changed.
+func (s *Session) setTime(stamp, name string) (time.Time, error) {
+	if name == "" {
+		return time.Time{}, errNoArg
+	}
+	t, ok := parseStamp(stamp)
+	if !ok {
+		return t, errTime
+	}
+	return t, s.login.fs.SetTimes(s.abs(name), t)
 }
 
 // mdtmTime takes "YYYYMMDDhhmmss pathname" apart, with which older clients set the time of a file.
@@ -63,14 +69,7 @@ func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
 // ctime UTC" (lftp, ncftp), of which the second time counts.
 func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
 	name, stamp := utimeArgs(arg)
-	if name == "" {
-		return Reply{}, errNoArg
-	}
-	t, ok := parseStamp(stamp)
-	if !ok {
-		return Reply{}, errTime
-	}
-	if err := s.login.fs.SetTimes(s.abs(name), t); err != nil {
+	if _, err := s.setTime(stamp, name); err != nil {
 		return Reply{}, err
 	}
 	return reply(200, "Time set."), nil

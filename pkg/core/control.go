@@ -10,7 +10,7 @@ import (
 
 // take handles bytes of the client's. They are a buffer's, so what stays must be copied.
 func (s *Session) take(ctx context.Context, p []byte) {
-	if s.leaving {
+	if s.leaving.Load() {
 		return
 	}
 	if s.tls != nil {
@@ -95,7 +95,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		s.end(errNotFTP)
 		return false
 	}
-	path, stays, user := "", !s.leaving, s.login
+	path, stays, user := "", !s.leaving.Load(), s.login
 	if cmd != nil && cmd.path && user != nil {
 		path = s.abs(cmd.pathname(arg))
 	}
@@ -121,7 +121,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		s.flush() // before the data connection goes: a client must not take its end for the answer
 		s.refuseOpener()
 	}
-	return !s.ended && !(stays && s.leaving) && !s.handshaking()
+	return !s.ended && !(stays && s.leaving.Load()) && !s.handshaking()
 }
 
 var (
@@ -230,7 +230,7 @@ func (s *Session) flush() {
 	err := s.send(out.Data)
 	s.srv.buffers.Put(out)
 	switch {
-	case err == nil || s.leaving: // after QUIT nobody needs to be there
+	case err == nil || s.leaving.Load(): // after QUIT nobody needs to be there
 	case s.deaf:
 		s.end(errGone)
 	default:

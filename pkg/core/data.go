@@ -213,7 +213,7 @@ func (p *passive) close() {
 	switch {
 	case p.conn == nil:
 	case p.refused:
-		p.conn.SetReadDeadline(time.Unix(1, 0))
+		p.conn.SetReadDeadline(atOnce)
 	default:
 		p.conn.Finish()
 	}

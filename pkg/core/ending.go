@@ -33,7 +33,7 @@ func (t *transfer) arrived(ctx context.Context) error {
 	if t.proved() {
 		wait = 0
 	}
-	early := t.s.quits.Load()
+	early := t.s.leaving.Load()
 	err := t.present(ctx, wait)
 	t.overtaken = early && !t.proved() && t.s.conn.Ended(0)
 	return err
@@ -70,7 +70,7 @@ type doubt struct {
 // vouch emits the record of an upload that was just answered 226, or keeps it for a moment.
 func (s *Session) vouch(upload events.Event) {
 	switch {
-	case s.leaving: // how it ends tells nothing any more
+	case s.leaving.Load(): // how it ends tells nothing any more
 		s.emit(upload)
 	case s.ended:
 		s.emit(unfinished(upload, s.cause))
@@ -108,7 +108,7 @@ func (s *Session) decide(err error) {
 	s.doubt = nil
 	d.timer.Stop()
 	reset := err != nil && err != io.EOF
-	if !s.leaving && (reset || s.conn.Ended(0) && s.conn.Unacknowledged() > 0) {
+	if !s.leaving.Load() && (reset || s.conn.Ended(0) && s.conn.Unacknowledged() > 0) {
 		s.emit(unfinished(d.upload, errGone))
 		return
 	}

@@ -27,7 +27,7 @@ type Session struct {
 	started  time.Time               // immutable
 	cancel   context.CancelCauseFunc // ends everything that runs for the session; immutable
 
-	quits   atomic.Bool // QUIT was answered
+	leaving atomic.Bool // QUIT was answered; the session ends with its job
 	hurried atomic.Bool // cut was called
 
 	seen sync.Mutex
@@ -43,7 +43,6 @@ type Session struct {
 	doubt   *doubt  // about the last upload; nil when there is none
 	heard   bool    // a byte has come from the client
 	deaf    bool    // the client has closed its side, and all before it was read
-	leaving bool    // QUIT was answered; the session ends with its job
 	ended   bool    // nothing more is read or said
 	cause   error   // why it ended; nil after QUIT
 
@@ -181,7 +180,7 @@ func (s *Session) settle(ctx context.Context) {
 	case s.job != nil || s.ended:
 	case ctx.Err() != nil:
 		s.dismiss(context.Cause(ctx))
-	case s.leaving:
+	case s.leaving.Load():
 		s.end(nil)
 	case s.srv.draining.Load():
 		s.dismiss(errShutdown)
@@ -243,7 +242,7 @@ func (s *Session) expire() {
 }
 
 // wake makes the wait for the client return at once.
-func (s *Session) wake() { s.conn.SetReadDeadline(time.Unix(1, 0)) }
+func (s *Session) wake() { s.conn.SetReadDeadline(atOnce) }
 
 // hungUp ends a session whose client is gone. A client that has sent all its lines and closed its side (a script through netcat) is
 // not gone while they wait for its login, and one that has said QUIT need not wait for the end of its transfer (RFC 959 §4.1.1). Without
@@ -253,7 +252,7 @@ func (s *Session) hungUp(err error) {
 	switch {
 	case s.handshaking():
 		s.tls.wire.end(err) // behind what has arrived, which may tell why
-	case s.job != nil && s.leaving && s.job.transfer != nil:
+	case s.job != nil && s.leaving.Load() && s.job.transfer != nil:
 	case err != io.EOF:
 		s.end(err)
 	case s.job != nil && s.job.transfer != nil:

@@ -129,7 +129,7 @@ func (c *secureControl) handshake(ctx context.Context) error {
 	c.wire.Conn.SetWriteDeadline(time.Time{})
 	stop := context.AfterFunc(ctx, func() {
 		c.wire.end(context.Cause(ctx))
-		c.wire.Conn.SetWriteDeadline(time.Unix(1, 0))
+		c.wire.Conn.SetWriteDeadline(atOnce)
 	})
 	err := c.Handshake()
 	if !stop() {
@@ -169,7 +169,7 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 	s.limitWrite() // TLS may have something to answer itself
 	buf := s.srv.buffers.Get()
 	defer s.srv.buffers.Put(buf)
-	for !s.ended && !s.leaving {
+	for !s.ended && !s.leaving.Load() {
 		n, err := s.tls.Read(buf.room[:])
 		if n > 0 {
 			s.takeText(ctx, buf.room[:n])

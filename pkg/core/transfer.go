@@ -173,7 +173,7 @@ func (s *Session) dismissFor(ctx context.Context, err error) {
 }
 
 // interrupt ends a wait for the client; arm then finds the context's cause.
-func (t *transfer) interrupt() { t.data.conn.SetDeadline(time.Unix(1, 0)) }
+func (t *transfer) interrupt() { t.data.conn.SetDeadline(atOnce) }
 
 // send moves all of src to the client.
 func (t *transfer) send(ctx context.Context, src io.Reader) error {
