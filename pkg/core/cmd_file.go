@@ -12,10 +12,11 @@ var (
 	errNoRename  = reply(503, "Bad sequence of commands: use RNFR first.")
 )
 
-// size tells a file's length as it would be sent (RFC 3659 §4). In ASCII the whole file would have to be read for that, and a wrong
-// figure breaks resuming.
+// size answers a file's length (RFC 3659 §4). After TYPE A the whole file would have to be read
+// for that, and a wrong figure breaks resuming. Mono's FtpWebRequest sends SIZE before any TYPE,
+// and a binary transfer after it: it gets the length that the binary transfer will have.
 func (s *Session) size(_ context.Context, arg string) (Reply, error) {
-	if s.ascii {
+	if s.chosen == typeASCII {
 		return Reply{}, errSizeASCII
 	}
 	e, err := s.plainFile(arg)

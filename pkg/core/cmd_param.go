@@ -18,14 +18,25 @@ var (
 	errFamily6   = reply(522, "Network protocol not supported, use (2).")
 )
 
-// typeCode sets the representation type (RFC 959 §3.1.1). Until it is used the type is ASCII, as the RFC says.
+// A dataType is the representation type of a session's transfers (RFC 959 §3.1.1).
+type dataType uint8
+
+const (
+	typeUnset dataType = iota // TYPE was not used since the login: ASCII by RFC 959 §5.1
+	typeASCII
+	typeImage
+)
+
+func (d dataType) ascii() bool { return d != typeImage }
+
+// typeCode sets the representation type (RFC 959 §4.1.2).
 func (s *Session) typeCode(_ context.Context, arg string) (Reply, error) {
 	switch strings.ToUpper(strings.Join(strings.Fields(arg), "")) {
 	case "A", "AN", "L7":
-		s.ascii = true
+		s.chosen = typeASCII
 		return reply(200, "Type set to ASCII."), nil
 	case "I", "L8":
-		s.ascii = false
+		s.chosen = typeImage
 		return reply(200, "Type set to binary."), nil
 	}
 	return Reply{}, errType
@@ -59,7 +70,7 @@ func (s *Session) rest(_ context.Context, arg string) (Reply, error) {
 	switch {
 	case err != nil:
 		return Reply{}, errSyntax
-	case s.ascii && offset > 0:
+	case s.chosen.ascii() && offset > 0:
 		return Reply{}, errRestType
 	}
 	s.restart = int64(offset)

@@ -74,7 +74,7 @@ func (s *Session) status() Reply {
 		who = "Waiting for the password."
 	}
 	kind := "binary"
-	if s.ascii {
+	if s.chosen.ascii() {
 		kind = "ASCII"
 	}
 	return Reply{Code: 211, Text: []string{

@@ -18,7 +18,7 @@ import (
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	name, offset := s.abs(arg), s.restart
 	s.restart = 0
-	if s.ascii && offset > 0 {
+	if s.chosen.ascii() && offset > 0 {
 		return Reply{}, errRestType
 	}
 	f, err := s.login.fs.Open(name)
@@ -39,11 +39,11 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		return Reply{}, err
 	}
 	about, left := "", size-offset
-	if offset == 0 && !s.ascii {
+	if offset == 0 && !s.chosen.ascii() {
 		about = fmt.Sprintf(" (%d bytes)", size) // Python's ftplib reads it
 	}
 	move := func(ctx context.Context, t *transfer) error { return t.sendFile(ctx, f) }
-	if s.ascii {
+	if s.chosen.ascii() {
 		left = 0
 		move = func(ctx context.Context, t *transfer) error { return t.send(ctx, &asciiReader{src: f}) }
 	}
@@ -98,7 +98,7 @@ var errNoUnique = reply(450, "No unique name was found.")
 // receive takes a file from the client. What can be wrong with the name is told first; but the file is made, or cut off, only when the
 // data connection stands: a client that does not come must not cost anybody a file.
 func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation) (Reply, error) {
-	if s.ascii && c.Offset > 0 {
+	if s.chosen.ascii() && c.Offset > 0 {
 		return Reply{}, errRestType
 	}
 	c.Most = int64(s.login.settings.MaxFileSize)
@@ -111,7 +111,7 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 		return Reply{}, errNoData
 	}
 	files, take := s.login.fs, (*transfer).receiveFile
-	if s.ascii {
+	if s.chosen.ascii() {
 		take = (*transfer).receiveText
 	}
 	e := events.Event{Verb: verb, Path: name}

@@ -54,7 +54,7 @@ type Session struct {
 	failures  int        // of logins
 	login     *login     // nil before it
 	dir       string     // working directory, an absolute FTP path
-	ascii     bool       // TYPE A
+	chosen    dataType   // by TYPE
 	opener    dataOpener // what PASV or PORT prepared; nil once used
 	refused   dataOpener // was prepared for a transfer that was refused; its client may be connecting
 	epsvOnly  bool       // after EPSV ALL (RFC 2428 §4)
@@ -376,7 +376,7 @@ func (s *Session) departed() {
 func (s *Session) reset() {
 	s.dropOpener()
 	s.user, s.dir, s.rename, s.restart, s.announced = "", "", "", 0, 0
-	s.ascii, s.epsvOnly, s.facts, s.algorithm = true, false, defaultFacts, &algorithms[0]
+	s.chosen, s.epsvOnly, s.facts, s.algorithm = typeUnset, false, defaultFacts, &algorithms[0]
 	s.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
 }
 

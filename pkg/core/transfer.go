@@ -59,7 +59,7 @@ type task struct {
 
 // transfer starts a task and answers its command. about is for the end of the reply's text.
 func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, limits: s.srv.rates.join(s.login, do.direction()), private: s.private, ascii: s.ascii, begun: time.Now(),
+	t := &transfer{s: s, opener: s.opener, limits: s.srv.rates.join(s.login, do.direction()), private: s.private, ascii: s.chosen.ascii(), begun: time.Now(),
 		user: s.login.account.Name, client: s.client, what: do, heardOut: make(chan struct{})}
 	if s.deaf {
 		close(t.heardOut)
