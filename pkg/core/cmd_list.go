@@ -12,17 +12,18 @@ import (
 
 // list sends a directory, or a file's line, as `ls -lA` writes it (RFC 959 §4.1.3).
 func (s *Session) list(ctx context.Context, arg string) (Reply, error) {
-	name := s.listPath(arg)
+	name, classify := s.listPath(arg)
+	l := s.longLister(classify)
 	if g, ok := s.glob(name); ok {
-		return s.sendMatches(ctx, g, vfs.Links, s.longLister())
+		return s.sendMatches(ctx, g, vfs.Links, l)
 	}
-	return s.sendList(ctx, s.abs(name), vfs.Links, s.longLister())
+	return s.sendList(ctx, s.abs(name), vfs.Links, l)
 }
 
 // longLister writes lines of LIST and STAT.
-func (s *Session) longLister() *lister {
+func (s *Session) longLister(classify bool) *lister {
 	format := &longFormat{zone: s.srv.zone, now: time.Now(), names: s.srv.names.of}
-	l := &lister{verb: "LIST", learn: s.srv.names.learn, before: format.append, arrows: true}
+	l := &lister{verb: "LIST", learn: s.srv.names.learn, before: format.append, arrows: true, classify: classify}
 	if s.login.settings.HideOwners {
 		l.learn = nil
 		format.names = func(*vfs.Entry) (user, group string) { return "ftp", "ftp" }
@@ -33,11 +34,16 @@ func (s *Session) longLister() *lister {
 // nlst sends names alone (RFC 959 §4.1.3). Those that match a pattern are as the client wrote it, with the directory before them: mget
 // and mdelete take each for the pathname of a file (RFC 1123 §4.1.2.7). What is in a directory are bare names, as with pyftpdlib.
 func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
-	name := s.listPath(arg)
-	if g, ok := s.glob(name); ok {
-		return s.sendMatches(ctx, g, vfs.NamesOnly, &lister{verb: "NLST", prefix: g.dir})
+	name, classify := s.listPath(arg)
+	l, detail := &lister{verb: "NLST", classify: classify}, vfs.NamesOnly
+	if classify {
+		detail = vfs.Links // some file systems have no types in their directories
 	}
-	return s.sendList(ctx, s.abs(name), vfs.NamesOnly, &lister{verb: "NLST"})
+	if g, ok := s.glob(name); ok {
+		l.prefix = g.dir
+		return s.sendMatches(ctx, g, detail, l)
+	}
+	return s.sendList(ctx, s.abs(name), detail, l)
 }
 
 var errMLSDFile = reply(501, "Not a directory.")
@@ -104,32 +110,36 @@ func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
 }
 
-// listPath is the pathname in the argument of LIST, NLST or STAT. Most clients send options of ls, which change nothing here; but a file
-// that has such a name is meant where it exists, and a pattern is no option.
-func (s *Session) listPath(arg string) string {
+// listPath returns the pathname in the argument of LIST, NLST or STAT. Most clients send options of
+// ls. One of them has an effect: F, classify, puts a slash behind the names of directories, which
+// vim's netrw knows them by. A file that has such a name is meant where it exists, and a pattern is
+// no option.
+func (s *Session) listPath(arg string) (name string, classify bool) {
 	for strings.HasPrefix(arg, "-") {
 		if _, err := s.login.fs.Lstat(s.abs(arg)); err == nil {
-			return arg
+			break
 		}
-		rest, ok := cutOption(arg)
+		option, rest, ok := cutOption(arg)
 		if !ok {
-			return arg
+			break
 		}
+		classify = classify || !strings.HasPrefix(option, "--") && strings.Contains(option, "F")
 		arg = rest
 	}
-	return arg
+	return arg, classify
 }
 
 // cutOption takes an option of ls off an argument.
-func cutOption(arg string) (rest string, ok bool) {
-	option, rest, _ := strings.Cut(arg, " ")
-	return rest, strings.HasPrefix(option, "-") && !strings.ContainsAny(option, globChars)
+func cutOption(arg string) (option, rest string, ok bool) {
+	option, rest, _ = strings.Cut(arg, " ")
+	ok = strings.HasPrefix(option, "-") && !strings.ContainsAny(option, globChars)
+	return option, rest, ok
 }
 
 // behindOptions is the pathname that the log names when LIST, NLST or STAT is refused.
 func behindOptions(arg string) string {
 	for {
-		rest, ok := cutOption(arg)
+		_, rest, ok := cutOption(arg)
 		if !ok {
 			return arg
 		}

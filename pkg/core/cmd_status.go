@@ -19,8 +19,8 @@ func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	if s.login == nil {
 		return Reply{}, errNeedLogin
 	}
-	arg = s.listPath(arg)
-	l := s.longLister()
+	arg, classify := s.listPath(arg)
+	l := s.longLister(classify)
 	if err := l.collect(ctx, s.login.fs, s.abs(arg)); err != nil {
 		return Reply{}, err
 	}

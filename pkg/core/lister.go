@@ -17,6 +17,7 @@ type lister struct {
 	before     func([]byte, *vfs.Entry) []byte    // writes what stands before the name; may be nil
 	prefix     string                             // stands before each name, as a part of it
 	arrows     bool                               // a link's target follows its name
+	classify   bool                               // a slash follows the name of a directory
 
 	text  []byte
 	lines []lineAt // of text, as long as they are to be sorted
@@ -76,7 +77,10 @@ func (l *lister) add(e *vfs.Entry, sorting bool) {
 	}
 	line.name = uint32(len(l.text))
 	l.text = appendName(appendName(l.text, l.prefix), e.Name)
-	if l.arrows && e.Target != "" {
+	switch {
+	case l.classify && e.Mode.IsDir():
+		l.text = append(l.text, '/')
+	case l.arrows && e.Target != "":
 		l.text = appendName(append(l.text, " -> "...), e.Target)
 	}
 	l.text = append(l.text, '\r', '\n')
