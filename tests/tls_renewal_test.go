@@ -84,7 +84,7 @@ func TestRenewedCertificate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	if r, err := c.do("RETR big"); err != nil || r.code >= 200 { // 125 where the server has the data connection already
+	if r, err := c.do("RETR big"); err != nil || r.code != 150 {
 		t.Fatalf("RETR: %v, %v", r, err)
 	}
 	data := tls.Client(raw, c.tls)

@@ -167,7 +167,7 @@ func (s *Session) sendList(ctx context.Context, name string, d vfs.Detail, l *li
 
 // sendEntries sends the entries that next yields, and closes dir.
 func (s *Session) sendEntries(ctx context.Context, l *lister, dir *vfs.Dir, next func() ([]vfs.Entry, error)) Reply {
-	return s.transfer(ctx, "", task{
+	return s.transfer(ctx, openingList, task{
 		move: func(ctx context.Context, t *transfer) error { return l.list(ctx, t, next) },
 		finished: func(_ *transfer, r Reply) {
 			dir.Close()
@@ -192,7 +192,7 @@ func (s *Session) sendLine(ctx context.Context, name string, l *lister) (Reply, 
 	if s.opener == nil {
 		return Reply{}, errNoData
 	}
-	return s.transfer(ctx, "", task{
+	return s.transfer(ctx, openingList, task{
 		move: func(ctx context.Context, t *transfer) error {
 			l.meet(ctx, []vfs.Entry{e})
 			l.add(&e, false)

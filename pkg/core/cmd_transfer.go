@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -38,16 +37,13 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		f.Close()
 		return Reply{}, err
 	}
-	about, left := "", size-offset
-	if offset == 0 && !s.chosen.ascii() {
-		about = fmt.Sprintf(" (%d bytes)", size) // Python's ftplib reads it
-	}
+	left := size - offset
 	move := func(ctx context.Context, t *transfer) error { return t.sendFile(ctx, f) }
 	if s.chosen.ascii() {
 		left = 0
 		move = func(ctx context.Context, t *transfer) error { return t.send(ctx, &asciiReader{src: f}) }
 	}
-	return s.transfer(ctx, about, task{
+	return s.transfer(ctx, s.opening(arg, left), task{
 		verb: "RETR",
 		path: name,
 		size: left,
@@ -63,7 +59,7 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 func (s *Session) stor(ctx context.Context, arg string) (Reply, error) {
 	c := vfs.Creation{Offset: s.restart}
 	s.restart = 0
-	return s.receive(ctx, "STOR", s.abs(arg), c)
+	return s.receive(ctx, "STOR", s.abs(arg), s.opening(arg, 0), c)
 }
 
 // appe receives the end of a file (RFC 959 §4.1.3).
@@ -71,7 +67,7 @@ func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
 	if s.restart > 0 {
 		return reply(450, "Cannot append while a restart marker is set."), nil
 	}
-	return s.receive(ctx, "APPE", s.abs(arg), vfs.Creation{Append: true})
+	return s.receive(ctx, "APPE", s.abs(arg), s.opening(arg, 0), vfs.Creation{Append: true})
 }
 
 // stou receives a file under a name that nobody has (RFC 959 §4.1.3): what the argument says, or "ftpd", with an ending. The first reply
@@ -90,14 +86,14 @@ func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return s.receive(ctx, "STOU", name, vfs.Creation{New: true})
+	return s.receive(ctx, "STOU", name, "FILE: "+path.Base(name), vfs.Creation{New: true})
 }
 
 var errNoUnique = reply(450, "No unique name was found.")
 
 // receive takes a file from the client. What can be wrong with the name is told first; but the file is made, or cut off, only when the
 // data connection stands: a client that does not come must not cost anybody a file.
-func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation) (Reply, error) {
+func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs.Creation) (Reply, error) {
 	if s.chosen.ascii() && c.Offset > 0 {
 		return Reply{}, errRestType
 	}
@@ -115,15 +111,10 @@ func (s *Session) receive(ctx context.Context, verb, name string, c vfs.Creation
 		take = (*transfer).receiveText
 	}
 	e := events.Event{Verb: verb, Path: name}
-	unique := ""
-	if c.New {
-		unique = path.Base(name)
-	}
-	return s.transfer(ctx, "", task{
+	return s.transfer(ctx, opening, task{
 		verb:     verb,
 		path:     name,
 		incoming: true,
-		unique:   unique,
 		move: func(ctx context.Context, t *transfer) error {
 			up, err := files.Create(name, c)
 			if err != nil {

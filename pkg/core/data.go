@@ -16,8 +16,6 @@ import (
 type dataOpener interface { // *passive, *active
 	// open waits for the data connection, for as long as data connections may take. It is called once.
 	open(context.Context) (Conn, error)
-	// ready says that the data connection stands already (125 instead of 150).
-	ready() bool
 	// refuse ends a data connection that was made, or will be, without a word; a patient one lets the client end it first.
 	refuse(patient bool)
 	close()
@@ -181,17 +179,6 @@ func (p *passive) open(ctx context.Context) (Conn, error) {
 		return nil, errNobody.because(fmt.Errorf("port %d: %w; %s was turned away", p.port, p.err, p.stranger))
 	}
 	return nil, errNobody.because(fmt.Errorf("port %d: %w", p.port, p.err))
-}
-
-func (p *passive) ready() bool {
-	select {
-	case <-p.done:
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.conn != nil
-	default:
-		return false
-	}
 }
 
 // refuse leaves the listener: a client that is just connecting would read a reset, even though it has got its answer.

@@ -71,6 +71,5 @@ func (a *active) dial(ctx context.Context) (Conn, error) {
 
 // Nothing is there before the dial, so there is nothing to take or to end.
 
-func (*active) ready() bool { return false }
 func (*active) refuse(bool) {}
 func (*active) close()      {}

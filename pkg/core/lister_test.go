@@ -58,7 +58,7 @@ func (w *world) begin(t *testing.T, c *memConn, line string) *memConn {
 		t.Fatal(err)
 	}
 	synctest.Wait() // the server has it
-	if got := say(t, c, line); got != "125 Data connection already open; transfer starting.\r\n" {
+	if got := say(t, c, line); got != "150 "+openingList+"\r\n" {
 		t.Fatalf("%s: %s", line, got)
 	}
 	return d

@@ -51,14 +51,14 @@ type task struct {
 	verb     string                                 // of a file's transfer: RETR, STOR, APPE or STOU
 	path     string                                 // the file's, in the user's tree
 	size     int64                                  // bytes that will move; 0: not known
-	unique   string                                 // the name that STOU has found
 	move     func(context.Context, *transfer) error // moves the bytes
 	incoming bool                                   // the client writes
 	finished func(*transfer, Reply)                 // called once, with the reply that tells the outcome; gives back what move used
 }
 
-// transfer starts a task and answers its command. about is for the end of the reply's text.
-func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
+// transfer starts a task and answers its command: 150, also where the data connection stands already. RFC 959 has 125 there, which
+// several libraries take for an error.
+func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	t := &transfer{s: s, opener: s.opener, limits: s.srv.rates.join(s.login, do.direction()), private: s.private, ascii: s.chosen.ascii(), begun: time.Now(),
 		user: s.login.account.Name, client: s.client, what: do, heardOut: make(chan struct{})}
 	if s.deaf {
@@ -66,13 +66,7 @@ func (s *Session) transfer(ctx context.Context, about string, do task) Reply {
 	}
 	t.data.stall = time.Duration(s.srv.config.Limits.StallTimeout)
 	s.opener = nil
-	first := reply(150, "%s", "File status okay; opening data connection"+about+".")
-	if t.opener.ready() {
-		first = reply(125, "%s", "Data connection already open; transfer starting"+about+".")
-	}
-	if do.unique != "" {
-		first.Text[0] = "FILE: " + do.unique // and nothing behind it
-	}
+	first := reply(150, "%s", opening)
 	if t.private {
 		s.say(first)
 		s.flush() // the handshake may begin as soon as the transfer does, and clients want to read this first
