@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -34,6 +35,9 @@ type generation struct {
 	failed  bool          // it did not end as it should
 	cause   string
 	lost    int // sessions that it took along
+
+	mu     sync.Mutex
+	waited bool // guarded by mu; the number of the process may be another's from now on
 }
 
 // start starts a core and hands it configuration and listeners.
@@ -117,7 +121,7 @@ func (g *generation) watch(onReady func()) {
 	})
 	late.Stop()
 	g.kill() // it has hung up or is not to be trusted; one that is ending has its exit status already
-	err := g.cmd.Wait()
+	err := g.wait()
 	g.lost, g.cause = lost, "ended by itself"
 	if err = errors.Join(impossible, err); err != nil {
 		g.failed, g.cause = true, err.Error()
@@ -128,8 +132,24 @@ func (g *generation) watch(onReady func()) {
 // waitDelay bounds how long something that the core left behind may keep its output open.
 const waitDelay = 5 * time.Second
 
-// kill ends the process, and what it may have started against all rules.
+// wait returns how the process ended. The number is out of kill's reach before the kernel can give
+// it to another process, which is when the process has been waited for.
+func (g *generation) wait() error {
+	for unix.Waitid(unix.P_PID, g.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	}
+	g.mu.Lock()
+	g.waited = true
+	g.mu.Unlock()
+	return g.cmd.Wait()
+}
+
+// kill ends the process, and what it may have started against all rules; not once it has ended.
 func (g *generation) kill() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waited {
+		return
+	}
 	g.cmd.Process.Kill()
 	_ = unix.Kill(-g.pid, unix.SIGKILL) // its process group
 }
