@@ -2,6 +2,8 @@ package auth
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"ftpd/pkg/config"
 )
@@ -28,7 +30,10 @@ func configured(c *config.Config, r RunAs, name string) (*Account, error) {
 		return nil, refuse(name, err.Error())
 	}
 	as, err := r.identity(settings.RunAs)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrBusy):
+		return nil, fmt.Errorf("%s: %w", name, err)
+	case err != nil:
 		return nil, refuse(name, err.Error())
 	}
 	return &Account{Name: name, Home: settings.Home, As: as}, nil

@@ -31,8 +31,8 @@ type Account struct {
 	Groups []string                 `json:"groups,omitempty"` // names of all groups, for [[group]], allow and deny
 }
 
-// An Authorizer decides who may come in. Its errors are *Refusal for a user who may not, anything else for a backend that failed;
-// the client reads the same 530 either way.
+// An Authorizer decides who may come in. Its errors are *Refusal for a user who may not, ErrBusy where the login found no place to
+// wait, anything else for a backend that failed. The client reads 421 at ErrBusy, and else the same 530.
 type Authorizer interface {
 	Authenticate(context.Context, Credentials) (*Account, error)
 }

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"ftpd/pkg/config"
@@ -26,7 +26,8 @@ type Policy struct {
 	MakeHome func(home string, owner *impersonate.Credentials, umask config.Mode) error
 
 	links links
-	stuck atomic.Int32 // homes that are being looked at
+	made  sync.Once
+	stuck chan struct{} // a token for each home that is being looked at; made by looks
 }
 
 // Authenticate implements Authorizer. The account's home is that of the configuration where it names one.
@@ -56,8 +57,8 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 		a.Home = settings.Home
 	}
 	a.Home = filepath.Clean(a.Home)
-	if why := p.unserved(ctx, a.Home); why != "" {
-		return nil, refuse(a.Name, why)
+	if err := p.unserved(ctx, a.Name, a.Home); err != nil {
+		return nil, err
 	}
 	if err := p.settle(a, settings); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -213,19 +214,43 @@ func TestPolicyHomeIsDead(t *testing.T) {
 		}}
 		p.Config.Server.Roots = []string{"/net", "/home"}
 		begun := time.Now()
-		for range maxStuck + 10 {
+		login := func() error {
 			_, err := p.Authenticate(t.Context(), Credentials{User: "alice"})
-			if err == nil || err.Error() != "alice: the file system of home /net/alice does not answer" {
-				t.Fatal(err)
-			}
+			return err
+		}
+		for range maxStuck {
+			wantCause(t, login(), "alice: the file system of home /net/alice does not answer")
 		}
 		if took := time.Since(begun); took != maxStuck*homeTimeout {
 			t.Errorf("took %v", took)
 		}
+		if err := login(); !errors.Is(err, ErrBusy) {
+			t.Errorf("with no thread left: %v", err)
+		}
 		close(dead)
 		synctest.Wait()
-		if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err != nil {
+		if err := login(); err != nil {
 			t.Errorf("once it answers: %v", err)
 		}
+	})
+}
+
+// More logins at one moment than homes may be looked at wait, where the file systems are only slow.
+func TestPolicyHomesAreSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &Policy{Config: config.Default(), Backend: &staff{home: "/net/alice"}, links: func(dir string) (string, error) {
+			time.Sleep(time.Second)
+			return dir, nil
+		}}
+		p.Config.Server.Roots = []string{"/net"}
+		var logins sync.WaitGroup
+		for range 2 * maxStuck {
+			logins.Go(func() { // ends with the login
+				if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		logins.Wait()
 	})
 }

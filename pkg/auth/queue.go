@@ -3,19 +3,21 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
 )
 
-// ErrBusy tells that too many logins wait for their turn.
+// ErrBusy reports that a login could not be checked because of the others that wait for theirs.
+// The client may try again; it has not failed.
 var ErrBusy = errors.New("too many logins are waiting")
 
 // A Queue lets a bounded number of logins work and makes the others wait. Turns go round over the clients' addresses, so that one
 // address with many logins delays another address's login by one turn at most; within an address, first come, first served. The
-// waiting are bounded, too: one address may fill a quarter of the places, and when all are taken, a newcomer takes the last place of
-// the address that has most. Addresses under suspicion get a quarter of the turns while others wait. So a flood costs a quiet address
-// nothing but a turn or two, however many addresses it comes from.
+// waiting are bounded, too: when all places are taken, a newcomer takes the last place of the address that has most. Addresses under
+// suspicion get a quarter of the turns while others wait. So a flood costs a quiet address nothing but a turn or two, however many
+// addresses it comes from.
 type Queue struct {
 	places  int                     // how many may wait; immutable
 	suspect func(netip.Prefix) bool // immutable
@@ -30,7 +32,7 @@ type Queue struct {
 }
 
 type waiter struct {
-	ready chan error // buffered; nil: it is your turn, ErrBusy: you lost your place
+	ready chan error // buffered; nil: it is your turn, else: you lost your place
 }
 
 // NewQueue lets so many logins work at one time, and places of them wait. suspect says whether a client, as Network has it, has failed
@@ -42,7 +44,7 @@ func NewQueue(working, places int, suspect func(netip.Prefix) bool) *Queue {
 	return &Queue{places: places, suspect: suspect, free: working, waiting: map[netip.Prefix][]*waiter{}}
 }
 
-// Enter waits for a turn. The caller gives it back with Leave, once. The error is ErrBusy or the context's cause.
+// Enter waits for a turn. The caller gives it back with Leave, once. The error wraps ErrBusy or the context's cause.
 func (q *Queue) Enter(ctx context.Context, client netip.Addr) error {
 	from := Network(client)
 	w := q.wait(from)
@@ -51,7 +53,7 @@ func (q *Queue) Enter(ctx context.Context, client netip.Addr) error {
 		return err
 	case <-ctx.Done():
 		q.giveUp(from, w)
-		return context.Cause(ctx)
+		return fmt.Errorf("the login waited for its turn: %w", context.Cause(ctx))
 	}
 }
 
@@ -68,8 +70,8 @@ func (q *Queue) wait(from netip.Prefix) *waiter {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	mine := len(q.waiting[from])
-	if q.free == 0 && (mine >= max(q.places/4, 1) || q.length >= q.places && !q.evictLocked(mine+1)) {
-		w.ready <- ErrBusy
+	if q.free == 0 && q.length >= q.places && !q.evictLocked(mine+1) {
+		w.ready <- q.full()
 		return w
 	}
 	if mine == 0 {
@@ -131,9 +133,15 @@ func (q *Queue) evictLocked(mine int) bool {
 	if last < 0 {
 		return false
 	}
-	q.waiting[longest][last].ready <- ErrBusy
+	q.waiting[longest][last].ready <- q.full()
 	q.removeLocked(longest, last) // more are left, so its turn stays
 	return true
+}
+
+// full is the error of a login without a place.
+func (q *Queue) full() error {
+	return fmt.Errorf("%w: all %d places are taken (limits.max_sessions_per_ip bounds those of one address)",
+		ErrBusy, q.places)
 }
 
 // giveUp takes w out. A turn that came at the same moment is passed on.

@@ -34,8 +34,11 @@ func (l *line) enter(name string, addr netip.Addr) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	l.left[name] = cancel
 	go func() {
-		if err := l.Queue.Enter(ctx, addr); err != nil {
-			name += ": " + err.Error()
+		switch err := l.Queue.Enter(ctx, addr); {
+		case errors.Is(err, ErrBusy):
+			name += ": " + ErrBusy.Error()
+		case err != nil:
+			name += ": " + errors.Unwrap(err).Error()
 		}
 		l.order = append(l.order, name) // one goroutine runs at a time: synctest.Wait is between any two
 	}()
@@ -115,21 +118,37 @@ func TestQueueBoundsWork(t *testing.T) {
 	})
 }
 
-func TestQueueBoundsAnAddress(t *testing.T) {
+// One address may fill every place, until another one's login comes: that takes the last of them.
+func TestQueueFullOfOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := newLine(1, 8) // two places for each address
-		for i := range 4 {
+		l := newLine(1, 4)
+		for i := range 6 {
 			l.enter(fmt.Sprint("a", i), addrA)
 		}
-		l.want(t, "a0, a3: too many logins are waiting")
+		l.want(t, "a0, a5: too many logins are waiting")
 		l.enter("b0", addrB)
-		l.leave()
-		l.leave()
-		l.want(t, "a0, a3: too many logins are waiting, a1, b0")
-		l.leave()
-		l.leave()
+		l.want(t, "a0, a5: too many logins are waiting, a4: too many logins are waiting")
+		for range 5 {
+			l.leave()
+		}
+		l.want(t, "a0, a5: too many logins are waiting, a4: too many logins are waiting, a1, b0, a2, a3")
 		l.wantEmpty(t, 1)
 	})
+}
+
+// The log names what an administrator can change.
+func TestQueueNamesTheLimit(t *testing.T) {
+	q := NewQueue(0, 1, nil)
+	left, leave := context.WithCancelCause(t.Context())
+	leave(errors.New("hung up"))
+	if err := q.Enter(left, addrA); err.Error() != "the login waited for its turn: hung up" {
+		t.Error(err)
+	}
+	q.wait(Network(addrA))
+	const full = "too many logins are waiting: all 1 places are taken (limits.max_sessions_per_ip bounds those of one address)"
+	if err := q.Enter(t.Context(), addrA); err.Error() != full {
+		t.Error(err)
+	}
 }
 
 // When every place is taken, the newcomer of a quiet address gets the last one of the busiest; one that is busy itself does not.

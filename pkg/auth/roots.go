@@ -11,33 +11,44 @@ import (
 )
 
 // A login that finds the home's file system dead is refused; the thread that the kernel holds is lost until it lives again. So many
-// are let go that way, for the whole service.
+// are let go that way, for the whole service. A login beyond them waits.
 const (
 	homeTimeout = 5 * time.Second
 	maxStuck    = 64
 )
 
-// unserved is outside, but for file systems that do not answer.
-func (p *Policy) unserved(ctx context.Context, home string) string {
-	silent := fmt.Sprintf("the file system of home %s does not answer", home)
-	if p.stuck.Add(1) > maxStuck {
-		p.stuck.Add(-1)
-		return silent
-	}
-	found := make(chan string, 1)
-	go func() { // ends with the file system's answers
-		defer p.stuck.Add(-1)
-		found <- outside(p.Config, home, p.links)
-	}()
+func (p *Policy) looks() chan struct{} {
+	p.made.Do(func() { p.stuck = make(chan struct{}, maxStuck) })
+	return p.stuck
+}
+
+// unserved refuses a home outside the roots, and one whose file system does not answer.
+func (p *Policy) unserved(ctx context.Context, name, home string) error {
 	late := time.NewTimer(homeTimeout)
 	defer late.Stop()
 	select {
-	case why := <-found:
-		return why
+	case p.looks() <- struct{}{}:
 	case <-ctx.Done():
-		return context.Cause(ctx).Error()
+		return context.Cause(ctx)
 	case <-late.C:
-		return silent
+		return fmt.Errorf("%w: the file systems of %d homes do not answer", ErrBusy, maxStuck)
+	}
+	found := make(chan string, 1)
+	go func() { // ends with the file system's answers
+		defer func() { <-p.looks() }()
+		found <- outside(p.Config, home, p.links)
+	}()
+	late.Reset(homeTimeout)
+	select {
+	case why := <-found:
+		if why == "" {
+			return nil
+		}
+		return refuse(name, why)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-late.C:
+		return refuse(name, fmt.Sprintf("the file system of home %s does not answer", home))
 	}
 }
 

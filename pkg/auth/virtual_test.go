@@ -99,6 +99,17 @@ func TestConfiguredUsers(t *testing.T) {
 	}
 }
 
+// A login is not refused because the name service was busy with the accounts of others.
+func TestNameServiceIsBusy(t *testing.T) {
+	busy := func(string) (*impersonate.Credentials, error) { return nil, ErrBusy }
+	login := Credentials{User: "anonymous", Remote: addrA}
+	_, err := compose(t, village(), busy, NewQueue(1, 1, nil), nil).Authenticate(t.Context(), login)
+	var refusal *Refusal
+	if errors.As(err, &refusal) || !errors.Is(err, ErrBusy) {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A name that nobody has waits for its turn to be hashed as others do, where no other backend could know it.
 func TestUnknownNameTakesATurn(t *testing.T) {
 	hung := errors.New("the client hung up")

@@ -70,7 +70,8 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 			return func() { s.welcome(l) }
 		}
 		sleep(ctx, time.Until(refused))
-		return func() { s.turnAway(ctx, refusal) }
+		ended := context.Cause(ctx)
+		return func() { s.turnAway(ended, refusal) }
 	})
 	return Reply{}, nil // the job answers
 }
@@ -93,18 +94,18 @@ func (s *Session) authenticate(ctx context.Context, c auth.Credentials) (*login,
 		return nil, errLogin
 	}
 	account, err := s.srv.supervisor.Authenticate(ctx, s.id, c)
-	var refusal *auth.Refusal
-	switch {
-	case errors.As(err, &refusal) && refusal.Public != "":
-		return nil, reply(530, "%s", refusal.Public)
-	case err != nil || ctx.Err() != nil:
-		return nil, errLogin
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, refuseLogin(err)
 	}
 	l, err := s.open(account)
 	rethrow(err)
 	if err != nil {
-		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: errLogin.Code, Cause: err.Error()})
-		return nil, errLogin
+		answer := refuseLogin(err)
+		s.emit(events.Event{Kind: events.LoginFailed, User: c.User, Reply: answer.Code, Cause: err.Error()})
+		return nil, answer
 	}
 	return l, Reply{}
 }
@@ -185,10 +186,16 @@ func (l *login) start() string {
 	return "/"
 }
 
-// turnAway answers a failed login.
-func (s *Session) turnAway(ctx context.Context, refusal Reply) {
-	if context.Cause(ctx) == errLoginTimeout {
+// turnAway answers a failed login. One that was ended (nil: it was not) is not told that it failed.
+func (s *Session) turnAway(ended error, refusal Reply) {
+	switch {
+	case ended == errLoginTimeout:
 		s.dismiss(errLoginTimeout)
+		return
+	case ended != nil: // the session ends, too, and says why
+		return
+	case refusal.Code == errBusy.Code: // it says nothing about the password
+		s.dismiss(auth.ErrBusy)
 		return
 	}
 	s.user = ""

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"runtime/debug"
 
+	"ftpd/pkg/auth"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/vfs"
 )
@@ -52,6 +53,21 @@ func refuse(err error) Reply {
 		}
 	}
 	return errLocal.because(err)
+}
+
+var errBusy = reply(421, "Closing the control connection: %s.", auth.ErrBusy)
+
+// refuseLogin is the reply to a login that failed. Only 421 says nothing about the password: the login
+// had to wait for others, and in vain.
+func refuseLogin(err error) Reply {
+	refusal, _ := errors.AsType[*auth.Refusal](err)
+	switch {
+	case refusal != nil && refusal.Public != "":
+		return reply(530, "%s", refusal.Public)
+	case errors.Is(err, auth.ErrBusy), errors.Is(err, impersonate.ErrBusy):
+		return errBusy
+	}
+	return errLogin
 }
 
 // rethrow makes a panic inside a section one of this goroutine, which ends the session.

@@ -52,6 +52,10 @@ func (f *fakeSupervisor) Admit(_ context.Context, c monitor.Connection) (monitor
 func (f *fakeSupervisor) Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error) {
 	account, err := f.check(ctx, c)
 	if err != nil {
+		if errors.Is(err, auth.ErrBusy) {
+			f.Emit(events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 421, Cause: err.Error()})
+			return nil, auth.ErrBusy
+		}
 		f.Emit(events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: err.Error()})
 		refusal := &auth.Refusal{Cause: "refused by the supervisor"}
 		if why := new(auth.Refusal); errors.As(err, &why) {
@@ -80,6 +84,8 @@ func (f *fakeSupervisor) check(ctx context.Context, c auth.Credentials) (*auth.A
 	case "stuck": // the backend never answers
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
+	case "unlucky":
+		return nil, fmt.Errorf("%w: all places are taken", auth.ErrBusy)
 	case "crowded":
 		return nil, &auth.Refusal{Cause: "max_sessions is reached", Public: "Too many sessions of this user."}
 	case "crash":

@@ -242,7 +242,7 @@ func (c *Client) call(ctx context.Context, k kind, body, out any) error {
 // answer came, since the supervisor counts it until then.
 func (c *Client) ask(ctx context.Context, k kind, body, out any) (*os.File, error) {
 	r, _ := find(fromCore, k)
-	ctx, cancel := context.WithTimeout(ctx, r.deadline+answerTimeout) // later than the supervisor, which then has answered
+	ctx, cancel := r.within(ctx, answerTimeout) // later than the supervisor, which then has answered
 	defer cancel()
 	select {
 	case c.bounds[k] <- struct{}{}:
@@ -310,6 +310,8 @@ func (c *Client) Authenticate(ctx context.Context, session string, cred auth.Cre
 	switch {
 	case a.Refused:
 		return nil, &auth.Refusal{Cause: "refused by the supervisor", Public: a.Public}
+	case a.Busy:
+		return nil, auth.ErrBusy
 	case a.Account == nil:
 		return nil, errors.New("the supervisor could not check the login")
 	}

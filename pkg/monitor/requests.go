@@ -22,7 +22,7 @@ import (
 type Supervisor interface {
 	// Admit asks for a session's slot before the 220.
 	Admit(context.Context, Connection) (Admission, error)
-	// Authenticate checks a login. The error is *auth.Refusal, or a failure of the backend. The supervisor has logged either, and
+	// Authenticate checks a login. The error is *auth.Refusal, auth.ErrBusy, or a failure of the backend. The supervisor has logged it, and
 	// the cause does not come along: the core answers 530 and knows no more than the client.
 	Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error)
 	// Names gives the names of owners, of at most MaxNames ids; ids without a name are missing from the answer.
@@ -146,6 +146,14 @@ type rule struct {
 	lie      string        // what a lying core gains by it
 }
 
+// within bounds a wait by the rule's deadline, and by grace more.
+func (r rule) within(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	if r.deadline == 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, r.deadline+grace)
+}
+
 type state int
 
 const (
@@ -160,7 +168,8 @@ var fromCore = []rule{
 		lie: "It is given connections early; it serves them itself or not at all."},
 	{kind: admit, state: serving, size: 2 << 10, atOnce: 64, deadline: 5 * time.Second,
 		lie: "It may invent client addresses, and so take every slot, or have anybody banned for a while who then meets other cores: it denies service, which it can do by not serving. It may tell the log of refusals that were none, and why, in a few words that are cleaned."},
-	{kind: authenticate, state: serving, session: true, size: 8 << 10, atOnce: 4096, deadline: 2 * time.Minute, // two command lines in base64
+	// No deadline: a login waits for its turn until limits.login_timeout, with which the core ends the session, and that ends the login.
+	{kind: authenticate, state: serving, session: true, size: 8 << 10, atOnce: 4096, // two command lines in base64
 		lie: "It may guess passwords as a client may: one guess at a time for each session, as many failures for each as auth.max_attempts, all of them logged, in the one queue that bounds hashing; more are answered as refused. It learns yes or no, never why, and the numbers of an account that came in."},
 	{kind: names, state: serving, size: 16 << 10, atOnce: 16, deadline: 10 * time.Second,
 		lie: "It learns the names that go with ids: what every local user may ask."},

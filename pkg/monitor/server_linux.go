@@ -162,7 +162,7 @@ func (s *Server) take(ctx context.Context, m message, onReady func()) error {
 	case admit:
 		return s.admit(ctx, m)
 	case authenticate:
-		return s.authenticate(ctx, r, m)
+		return s.authenticate(ctx, m)
 	case names:
 		return s.names(ctx, r, m)
 	case group:
@@ -259,7 +259,7 @@ func (s *Server) admit(ctx context.Context, m message) error {
 	return nil
 }
 
-func (s *Server) authenticate(ctx context.Context, r rule, m message) error {
+func (s *Server) authenticate(ctx context.Context, m message) error {
 	var body authenticateBody
 	if err := unpack(m, &body); err != nil {
 		return err
@@ -270,7 +270,7 @@ func (s *Server) authenticate(ctx context.Context, r rule, m message) error {
 	if possible {
 		own, cancel := context.WithCancelCause(ctx)
 		ses.asking = cancel
-		go s.login(own, r, m.ID, ses, body) // ends with the login, at its deadline, or with its session
+		go s.login(own, m.ID, ses, body) // ends with the login, or with its session
 	}
 	s.mu.Unlock()
 	switch {
@@ -282,12 +282,10 @@ func (s *Server) authenticate(ctx context.Context, r rule, m message) error {
 	return nil
 }
 
-func (s *Server) login(ctx context.Context, r rule, id uint64, ses *session, body authenticateBody) {
-	ctx, stop := context.WithTimeout(ctx, r.deadline)
-	defer stop()
+func (s *Server) login(ctx context.Context, id uint64, ses *session, body authenticateBody) {
 	account, err := s.sup.Authenticate(ctx, body.Session, auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)})
 	var refusal *auth.Refusal
-	a := authenticateAnswer{Account: account, Refused: errors.As(err, &refusal)}
+	a := authenticateAnswer{Account: account, Refused: errors.As(err, &refusal), Busy: errors.Is(err, auth.ErrBusy)}
 	if a.Refused {
 		a.Public = refusal.Public
 	}
@@ -308,7 +306,7 @@ func (s *Server) login(ctx context.Context, r rule, id uint64, ses *session, bod
 // beside does what a request needs apart from the others, until it is answered or at its deadline.
 func beside(ctx context.Context, r rule, work func(context.Context)) {
 	go func() { // ends with the work
-		ctx, cancel := context.WithTimeout(ctx, r.deadline)
+		ctx, cancel := r.within(ctx, 0)
 		defer cancel()
 		work(ctx)
 	}()

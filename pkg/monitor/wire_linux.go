@@ -38,6 +38,7 @@ type (
 		Account *auth.Account `json:"account,omitempty"`
 		Refused bool          `json:"refused,omitempty"`
 		Public  string        `json:"public,omitempty"` // with Refused: what the client may know
+		Busy    bool          `json:"busy,omitempty"`   // auth.ErrBusy
 	}
 	namesBody struct {
 		Users  []uint32 `json:"users,omitempty"`

@@ -95,9 +95,16 @@ func (d *desk) enter(session string, account *auth.Account) error {
 // refuse logs why a login failed, and gives back what a core may know of it.
 func (d *desk) refuse(session string, s entry, c auth.Credentials, why error) error {
 	failed := events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: why.Error()}
+	busy := errors.Is(why, auth.ErrBusy)
+	if busy {
+		failed.Reply = 421
+	}
 	d.log.Write(events.Record{Event: failed, Remote: s.remote}) // the session may have ended meanwhile
 	var refusal *auth.Refusal
-	if errors.As(why, &refusal) {
+	switch {
+	case busy:
+		return auth.ErrBusy
+	case errors.As(why, &refusal):
 		return &auth.Refusal{Cause: "refused by the supervisor", Public: refusal.Public}
 	}
 	return errBackend

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"ftpd/pkg/auth"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/unixauth/internal/wire"
 )
@@ -194,7 +195,7 @@ func (n *Names) keep(cache map[uint32]entry, ids []uint32, names map[uint32]stri
 	}
 }
 
-var errLate = errors.New("name service: no answer in time")
+var errLate = fmt.Errorf("name service: no answer in time: %w", auth.ErrBusy)
 
 // ask puts one question, which must be answered by that time. A helper that died before is replaced; one that dies or is late over this question is an error, lest a
 // question that kills helpers goes on doing so.
