@@ -158,9 +158,9 @@ func (s *Session) sendList(ctx context.Context, name string, d vfs.Detail, l *li
 	if err != nil {
 		return Reply{}, err
 	}
-	if s.opener == nil {
+	if err := s.claim(); err != nil {
 		dir.Close()
-		return Reply{}, errNoData
+		return Reply{}, err
 	}
 	return s.sendEntries(ctx, l, dir, dir.Next), nil
 }
@@ -189,8 +189,8 @@ func (s *Session) sendLine(ctx context.Context, name string, l *lister) (Reply, 
 	if err != nil {
 		return Reply{}, err
 	}
-	if s.opener == nil {
-		return Reply{}, errNoData
+	if err := s.claim(); err != nil {
+		return Reply{}, err
 	}
 	return s.transfer(ctx, openingList, task{
 		move: func(ctx context.Context, t *transfer) error {

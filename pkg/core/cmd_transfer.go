@@ -25,13 +25,13 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		return Reply{}, err
 	}
 	size := f.Size()
-	switch {
-	case offset > size:
+	if offset > size {
 		err = vfs.ErrOffset
-	case s.opener == nil:
-		err = errNoData
-	case offset > 0:
+	} else if offset > 0 {
 		_, err = f.Seek(offset, io.SeekStart)
+	}
+	if err == nil {
+		err = s.claim()
 	}
 	if err != nil {
 		f.Close()
@@ -103,8 +103,8 @@ func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs
 	if err := s.mayStore(name, c, announced); err != nil {
 		return Reply{}, err
 	}
-	if s.opener == nil {
-		return Reply{}, errNoData
+	if err := s.claim(); err != nil {
+		return Reply{}, err
 	}
 	files, take := s.login.fs, (*transfer).receiveFile
 	if s.chosen.ascii() {

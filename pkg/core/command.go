@@ -13,7 +13,7 @@ type command struct {
 	login  bool   // only after login (530)
 	during bool   // also while a transfer runs, without a pathname
 	access bool   // changes who is logged in
-	data   bool   // uses up the data connection that was prepared, refused or not
+	data   bool   // uses the data connection that was prepared
 	path   bool   // the argument is a pathname, or holds one
 	log    bool   // is logged when it succeeds, too
 	secret bool   // the argument is never logged

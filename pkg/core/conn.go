@@ -32,6 +32,10 @@ type Conn interface {
 	// wait for that. Where the system does not tell, it says whether a read has met the end.
 	Ended(wait time.Duration) bool
 
+	// Silent reports whether nothing lies unread: no byte and no end. Nothing else may read; what lies there may be lost. It
+	// leaves no read deadline.
+	Silent() bool
+
 	Local() netip.AddrPort
 	Remote() netip.AddrPort
 

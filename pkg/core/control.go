@@ -117,9 +117,9 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	if cmd == nil {
 		return !s.ended
 	}
-	if cmd.data && r.refusal() {
-		s.flush() // before the data connection goes: a client must not take its end for the answer
-		s.refuseOpener()
+	if cmd.data && r.refusal() && s.opener != nil {
+		s.flush() // before the data connection may go: a client must not take its end for the answer
+		s.opener.refuse(s.private)
 	}
 	return !s.ended && !(stays && s.leaving.Load()) && !s.handshaking()
 }

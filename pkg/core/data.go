@@ -16,8 +16,10 @@ import (
 type dataOpener interface { // *passive, *active
 	// open waits for the data connection, for as long as data connections may take. It is called once.
 	open(context.Context) (Conn, error)
-	// refuse ends a data connection that was made, or will be, without a word; a patient one lets the client end it first.
-	refuse(patient bool)
+	// claim takes it for a transfer that begins. The error is the reply where it is known that there will be no data connection.
+	claim() error
+	// refuse is called when the reply to a transfer command was a refusal: what was prepared may serve the next one.
+	refuse(private bool)
 	close()
 }
 
@@ -41,10 +43,9 @@ type passive struct {
 	mu       sync.Mutex
 	timer    *time.Timer // guarded by mu; closes the listener when nobody comes
 	conn     Conn        // guarded by mu
-	err      error       // guarded by mu
+	err      error       // guarded by mu; also why conn cannot be used any more
 	stranger string      // guarded by mu; the last one that was turned away
-	refused  bool        // guarded by mu
-	parting  bool        // guarded by mu; the client may end it first
+	refused  refusedData // guarded by mu
 }
 
 func newPassive(l Listener, port uint16, client netip.Addr, of *ports) *passive {
@@ -127,39 +128,8 @@ func (p *passive) finish(c Conn, err error) bool {
 	p.conn, p.err = c, err
 	close(p.done)
 	p.listener.Close()
-	p.endLocked()
+	p.holdLocked()
 	return true
-}
-
-// endLocked ends a data connection that nobody wants. Its client may have sent something already, or be about to: with a reset basic-ftp
-// gives up the whole session.
-func (p *passive) endLocked() {
-	if !p.refused || p.conn == nil {
-		return
-	}
-	p.conn.SetReadDeadline(time.Now().Add(partingTime)) // before the goroutines, which close may hurry
-	if p.parting {
-		go waitForEnd(p.conn) // ends at the deadline
-	} else {
-		go p.conn.Linger() // ends likewise
-	}
-}
-
-// partingTime is how long a client may take to read that there will be no transfer.
-const partingTime = time.Second
-
-// partFrom waits until the client ends the connection. One that has begun a handshake there (basic-ftp) may meet the end of the connection
-// before it has read the reply, takes it for a failure of TLS, and gives up the whole session; one that sends a file (ftplib) reads the
-// reply only when it has sent all.
-func partFrom(c Conn) {
-	c.SetReadDeadline(time.Now().Add(partingTime))
-	waitForEnd(c)
-}
-
-// waitForEnd does so until the read deadline.
-func waitForEnd(c Conn) {
-	io.Copy(io.Discard, c)
-	c.Finish()
 }
 
 func (p *passive) open(ctx context.Context) (Conn, error) {
@@ -172,25 +142,24 @@ func (p *passive) open(ctx context.Context) (Conn, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	return p.conn, p.failureLocked()
+}
+
+// failureLocked is why there is no data connection, as far as that is known.
+func (p *passive) failureLocked() error {
 	switch {
 	case p.err == nil:
-		return p.conn, nil
+		return nil
+	case p.conn != nil:
+		return errNoData.because(p.err)
 	case p.stranger != "":
-		return nil, errNobody.because(fmt.Errorf("port %d: %w; %s was turned away", p.port, p.err, p.stranger))
+		return errNobody.because(fmt.Errorf("port %d: %w; %s was turned away", p.port, p.err, p.stranger))
 	}
-	return nil, errNobody.because(fmt.Errorf("port %d: %w", p.port, p.err))
+	return errNobody.because(fmt.Errorf("port %d: %w", p.port, p.err))
 }
 
-// refuse leaves the listener: a client that is just connecting would read a reset, even though it has got its answer.
-func (p *passive) refuse(patient bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.refused, p.parting = true, patient
-	p.endLocked()
-}
-
-// close gives the port back, and the data connection. Where endLocked reads that, to finish it would wait for the reader: it is told to
-// hurry.
+// close gives the port back, and the data connection. Where hold reads that, to finish it would wait for the reader, which ends it
+// itself.
 func (p *passive) close() {
 	if p.finish(nil, errReplaced) {
 		return
@@ -199,7 +168,8 @@ func (p *passive) close() {
 	defer p.mu.Unlock()
 	switch {
 	case p.conn == nil:
-	case p.refused:
+	case p.refused.held != nil:
+		p.refused.closed = true
 		p.conn.SetReadDeadline(atOnce)
 	default:
 		p.conn.Finish()
@@ -208,20 +178,18 @@ func (p *passive) close() {
 
 // dropOpener gives back what PASV or PORT prepared.
 func (s *Session) dropOpener() {
-	for _, o := range []dataOpener{s.opener, s.refused} {
-		if o != nil {
-			o.close()
-		}
+	if s.opener != nil {
+		s.opener.close()
+		s.opener = nil
 	}
-	s.opener, s.refused = nil, nil
 }
 
-// refuseOpener uses it up.
-func (s *Session) refuseOpener() {
-	if s.opener != nil {
-		s.opener.refuse(s.private)
-		s.opener, s.refused = nil, s.opener
+// claim takes what PASV or PORT prepared for a transfer that begins.
+func (s *Session) claim() error {
+	if s.opener == nil {
+		return errNoData
 	}
+	return s.opener.claim()
 }
 
 // A dataConn is the server-DTP's end of one data connection (RFC 959 §2.3). It fails with errStalled when no byte moves for as long as

@@ -71,5 +71,6 @@ func (a *active) dial(ctx context.Context) (Conn, error) {
 
 // Nothing is there before the dial, so there is nothing to take or to end.
 
-func (*active) refuse(bool) {}
-func (*active) close()      {}
+func (*active) claim() error { return nil }
+func (*active) refuse(bool)  {}
+func (*active) close()       {}

@@ -61,8 +61,8 @@ func (s *Session) sendMatches(ctx context.Context, g glob, d vfs.Detail, l *list
 	if err == io.EOF {
 		err = fmt.Errorf("no name matches %q: %w", g.pattern, fs.ErrNotExist)
 	}
-	if err == nil && s.opener == nil {
-		err = errNoData
+	if err == nil {
+		err = s.claim()
 	}
 	if err != nil {
 		dir.Close()

@@ -144,6 +144,13 @@ func (c *memConn) Ended(time.Duration) bool {
 	return c.in.ended || c.in.broken
 }
 
+func (c *memConn) Silent() bool {
+	c.SetReadDeadline(time.Time{})
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return len(c.in.data) == 0 && !c.in.ended && !c.in.broken
+}
+
 func (c *memConn) SetReadDeadline(t time.Time) error {
 	c.in.deadline(&c.in.readBy, &c.in.readers, t)
 	return nil

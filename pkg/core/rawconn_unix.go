@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 )
 
 // These few lines are the only ones of the package that depend on the system. The callback of syscall.RawConn.Read may try a
@@ -79,6 +80,16 @@ func (c *rawConn) drain(max int) {
 		}
 		return true
 	})
+}
+
+func (c *rawConn) Silent() (silent bool) {
+	c.SetReadDeadline(time.Time{})
+	c.raw.Read(func(fd uintptr) bool {
+		_, err := readNow(fd, make([]byte, 1))
+		silent = err == syscall.EAGAIN
+		return true
+	})
+	return silent
 }
 
 func setInline(fd uintptr) {

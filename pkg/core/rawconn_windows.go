@@ -2,6 +2,7 @@ package core
 
 import (
 	"errors"
+	"os"
 	"syscall"
 	"time"
 )
@@ -34,6 +35,13 @@ func (c *rawConn) drain(max int) {
 		}
 		max -= n
 	}
+}
+
+func (c *rawConn) Silent() bool {
+	c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	defer c.SetReadDeadline(time.Time{})
+	_, err := c.Read(make([]byte, 1))
+	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 const soOOBInline = 0x100 // SO_OOBINLINE of winsock2.h

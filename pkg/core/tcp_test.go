@@ -9,9 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -270,6 +273,114 @@ func plainAndSecure(t *testing.T, test func(t *testing.T, c *tcpClient, secure b
 	}
 }
 
+// A data connection that stands serves the transfer behind a refused one. What has arrived on it, or its end, is no part of that transfer:
+// the file that is to be written next stays as it was.
+func TestRefusedTransferLeavesItsConnection(t *testing.T) {
+	l := serveTCP(t, "127.0.0.1:0")
+	file := filepath.Join(l.supervisor.home, "f")
+	if err := os.WriteFile(file, []byte("content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c := l.client(net.IPv4(127, 0, 0, 1))
+	c.login()
+	for range 40 {
+		d := c.pasv("EPSV")
+		c.cmd("550 ", "RETR missing")
+		c.cmd("150 ", "RETR f")
+		if got, err := io.ReadAll(d); err != nil || string(got) != "content" {
+			t.Fatalf("%q, %v", got, err)
+		}
+		d.Close()
+		c.expect("226 ")
+	}
+	for _, arrives := range []func(*net.TCPConn) error{
+		func(d *net.TCPConn) error { _, err := d.Write([]byte("x")); return err },
+		(*net.TCPConn).CloseWrite,
+		(*net.TCPConn).Close,
+		func(d *net.TCPConn) error { d.SetLinger(0); return d.Close() },
+	} {
+		for _, early := range []bool{true, false} {
+			d := c.pasv("EPSV")
+			defer d.Close()
+			l.accepted(t)
+			if early {
+				arrives(d)
+			}
+			c.cmd("550 ", "STOR missing/f")
+			if !early {
+				arrives(d)
+			}
+			l.spent(t)
+			c.cmd("425 ", "STOR f")
+			if got, err := os.ReadFile(file); err != nil || string(got) != "content" {
+				t.Fatalf("%q, %v", got, err)
+			}
+		}
+	}
+}
+
+// prepared is what PASV prepared in the only session.
+func (l *loopback) prepared(t *testing.T) *passive {
+	t.Helper()
+	l.srv.mu.Lock()
+	all := slices.Collect(maps.Keys(l.srv.sessions))
+	l.srv.mu.Unlock()
+	if len(all) != 1 {
+		t.Fatalf("there are %d sessions", len(all))
+	}
+	all[0].turn.Lock()
+	defer all[0].turn.Unlock()
+	return all[0].opener.(*passive)
+}
+
+// accepted waits until the server has the data connection.
+func (l *loopback) accepted(t *testing.T) { <-l.prepared(t).done }
+
+// spent waits until no transfer can have the data connection any more.
+func (l *loopback) spent(t *testing.T) {
+	p := l.prepared(t)
+	p.mu.Lock()
+	held := p.refused.held
+	p.mu.Unlock()
+	<-held
+}
+
+// Silent looks at what the kernel has, a byte or an end, and waits for nothing.
+func TestSilent(t *testing.T) {
+	for name, arrives := range map[string]func(*net.TCPConn) error{
+		"a byte":  func(c *net.TCPConn) error { _, err := c.Write([]byte("x")); return err },
+		"an end":  (*net.TCPConn).CloseWrite,
+		"a reset": func(c *net.TCPConn) error { c.SetLinger(0); return c.Close() },
+	} {
+		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		client, err := net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		server, err := tcpListener{l}.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer server.Close()
+		if !server.Silent() {
+			t.Error("something was there before", name)
+		}
+		if err := arrives(client); err != nil {
+			t.Fatal(err)
+		}
+		for late := time.Now().Add(patience); server.Silent(); runtime.Gosched() {
+			if time.Now().After(late) {
+				t.Fatal("it is silent behind", name)
+			}
+		}
+	}
+}
+
 // Who goes on at once after a refusal need not end the data connection first, and who leaves is not kept by it.
 func TestRefusedTransferHoldsUpNobody(t *testing.T) {
 	plainAndSecure(t, func(t *testing.T, c *tcpClient, _ bool) {
@@ -298,7 +409,7 @@ func TestRefusedTransferDoesNotConnect(t *testing.T) {
 	c.login()
 	c.cmd("200 ", fmt.Sprintf("EPRT |1|127.0.0.1|%d|", data.Addr().(*net.TCPAddr).Port))
 	c.cmd("550 ", "RETR missing")
-	c.cmd("425 ", "NLST")
+	c.cmd("550 ", "NLST missing")
 	c.cmd("221 ", "QUIT")
 	c.r.ReadByte() // until the session has ended
 	own, err := net.DialTCP("tcp", nil, data.Addr().(*net.TCPAddr))
