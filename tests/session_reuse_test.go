@@ -88,6 +88,7 @@ func TestSessionReuseRequired(t *testing.T) {
 	for _, version := range []string{"1.2", "1.3"} {
 		for program, five := range map[string]func(*testing.T, string, account, *authority, string, string) string{
 			"crypto/tls": fiveWithGo, "curl": fiveWithCurl, "lftp": fiveWithLftp, "python3": fiveWithFtplib, "openssl": fiveWithOpenssl,
+			"php": fiveWithPHP, "ruby": fiveWithRuby,
 		} {
 			if program == "curl" && version == "1.2" {
 				continue // it asks for no ticket there
@@ -125,7 +126,7 @@ func fiveWithGo(t *testing.T, addr string, u account, a *authority, version, fil
 	return list
 }
 
-// fiveWithCurl uploads last: curl uses each ticket of TLS 1.3 once, and an upload brings no new one.
+// fiveWithCurl uploads last: curl uses each ticket of TLS 1.3 once, and reads none behind an upload.
 func fiveWithCurl(t *testing.T, addr string, u account, a *authority, version, file string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	url := fmt.Sprintf("ftp://%s:%s@localhost:%s/", u.name, u.password, port)
@@ -183,6 +184,50 @@ for i in range(2):
 f.retrlines("LIST")
 f.quit()
 `, "python3", "-", port, u.name, u.password, a.file("ca.pem"), version, file)
+}
+
+// fiveWithPHP is ext-ftp, which has no setting for the version: that of OpenSSL is below it.
+func fiveWithPHP(t *testing.T, addr string, u account, a *authority, version, file string) string {
+	conf := filepath.Join(t.TempDir(), "openssl.cnf")
+	writeFile(t, conf, "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"+
+		"[default]\nMaxProtocol = TLSv"+version+"\nMinProtocol = TLSv"+version+"\n", 0o644)
+	_, port, _ := net.SplitHostPort(addr)
+	return command(t, `<?php
+set_error_handler(function ($level, $text) { throw new ErrorException($text); });
+[, $port, $user, $password, $file] = $argv;
+$f = ftp_ssl_connect("localhost", (int)$port, 30);
+ftp_login($f, $user, $password);
+ftp_pasv($f, true);
+for ($i = 0; $i < 2; $i++) {
+    ftp_rawlist($f, "");
+    ftp_put($f, "up", $file);
+    ftp_put($f, "up", $file);
+    ftp_get($f, "$file.php", "up");
+}
+echo implode("\n", ftp_nlist($f, ""));
+`, "env", "OPENSSL_CONF="+conf, "php", "--", port, u.name, u.password, file)
+}
+
+// fiveWithRuby is net-ftp as it is. Over TLS 1.3 it uploads last: it closes without reading, so an upload leaves it without a ticket.
+func fiveWithRuby(t *testing.T, addr string, u account, a *authority, version, file string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return command(t, `
+require "net/ftp"
+port, user, password, ca, version, file = ARGV
+version = {"1.2" => OpenSSL::SSL::TLS1_2_VERSION, "1.3" => OpenSSL::SSL::TLS1_3_VERSION}[version]
+f = Net::FTP.new("localhost", port: port.to_i, username: user, password: password, passive: true, open_timeout: 30, read_timeout: 30,
+                 ssl: {ca_file: ca, min_version: version, max_version: version})
+steps = version == OpenSSL::SSL::TLS1_2_VERSION ? %w[put get put put list get put] : %w[get list get get put]
+puts f.list
+steps.each do |step|
+  case step
+  when "list" then f.list
+  when "put" then f.putbinaryfile(file, "up")
+  when "get" then f.getbinaryfile("f", file + ".ruby")
+  end
+end
+f.close
+`, "ruby", "-", port, u.name, u.password, a.file("ca.pem"), version, file)
 }
 
 // fiveWithOpenssl is s_client on both connections; data connections resume from the file where the one on the control connection has left

@@ -63,17 +63,19 @@ func offers(hello *tls.ClientHelloInfo, protocols []string) bool {
 	return slices.ContainsFunc(hello.SupportedProtos, func(p string) bool { return slices.Contains(protocols, p) })
 }
 
-// extensionPSK is the number of pre_shared_key, by which a client offers a ticket (RFC 8446 §4.2).
-const extensionPSK = 41
+// Numbers of TLS extensions: pre_shared_key, by which a client offers a ticket (RFC 8446 §4.2), and encrypt_then_mac (RFC 7366).
+const (
+	extensionPSK            = 41
+	extensionEncryptThenMAC = 22
+)
 
-// forData is the configuration of one data connection; incoming says that the client writes it, and p what its session must prove. All
-// of them accept the tickets that p does. One that the client reads also sends one, for clients that use each ticket once. One that the
-// client writes sends none: a client that never reads would close with the ticket unread, and its kernel then answers with a reset and
-// throws away what was not sent yet. crypto/tls has no switch for that, but in every handshake of TLS 1.3 it asks UnwrapSession or
-// GetCertificate, after it has looked at the client's ticket and before it makes its own. (Certificates is empty: where it is not,
-// GetCertificate is asked only for clients that name a server, and those that connect to an address do not.) In TLS 1.2 tickets are a part
-// of the handshake, which both sides read to its end. There GetCertificate is asked first, and UnwrapSession always.
-func (sec *security) forData(p *proof, incoming bool) *tls.Config {
+// forData is the configuration of one data connection, and p what its session must prove. A ticket that p accepts is accepted in uploads
+// and downloads alike; each handshake also sends one, for clients that use each ticket once (dataWire sends it late in an upload). Where a
+// proof is demanded, a client without one gets no ticket. crypto/tls has no switch for that, but in every handshake of TLS 1.3 it calls
+// UnwrapSession or GetCertificate, after it has looked at the client's ticket and before it makes its own. (Certificates is empty: where it
+// is not, GetCertificate is called only for clients that name a server, and those that connect to an address do not.) In TLS 1.2
+// GetCertificate is called first, and UnwrapSession always.
+func (sec *security) forData(p *proof) *tls.Config {
 	cfg := sec.base.Clone() // this connection's own, so the functions below may change it
 	cfg.NextProtos = dataProtocols
 	cfg.DynamicRecordSizingDisabled = true
@@ -81,14 +83,15 @@ func (sec *security) forData(p *proof, incoming bool) *tls.Config {
 	cfg.WrapSession = p.seal
 	cfg.UnwrapSession = func(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, error) {
 		ss, err := p.open(ticket, cs)
-		cfg.SessionTicketsDisabled = incoming || p.demanded && ss == nil
+		cfg.SessionTicketsDisabled = p.demanded && ss == nil
 		return ss, err
 	}
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-		cfg.SessionTicketsDisabled = p.off || (incoming || p.demanded) && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
+		cfg.SessionTicketsDisabled = p.off || p.demanded && slices.Contains(hello.SupportedVersions, tls.VersionTLS13)
 		return sec.certificates.of(p.host), nil
 	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		p.keepsTicket = slices.Contains(hello.Extensions, extensionEncryptThenMAC)
 		if !offers(hello, dataProtocols) {
 			cfg.NextProtos = nil
 		}

@@ -1,8 +1,10 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"time"
@@ -20,6 +22,7 @@ type dataWire struct {
 	Conn   // for the addresses alone
 	data   *dataConn
 	blocks *blocks
+	proof  *proof
 	ctx    context.Context // of the call that goes on
 
 	open     bool   // the handshake is over; during it nothing may wait to be gathered
@@ -29,6 +32,7 @@ type dataWire struct {
 	out      *block // nil until something is gathered
 	gathered int    // bytes in out
 	gather   bool
+	late     []byte // the ticket of an upload
 }
 
 func (*dataWire) SetDeadline(time.Time) error      { return nil }
@@ -56,9 +60,21 @@ func (w *dataWire) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Write sends the ticket of an upload (TLS 1.3) before the next record, which is TLS's own end. A client that never reads closes with
+// the ticket unread, and its kernel then answers with a reset and throws away what it has not sent yet: by now it has sent everything.
+// What comes in between, an update of keys, takes the ticket along, since records are numbered.
 func (w *dataWire) Write(p []byte) (int, error) {
+	n := len(p)
+	if w.late != nil {
+		p, w.late = append(w.late, p...), nil
+	}
+	if w.proof.ticketNext {
+		w.proof.ticketNext = false
+		at := lastRecord(p)
+		p, w.late = p[:at], bytes.Clone(p[at:])
+	}
 	if !w.gather {
-		return len(p), w.data.send(w.ctx, p)
+		return n, w.data.send(w.ctx, p)
 	}
 	if w.out == nil {
 		w.out = w.blocks.get()
@@ -69,7 +85,16 @@ func (w *dataWire) Write(p []byte) (int, error) {
 		}
 	}
 	w.gathered += copy(w.out[w.gathered:], p) // a record is much smaller than a block
-	return len(p), nil
+	return n, nil
+}
+
+// lastRecord is where the last TLS record begins.
+func lastRecord(p []byte) (at int) {
+	for next := 0; next < len(p); {
+		at = next
+		next += recordHeader + int(binary.BigEndian.Uint16(p[at+recordHeader-2:]))
+	}
+	return at
 }
 
 func (w *dataWire) flush() error {
@@ -91,8 +116,10 @@ func (c *secureData) release() {
 	}
 }
 
-// maxRecord is the most that a TLS record carries.
-const maxRecord = 16 << 10
+const (
+	maxRecord    = 16 << 10 // the most that a TLS record carries
+	recordHeader = 5        // type, version, and length in the last two bytes
+)
 
 // read keeps an end that comes with the last bytes for the next call, as io.Reader lets it.
 func (c *secureData) read(ctx context.Context, p []byte) (int, error) {
@@ -141,9 +168,15 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		defer cancel()
 		stop = context.AfterFunc(shaking, t.interrupt)
 	}
-	w := &dataWire{Conn: t.data.conn, data: &t.data, blocks: &t.s.srv.blocks, ctx: shaking}
-	p := t.s.newProof()
-	cfg := t.s.srv.security.forData(p, incoming)
+	p := t.s.newProof(incoming)
+	w := &dataWire{
+		Conn:   t.data.conn,
+		data:   &t.data,
+		blocks: &t.s.srv.blocks,
+		proof:  p,
+		ctx:    shaking,
+	}
+	cfg := t.s.srv.security.forData(p)
 	cfg.ClientAuth = t.s.tls.asksAgain()
 	c := &secureData{Conn: tls.Server(w, cfg), wire: w}
 	t.data.secure = c

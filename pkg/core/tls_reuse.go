@@ -34,6 +34,10 @@ type proof struct {
 	off      bool   // no session is resumed
 	demanded bool   // who does not resume is refused
 	lack     error  // why it was not resumed, if it was not
+
+	incoming    bool // the client uploads
+	keepsTicket bool // the client goes on with its old ticket where TLS 1.2 brings no new one
+	ticketNext  bool // the last record of the next write is a ticket that waits for the end of the upload
 }
 
 var (
@@ -43,7 +47,7 @@ var (
 	errUnusedTicket  = errors.New("the client offered the right TLS session, and could not resume it")
 )
 
-func (s *Session) newProof() *proof {
+func (s *Session) newProof(incoming bool) *proof {
 	t := s.srv.config.TLS
 	return &proof{
 		sec:      s.srv.security,
@@ -52,6 +56,7 @@ func (s *Session) newProof() *proof {
 		off:      t.SessionReuse == config.SessionReuseOff,
 		demanded: t.SessionReuse == config.SessionReuseRequire && !t.SessionReuseExempt.Contains(s.conn.Remote().Addr()),
 		lack:     errNoTicket,
+		incoming: incoming,
 	}
 }
 
@@ -74,10 +79,19 @@ func (p *proof) open(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, 
 }
 
 // seal is WrapSession. Where a proof is demanded, a connection that gave none must not get one for the next.
+//
+// A resumed handshake of TLS 1.2 always announces a ticket in crypto/tls. OpenSSL's clients replace the session by a new one with that
+// ticket and forbid the old one, which is the control connection's, and many have no other (PHP, Ruby); so they get a ticket of no bytes
+// (RFC 5077 §3.3). crypto/tls itself as a client would keep nothing of its session then: it and others that never offer
+// encrypt_then_mac, as OpenSSL, GnuTLS and Mbed TLS do, get a new ticket.
 func (p *proof) seal(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
-	if p.demanded && !cs.DidResume {
+	switch {
+	case p.demanded && !cs.DidResume:
 		return p.sec.base.EncryptTicket(cs, ss)
+	case cs.DidResume && cs.Version == tls.VersionTLS12 && p.keepsTicket:
+		return nil, nil
 	}
+	p.ticketNext = p.incoming && cs.Version == tls.VersionTLS13
 	return p.sec.sealBound(p.binding, cs, ss)
 }
 

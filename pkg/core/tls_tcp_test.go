@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -17,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"ftpd/pkg/config"
 )
 
 var tlsVersions = map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
@@ -153,31 +156,43 @@ func TestTransfersOverTLS(t *testing.T) {
 	}
 }
 
-// A client that uses each ticket once finds a new one on the connections that it reads, and only a second upload in a row does without.
+// A client that uses each ticket once, and reads each connection to its end, finds a new one on each, behind its uploads too. Where
+// certificates of clients are asked for, crypto/tls sends it apart from the handshake.
 func TestTicketsUsedOnce(t *testing.T) {
-	l := serveTCP(t, "127.0.0.1:0")
-	c := l.client(net.IPv4(127, 0, 0, 1))
-	cfg := clientConfig(tls.VersionTLS13)
-	cfg.ClientSessionCache = &fickle{}
-	c.secure(cfg)
-	c.login()
-	for i, command := range []string{"NLST", "NLST", "STOR f", "STOR f", "RETR f", "RETR f", "MLSD"} {
-		d := c.pasv("PASV")
-		c.say(command)
-		c.expect("1")
-		conn := tls.Client(d, cfg)
-		if command == "STOR f" {
-			io.WriteString(conn, "content")
-			conn.CloseWrite()
-		}
-		if _, err := io.ReadAll(conn); err != nil {
-			t.Error(command, err)
-		}
-		conn.Close()
-		c.expect("226 ")
-		if want := i < 3 || i > 4; conn.ConnectionState().DidResume != want {
-			t.Errorf("%d (%s): resumed %v", i, command, !want)
-		}
+	for _, auth := range []config.ClientAuth{config.ClientAuthOff, config.ClientAuthRequired} {
+		t.Run(fmt.Sprint("client_auth ", auth), func(t *testing.T) {
+			alice := newCertificate("alice")
+			l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) { c.TLS.ClientAuth = auth })
+			ca, err := x509.ParseCertificate(alice.Certificate[0])
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.srv.security.certificates.clients.AddCert(ca)
+			c := l.client(net.IPv4(127, 0, 0, 1))
+			cfg := clientConfig(tls.VersionTLS13)
+			cfg.ClientSessionCache = &fickle{}
+			cfg.Certificates = []tls.Certificate{*alice}
+			c.secure(cfg)
+			c.login()
+			for i, command := range []string{"NLST", "NLST", "STOR f", "STOR f", "RETR f", "APPE f", "MLSD"} {
+				d := c.pasv("PASV")
+				c.say(command)
+				c.expect("1")
+				conn := tls.Client(d, cfg)
+				if command == "STOR f" || command == "APPE f" {
+					io.WriteString(conn, "content")
+					conn.CloseWrite()
+				}
+				if _, err := io.ReadAll(conn); err != nil {
+					t.Error(command, err)
+				}
+				conn.Close()
+				c.expect("226 ")
+				if !conn.ConnectionState().DidResume {
+					t.Errorf("%d (%s) has not resumed", i, command)
+				}
+			}
+		})
 	}
 }
 
