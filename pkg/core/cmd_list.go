@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"io/fs"
 	"path"
 	"strings"
 	"time"
@@ -48,8 +49,9 @@ func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
 
 var errMLSDFile = reply(501, "Not a directory.")
 
-// mlsd sends a directory for programs (RFC 3659 §7). A link counts as what it points to: with a type of its own, clients take it for
-// a file, or drop it.
+// mlsd sends a directory for programs (RFC 3659 §7). A link counts as what it points to: with a type
+// of its own, clients take it for a file, or drop it. One that points to nothing is left out: clients
+// would fetch it, and fail as a whole.
 func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 	dir := s.abs(arg)
 	e, err := s.login.fs.Stat(dir)
@@ -99,6 +101,9 @@ func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 		stat = s.login.fs.StatCreated
 	}
 	e, err := stat(name)
+	if vfs.LeadsNowhere(err) {
+		e, err = s.brokenLink(name, err)
+	}
 	if err != nil {
 		return Reply{}, err
 	}
@@ -108,6 +113,16 @@ func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	e.Name = path.Base(name)
 	facts := s.factsIn(path.Dir(name))([]byte{' '}, &e)
 	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
+}
+
+// brokenLink describes the link that name is, where what it leads to cannot be described for the
+// reason why; else that stays the error.
+func (s *Session) brokenLink(name string, why error) (vfs.Entry, error) {
+	e, err := s.login.fs.Lstat(name)
+	if err != nil || e.Mode&fs.ModeSymlink == 0 {
+		return vfs.Entry{}, why
+	}
+	return e, nil
 }
 
 // listPath returns the pathname in the argument of LIST, NLST or STAT. Most clients send options of

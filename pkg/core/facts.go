@@ -103,17 +103,13 @@ func (f *factFormat) append(dst []byte, e *vfs.Entry) []byte {
 	return append(dst, ' ')
 }
 
-// appendCommon writes the facts that RFC 3659 §7.5 defines. A time of creation that is not known is left out.
+// appendCommon writes the facts that RFC 3659 §7.5 defines. A time of creation that is not known is
+// left out, and of a link, which is one that leads nowhere, the size.
 func (f *factFormat) appendCommon(dst []byte, e *vfs.Entry) []byte {
 	if f.facts&factType != 0 {
-		dst = append(dst, "type="...)
-		if e.Mode.IsDir() {
-			dst = append(dst, "dir;"...)
-		} else {
-			dst = append(dst, "file;"...)
-		}
+		dst = append(append(append(dst, "type="...), typeFact(e.Mode)...), ';')
 	}
-	if f.facts&factSize != 0 {
+	if f.facts&factSize != 0 && e.Mode&fs.ModeSymlink == 0 {
 		dst = append(strconv.AppendInt(append(dst, "size="...), e.Size, 10), ';')
 	}
 	if f.facts&factModify != 0 {
@@ -132,6 +128,17 @@ func (f *factFormat) appendCommon(dst []byte, e *vfs.Entry) []byte {
 	return dst
 }
 
+// typeFact is the type of what has the mode; that of a link is the one which RFC 3659 §7.7.4 shows.
+func typeFact(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "dir"
+	case m&fs.ModeSymlink != 0:
+		return "OS.unix=slink:"
+	}
+	return "file"
+}
+
 // A permFact is a letter of the perm fact and what it takes (RFC 3659 §7.5.5).
 type permFact struct {
 	letter byte
@@ -141,13 +148,17 @@ type permFact struct {
 var (
 	dirPerms  = []permFact{{'c', config.Write}, {'d', config.Delete}, {'e', 0}, {'f', config.Rename}, {'l', config.List}, {'m', config.Mkdir}, {'p', config.Delete}}
 	filePerms = []permFact{{'a', config.Append}, {'d', config.Delete}, {'f', config.Rename}, {'r', config.Read}, {'w', config.Overwrite}}
+	namePerms = []permFact{{'d', config.Delete}, {'f', config.Rename}} // of what is a name and nothing more
 )
 
 // appendPerm tells what the configuration permits; the kernel may refuse more.
 func (f *factFormat) appendPerm(dst []byte, m fs.FileMode) []byte {
 	perms := filePerms
-	if m.IsDir() {
+	switch {
+	case m.IsDir():
 		perms = dirPerms
+	case m&fs.ModeSymlink != 0:
+		perms = namePerms
 	}
 	for _, p := range perms {
 		if f.rights&p.needs == p.needs {

@@ -17,7 +17,7 @@ type Detail int
 const (
 	NamesOnly Detail = iota // the name, and of the mode the type where the directory has it
 	Links                   // everything; links themselves, with Target
-	Targets                 // everything; of links what they lead to, where that is inside the view and may be listed
+	Targets                 // everything; of links what they lead to, and none that LeadsNowhere
 
 	Created Detail = 1 << 8 // beside one of these: asks for the time of creation, too
 )
@@ -161,31 +161,26 @@ func (d *Dir) fill() error {
 			continue
 		}
 		if d.detail == Targets && e.Mode&fs.ModeSymlink != 0 {
-			if err := d.follow(&e); err != nil {
-				return err
-			}
+			e, err = d.follow(e)
 		}
-		d.batch.entries = append(d.batch.entries, e)
+		switch {
+		case err == nil:
+			d.batch.entries = append(d.batch.entries, e)
+		case !LeadsNowhere(err):
+			return err
+		}
 	}
 	return nil
 }
 
-// follow replaces a link by what it leads to. Where that is nothing, or nothing that the user may see, it stays a link.
-func (d *Dir) follow(link *Entry) error {
+// follow describes what a link leads to, under the link's name.
+func (d *Dir) follow(link Entry) (Entry, error) {
 	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true, d.born)
 	if err == nil {
 		err = d.fs.permit(d.at.mount, place, config.List)
 	}
-	switch k := kind(err); {
-	case k == nil:
-		e.Name = link.Name
-		*link = e
-		return nil
-	case errors.Is(k, fs.ErrNotExist), errors.Is(k, fs.ErrPermission), errors.Is(k, ErrNotAllowed), errors.Is(k, ErrNotDir), errors.Is(k, ErrName), dead(k):
-		return nil
-	default:
-		return err
-	}
+	e.Name = link.Name
+	return e, kind(err)
 }
 
 // top describes the mount's directory, under the name that it has in the view.

@@ -77,6 +77,18 @@ func kind(err error) error {
 	return err
 }
 
+// LeadsNowhere reports whether err says that a link leads to nothing that the user may see: a target
+// that is missing, outside the view, not permitted, or the link itself. A failure of the file system
+// is none of these.
+func LeadsNowhere(err error) bool {
+	for _, k := range []error{fs.ErrNotExist, fs.ErrPermission, ErrNotAllowed, ErrNotDir, ErrName} {
+		if errors.Is(err, k) {
+			return true
+		}
+	}
+	return false
+}
+
 // rootKind is for os.Root's own errors: what is neither a number nor a known error is a path that leaves the root.
 func rootKind(err error) error {
 	for _, known := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrClosed} {

@@ -23,6 +23,3 @@ var systemKinds = map[syscall.Errno]error{
 	windows.ERROR_NOT_SAME_DEVICE:   ErrCrossMount,
 	windows.ERROR_INVALID_NAME:      ErrName,
 }
-
-// dead says that a file system does not answer any more; this system does not tell that apart.
-func dead(error) bool { return false }
