@@ -168,14 +168,14 @@ func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 // report emits what the log shall know of a command: that it changed something, or why it was refused. Refusals before the login are
 // the bread of bots, and failed logins have an event of their own.
 func (s *Session) report(cmd *command, path string, r Reply) {
-	if cmd.run == nil || !cmd.log && !r.refusal() {
+	if cmd.run == nil || !cmd.log && !r.refusal() && r.cause == nil {
 		return
 	}
 	e := events.Event{Kind: events.Command, Verb: cmd.verb, Path: path, Reply: r.Code}
 	if cmd.verb == "RNTO" {
 		e.Path, e.To = s.rename, path
 	}
-	if r.refusal() {
+	if r.refusal() || r.cause != nil {
 		e.Cause = r.why()
 	}
 	s.emit(e)

@@ -81,47 +81,69 @@ type factFormat struct {
 }
 
 func (f *factFormat) append(dst []byte, e *vfs.Entry) []byte {
-	dst = f.appendCommon(dst, e)
-	if f.facts&factMode != 0 {
+	facts := f.known(e)
+	dst = f.appendCommon(dst, e, facts)
+	if facts&factMode != 0 {
 		dst = append(strconv.AppendUint(append(dst, "unix.mode=0"...), unixMode(e.Mode), 8), ';')
 	}
-	if f.facts&factUID != 0 {
+	if facts&factUID != 0 {
 		dst = append(strconv.AppendUint(append(dst, "unix.uid="...), uint64(e.UID), 10), ';')
 	}
-	if f.facts&factGID != 0 {
+	if facts&factGID != 0 {
 		dst = append(strconv.AppendUint(append(dst, "unix.gid="...), uint64(e.GID), 10), ';')
 	}
-	if f.facts&factWords != 0 {
+	if facts&factWords != 0 {
 		user, group := f.names(e)
-		if f.facts&factOwner != 0 {
+		if facts&factOwner != 0 {
 			dst = append(append(append(dst, "unix.owner="...), user...), ';')
 		}
-		if f.facts&factGroup != 0 {
+		if facts&factGroup != 0 {
 			dst = append(append(append(dst, "unix.group="...), group...), ';')
 		}
 	}
 	return append(dst, ' ')
 }
 
-// appendCommon writes the facts that RFC 3659 §7.5 defines. A time of creation that is not known is
-// left out, and of a link, which is one that leads nowhere, the size.
-func (f *factFormat) appendCommon(dst []byte, e *vfs.Entry) []byte {
-	if f.facts&factType != 0 {
+// known are the facts of an entry that can be given. A link is one that leads nowhere; it has no bytes
+// for a client.
+func (f *factFormat) known(e *vfs.Entry) factSet {
+	facts := f.facts
+	if e.Created.IsZero() {
+		facts &^= factCreate
+	}
+	if e.Dev == 0 && e.Ino == 0 {
+		facts &^= factUnique
+	}
+	if e.Mode&fs.ModeSymlink != 0 {
+		facts &^= factSize
+	}
+	if e.Unknown != nil {
+		facts &= factType | factPerm
+	}
+	if e.Mode == fs.ModeIrregular {
+		facts &^= factType
+	}
+	return facts
+}
+
+// appendCommon writes the facts that RFC 3659 §7.5 defines.
+func (f *factFormat) appendCommon(dst []byte, e *vfs.Entry, facts factSet) []byte {
+	if facts&factType != 0 {
 		dst = append(append(append(dst, "type="...), typeFact(e.Mode)...), ';')
 	}
-	if f.facts&factSize != 0 && e.Mode&fs.ModeSymlink == 0 {
+	if facts&factSize != 0 {
 		dst = append(strconv.AppendInt(append(dst, "size="...), e.Size, 10), ';')
 	}
-	if f.facts&factModify != 0 {
+	if facts&factModify != 0 {
 		dst = append(appendStamp(append(dst, "modify="...), e.ModTime), ';')
 	}
-	if f.facts&factCreate != 0 && !e.Created.IsZero() {
+	if facts&factCreate != 0 {
 		dst = append(appendStamp(append(dst, "create="...), e.Created), ';')
 	}
-	if f.facts&factPerm != 0 {
+	if facts&factPerm != 0 {
 		dst = append(f.appendPerm(append(dst, "perm="...), e.Mode), ';')
 	}
-	if f.facts&factUnique != 0 {
+	if facts&factUnique != 0 {
 		dst = strconv.AppendUint(append(dst, "unique="...), e.Dev, 16)
 		dst = append(strconv.AppendUint(append(dst, 'g'), e.Ino, 16), ';')
 	}
@@ -157,7 +179,7 @@ func (f *factFormat) appendPerm(dst []byte, m fs.FileMode) []byte {
 	switch {
 	case m.IsDir():
 		perms = dirPerms
-	case m&fs.ModeSymlink != 0:
+	case m&fs.ModeSymlink != 0, m == fs.ModeIrregular:
 		perms = namePerms
 	}
 	for _, p := range perms {

@@ -3,6 +3,7 @@ package core
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 
@@ -21,6 +22,9 @@ type lister struct {
 
 	text  []byte
 	lines []lineAt // of text, as long as they are to be sorted
+
+	unknown int   // entries that are listed by name alone
+	first   error // why the first of them is
 }
 
 // A lineAt is a line of a listing: where it and its name begin, and where both end.
@@ -71,6 +75,9 @@ func (l *lister) meet(ctx context.Context, entries []vfs.Entry) {
 }
 
 func (l *lister) add(e *vfs.Entry, sorting bool) {
+	if e.Unknown != nil {
+		l.note(e)
+	}
 	line := lineAt{start: uint32(len(l.text))}
 	if l.before != nil {
 		l.text = l.before(l.text, e)
@@ -88,6 +95,21 @@ func (l *lister) add(e *vfs.Entry, sorting bool) {
 	if sorting {
 		l.lines = append(l.lines, line)
 	}
+}
+
+// note counts an entry that is listed by name alone.
+func (l *lister) note(e *vfs.Entry) {
+	if l.unknown++; l.unknown == 1 {
+		l.first = fmt.Errorf("%q: %w", e.Name, e.Unknown)
+	}
+}
+
+// trouble is for the log: how many entries could not be described, and why the first could not.
+func (l *lister) trouble() error {
+	if l.unknown == 0 {
+		return nil
+	}
+	return fmt.Errorf("listed by name alone: %d of the entries, the first is %w", l.unknown, l.first)
 }
 
 // sorted are the lines in the order of their names.

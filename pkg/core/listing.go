@@ -9,7 +9,9 @@ import (
 )
 
 // longFormat writes lines as `ls -lA` does: mode, links, owner, group, size, time, name. Half of the world splits them at blanks, so
-// each column is there and none but the last holds one; and exactly one stands before the name, which may begin with another.
+// each column is there and none but the last holds one; and exactly one stands before the name, which may begin with another. Where ls
+// has question marks for what is not known, clients drop the line, or the whole listing: there stand no permissions, 1 link, 0 bytes and
+// the time 0, which are what they have to be: a letter, numbers, a date. Only owner and group may be any word.
 type longFormat struct {
 	zone  *time.Location
 	now   time.Time
@@ -18,12 +20,16 @@ type longFormat struct {
 
 func (f *longFormat) append(dst []byte, e *vfs.Entry) []byte {
 	user, group := f.names(e)
+	links, changed := int64(e.Links), e.ModTime
+	if e.Unknown != nil {
+		links, changed = 1, time.Date(1970, 1, 1, 0, 0, 0, 0, f.zone)
+	}
 	dst = appendMode(dst, e.Mode)
-	dst = appendRight(append(dst, ' '), int64(e.Links), 3)
+	dst = appendRight(append(dst, ' '), links, 3)
 	dst = appendLeft(append(dst, ' '), user, 8)
 	dst = appendLeft(append(dst, ' '), group, 8)
 	dst = appendRight(append(dst, ' '), e.Size, 8)
-	dst = f.appendTime(append(dst, ' '), e.ModTime)
+	dst = f.appendTime(append(dst, ' '), changed)
 	return append(dst, ' ')
 }
 

@@ -44,6 +44,11 @@ func TestLongFormat(t *testing.T) {
 			"-rw-r--r--   1 alice    users          12 Jan  2  1601 "},
 		{with(func(e *vfs.Entry) { e.ModTime = time.Time{} }), time.UTC,
 			"-rw-r--r--   1 alice    users          12 Jan  1     1 "},
+		// What is not known has columns nevertheless.
+		{vfs.Entry{Name: "f", Mode: fs.ModeDir, Unknown: fs.ErrPermission}, east,
+			"d---------   1 alice    users           0 Jan  1  1970 "},
+		{vfs.Entry{Name: "f", Mode: fs.ModeIrregular, Unknown: fs.ErrPermission}, time.UTC,
+			"----------   1 alice    users           0 Jan  1  1970 "},
 	} {
 		format := longFormat{zone: test.zone, now: listNow, names: func(*vfs.Entry) (string, string) { return "alice", "users" }}
 		if got := string(format.append(nil, &test.entry)); got != test.want {
@@ -86,6 +91,14 @@ func TestFacts(t *testing.T) {
 	want = strings.Replace(want, "create=20260715110000;", "", 1)
 	if got := string(all.append(nil, &e)); got != want {
 		t.Errorf("%s\n%s", got, want)
+	}
+	for mode, want := range map[fs.FileMode]string{
+		0: "type=file;perm=adfrw; ", fs.ModeDir: "type=dir;perm=cdeflmp; ",
+		fs.ModeIrregular: "perm=df; ",
+	} {
+		if got := string(all.append(nil, &vfs.Entry{Mode: mode, Unknown: fs.ErrPermission})); got != want {
+			t.Errorf("%v of which no more is known: %s", mode, got)
+		}
 	}
 	for rights, want := range map[config.Permissions][2]string{
 		0:               {"e", ""},

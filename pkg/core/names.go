@@ -67,6 +67,9 @@ func (n *names) unknown(entries []vfs.Entry) (uids, gids []uint32) {
 	}
 	for i := range entries {
 		e := &entries[i]
+		if e.Unknown != nil {
+			continue
+		}
 		add(n.known.users, e.UID, uint64(e.UID), &uids)
 		add(n.known.groups, e.GID, 1<<32|uint64(e.GID), &gids)
 	}
@@ -93,8 +96,11 @@ func breaksListing(r rune) bool {
 	return unicode.IsSpace(r) || unicode.IsControl(r) || r == ';' || r == '='
 }
 
-// of gives the names of an entry's owner and group.
+// of gives the names of an entry's owner and group, "?" where these are not known.
 func (n *names) of(e *vfs.Entry) (user, group string) {
+	if e.Unknown != nil {
+		return "?", "?"
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return name(n.known.users, n.old.users, e.UID), name(n.known.groups, n.old.groups, e.GID)

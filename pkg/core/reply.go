@@ -11,7 +11,7 @@ import (
 type Reply struct {
 	Code  int
 	Text  []string
-	cause error // for the log: why it is a refusal
+	cause error // for the log: why it is a refusal, or what did not succeed in a success
 }
 
 func reply(code int, format string, args ...any) Reply {

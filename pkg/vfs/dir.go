@@ -118,8 +118,8 @@ func (d *Dir) findMounts(place string) {
 }
 
 // Next yields about 500 further entries, in the directory's own order and without "." and "..", or io.EOF at the end. The slice is
-// good until the next call of Next or Close. An entry that was removed meanwhile is left out; any other failure ends the listing,
-// since a client takes what a listing does not show for deleted.
+// good until the next call of Next or Close. An entry that was removed meanwhile is left out; one that cannot be described for another
+// reason is Unknown, since a client takes what a listing does not show for deleted. A directory that cannot be read ends the listing.
 func (d *Dir) Next() ([]Entry, error) {
 	if d.batch == nil {
 		return nil, fs.ErrClosed
@@ -141,11 +141,7 @@ func (d *Dir) fill() error {
 		if pass, _ := d.reader.names.pass([]byte(path.Base(m.path))); !pass {
 			continue
 		}
-		e, err := m.top(d.born)
-		if err != nil {
-			return err
-		}
-		d.batch.entries = append(d.batch.entries, e)
+		d.batch.entries = append(d.batch.entries, m.top(d.born))
 	}
 	d.mounts = nil
 	d.reader.names.looked = 0
@@ -161,33 +157,41 @@ func (d *Dir) fill() error {
 			continue
 		}
 		if d.detail == Targets && e.Mode&fs.ModeSymlink != 0 {
-			e, err = d.follow(e)
+			if e, err = d.follow(e); LeadsNowhere(err) {
+				continue
+			}
 		}
-		switch {
-		case err == nil:
-			d.batch.entries = append(d.batch.entries, e)
-		case !LeadsNowhere(err):
-			return err
-		}
+		d.batch.entries = append(d.batch.entries, e)
 	}
 	return nil
 }
 
-// follow describes what a link leads to, under the link's name.
+// follow describes what a link leads to, under the link's name. The error is also the entry's.
 func (d *Dir) follow(link Entry) (Entry, error) {
+	if link.Unknown != nil {
+		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Unknown: link.Unknown}, nil
+	}
 	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true, d.born)
 	if err == nil {
 		err = d.fs.permit(d.at.mount, place, config.List)
 	}
+	if err != nil {
+		err = kind(err)
+		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Unknown: err}, err
+	}
 	e.Name = link.Name
-	return e, kind(err)
+	return e, nil
 }
 
 // top describes the mount's directory, under the name that it has in the view.
-func (m *mount) top(created bool) (Entry, error) {
+func (m *mount) top(created bool) Entry {
+	name := path.Base(m.path)
 	e, _, err := m.root.stat(".", true, created)
-	e.Name = path.Base(m.path)
-	return e, err
+	if err != nil {
+		return Entry{Name: name, Mode: fs.ModeDir, Unknown: err}
+	}
+	e.Name = name
+	return e
 }
 
 // Close ends the listing.

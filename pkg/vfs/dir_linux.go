@@ -92,41 +92,30 @@ func (d *dirReader) record(buf []byte) (name []byte, format uint32, err error) {
 	if nul < 1 {
 		return nil, 0, errRecord
 	}
-	return name[:nul+1], uint32(rest[18]) << 12, nil // DT_… is the format of st_mode, shifted
+	return name[:nul+1], uint32(rest[18]) << 12, nil // DT_… is the format of st_mode, shifted; 0 is none
 }
 
-// entry describes a name as far as was asked. Where the user may read the directory but not enter it, or the name is the place of a file
-// system that has died, only name and type are known.
+// entry describes a name as far as was asked. The error is ENOENT where there is no such name any more.
 func (d *dirReader) entry(name []byte, format uint32, detail Detail) (Entry, error) {
-	text := name[:len(name)-1]
+	text := string(name[:len(name)-1])
 	if detail == NamesOnly {
-		return Entry{Name: string(text), Mode: knownType(format)}, nil
+		return Entry{Name: text, Mode: fileType(format)}, nil
 	}
 	var st unix.Statx_t
-	switch err := d.root.statxAt(d.fd, &name[0], d.mask, &st); err {
+	err := d.root.statxAt(d.fd, &name[0], d.mask, &st)
+	e := entryOf(&st)
+	if err == nil && e.Mode&fs.ModeSymlink != 0 {
+		e.Target, err = d.root.readlinkat(d.fd, text)
+		if err == unix.EINVAL { // it is no link any more
+			err = nil
+		}
+	}
+	switch err {
 	case nil:
-	case unix.EACCES, unix.ENOTCONN, unix.ESTALE, unix.EHOSTDOWN:
-		return Entry{Name: string(text), Mode: knownType(format)}, nil
-	default:
+		e.Name = text
+		return e, nil
+	case unix.ENOENT:
 		return Entry{}, err
 	}
-	e := entryOf(&st)
-	e.Name = string(text)
-	if e.Mode&fs.ModeSymlink == 0 {
-		return e, nil
-	}
-	var err error
-	e.Target, err = d.root.readlinkat(d.fd, e.Name)
-	if err == unix.EINVAL {
-		err = nil // it is no link any more
-	}
-	return e, err
-}
-
-// knownType is the type of a directory's record; DT_UNKNOWN passes for a file.
-func knownType(format uint32) fs.FileMode {
-	if format == 0 {
-		return 0
-	}
-	return fileType(format)
+	return Entry{Name: text, Mode: fileType(format), Unknown: err}, nil
 }

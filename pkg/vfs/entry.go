@@ -18,4 +18,8 @@ type Entry struct {
 	Dev     uint64 // with Ino the file's identity; both 0 where the system does not say
 	Ino     uint64
 	Target  string // of a link that was not followed
+
+	// Unknown is why a listing has no more than the name, and of the mode the type: ModeIrregular
+	// where that is not known either. nil: all is known.
+	Unknown error
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -61,13 +62,18 @@ func listAll(f *FS, name string, detail Detail) error {
 	if err != nil {
 		return err
 	}
+	var unknown []error
 	for err == nil {
-		_, err = d.Next()
+		var batch []Entry
+		batch, err = d.Next()
+		for _, e := range batch {
+			unknown = append(unknown, e.Unknown)
+		}
 	}
 	if err == io.EOF {
 		err = nil
 	}
-	return errors.Join(err, d.Close())
+	return errors.Join(append(unknown, err, d.Close())...)
 }
 
 // Each system call of each operation fails once. The error arrives, whatever it was; no descriptor stays open; and where the call
@@ -163,9 +169,13 @@ func openDescriptors(t *testing.T) (all []string) {
 	return all
 }
 
-// A call that is interrupted by a signal is made again; one that fails with what is no failure leaves a listing whole.
+// An entry that is gone when it is described is left out. One that the file system refuses to describe
+// stays, with its type, and says why.
 func TestEntriesThatGoAndStay(t *testing.T) {
-	for number, want := range map[unix.Errno]int{unix.ENOENT: 1, unix.EACCES: 2} {
+	for number, want := range map[unix.Errno]int{
+		unix.ENOENT: 1, unix.EACCES: 2, unix.EPERM: 2, unix.EIO: 2, unix.EUCLEAN: 2, unix.EOVERFLOW: 2,
+		unix.ESTALE: 2, unix.ENOTCONN: 2, unix.EINVAL: 2, unix.ENOMEM: 2, unix.ENAMETOOLONG: 2,
+	} {
 		failed := false
 		f := open(t, tree(t, "a", "b"), func(o *Options) {
 			armed := false
@@ -180,9 +190,48 @@ func TestEntriesThatGoAndStay(t *testing.T) {
 				return nil
 			}
 		})
-		if got := list(t, f, "/", Links); len(got) != want || !failed {
+		got := list(t, f, "/", Links)
+		unknown := slices.DeleteFunc(slices.Clone(got), func(e Entry) bool { return e.Unknown == nil })
+		if len(got) != want || len(unknown) != want-1 || !failed {
 			t.Errorf("an entry fails with %v: %+v, want %d entries", number, got, want)
 		}
+		for _, e := range unknown {
+			if e.Unknown != number || e.Mode != 0 || e.Name == "" {
+				t.Errorf("%+v", e)
+			}
+		}
+	}
+}
+
+// A link to a file system that has died, and a mount of one, stay in a listing by their names. What the
+// link leads to has no type that is known.
+func TestDeadTargetsAndMounts(t *testing.T) {
+	dead := false
+	f := open(t, tree(t, "file", "link -> file"), func(o *Options) {
+		o.Mounts = append(o.Mounts, config.Mount{Path: "/mount", Directory: tree(t), Permissions: config.Full})
+		o.Faults = func(call string) error {
+			if call == "openat2" && dead {
+				return unix.ENOTCONN
+			}
+			return nil
+		}
+	})
+	d, err := f.OpenDir("/", Targets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	dead = true
+	all, err := d.Next()
+	is(t, "listing", err, nil)
+	for _, e := range all {
+		want, unknown := map[string]fs.FileMode{"link": fs.ModeIrregular, "mount": fs.ModeDir}[e.Name]
+		if unknown && (e.Mode != want || !errors.Is(e.Unknown, unix.ENOTCONN)) || !unknown && e.Unknown != nil {
+			t.Errorf("%+v", e)
+		}
+	}
+	if len(all) != 3 {
+		t.Errorf("%+v", all)
 	}
 }
 

@@ -388,25 +388,25 @@ func (d *dirReader) next(detail Detail, _ []byte) (Entry, error) {
 		if detail == NamesOnly {
 			return Entry{Name: name}, nil
 		}
-		e, err := d.entry(name)
-		if kind(err) != fs.ErrNotExist {
-			return e, err
+		e := d.entry(name)
+		if kind(e.Unknown) != fs.ErrNotExist {
+			return e, nil
 		}
 	}
 }
 
-func (d *dirReader) entry(name string) (Entry, error) {
+func (d *dirReader) entry(name string) Entry {
+	var e Entry
 	info, err := d.parent.lstat(name)
-	if kind(err) == fs.ErrPermission {
-		return Entry{Name: name}, nil
+	if err == nil {
+		e = entryOf(info)
 	}
-	if err != nil {
-		return Entry{}, err
-	}
-	e := entryOf(info)
-	e.Name = name
-	if e.Mode&fs.ModeSymlink != 0 {
+	if err == nil && e.Mode&fs.ModeSymlink != 0 {
 		e.Target, err = d.parent.readlink(name)
 	}
-	return e, err
+	if err != nil {
+		return Entry{Name: name, Mode: fs.ModeIrregular, Unknown: err}
+	}
+	e.Name = name
+	return e
 }
