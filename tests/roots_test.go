@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"ftpd/pkg/sandbox"
 )
 
 // A home that the kernel would not let the core open is refused at the login, and the log says what to write where.
@@ -24,6 +26,21 @@ func TestHomeOutsideTheRoots(t *testing.T) {
 	login(t, s.addr, inside.name, inside.password)
 }
 
+// A home that does not exist is not to be added to the roots.
+func TestHomeThatDoesNotExist(t *testing.T) {
+	needRoot(t)
+	u := newAccount(t)
+	command(t, "", "usermod", "--home", "/nonexistent", u.name)
+	s := serve(t, settings{"auth": "failure_delay = \"0s\"\n"})
+	if got, _ := refuse(t, s.addr, u.name, u.password); got.code != 530 {
+		t.Errorf("got %v", got)
+	}
+	r := s.log.wait(t, "login_failed", message("login_failed"))
+	if want := u.name + ": home /nonexistent does not exist"; r.Cause != want {
+		t.Errorf("the log says %q, want %q", r.Cause, want)
+	}
+}
+
 func TestHomeInsideNamedRoots(t *testing.T) {
 	needRoot(t)
 	dir := sharedDir(t)
@@ -34,4 +51,21 @@ func TestHomeInsideNamedRoots(t *testing.T) {
 		t.Errorf("STOR: %v, %v", r, err)
 	}
 	belongsTo(t, filepath.Join(u.home, "file"), u.uid, u.gid)
+}
+
+// The manual says what the kernel lets a user see whose "/" is the host's: the directories below it, but not their names in one listing.
+func TestListingOfTheHost(t *testing.T) {
+	needRoot(t)
+	if sandbox.Probe().Landlock == "" {
+		t.Skip("needs Landlock, which this kernel or container does not have; run: sudo make system, on Linux 5.19 or later")
+	}
+	u := newAccount(t)
+	s := serve(t, settings{"server": "roots = [\"/\"]\n", "defaults": "home = \"/\"\n"})
+	c := login(t, s.addr, u.name, u.password)
+	if _, r, err := c.retrieve("LIST /"); err != nil || r.code != 550 {
+		t.Errorf("LIST /: %v, %v", r, err)
+	}
+	if names, r, err := c.retrieve("NLST /home"); err != nil || r.code != 226 || !strings.Contains(names, u.name) {
+		t.Errorf("NLST /home: %q, %v, %v", names, r, err)
+	}
 }

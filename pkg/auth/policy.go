@@ -57,7 +57,7 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 		a.Home = settings.Home
 	}
 	a.Home = filepath.Clean(a.Home)
-	if err := p.unserved(ctx, a.Name, a.Home); err != nil {
+	if err := p.unserved(ctx, a.Name, a.Home, settings.CreateHome); err != nil {
 		return nil, err
 	}
 	if err := p.settle(a, settings); err != nil {

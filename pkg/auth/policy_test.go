@@ -88,12 +88,12 @@ func TestPolicyHome(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, d := range []string{"in", "out"} {
+	for _, d := range []string{"in", "out", "inwork"} {
 		if err := os.MkdirAll(filepath.Join(dir, d, "alice"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for link, target := range map[string]string{"in/escape": "../out/alice", "out/return": "../in/alice", "root": "in", "system": "/proc"} {
+	for link, target := range map[string]string{"in/escape": "../out/alice", "out/return": "../in/alice", "in/dangling": "../out/nobody", "root": "in", "system": "/proc"} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -104,15 +104,21 @@ func TestPolicyHome(t *testing.T) {
 		roots  []string
 		home   string // of the configuration
 		system string // of the account
+		create bool   // create_home
 		want   string // "" for a refusal
 		cause  string
 	}{
 		{name: "the account's own", system: "/home/alice", want: "/home/alice"},
 		{name: "the configuration's", home: "/srv/ftp/{user}", system: "/x", want: "/srv/ftp/alice"},
-		{name: "elsewhere", system: "/data/alice",
-			cause: `alice: home /data/alice is outside the directories served; to serve it set server.roots = ["/home", "/data/alice"]`},
-		{name: "a longer name is not inside", system: "/homework",
-			cause: `alice: home /homework is outside the directories served; to serve it set server.roots = ["/home", "/homework"]`},
+		{name: "elsewhere", system: out,
+			cause: `alice: home ` + out + ` is outside the directories served; to serve it set server.roots = ["/home", "` + out + `"]`},
+		{name: "nowhere", system: "/nonexistent", cause: "alice: home /nonexistent does not exist"},
+		{name: "nowhere by a link", system: in + "/dangling",
+			cause: "alice: home " + in + "/dangling does not exist"},
+		{name: "nowhere yet", system: out + "/new", create: true, cause: `alice: home ` + out + `/new is outside the directories ` +
+			`served; to serve it set server.roots = ["/home", "` + out + `/new"]`},
+		{name: "a longer name is not inside", roots: []string{in}, system: in + "work",
+			cause: `alice: home ` + in + `work is outside server.roots; add "` + in + `work" to it`},
 		{name: "inside", roots: []string{in}, system: in + "/alice", want: in + "/alice"},
 		{name: "the root itself", roots: []string{in + "/"}, system: in, want: in},
 		{name: "not there yet", roots: []string{in}, system: in + "/new/deep", want: in + "/new/deep"},
@@ -124,8 +130,8 @@ func TestPolicyHome(t *testing.T) {
 		{name: "dots inside", roots: []string{in}, system: in + "/x/../alice/", want: in + "/alice"},
 		{name: "a root that is a link", roots: []string{dir + "/root"}, system: in + "/alice", want: in + "/alice"},
 		{name: "all", roots: []string{"/"}, system: out + "/alice", want: out + "/alice"},
-		{name: "all but what must be named", roots: []string{"/"}, system: "/etc/alice",
-			cause: `alice: home /etc/alice is outside server.roots; add "/etc/alice" to it`},
+		{name: "all but what must be named", roots: []string{"/"}, system: "/etc",
+			cause: `alice: home /etc is outside server.roots; add "/etc" to it`},
 		{name: "named beside all", roots: []string{"/", "/etc"}, system: "/etc/alice", want: "/etc/alice"},
 		{name: "never", roots: []string{"/", "/proc"}, system: "/proc/1", cause: "alice: home /proc/1 is in /proc or /sys, which are never served"},
 		{name: "never by a link", roots: []string{"/"}, system: dir + "/system",
@@ -134,7 +140,7 @@ func TestPolicyHome(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := config.Default()
-			cfg.Server.Roots, cfg.Defaults.Home = c.roots, c.home
+			cfg.Server.Roots, cfg.Defaults.Home, cfg.Defaults.CreateHome = c.roots, c.home, c.create
 			p := &Policy{Config: cfg, Backend: &staff{home: c.system}}
 			a, err := p.Authenticate(t.Context(), Credentials{User: "alice"})
 			wantCause(t, err, c.cause)

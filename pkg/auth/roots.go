@@ -2,7 +2,10 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -22,8 +25,8 @@ func (p *Policy) looks() chan struct{} {
 	return p.stuck
 }
 
-// unserved refuses a home outside the roots, and one whose file system does not answer.
-func (p *Policy) unserved(ctx context.Context, name, home string) error {
+// unserved refuses a home outside the roots, and one whose file system does not answer. create says that a missing one is made.
+func (p *Policy) unserved(ctx context.Context, name, home string, create bool) error {
 	late := time.NewTimer(homeTimeout)
 	defer late.Stop()
 	select {
@@ -36,7 +39,7 @@ func (p *Policy) unserved(ctx context.Context, name, home string) error {
 	found := make(chan string, 1)
 	go func() { // ends with the file system's answers
 		defer func() { <-p.looks() }()
-		found <- outside(p.Config, home, p.links)
+		found <- outside(p.Config, home, create, p.links)
 	}()
 	late.Reset(homeTimeout)
 	select {
@@ -54,7 +57,7 @@ func (p *Policy) unserved(ctx context.Context, name, home string) error {
 
 // outside says why a home, a clean path, may not be served and what to add to the configuration, "" being nothing. Paths are compared with their
 // symlinks resolved, for the kernel will do so when it keeps the core inside the roots.
-func outside(c *config.Config, home string, links links) string {
+func outside(c *config.Config, home string, create bool, links links) string {
 	if !filepath.IsAbs(home) {
 		return fmt.Sprintf("home %q is not an absolute path", home)
 	}
@@ -66,6 +69,9 @@ func outside(c *config.Config, home string, links links) string {
 		if config.Within(dir, links.resolve(root)) && (filepath.Clean(root) != "/" || config.ByRoot(dir)) {
 			return ""
 		}
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) && !create {
+		return fmt.Sprintf("home %s does not exist", described(home, dir))
 	}
 	if len(c.Server.Roots) > 0 {
 		return fmt.Sprintf("home %s is outside server.roots; add %q to it", described(home, dir), dir)

@@ -1,6 +1,7 @@
 package unixauth
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -56,7 +57,11 @@ func startHelper(path string, args ...string) (*helper, error) {
 	}()
 	theirs.Close() // so that the helper's death is seen
 	if err := h.greet(); err != nil {
-		return nil, fmt.Errorf("%w (%s)", err, h.end())
+		how := h.end()
+		if _, cause := errors.AsType[failure](err); !cause {
+			err = fmt.Errorf("%w (%s)", err, how)
+		}
+		return nil, err
 	}
 	return h, nil
 }
@@ -72,7 +77,7 @@ func (h *helper) greet() error {
 	}
 	switch {
 	case hello.Failed != "":
-		return fmt.Errorf("%s", hello.Failed)
+		return failure(hello.Failed)
 	case hello.Version != wire.Version:
 		return fmt.Errorf("it speaks version %d, not %d; install ftpd and ftpd-auth of one release", hello.Version, wire.Version)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -152,8 +153,9 @@ func TestPAM(t *testing.T) {
 		{strict, "aged", secret, "aged: PAM account: Authentication token is no longer valid; new one required; the password has expired and must be changed, which FTP cannot do (You are required to change your password immediately (administrator enforced).)"},
 		{strict, "nologin", secret, "nologin: shell /usr/sbin/nologin is not in /etc/shells (auth.require_shell)"},
 		{lax, "nologin", secret, "in"},
-		{strict, "empty", "", "empty: PAM authentication: Authentication failure"},
-		{strict, "empty", "anything", "empty: PAM authentication: Authentication failure"},
+		{strict, "nologin", "wrong", "nologin: PAM authentication: Authentication failure; " + noShell},
+		{strict, "empty", "", "empty: PAM authentication: Authentication failure; " + noPassword},
+		{strict, "empty", "anything", "empty: PAM authentication: Authentication failure; " + noPassword},
 		{strict, "system", secret, "system: uid 777 is below auth.min_uid 1000"},
 		{lax, "system", secret, "in"},
 		{lax, "zero", secret, "zero: uid 0 may not log in, whatever auth.min_uid says"},
@@ -166,6 +168,47 @@ func TestPAM(t *testing.T) {
 	a, _ := w.login(strict, good, secret)
 	if a.Name != good || a.Home != "/home/"+good || a.As.GID != 100 || !slices.Contains(a.Groups, "users") {
 		t.Errorf("account %+v %+v", a, a.As)
+	}
+}
+
+const (
+	noShell    = "its shell /usr/sbin/nologin is not in /etc/shells, which pam_shells and auth.require_shell demand"
+	noPassword = "its password is empty in /etc/shadow, and an account without one may not log in"
+)
+
+// A cause names what an administrator can change, also where PAM's result does not.
+func TestPAMCauses(t *testing.T) {
+	w := newWorld(t)
+	w.user("good")
+	w.user("nologin", "-s", "/usr/sbin/nologin")
+	w.user("bytes", "-d", "/home/\xff")
+	w.appendTo("/etc/ftpusers", w.user("listed")+"\n")
+	const permit = "account required pam_permit.so"
+	for i, c := range []struct {
+		service []string
+		user    string
+		want    string
+	}{
+		{[]string{"session required pam_exec.so quiet /bin/false"}, "good",
+			"failed: good: PAM session: System error; a module in the session lines of PAM service case0 failed"},
+		{[]string{"auth required pam_exec.so quiet /bin/true", permit}, "good",
+			"good: PAM credentials: Permission denied; no module in the auth lines of PAM service case1 sets credentials: " +
+				"add \"auth optional pam_permit.so\" behind them"},
+		{[]string{"auth required pam_shells.so", "auth required pam_unix.so nodelay"}, "nologin",
+			"nologin: PAM authentication: Authentication failure; " + noShell},
+		{[]string{"account required pam_shells.so"}, "nologin", "nologin: PAM account: Authentication failure; " + noShell},
+		{[]string{"auth required pam_listfile.so item=user sense=deny file=/etc/ftpusers"}, "listed",
+			"listed: PAM authentication: Authentication failure; it stands in /etc/ftpusers"},
+		{[]string{"auth required pam_deny.so"}, "bytes",
+			`bytes: PAM authentication: Authentication failure; ` +
+				`getpwnam: name, home or shell in the entry of "bytes" is not UTF-8`},
+		{[]string{"auth required pam_permit.so"}, "bytes",
+			`failed: bytes: getpwnam: name, home or shell in the entry of "bytes" is not UTF-8`},
+	} {
+		service := w.service(fmt.Sprint("case", i), c.service...)
+		if _, got := w.login(w.authorizer(Options{Service: service}), w.name(c.user), secret); got != c.want {
+			t.Errorf("%s with %q:\n got %s\nwant %s", c.user, c.service, got, c.want)
+		}
 	}
 }
 
@@ -245,6 +288,10 @@ func TestPAMGroups(t *testing.T) {
 func (w *world) appendTo(file, line string) {
 	w.t.Helper()
 	was, err := os.ReadFile(file)
+	restore := func() error { return os.WriteFile(file, was, 0o644) }
+	if errors.Is(err, fs.ErrNotExist) {
+		restore, err = func() error { return os.Remove(file) }, nil
+	}
 	if err == nil {
 		err = os.WriteFile(file, append(bytes.Clone(was), line...), 0o644)
 	}
@@ -252,7 +299,7 @@ func (w *world) appendTo(file, line string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {
-		if err := os.WriteFile(file, was, 0o644); err != nil {
+		if err := restore(); err != nil {
 			w.t.Error(err)
 		}
 	})
@@ -263,7 +310,7 @@ func TestPAMEnvironment(t *testing.T) {
 	w := newWorld(t)
 	user := w.user("env")
 	script := filepath.Join(w.out, "note")
-	note := "#!/bin/sh\n{ echo \"$PAM_TYPE $PAM_USER $PAM_RHOST $PAM_TTY\"; tr '\\0' '\\n' </proc/$PPID/cmdline; tr '\\0' '\\n' </proc/$PPID/environ; env; } >>" + w.out + "/notes\n"
+	note := "#!/bin/sh\n{ echo \"$PAM_TYPE $PAM_USER $PAM_RHOST $PAM_TTY $PAM_RUSER\"; tr '\\0' '\\n' </proc/$PPID/cmdline; tr '\\0' '\\n' </proc/$PPID/environ; env; } >>" + w.out + "/notes\n"
 	if err := os.WriteFile(script, []byte(note), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +324,8 @@ func TestPAMEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes := string(b)
-	for _, want := range []string{"open_session " + user + " 2001:db8::7 ftp\n", "close_session " + user + " 2001:db8::7 ftp\n", w.helper + "\nlogin\n"} {
+	items := user + " 2001:db8::7 ftp " + user + "\n" // PAM_RUSER is the name that was typed
+	for _, want := range []string{"open_session " + items, "close_session " + items, w.helper + "\nlogin\n"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no %q in\n%s", want, notes)
 		}

@@ -22,6 +22,12 @@ const (
 
 var errClosed = errors.New("the server is closing")
 
+// A failure is why a helper could not do its work, in its own words. It says all that there is to know; how the process ended
+// adds nothing.
+type failure string
+
+func (f failure) Error() string { return string(f) }
+
 // A pool runs `ftpd-auth login`, one for each login. Hashing a password costs a core 50 ms and more, so only as many helpers work at
 // one time as there are cores; a helper says when it merely waits, and then its turn goes to the next.
 type pool struct {
@@ -127,7 +133,7 @@ func (p *pool) serve(request wire.Login, check func(login) error, result chan<- 
 	defer p.end(h)
 	l, err := h.login(request, check, sleep)
 	var refusal *auth.Refusal
-	if err != nil && !errors.As(err, &refusal) {
+	if _, cause := errors.AsType[failure](err); err != nil && !cause && !errors.As(err, &refusal) {
 		err = fmt.Errorf("%s login: %w (%s)", p.path, err, p.end(h))
 	}
 	result <- outcome{l, err}
@@ -252,7 +258,7 @@ func (h *helper) reply(sleep func()) (wire.Reply, error) {
 		case r.Refused != "":
 			return r, &auth.Refusal{Cause: r.Refused}
 		case r.Failed != "":
-			return r, errors.New(r.Failed)
+			return r, failure(r.Failed)
 		case r.Passwd != nil || r.Session != nil:
 			return r, nil
 		case !r.Waiting || slept:

@@ -3,8 +3,10 @@
 package pamhelper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -17,7 +19,13 @@ var refusals = []pam.Error{
 	pam.ErrAcctExpired, pam.ErrAuthtokExpired, pam.ErrCredExpired,
 }
 
-const authentication = "authentication" // the stage of a login before which nothing is known of the user
+// The stages of a login. Before the first nothing is known of the user.
+const (
+	authentication = "authentication"
+	management     = "account"
+	credentials    = "credentials"
+	sessionStage   = "session"
+)
 
 // explain makes a refusal or a failure of PAM's result, in words that an administrator can act on: what PAM tells is often less than
 // what the system knows.
@@ -46,16 +54,45 @@ func (t *transaction) hint(stage string, err error) string {
 	if errors.Is(err, pam.ErrAcctExpired) {
 		return "the account has expired"
 	}
-	if stage != authentication {
+	switch {
+	case stage == sessionStage:
+		return fmt.Sprintf("a module in the session lines of PAM service %s failed", t.service)
+	case stage == credentials && errors.Is(err, pam.ErrPermDenied):
+		return fmt.Sprintf("no module in the auth lines of PAM service %s sets credentials: "+
+			`add "auth optional pam_permit.so" behind them`, t.service)
+	case stage == credentials:
 		return ""
 	}
-	switch account, failed := lookup(t.user); {
-	case failed != nil:
-		return ""
-	case account == nil:
+	return objection(t.user, stage)
+}
+
+// objection is what the system has against an account, which modules know and keep back; "" is nothing.
+func objection(user, stage string) string {
+	account, err := lookup(user)
+	switch {
+	case err != nil:
+		return err.Error()
+	case account == nil && stage == authentication:
 		return "the system knows no such account"
-	case locked(account.Name):
-		return "its password is locked in /etc/shadow"
+	case account == nil:
+		return ""
+	case listed(user):
+		return "it stands in " + usersFile
+	}
+	if why := withoutPassword(account.Name); why != "" && stage == authentication {
+		return why
+	}
+	shell := cmp.Or(account.Shell, "/bin/sh") // passwd(5)
+	if !loginShell(shell) {
+		return fmt.Sprintf("its shell %s is not in /etc/shells, which pam_shells and auth.require_shell demand", shell)
 	}
 	return ""
+}
+
+// usersFile has the names that pam_listfile refuses for FTP, one a line.
+const usersFile = "/etc/ftpusers"
+
+func listed(user string) bool {
+	text, err := os.ReadFile(usersFile)
+	return err == nil && slices.Contains(strings.Split(string(text), "\n"), user)
 }

@@ -93,26 +93,32 @@ func (c *conversation) RespondPAM(style pam.Style, text string) (string, error) 
 type transaction struct {
 	*pam.Transaction
 	conversation *conversation
+	service      string
 	user         string
 }
 
 // transact logs a user in and out again: the session is opened and closed, for modules that make homes or note logins.
 func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
-	t := &transaction{user: string(request.User), conversation: &conversation{password: string(request.Password)}}
+	t := &transaction{
+		service:      request.Service,
+		user:         string(request.User),
+		conversation: &conversation{password: string(request.Password)},
+	}
 	var err error
 	if t.Transaction, err = pam.Start(request.Service, t.user, t.conversation); err != nil {
 		return nil, fmt.Errorf("PAM service %s: %w", request.Service, err)
 	}
 	defer t.End()
 	takeDelayOver(t.Transaction)
-	if err := errors.Join(t.SetItem(pam.Rhost, request.Remote), t.SetItem(pam.Tty, "ftp")); err != nil {
+	err = errors.Join(t.SetItem(pam.Rhost, request.Remote), t.SetItem(pam.Ruser, t.user), t.SetItem(pam.Tty, "ftp"))
+	if err != nil {
 		return nil, fmt.Errorf("PAM items: %w", err)
 	}
 	if err := t.Authenticate(pam.DisallowNullAuthtok); err != nil {
 		return nil, t.explain(authentication, err)
 	}
 	if err := t.AcctMgmt(pam.DisallowNullAuthtok); err != nil {
-		return nil, t.explain("account", err)
+		return nil, t.explain(management, err)
 	}
 	reply, err := t.account(request.Guest)
 	if err != nil {
@@ -136,7 +142,7 @@ func (t *transaction) account(guest string) (wire.Reply, error) {
 	}
 	account, err := lookup(name)
 	if err != nil {
-		return wire.Reply{}, fmt.Errorf("look up %q: %w", name, err)
+		return wire.Reply{}, fmt.Errorf("%s: %w", name, err)
 	}
 	switch {
 	case account != nil:
@@ -157,7 +163,7 @@ func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
 		return nil, fmt.Errorf("initgroups: %w", err)
 	}
 	if err := t.SetCred(pam.EstablishCred); err != nil {
-		return nil, t.explain("credentials", err)
+		return nil, t.explain(credentials, err)
 	}
 	defer t.SetCred(pam.DeleteCred)
 	ids, err := unix.Getgroups()
@@ -174,7 +180,7 @@ func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
 		return nil, fmt.Errorf("names of groups: %w", err)
 	}
 	if err := t.OpenSession(0); err != nil {
-		return nil, t.explain("session", err)
+		return nil, t.explain(sessionStage, err)
 	}
 	_ = t.CloseSession(0) // the user is in; a module that cannot tidy up does not change that
 	return session, nil

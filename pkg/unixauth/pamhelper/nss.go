@@ -9,11 +9,13 @@ package pamhelper
 #include <shadow.h>
 #include <stdlib.h>
 #include <sys/types.h>
+#include <unistd.h>
 */
 import "C"
 
 import (
 	"errors"
+	"fmt"
 	"os/user"
 	"strconv"
 	"strings"
@@ -43,32 +45,53 @@ func lookup(name string) (*wire.Passwd, error) {
 		}
 		return syscall.Errno(errno)
 	})
-	if err != nil || p == nil {
-		return nil, err
+	if err != nil {
+		return nil, fmt.Errorf("getpwnam: %w", err)
+	}
+	if p == nil {
+		return nil, nil
 	}
 	for _, s := range []string{p.Name, p.Home, p.Shell} {
 		if !utf8.ValidString(s) {
-			return nil, errors.New("name, home or shell in the entry of " + strconv.Quote(name) + " is not UTF-8")
+			return nil, fmt.Errorf("getpwnam: name, home or shell in the entry of %q is not UTF-8", name)
 		}
 	}
 	return p, nil
 }
 
-// locked tells whether the account's password is one that nobody can type (usermod -L, or none was ever set).
-func locked(name string) bool {
+// withoutPassword says why no password that can be typed is the account's: it is locked (usermod -L, or none was ever set), or
+// empty; "" is that one may be.
+func withoutPassword(name string) (why string) {
 	cname := C.CString(name)
 	defer C.free(unsafe.Pointer(cname))
 	var entry C.struct_spwd
 	var found *C.struct_spwd
-	is := false
-	err := withBuffer(func(buf *C.char, size C.size_t) syscall.Errno {
+	_ = withBuffer(func(buf *C.char, size C.size_t) syscall.Errno { // without root's rights nothing is known
 		errno := C.getspnam_r(cname, &entry, buf, size, &found)
-		if errno == 0 && found != nil {
-			is = strings.ContainsAny(C.GoString(entry.sp_pwdp), "!*")
+		if errno != 0 || found == nil {
+			return syscall.Errno(errno)
 		}
-		return syscall.Errno(errno)
+		switch hash := C.GoString(entry.sp_pwdp); {
+		case hash == "":
+			why = "its password is empty in /etc/shadow, and an account without one may not log in"
+		case strings.ContainsAny(hash, "!*"):
+			why = "its password is locked in /etc/shadow"
+		}
+		return 0
 	})
-	return err == nil && is
+	return why
+}
+
+// loginShell reports whether /etc/shells names the shell.
+func loginShell(shell string) bool {
+	C.setusershell()
+	defer C.endusershell()
+	for s := C.getusershell(); s != nil; s = C.getusershell() {
+		if C.GoString(s) == shell {
+			return true
+		}
+	}
+	return false
 }
 
 // withBuffer calls a function of libc with ever larger buffers, as the functions ending in _r demand.
