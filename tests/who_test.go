@@ -17,6 +17,7 @@ import (
 type whoReport struct {
 	Sessions []struct {
 		Session, User, Directory, Client string
+		Gone                             bool
 		Transfer                         *struct {
 			Verb, Path string
 			Bytes      int64

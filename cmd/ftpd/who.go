@@ -154,6 +154,9 @@ func doing(s admin.Session) string {
 	if left := t.Left(); left > 0 {
 		text += ", " + span(left) + " left"
 	}
+	if s.Gone {
+		text += ", control connection ended"
+	}
 	return text
 }
 

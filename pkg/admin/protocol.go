@@ -36,7 +36,8 @@ type Session struct {
 	TLS       string         `json:"tls,omitempty"`    // version, of the control connection
 	Client    string         `json:"client,omitempty"` // what the client calls itself (CLNT)
 	Directory string         `json:"directory,omitempty"`
-	Idle      float64        `json:"idle"` // seconds since the last command; 0 during a transfer
+	Idle      float64        `json:"idle"`           // seconds since the last command; 0 during a transfer
+	Gone      bool           `json:"gone,omitempty"` // the control connection has ended, and what it uploads is still read
 	Transfer  *Transfer      `json:"transfer,omitempty"`
 }
 

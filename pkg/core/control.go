@@ -3,6 +3,8 @@ package core
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
 	"time"
 
 	"ftpd/pkg/events"
@@ -231,6 +233,7 @@ func (s *Session) flush() {
 	s.srv.buffers.Put(out)
 	switch {
 	case err == nil || s.leaving.Load(): // after QUIT nobody needs to be there
+	case s.uploading() && !errors.Is(err, os.ErrDeadlineExceeded): // the read that meets the end of the connection decides
 	case s.deaf:
 		s.end(errGone)
 	default:

@@ -231,6 +231,9 @@ func (d *dataConn) arm(ctx context.Context) error {
 // client takes minutes; but what it holds becomes less all the time.
 func (d *dataConn) look() {
 	d.armed = false
+	if d.stall == 0 { // the control connection has ended: without a bound this one could stay for ever
+		d.stall, d.last = unattendedStall, time.Now()
+	}
 	queue := d.conn.Unacknowledged()
 	if queue < d.queue {
 		d.last = time.Now()

@@ -2,6 +2,8 @@ package core
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -19,6 +21,10 @@ import (
 //
 // So the control connection is looked at before an upload counts, and the record of one that was answered 226 waits a moment: until the
 // client's host has acknowledged the reply on a connection that is still open, or until it is known that it never will.
+//
+// Whether an upload counts is one thing, its bytes are another. ffmpeg closes both connections behind the last byte, the control
+// connection first, while the end of the file still lies in a socket's buffer. So an upload without QUIT goes on when its control
+// connection has ended (RFC 959 §4.1.1 would abort it), until the end of the data connection, and is incomplete then.
 
 // lastLines is how long an upload whose control connection has ended waits until all that was sent there before is read: it may be a QUIT.
 const lastLines = time.Second
@@ -26,6 +32,60 @@ const lastLines = time.Second
 // nextEnd is how long the end of the control connection may take behind that of the data connection. A kernel closes what its program
 // had open in one go, but may let others run meanwhile.
 const nextEnd = 50 * time.Microsecond
+
+// errEndedFirst is the cause of an upload that counts for nothing, although its bytes may all be there.
+var errEndedFirst = errors.New("the control connection ended first")
+
+// hearsNoMore is called in the session's turn, once, when the control connection has ended: err is how.
+func (t *transfer) hearsNoMore(err error) {
+	switch {
+	case !t.what.incoming || t.s.leaving.Load():
+	case err == io.EOF:
+		t.lost = errGone
+	default:
+		t.lost = err
+	}
+	close(t.heardOut)
+}
+
+// underWay is how long the data connection of an upload may take from the kernel to this program, behind the end of the control
+// connection.
+const underWay = 50 * time.Millisecond
+
+// goOn has an upload go on without its control connection. Where there is no data connection, none is waited for.
+func (j *job) goOn() {
+	t := j.transfer
+	if t.stands.Load() {
+		t.interrupt()
+		return
+	}
+	time.AfterFunc(underWay, func() {
+		if !t.stands.Load() {
+			j.cancel(errEndedFirst)
+		}
+	})
+}
+
+// unattendedStall is how long such an upload may stall where limits.stall_timeout sets no bound.
+const unattendedStall = 2 * time.Minute
+
+// deserted reports whether the transfer goes on without its control connection. It may be called while the transfer runs.
+func (t *transfer) deserted() bool {
+	select {
+	case <-t.heardOut:
+		return t.lost != nil
+	default:
+		return false
+	}
+}
+
+// first names the end of the control connection as the cause of whatever became of the upload behind it.
+func (t *transfer) first(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || !t.deserted() || errors.Is(err, errEndedFirst) {
+		return err
+	}
+	return fmt.Errorf("%w, then: %w", errEndedFirst, err)
+}
 
 // arrived says at the end of an upload that it may count; else it tells why not.
 func (t *transfer) arrived(ctx context.Context) error {
@@ -51,9 +111,12 @@ func (t *transfer) present(ctx context.Context, wait time.Duration) error {
 	defer timer.Stop()
 	select {
 	case <-t.heardOut:
+		if t.lost != nil && ctx.Err() == nil {
+			return errEndedFirst
+		}
 	case <-ctx.Done():
 	case <-timer.C:
-		return errGone
+		return errEndedFirst
 	}
 	return context.Cause(ctx)
 }
@@ -117,8 +180,8 @@ func (s *Session) decide(err error) {
 
 // leftBehind is the reply to an upload whose client has gone since it was found present.
 func (t *transfer) leftBehind() Reply {
-	r := errLeft.because(errGone)
-	upload := unfinished(*t.upload, errGone)
+	r := errLeft.because(t.lost)
+	upload := unfinished(*t.upload, t.lost)
 	upload.Reply = r.Code
 	t.upload = nil
 	t.s.emit(upload)

@@ -103,7 +103,7 @@ func conclude(ctx context.Context, err error) Reply {
 	if errors.Is(err, errAborted) {
 		return reply(426, "Transfer aborted.").because(err)
 	}
-	if errors.Is(err, errGone) {
+	if errors.Is(err, errGone) || errors.Is(err, errEndedFirst) {
 		return errLeft.because(err)
 	}
 	if errors.Is(err, errStalled) || ctx.Err() != nil && context.Cause(ctx) != errAborted {

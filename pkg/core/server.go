@@ -173,13 +173,14 @@ func (srv *Server) leave(s *Session) {
 // crowd is how many sessions leave memory behind that is worth giving back when most of them are gone.
 const crowd = 16
 
-// Shutdown ends the server: sessions without a transfer read 421 at once, the others when their transfer has ended. When ctx ends
-// first, transfers are cut and the error is ctx's. The listeners are the caller's to close.
+// Shutdown ends the server: sessions without a transfer read 421 at once, the others when their transfer has ended; an
+// upload whose control connection has ended is cut. When ctx ends first, transfers are cut and the error is ctx's. The listeners are the
+// caller's to close.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Lock()
 	srv.draining.Store(true)
 	for s := range srv.sessions {
-		s.wake()
+		s.stop()
 	}
 	srv.mu.Unlock()
 

@@ -195,6 +195,9 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 	case s.ended:
 		return nil, false
 	case s.job != nil && (s.deaf || len(s.ahead) >= maxAhead):
+		if s.unattended() && s.srv.draining.Load() {
+			s.cut(errShutdown)
+		}
 		return s.job.done, true
 	}
 	if due := s.due(); !due.IsZero() && (s.deadline.IsZero() || due.Before(s.deadline)) {
@@ -245,24 +248,45 @@ func (s *Session) wake() { s.conn.SetReadDeadline(atOnce) }
 
 // hungUp ends a session whose client is gone. A client that has sent all its lines and closed its side (a script through netcat) is
 // not gone while they wait for its login, and one that has said QUIT need not wait for the end of its transfer (RFC 959 §4.1.1). Without
-// QUIT the transfer is aborted, as by ABOR (ibid.): where only one direction was closed, the client reads that.
+// QUIT a download is aborted, as by ABOR (ibid.): where only one direction was closed, the client reads that. An upload goes on.
 func (s *Session) hungUp(err error) {
 	s.decide(err)
+	if t := s.transferring(); t != nil && !s.deaf {
+		t.hearsNoMore(err)
+	}
 	switch {
 	case s.handshaking():
 		s.tls.wire.end(err) // behind what has arrived, which may tell why
-	case s.job != nil && s.leaving.Load() && s.job.transfer != nil:
+	case s.transferring() != nil && s.leaving.Load():
+	case s.unattended():
+		s.job.goOn()
 	case err != io.EOF:
 		s.end(err)
-	case s.job != nil && s.job.transfer != nil:
+	case s.transferring() != nil:
 		s.job.cancel(errGone)
 	case s.job == nil || s.job.during || s.waiting == 0:
 		s.end(errGone)
 	}
-	if !s.deaf && s.job != nil && s.job.transfer != nil {
-		close(s.job.transfer.heardOut)
-	}
 	s.deaf = true
+}
+
+// transferring is the transfer that runs; nil when none does.
+func (s *Session) transferring() *transfer {
+	if s.job == nil {
+		return nil
+	}
+	return s.job.transfer
+}
+
+func (s *Session) uploading() bool {
+	t := s.transferring()
+	return t != nil && t.what.incoming
+}
+
+// unattended reports whether an upload goes on without its control connection.
+func (s *Session) unattended() bool {
+	t := s.transferring()
+	return t != nil && t.lost != nil
 }
 
 // dismiss says 421 and why, and ends the session.

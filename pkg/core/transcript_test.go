@@ -26,7 +26,7 @@ import (
 // connect opens the data connection that the last 227 or 229 offers (D: does so by itself), connect from ADDR as somebody else; listen
 // ADDR:PORT and accept wait for one that the server makes, and accept tells from where it must come (nobody answers at port 9999). send TEXT,
 // send SIZE*TEXT, fin, reset, read SIZE, data closed and data open act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
-// connection, half-close its one direction; leave TEXT says TEXT there, if any, and closes that direction and the data connection at once,
+// connection (hang hard by a reset, hang politely with close_notify), half-close its one direction; leave TEXT says TEXT there, if any, and closes that direction and the data connection at once,
 // kill closes both connections at once, and again is a new client. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
 // PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
 // home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH, hashes
@@ -200,9 +200,7 @@ func (p *player) talk(word, rest string) error {
 		return p.talkTLS(word, rest)
 	case "half-close":
 		return p.control.CloseWrite()
-	case "hang":
-		return p.control.Close()
-	case "leave", "kill", "again":
+	case "hang", "leave", "kill", "again":
 		return p.goes(word, rest)
 	case "advance":
 		d, err := time.ParseDuration(rest)

@@ -26,7 +26,8 @@ type transfer struct {
 	what    task
 	stands  atomic.Bool // the data connection does
 
-	heardOut  chan struct{} // closed when the client has closed the control connection, and all before it was read
+	heardOut  chan struct{} // closed when the control connection has ended, and all before that was read
+	lost      error         // how it has ended, where an upload goes on without it; set before heardOut is closed
 	overtaken bool          // QUIT and the end of the control connection may have come before the end of an upload
 	upload    *events.Event // the record of an upload that ended well, to be emitted behind its 226
 }
@@ -100,9 +101,13 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 			err = t.present(ctx, 0)
 		}
 	}
+	err = t.first(ctx, err)
 	r = conclude(ctx, err)
 	return func() {
-		if t.upload != nil && context.Cause(ctx) == errGone {
+		if t.lost != nil && t.lost != errGone {
+			t.s.end(t.lost) // nothing can be said any more
+		}
+		if t.upload != nil && t.lost != nil {
 			r = t.leftBehind()
 		}
 		if r.Code == 0 {
@@ -117,7 +122,7 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 			t.data.conn.Finish()
 		}
 		switch {
-		case errors.Is(r.cause, errGone):
+		case t.lost != nil, errors.Is(r.cause, errGone), errors.Is(r.cause, errEndedFirst):
 			t.s.end(errGone)
 		case t.upload != nil:
 			t.s.vouch(*t.upload)
@@ -130,6 +135,9 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 		return err
 	}
 	t.stands.Store(true)
+	if t.deserted() {
+		t.interrupt()
+	}
 	if c, ok := t.data.conn.(*rawConn); ok {
 		c.setData(t.data.stall)
 	}
@@ -166,7 +174,7 @@ func (s *Session) dismissFor(ctx context.Context, err error) {
 	s.dismiss(err)
 }
 
-// interrupt ends a wait for the client; arm then finds the context's cause.
+// interrupt ends a wait for the client; arm then finds the context's cause, and look that no bound was set.
 func (t *transfer) interrupt() { t.data.conn.SetDeadline(atOnce) }
 
 // send moves all of src to the client.

@@ -13,12 +13,13 @@ type view struct {
 	dir    string
 	client string
 	tls    string
+	gone   bool // an upload goes on without the control connection
 	active time.Time
 }
 
 // publish is called in the session's turn.
 func (s *Session) publish() {
-	v := view{dir: s.dir, client: s.client, active: s.active, tls: s.view.tls} // nobody else writes it
+	v := view{dir: s.dir, client: s.client, active: s.active, gone: s.unattended(), tls: s.view.tls} // nobody else writes it
 	if v.tls == "" && s.tls != nil && s.tls.ready {
 		v.tls = tls.VersionName(s.tls.ConnectionState().Version)
 	}
@@ -41,7 +42,7 @@ func (srv *Server) Sessions() []monitor.SessionState {
 			continue
 		}
 		at[s.id] = len(all)
-		all = append(all, monitor.SessionState{Session: s.id, Dir: v.dir, Client: v.client, TLS: v.tls, Active: v.active})
+		all = append(all, monitor.SessionState{Session: s.id, Dir: v.dir, Client: v.client, TLS: v.tls, Gone: v.gone, Active: v.active})
 	}
 	for t := range srv.moving {
 		if i, ok := at[t.s.id]; ok {
@@ -68,6 +69,18 @@ func (srv *Server) Kick(session string) bool {
 		}
 	}
 	return false
+}
+
+// stop asks a session to leave when its transfer is over: at once where no client is left to know.
+func (s *Session) stop() {
+	s.seen.Lock()
+	gone := s.view.gone
+	s.seen.Unlock()
+	if gone {
+		s.cut(errShutdown)
+		return
+	}
+	s.wake()
 }
 
 // cut ends a session from outside, whatever it does. The client gets a moment to read why.

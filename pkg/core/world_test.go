@@ -337,6 +337,14 @@ func (w *world) set(key, value string) {
 // goes ends a client in some way, or begins with the next one.
 func (p *player) goes(word, rest string) error {
 	switch word {
+	case "hang":
+		switch rest {
+		case "hard":
+			p.control.reset()
+		case "politely":
+			p.secured.CloseWrite()
+		}
+		return p.control.Close()
 	case "leave":
 		if rest != "" {
 			if err := p.write(unescape(rest) + "\r\n"); err != nil {

@@ -89,8 +89,9 @@ type SessionState struct {
 	Dir      string         `json:"-"` // working directory, a path in the user's tree; "" before the login
 	Client   string         `json:"-"` // what the client calls itself; "" where it has not
 	TLS      string         `json:"tls,omitempty"`
-	Active   time.Time      `json:"active"` // of the last command, or the last transfer's end
-	Transfer *TransferState `json:"-"`      // nil: none runs
+	Gone     bool           `json:"gone,omitempty"` // the control connection has ended, and the upload's data is still read
+	Active   time.Time      `json:"active"`         // of the last command, or the last transfer's end
+	Transfer *TransferState `json:"-"`              // nil: none runs
 }
 
 // A TransferState tells how far the transfer of one file is.

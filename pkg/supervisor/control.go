@@ -87,7 +87,7 @@ func host(p netip.Prefix) string {
 func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Session {
 	out := admin.Session{
 		ID: id, User: e.user, Remote: netip.AddrPortFrom(e.remote.Addr().Unmap(), e.remote.Port()), Since: e.since,
-		TLS: s.TLS, Client: s.Client, Directory: s.Dir,
+		TLS: s.TLS, Client: s.Client, Directory: s.Dir, Gone: s.Gone,
 	}
 	t := s.Transfer
 	switch {
