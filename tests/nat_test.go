@@ -68,16 +68,24 @@ func (c *client) enter(t *testing.T) {
 	c.expect(t, 200, "TYPE I")
 }
 
-// pasv is the address and the port that PASV tells.
+// pasv sends PASV and returns the address and the port of its reply.
 func (c *client) pasv(t *testing.T) netip.AddrPort {
 	t.Helper()
-	r := c.expect(t, 227, "PASV")
+	at, err := passiveAddress(c.expect(t, 227, "PASV"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// passiveAddress returns the address and the port that a reply to PASV names.
+func passiveAddress(r reply) (netip.AddrPort, error) {
 	var n [6]byte
 	_, inside, _ := strings.Cut(r.text, "(")
 	if _, err := fmt.Sscanf(inside, "%d,%d,%d,%d,%d,%d", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5]); err != nil {
-		t.Fatalf("PASV: %v: %v", r, err)
+		return netip.AddrPort{}, fmt.Errorf("PASV: %v: %w", r, err)
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[:4])), uint16(n[4])<<8|uint16(n[5]))
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[:4])), uint16(n[4])<<8|uint16(n[5])), nil
 }
 
 // PASV names the public address that goes with the client and with where it has come to; EPSV names none, and the port is the same

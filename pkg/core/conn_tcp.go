@@ -24,6 +24,7 @@ type rawConn struct {
 	local, remote netip.AddrPort
 	eof           atomic.Bool // the peer has closed its side
 	ready         readiness   // of Await; the reader's
+	control       bool        // it is a control connection; set before its first write
 }
 
 func newRawConn(c *net.TCPConn) (*rawConn, error) {
@@ -48,6 +49,18 @@ func (c *rawConn) Read(p []byte) (int, error) {
 		c.eof.Store(true)
 	}
 	return n, err
+}
+
+// Write writes all of p. On a control connection the next write begins a TCP segment, since middle
+// boxes look for replies at the beginning of segments alone (Linux's nf_conntrack_ftp).
+func (c *rawConn) Write(p []byte) (int, error) {
+	if c.control {
+		n, err := zerocopy.WriteApart(c.raw, p)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			return n, err
+		}
+	}
+	return c.TCPConn.Write(p)
 }
 
 func (c *rawConn) Unacknowledged() int { return zerocopy.Unacknowledged(c.raw) }
@@ -75,6 +88,7 @@ func (c *rawConn) Linger() {
 // setControl sets what a control connection needs. SO_OOBINLINE keeps the urgent byte in the stream: Python's ftplib sends ABOR as
 // urgent data, and its last byte would be missing otherwise. Go has switched off Nagle's algorithm already.
 func (c *rawConn) setControl() {
+	c.control = true
 	c.raw.Control(setInline)
 	zerocopy.GiveUpAfter(c.raw, vanished)
 }

@@ -211,6 +211,9 @@ func (s *Session) say(r Reply) {
 	if s.srv.debug {
 		s.emit(events.Event{Kind: events.Line, Reply: r.Code, Cause: r.Text[0]})
 	}
+	if r.announces() && s.tls == nil {
+		s.flush() // it begins a TCP segment: what is before it ends one
+	}
 	if s.out == nil {
 		s.out = s.srv.buffers.Get()
 		s.out.Data = s.out.Data[:0]

@@ -39,6 +39,10 @@ func (r Reply) because(cause error) Reply {
 
 func (r Reply) refusal() bool { return r.Code >= 400 }
 
+// announces reports whether the reply names a port that the client will connect to. Firewalls and
+// address translators read such replies.
+func (r Reply) announces() bool { return r.Code == 227 || r.Code == 229 }
+
 // append writes the reply as it goes over the wire. A line in the middle that begins with a digit is indented, lest it pass for the
 // last one (RFC 959 §4.2).
 func (r Reply) append(dst []byte) []byte {

@@ -76,6 +76,29 @@ func Ended(socket syscall.RawConn, wait time.Duration) (ended bool) {
 	return ended
 }
 
+// WriteApart writes all of p to a socket, and what is written after it begins a TCP segment of its
+// own, however late p is sent and however often (MSG_EOR). It waits for the socket until its write
+// deadline.
+func WriteApart(socket syscall.RawConn, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var sent int
+		waiting := socket.Write(func(fd uintptr) bool {
+			sent, err = uninterrupted(func() (int, error) {
+				return unix.SendmsgN(int(fd), p[n:], nil, nil, unix.MSG_EOR|unix.MSG_NOSIGNAL)
+			})
+			return err != unix.EAGAIN
+		})
+		n += max(sent, 0)
+		switch {
+		case waiting != nil:
+			err = waiting
+		case err != nil:
+			err = os.NewSyscallError("sendmsg", err)
+		}
+	}
+	return n, err
+}
+
 // Pace bounds the rate at which the kernel sends, in bytes per second. It takes no CPU: the kernel has a timer for each connection.
 func Pace(socket syscall.RawConn, bytesPerSecond int64) {
 	if bytesPerSecond >= math.MaxUint32 { // means no bound

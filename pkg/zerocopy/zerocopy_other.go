@@ -18,6 +18,9 @@ func Unacknowledged(syscall.RawConn) int { return 0 }
 // Ended is not known on this system.
 func Ended(syscall.RawConn, time.Duration) bool { return false }
 
+// WriteApart is not there on this system.
+func WriteApart(syscall.RawConn, []byte) (int, error) { return 0, errors.ErrUnsupported }
+
 // Pace does nothing on this system.
 func Pace(syscall.RawConn, int64) {}
 
