@@ -49,6 +49,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/spf13/pflag", "cmd/ftpd", "flags end where behaviour begins"},
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
+	{"golang.org/x/text", "pkg/vfs", "file systems fold names by Unicode's forms"},
 	{"golang.org/x/sys", "pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor cmd/ftpd pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 

@@ -194,7 +194,8 @@ type Override struct {
 
 // A Rule gives the permissions of a subtree.
 type Rule struct {
-	// The FTP path at and below which the rule holds.
+	// The FTP path at and below which the rule holds, and each other spelling that the file system
+	// takes for it.
 	Path string `toml:"path"`
 	// What the user may do there.
 	Permissions Permissions `toml:"permissions"`
@@ -314,8 +315,8 @@ type Files struct {
 	SyncUploads bool `toml:"sync_uploads"`
 	// With atomic_uploads: "always", or "complete": only an upload known to be whole takes its name.
 	Publish Publish `toml:"publish"`
-	// Patterns of names that are neither listed, nor reached, nor created, such as ".ht*". Bytes are compared: a file system that ignores
-	// case needs "[Gg][Ii][Tt]".
+	// Patterns of names that are neither listed, nor reached, nor created, such as ".ht*". Where the
+	// file system ignores case, so do they.
 	Hide []string `toml:"hide"`
 }
 

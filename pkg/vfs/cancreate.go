@@ -12,7 +12,7 @@ import (
 func (f *FS) CanCreate(name string, c Creation) error {
 	return f.on("create", name, 0, func(at location) error {
 		err := f.canOpenOrMake(at, c)
-		if err != nil && f.rights.At(at.name)&(config.Write|config.Overwrite|config.Append) == 0 {
+		if err != nil && !f.uploadable(at) {
 			return ErrNotAllowed // whatever there is
 		}
 		return err

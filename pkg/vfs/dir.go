@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 
 	"ftpd/pkg/config"
@@ -42,7 +43,7 @@ type Dir struct {
 	reader *dirReader
 	batch  *batch // nil when closed
 	mounts []*mount
-	hidden map[string]bool // names that mounts stand in front of
+	hidden []string // names that mounts stand in front of
 }
 
 // OpenDir opens a directory for listing.
@@ -59,7 +60,8 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 		}
 		reader.names.hide = f.hide
 		dir = &Dir{fs: f, at: at, detail: detail &^ Created, born: detail&Created != 0, reader: reader}
-		dir.findMounts(path.Join(at.mount.path, place))
+		reader.names.folds = sync.OnceValue(dir.folds)
+		dir.findMounts(at.mount.at(place))
 		return nil
 	})
 	if err != nil {
@@ -79,6 +81,7 @@ func (d *Dir) Only(want func(name []byte) bool) { d.reader.names.want = want }
 // A filter chooses names.
 type filter struct {
 	hide   hiding
+	folds  func() bool       // the directory does; asked only where that matters
 	want   func([]byte) bool // nil: all
 	looked int               // at so many names, in this section
 }
@@ -90,7 +93,7 @@ var errEnough = errors.New("enough for one section")
 
 // pass says whether a name is wanted; errEnough, that the next one is for the next section.
 func (f *filter) pass(name []byte) (bool, error) {
-	if (f.want == nil || f.want(name)) && (len(f.hide) == 0 || !f.hide.name(string(name))) {
+	if (f.want == nil || f.want(name)) && (len(f.hide) == 0 || !f.hides(string(name))) {
 		return true, nil
 	}
 	if f.looked++; f.looked >= maxLooked {
@@ -99,8 +102,13 @@ func (f *filter) pass(name []byte) (bool, error) {
 	return false, nil
 }
 
+// hides reports whether files.hide has a name, or another spelling of it.
+func (f *filter) hides(name string) bool {
+	return f.hide.name(name) || f.hide.like(name) && f.folds()
+}
+
 // findMounts takes note of the mounts that lie in the directory, by the name it was opened by, and of what they hide where it really is.
-func (d *Dir) findMounts(place string) {
+func (d *Dir) findMounts(place spelled) {
 	for _, m := range d.fs.mounts {
 		if m.path == "/" {
 			continue
@@ -108,13 +116,27 @@ func (d *Dir) findMounts(place string) {
 		if path.Dir(m.path) == d.at.name {
 			d.mounts = append(d.mounts, m)
 		}
-		if path.Dir(m.path) == place {
-			if d.hidden == nil {
-				d.hidden = make(map[string]bool)
-			}
-			d.hidden[path.Base(m.path)] = true
+		if depth(m.path) == depth(place.path)+1 && d.fs.leads(d.at.mount, place, m.spelled) != different {
+			d.hidden = append(d.hidden, path.Base(m.path))
 		}
 	}
+}
+
+// covered reports whether a mount stands in front of an entry.
+func (d *Dir) covered(entry string) bool {
+	return slices.ContainsFunc(d.hidden, func(name string) bool {
+		return entry == name || fold(entry) == fold(name) && d.reader.names.folds()
+	})
+}
+
+// folds reports whether the directory ignores case; where it cannot be asked it is taken to.
+func (d *Dir) folds() bool {
+	dir, err := d.at.root.parent(d.at.rel)
+	if err != nil {
+		return true
+	}
+	defer dir.close()
+	return dir.folds()
 }
 
 // Next yields about 500 further entries, in the directory's own order and without "." and "..", or io.EOF at the end. The slice is
@@ -153,7 +175,7 @@ func (d *Dir) fill() error {
 		if err != nil {
 			return err
 		}
-		if d.hidden[e.Name] {
+		if d.covered(e.Name) {
 			continue
 		}
 		if d.detail == Targets && e.Mode&fs.ModeSymlink != 0 {

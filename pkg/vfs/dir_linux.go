@@ -38,6 +38,15 @@ func (r *root) openDir(rel string, created bool) (*dirReader, string, error) {
 	return d, place, nil
 }
 
+// reader reads the directory.
+func (p *parent) reader() (*dirReader, error) {
+	fd, err := p.root.openat(p.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	return &dirReader{root: p.root, fd: fd}, nil
+}
+
 func (d *dirReader) close() { d.root.kernel.close(d.fd) }
 
 // next reads one entry, or io.EOF. Between two calls the buffer is the reader's.

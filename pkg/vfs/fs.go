@@ -12,7 +12,8 @@
 //     itself: no other directory is made up. Neither a mount nor the directories above it can be removed or renamed.
 //
 // Permissions are asked here, where the file is touched, for the path at which it really is: through links, where the configuration
-// makes a difference between paths. CWD needs none, but leads only where anything is permitted at or below.
+// makes a difference between paths. CWD needs none, but leads only where anything is permitted at or below. Where a file system takes
+// several spellings for one name, permissions, mounts and hidden names hold for all of them (spelling.go).
 //
 // One method is one section (impersonate.Identity.Do), so the kernel decides as it would for that user. A section never waits for
 // the network. Reading, writing and closing an open file happen outside.
@@ -57,7 +58,8 @@ func (f Faults) ask(call string) error {
 type FS struct {
 	mounts   []*mount // immutable; the longest path first, the home last
 	identity *impersonate.Identity
-	rights   config.Rights
+	base     config.Permissions // where no rule says otherwise
+	rules    []rule             // the longest path first
 	hide     hiding
 	umask    atomic.Uint32
 	suffix   func() string // of unique names
@@ -72,10 +74,13 @@ type FS struct {
 func Open(o Options) (*FS, error) {
 	f := &FS{
 		identity: o.Identity,
-		rights:   o.Rights,
-		hide:     o.Hide,
+		base:     o.Rights.Base,
+		hide:     hidingOf(o.Hide),
 		suffix:   randomSuffix,
 		places:   len(o.Mounts) > 1 || len(o.Rights.Rules) > 0 || len(o.Hide) > 0,
+	}
+	for _, r := range o.Rights.Rules {
+		f.rules = append(f.rules, rule{spell(r.Path), r.Permissions})
 	}
 	f.SetUmask(o.Umask)
 	if len(o.Mounts) == 0 || o.Mounts[0].Path != "/" {
@@ -99,7 +104,8 @@ func (f *FS) openMounts(o Options) error {
 			}
 			return fmt.Errorf("open %s %s: %w", what, m.Directory, kind(err))
 		}
-		f.add(&mount{path: path.Clean(m.Path), directory: m.Directory, root: root})
+		clean := path.Clean(m.Path)
+		f.add(&mount{path: clean, spelled: spell(clean), directory: m.Directory, root: root})
 	}
 	return nil
 }
@@ -133,22 +139,35 @@ func (f *FS) section(call func() error) error {
 // the user needs at name: who has not got it does not learn from another error what exists there.
 func (f *FS) on(op, name string, want config.Permissions, call func(at location) error) error {
 	at, err := f.locate(name)
-	if err == nil && !f.places {
-		err = f.allow(at.name, want)
-	}
-	if err == nil {
-		err = f.section(func() error {
-			err := call(at)
-			if err != nil && f.places && f.allow(at.name, want) != nil {
-				return ErrNotAllowed
-			}
-			return err
-		})
+	switch {
+	case err != nil:
+	case !f.places && !f.base.Has(want):
+		err = ErrNotAllowed
+	case !f.places:
+		err = f.section(func() error { return call(at) })
+	default:
+		err = f.section(func() error { return f.guarded(at, want, call) })
 	}
 	if err != nil {
 		return fmt.Errorf("%s %q: %w", op, name, err)
 	}
 	return nil
+}
+
+// guarded runs call where permissions depend on the path.
+func (f *FS) guarded(at location, want config.Permissions, call func(location) error) error {
+	name := spell(at.name)
+	if err := f.shown(at.mount, name); err != nil {
+		return err
+	}
+	err := call(at)
+	if err == nil {
+		return nil
+	}
+	if refused := f.allow(at.mount, name, want); refused != nil {
+		return refused
+	}
+	return err
 }
 
 // ChangeDir checks that name is a directory which the user may enter.
@@ -214,7 +233,7 @@ func (f *FS) Remove(name string) error {
 // RemoveDir removes an empty directory.
 func (f *FS) RemoveDir(name string) error {
 	return f.on("remove directory", name, config.Delete, func(at location) error {
-		if f.holdsMount(at.name) {
+		if f.holdsMount(at.mount, spell(at.name)) {
 			return errMount
 		}
 		return f.within(at, config.Delete, (*parent).rmdir)
@@ -229,14 +248,14 @@ func (f *FS) Rename(from, to string) error {
 		return fmt.Errorf("rename to %q: %w", to, err)
 	}
 	return f.on("rename", from, config.Rename, func(at location) error {
-		if f.holdsMount(at.name) || f.holdsMount(target.name) {
+		if f.holdsMount(at.mount, spell(at.name)) || f.holdsMount(target.mount, spell(target.name)) {
 			return errMount
 		}
 		if at.mount != target.mount {
 			return ErrCrossMount
 		}
 		return f.within(at, config.Rename, func(dir *parent, base string) error {
-			if f.ruled(path.Join(at.mount.path, dir.place, base)) {
+			if f.ruled(at.mount, path.Join(dir.place, base)) {
 				return errRuled
 			}
 			return f.within(target, config.Rename, func(toDir *parent, toBase string) error {
@@ -249,11 +268,11 @@ func (f *FS) Rename(from, to string) error {
 // MayRename says whether name is there and the configuration permits to rename it.
 func (f *FS) MayRename(name string) error {
 	return f.on("rename", name, config.Rename, func(at location) error {
-		if f.holdsMount(at.name) {
+		if f.holdsMount(at.mount, spell(at.name)) {
 			return errMount
 		}
 		err := f.within(at, config.Rename, func(dir *parent, base string) error {
-			if f.ruled(path.Join(at.mount.path, dir.place, base)) {
+			if f.ruled(at.mount, path.Join(dir.place, base)) {
 				return errRuled
 			}
 			return nil

@@ -144,9 +144,10 @@ func FuzzLocate(f *testing.F) {
 		if !strings.HasPrefix(mounted, "/") {
 			return
 		}
-		view := &FS{rights: config.NewRights(config.Full, []config.Rule{{Path: path.Clean(mounted), Permissions: config.List}})}
+		rules := config.NewRights(config.Full, []config.Rule{{Path: path.Clean(mounted), Permissions: config.List}})
+		view := &FS{}
 		for _, p := range []string{"/", path.Clean(mounted), "/a/b"} {
-			view.add(&mount{path: p})
+			view.add(&mount{path: p, spelled: spell(p)})
 		}
 		at, err := view.locate(name)
 		if bad := !strings.HasPrefix(name, "/") || len(name) > maxName || strings.Contains(name, "\x00"); bad || err != nil {
@@ -165,8 +166,8 @@ func FuzzLocate(f *testing.F) {
 				t.Errorf("%q is located at %q, and there is %q", name, at.path, m.path)
 			}
 		}
-		if inside := config.Within(at.name, path.Clean(mounted)); inside != (view.rights.At(name) == config.List) {
-			t.Errorf("%q is below %q: %v, but its rights are %v", name, mounted, inside, view.rights.At(name))
+		if inside := config.Within(at.name, path.Clean(mounted)); inside != (rules.At(name) == config.List) {
+			t.Errorf("%q is below %q: %v, but its rights are %v", name, mounted, inside, rules.At(name))
 		}
 	})
 }

@@ -266,12 +266,19 @@ func (p *parent) hasDefaultACL() (bool, error) {
 
 // exists is nil where something has the name.
 func (p *parent) exists(name string) error {
+	_, err := p.lookup(name)
+	return err
+}
+
+// lookup describes what has the name.
+func (p *parent) lookup(name string) (Entry, error) {
 	nul, err := unix.BytePtrFromString(name)
 	if err != nil {
-		return err
+		return Entry{}, err
 	}
 	var st unix.Statx_t
-	return p.root.statxAt(p.fd, nul, unix.STATX_BASIC_STATS, &st)
+	err = p.root.statxAt(p.fd, nul, unix.STATX_BASIC_STATS, &st)
+	return entryOf(&st), err
 }
 
 // rename renames, and replaces only if it may. Where the file system cannot promise that (NFS), the name is looked at first.

@@ -245,6 +245,18 @@ func (p *parent) exists(name string) error {
 	return err
 }
 
+// lookup describes what has the name.
+func (p *parent) lookup(name string) (Entry, error) {
+	info, err := p.lstat(name)
+	if err != nil {
+		return Entry{}, err
+	}
+	return entryOf(info), nil
+}
+
+// plain reports whether a name is known to have one spelling only.
+func (p *parent) plain() bool { return false }
+
 func (p *parent) readlink(name string) (string, error) {
 	if err := p.root.faults.ask("readlink"); err != nil {
 		return "", err
@@ -334,6 +346,7 @@ func (p *parent) writable() error { return nil }
 // A dirReader reads a directory. Entries are described through the os.Root: what os.File.ReadDir knows comes by path.
 type dirReader struct {
 	parent *parent
+	owns   bool // closes the parent, too
 	file   *os.File
 	read   []string // and not looked at yet
 	names  filter
@@ -344,21 +357,32 @@ func (r *root) openDir(rel string, _ bool) (*dirReader, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if err := r.faults.ask("open"); err != nil {
-		dir.close()
-		return nil, "", err
-	}
-	file, err := dir.dir.Open(".")
+	d, err := dir.reader()
 	if err != nil {
 		dir.close()
 		return nil, "", err
 	}
-	return &dirReader{parent: dir, file: file}, rel, nil
+	d.owns = true
+	return d, rel, nil
+}
+
+// reader reads the directory, which must stay open meanwhile.
+func (p *parent) reader() (*dirReader, error) {
+	if err := p.root.faults.ask("open"); err != nil {
+		return nil, err
+	}
+	file, err := p.dir.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	return &dirReader{parent: p, file: file}, nil
 }
 
 func (d *dirReader) close() {
 	_ = d.file.Close()
-	d.parent.close()
+	if d.owns {
+		d.parent.close()
+	}
 }
 
 // next reads one entry, or io.EOF. The buffer is not used.

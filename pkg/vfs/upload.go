@@ -37,7 +37,7 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 	var started *Upload
 	err := f.on("create", name, 0, func(at location) error {
 		o, err := f.openOrMake(at, c)
-		if err != nil && f.rights.At(at.name)&(config.Write|config.Overwrite|config.Append) == 0 {
+		if err != nil && !f.uploadable(at) {
 			return ErrNotAllowed // whatever there is
 		}
 		if err != nil {
@@ -50,6 +50,12 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 		return nil, err
 	}
 	return started, nil
+}
+
+// uploadable reports whether any upload to a name is permitted.
+func (f *FS) uploadable(at location) bool {
+	granted, _ := f.permissions(at.mount, spell(at.name))
+	return granted&(config.Write|config.Overwrite|config.Append) != 0
 }
 
 // openOrMake tries the existing file, then a new one, and again where somebody else was faster.
