@@ -197,8 +197,14 @@ func (m machine) leftOver(t *testing.T, before []string) {
 			t.Errorf("left over: %s", f)
 		}
 	}
-	if passwd := readFile(t, m.root+"/etc/passwd"); strings.Contains(passwd, "\nftpd:") {
+	passwd := readFile(t, m.root+"/etc/passwd")
+	if strings.Contains(passwd, "\nftpd:") {
 		t.Error("the account ftpd is left over")
+	}
+	for _, name := range []string{"ftp", "ftp-virtual"} {
+		if !strings.Contains(passwd, "\n"+name+":") {
+			t.Errorf("the account %s, to which files may belong, is gone", name)
+		}
 	}
 	if group := readFile(t, m.root+"/etc/group"); strings.Contains(group, "\nftpd") {
 		t.Error("a group is left over")

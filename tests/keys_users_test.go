@@ -35,8 +35,8 @@ var settingKeys = []keyRow{
 var userKeys = []keyRow{
 	{key: "defaults.create_home", beside: "defaults.home = \"{new}/{user}\"\nserver.roots = [\"{new}\"]\n", probe: logsIn, own: true, before: "530", set: `true`, after: "230", wrong: `"yes"`},
 
-	{key: "defaults.run_as", alone: true, beside: "[[user]]\nname = \"carla\"\npassword = \"{hash}\"\nhome = \"{dir}\"\n", probe: (*keyRun).actsAs, before: "ftp", set: `"{plain}"`, after: "the user", wrong: `"root"`},
-	{key: "user.run_as", alone: true, probe: (*keyRun).actsAs, was: strings.Replace(carla, "run_as = \"{plain}\"\n", "", 1), before: "ftp", set: carla, after: "the user", wrong: `"root"`},
+	{key: "defaults.run_as", alone: true, beside: "[[user]]\nname = \"carla\"\npassword = \"{hash}\"\nhome = \"{dir}\"\n", probe: (*keyRun).actsAs, before: "ftp-virtual", set: `"{plain}"`, after: "the user", wrong: `"root"`},
+	{key: "user.run_as", alone: true, probe: (*keyRun).actsAs, was: strings.Replace(carla, "run_as = \"{plain}\"\n", "", 1), before: "ftp-virtual", set: carla, after: "the user", wrong: `"root"`},
 	{key: "group.run_as", never: `"nobody"`, why: "nothing uses it"},
 	{key: "user.name", alone: true, probe: logsInAs("carla:secret"), was: strings.Replace(carla, "carla", "other", 1), before: "530", set: carla, after: "230", wrong: `"a/b"`},
 	{key: "user.password", alone: true, probe: logsInAs("{named}", "{named}:secret"), was: "[[user]]\nname = \"{named}\"\nhome = \"{dir}\"\n", before: "230 530",

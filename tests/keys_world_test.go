@@ -72,16 +72,18 @@ func newKeyWorld(t *testing.T) *keyWorld {
 	}
 	w.others.issue(t, "alice", "ecdsa")
 	w.trusted = trustedDir(t)
-	ftpAccount(t)
+	runAsAccounts(t)
 	return w
 }
 
-// ftpAccount makes the account that run_as names by default, where it is missing.
-func ftpAccount(t *testing.T) {
+// runAsAccounts makes the accounts that run_as names by default, where they are missing.
+func runAsAccounts(t *testing.T) {
 	t.Helper()
-	if _, err := user.Lookup("ftp"); err != nil {
-		command(t, "", "useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", "ftp")
-		t.Cleanup(func() { command(t, "", "userdel", "ftp") })
+	for _, name := range []string{"ftp", "ftp-virtual"} {
+		if _, err := user.Lookup(name); err != nil {
+			command(t, "", "useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name)
+			t.Cleanup(func() { command(t, "", "userdel", name) })
+		}
 	}
 }
 

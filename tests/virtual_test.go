@@ -144,6 +144,39 @@ func TestAnonymousUnderServe(t *testing.T) {
 	}
 }
 
+// Anonymous users do not read what virtual users keep for themselves, also where the directory of the former contains the homes of the
+// latter: they act as different accounts. Where both are made one, the start says what that means.
+func TestAnonymousAndVirtualUsersApart(t *testing.T) {
+	needRoot(t)
+	runAsAccounts(t)
+	public := sharedDir(t)
+	home := filepath.Join(public, "carla")
+	if err := os.Mkdir(home, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(home, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	add := settings{
+		"anonymous": fmt.Sprintf("enabled = true\ndirectory = %q\n", public),
+		"defaults":  "umask = \"077\"\n",
+		"end":       fmt.Sprintf("[[user]]\nname = \"carla\"\npassword = %q\nhome = %q\n", hashes["bcrypt"], home),
+	}
+	s := serve(t, add)
+	if r, err := login(t, s.addr, "carla", "secret").store("STOR diary", "private"); r.code != 226 || err != nil {
+		t.Fatalf("STOR: %v, %v", r, err)
+	}
+	if data, r, err := login(t, s.addr, "anonymous", "x").retrieve("RETR carla/diary"); data != "" || r.code != 550 || err != nil {
+		t.Errorf("anonymous reads %q of carla's, %v, %v", data, r, err)
+	}
+	const warning = "contains the home of \"carla\""
+	if strings.Contains(s.log.String(), warning) {
+		t.Errorf("a warning that is not in place:\n%s", s.log)
+	}
+	add["defaults"] += "run_as = \"ftp\"\n"
+	serve(t, add).log.wait(t, "the warning", func(r record) bool { return strings.Contains(r.Message, warning) })
+}
+
 // An ordinary user serves virtual users alone, in one process that the kernel confines to what it serves.
 func TestOrdinaryUserServesVirtualUsers(t *testing.T) {
 	dir, outside := sharedDir(t), sharedDir(t)

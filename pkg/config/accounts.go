@@ -17,7 +17,7 @@ type accountUse struct {
 }
 
 // checkAccounts looks up the accounts that the configuration names or uses. Where it uses none, nothing is asked: a system without the
-// account "ftp" runs with the defaults.
+// accounts "ftp" and "ftp-virtual" runs with the defaults.
 func (s *Source) checkAccounts(accounts Accounts) {
 	known := map[string]bool{}
 	for _, use := range s.accountUses() {

@@ -17,6 +17,7 @@ func (s *Source) checkTogether() {
 	s.togetherGroups()
 	s.togetherRunAs()
 	s.togetherRoots()
+	s.togetherViews()
 }
 
 func (s *Source) togetherServer() {

@@ -106,7 +106,8 @@ type Anonymous struct {
 	Enabled bool `toml:"enabled"`
 	// Directory of the host that they see as "/".
 	Directory string `toml:"directory"`
-	// System account whose identity their sessions take, as in [defaults].
+	// System account whose identity their sessions take, as in [defaults], but another one: what virtual users keep for themselves is out
+	// of its reach then.
 	RunAs string `toml:"run_as"`
 	// What they may do, as in [defaults].
 	Permissions Permissions `toml:"permissions"`
@@ -132,7 +133,8 @@ type Settings struct {
 	// Mask of the permission bits of new files and directories, in octal.
 	Umask Mode `toml:"umask"`
 	// System account whose identity a virtual user's file access takes, with its groups of that moment. It may be one below auth.min_uid,
-	// such as www-data, but never root. "" where the server impersonates no one: auth.backend is "virtual", and an ordinary user runs it.
+	// such as www-data, but never root. Users of one account are kept apart by their homes alone: none may lie in another's. "" where the
+	// server impersonates no one: auth.backend is "virtual", and an ordinary user runs it.
 	RunAs string `toml:"run_as"`
 	// Bytes per second that one session may download, listings among them; 0 is unlimited. Of this and the other rates the lowest decides.
 	SessionDownloadRate Rate `toml:"session_download_rate"`

@@ -29,7 +29,7 @@ func Default() *Config {
 			Confine:     true,
 			Permissions: Full,
 			Umask:       0o022,
-			RunAs:       "ftp",
+			RunAs:       "ftp-virtual",
 			RequireTLS:  RequireTLSAuto,
 		},
 		Limits: Limits{

@@ -25,11 +25,11 @@ var examples = map[string]string{
 	"auth.failure_delay": `"4s"`,
 
 	"anonymous.enabled":     `true`,
-	"anonymous.directory":   `"/srv/ftp/pub"`,
+	"anonymous.directory":   `"/srv/pub"`,
 	"anonymous.run_as":      `"www-data"`,
 	"anonymous.permissions": `["list", "read", "write"]`,
 
-	"defaults.home":                  `"/srv/ftp/{user}"`,
+	"defaults.home":                  `"/srv/ftp-virtual/{user}"`,
 	"defaults.start_directory":       `"/incoming"`,
 	"defaults.confine":               `false`,
 	"defaults.permissions":           `"read-only"`,
@@ -103,7 +103,7 @@ var examples = map[string]string{
 	"group.umask":            `"002"`,
 	"user.name":              `"alice"`,
 	"user.password":          `"$2b$12$…"`,
-	"user.home":              `"/srv/ftp/alice"`,
+	"user.home":              `"/srv/ftp-virtual/alice"`,
 	"user.permissions":       `["list", "read", "write"]`,
 	"user.disabled":          `false`,
 	"user.expires":           `2027-01-31`,
