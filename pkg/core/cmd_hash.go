@@ -75,17 +75,15 @@ func (s *Session) openPart(arg string) (h *hashing, name string, err error) {
 	if f, err = s.login.fs.Open(name); err != nil {
 		return nil, name, err
 	}
-	if p.end < 0 && p.start == 0 {
-		return &hashing{file: f, length: -1}, name, nil
+	h = &hashing{file: f, start: p.start, length: -1}
+	if p.end >= 0 {
+		h.length = p.end - p.start
 	}
-	if p.end < 0 {
-		p.end = f.Size()
-	}
-	if p.start > p.end || p.end > f.Size() {
+	if size := f.Size(); p.end >= 0 && h.length < 0 || size > 0 && max(p.start, p.end) > size {
 		f.Close()
 		return nil, name, errHashPart
 	}
-	return &hashing{file: f, start: p.start, length: p.end - p.start}, name, nil
+	return h, name, nil
 }
 
 // A part is what the argument of a checksum command names. A negative end is the file's.

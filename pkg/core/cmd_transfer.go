@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"io"
 	"io/fs"
 	"path"
 
@@ -24,20 +23,14 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	size := f.Size()
-	if offset > size {
-		err = vfs.ErrOffset
-	} else if offset > 0 {
-		_, err = f.Seek(offset, io.SeekStart)
-	}
-	if err == nil {
+	if err = f.StartAt(offset); err == nil {
 		err = s.claim()
 	}
 	if err != nil {
 		f.Close()
 		return Reply{}, err
 	}
-	left := size - offset
+	left := max(0, f.Size()-offset)
 	move := func(ctx context.Context, t *transfer) error { return t.sendFile(ctx, f) }
 	if s.chosen.ascii() {
 		left = 0

@@ -90,8 +90,8 @@ const hashTurn = 64 << 20
 
 // sum is h's digest. It waits for a place first, reads outside of sections, and ends with ctx.
 func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, error) {
-	if _, err := h.file.Seek(h.start, io.SeekStart); err != nil {
-		return nil, err
+	if err := h.file.StartAt(h.start); err != nil {
+		return nil, noPart(err)
 	}
 	b := hs.blocks.get()
 	defer hs.blocks.put(b)
@@ -139,8 +139,16 @@ func (hs *hashes) turn(ctx context.Context, h *hashing, digest hash.Hash, b []by
 		case err == io.EOF && h.length < 0:
 			return true, nil
 		case err != nil:
-			return false, err
+			return false, noPart(err)
 		}
 	}
 	return true, nil
+}
+
+// noPart makes an end of the file before the end of the part the refusal that says so.
+func noPart(err error) error {
+	if err == io.EOF || err == vfs.ErrOffset {
+		return errHashPart
+	}
+	return err
 }

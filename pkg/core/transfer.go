@@ -182,6 +182,9 @@ func (t *transfer) send(ctx context.Context, src io.Reader) error {
 	b := t.s.srv.blocks.get()
 	defer t.s.srv.blocks.put(b)
 	for {
+		if ctx.Err() != nil { // what is read may be nothing that is written
+			return context.Cause(ctx)
+		}
 		n, err := src.Read(b[:])
 		if n > 0 {
 			if err := t.write(ctx, b[:n]); err != nil {

@@ -19,6 +19,7 @@ type File struct {
 	*os.File
 	size   int64
 	at     int64 // where the next byte is read
+	skip   int64 // bytes that are read first, and not wanted
 	host   string
 	faults Faults
 }
@@ -44,8 +45,15 @@ func (f *FS) Open(name string) (*File, error) {
 	return opened, nil
 }
 
-// Read reads as os.File does.
+// Read reads as os.File does. It may yield no byte without being at the end.
 func (f *File) Read(p []byte) (int, error) {
+	if f.skip > 0 {
+		return 0, f.skipSome(p)
+	}
+	return f.read(p)
+}
+
+func (f *File) read(p []byte) (int, error) {
 	most := f.left(len(p))
 	if most == 0 {
 		return 0, io.EOF
@@ -58,13 +66,31 @@ func (f *File) Read(p []byte) (int, error) {
 	return n, f.failed(err)
 }
 
-// Seek sets where the next byte is read, as os.File does.
-func (f *File) Seek(offset int64, whence int) (int64, error) {
-	at, err := f.File.Seek(offset, whence)
-	if err == nil {
-		f.at = at
+// StartAt sets where reading begins, before the first byte is read; beyond the end is ErrOffset. Where the size is 0 the bytes before
+// offset are read: file systems that do not know sizes often cannot seek. Then the end may show only later, by a Read.
+func (f *File) StartAt(offset int64) error {
+	switch {
+	case offset == 0:
+		return nil
+	case f.size == 0:
+		f.skip = offset
+		return f.skipSome(make([]byte, 1))
+	case offset > f.size:
+		return ErrOffset
 	}
-	return at, err
+	at, err := f.Seek(offset, io.SeekStart)
+	f.at = at
+	return err
+}
+
+// skipSome reads bytes that are not wanted.
+func (f *File) skipSome(room []byte) error {
+	n, err := f.read(room[:min(int64(len(room)), f.skip)])
+	f.skip -= int64(n)
+	if err == io.EOF {
+		return ErrOffset
+	}
+	return err
 }
 
 // left is how many of n bytes may be read.
@@ -108,8 +134,12 @@ func (f *FS) hostPath(at location, place string) string {
 }
 
 // SendTo moves some bytes to a socket inside the kernel, at most most of them. At the end of the file it returns io.EOF.
-// errors.ErrUnsupported says to Read instead; then none has moved. See zerocopy.Send.
+// errors.ErrUnsupported says to Read instead; then none has moved. See zerocopy.Send. Its own end of file is none before the size: of
+// a file system that does not know sizes, or has an old one in its cache, read(2) yields more.
 func (f *File) SendTo(socket syscall.RawConn, most int) (int, error) {
+	if f.skip > 0 {
+		return 0, errors.ErrUnsupported
+	}
 	most = f.left(most)
 	if most == 0 {
 		return 0, io.EOF
@@ -118,8 +148,11 @@ func (f *File) SendTo(socket syscall.RawConn, most int) (int, error) {
 		return 0, moving(err)
 	}
 	n, err := zerocopy.Send(socket, f.File, most)
+	if err == io.EOF {
+		return 0, errors.ErrUnsupported
+	}
 	f.at += int64(n)
-	return n, f.failed(err)
+	return n, moving(err)
 }
 
 // moving is kind for what may also be the socket's error, or a refusal to move bytes this way.

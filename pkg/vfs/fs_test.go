@@ -262,7 +262,7 @@ func TestDownload(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = file.Seek(4, io.SeekStart)
+		err = file.StartAt(4)
 		b, err2 := io.ReadAll(file)
 		if errors.Join(err, err2) != nil || string(b) != "file" || file.Size() != 8 || file.HostPath() != filepath.Join(dir, "dir/file") {
 			t.Errorf("%q, size %d, path %s: %v %v", b, file.Size(), file.HostPath(), err, err2)
