@@ -23,6 +23,9 @@ func FuzzListing(f *testing.F) {
 	f.Add("x; y=z", "a\nb", "a;l=i\nce\u00a0", uint32(fs.ModeSymlink|0o777), int64(1), int64(1784113200), uint16(7))
 	f.Add("-rw-r--r--   1 alice", "", "12345678901234567890", uint32(fs.ModeSetuid|fs.ModeSticky), int64(0), int64(1<<40), uint16(1<<8|1))
 	f.Fuzz(func(t *testing.T, name, target, owner string, mode uint32, size, at int64, chosen uint16) {
+		if name == "other" { // the name of the second file
+			return
+		}
 		e := vfs.Entry{Name: name, Target: target, Mode: fs.FileMode(mode), Size: size, ModTime: time.Unix(at>>1, 0), Links: 1, UID: 7,
 			GID: uint32(at), Dev: uint64(size), Ino: uint64(at), Created: time.Unix(size>>1, 0)}
 		owners := &names{known: nameTable{map[uint32]string{}, map[uint32]string{}}}

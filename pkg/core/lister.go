@@ -2,6 +2,7 @@ package core
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -27,8 +28,11 @@ type lister struct {
 	first   error // why the first of them is
 }
 
-// A lineAt is a line of a listing: where it and its name begin, and where both end.
-type lineAt struct{ start, name, end uint32 }
+// A lineAt is a line of a listing: where it and its name begin and end.
+type lineAt struct {
+	start, name, nameEnd, end uint32
+	altered                   bool // the name holds what would end a line: others look like it
+}
 
 const (
 	maxSorted = 10_000
@@ -84,6 +88,8 @@ func (l *lister) add(e *vfs.Entry, sorting bool) {
 	}
 	line.name = uint32(len(l.text))
 	l.text = appendName(appendName(l.text, l.prefix), e.Name)
+	line.nameEnd = uint32(len(l.text))
+	line.altered = string(l.text[len(l.text)-len(e.Name):]) != e.Name
 	switch {
 	case l.classify && e.Mode.IsDir():
 		l.text = append(l.text, '/')
@@ -112,10 +118,18 @@ func (l *lister) trouble() error {
 	return fmt.Errorf("listed by name alone: %d of the entries, the first is %w", l.unknown, l.first)
 }
 
-// sorted are the lines in the order of their names.
+// sorted are the lines in the order of their names, one of each: a file system may yield a name twice
+// that was replaced meanwhile.
 func (l *lister) sorted() []lineAt {
+	nameOf := func(line lineAt) []byte { return l.text[line.name:line.nameEnd] }
 	slices.SortFunc(l.lines, func(a, b lineAt) int {
-		return bytes.Compare(l.text[a.name:a.end], l.text[b.name:b.end])
+		if c := bytes.Compare(nameOf(a), nameOf(b)); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.start, b.start)
+	})
+	l.lines = slices.CompactFunc(l.lines, func(a, b lineAt) bool {
+		return !a.altered && !b.altered && bytes.Equal(nameOf(a), nameOf(b))
 	})
 	return l.lines
 }
