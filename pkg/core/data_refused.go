@@ -106,15 +106,20 @@ func (p *passive) claim() error {
 	return p.failureLocked()
 }
 
-// partingTime is how long a client may take to read that there will be no transfer.
+// partingTime is how long a client may take to read that there is no transfer.
 const partingTime = time.Second
 
-// partFrom waits until the client ends the connection. One that has begun a handshake there (basic-ftp) may meet the end of the connection
-// before it has read the reply, takes it for a failure of TLS, and gives up the whole session; one that sends a file (ftplib) reads the
-// reply only when it has sent all.
-func partFrom(c Conn) {
+// partFrom ends the data connection of an upload that was refused behind its 150, when its client has ended it. One that sends a file
+// (ftplib) reads the reply only when it has sent all, and none where the connection was reset; one that has begun a handshake (basic-ftp)
+// takes an end before the reply for a failure of TLS, and gives up the whole session. There is one such connection in a session: the one
+// before has had its time.
+func (s *Session) partFrom(c Conn) {
+	if s.parting != nil {
+		s.parting.SetReadDeadline(atOnce)
+	}
+	s.parting = c
 	c.SetReadDeadline(time.Now().Add(partingTime))
-	waitForEnd(c)
+	go waitForEnd(c) // ends at the deadline
 }
 
 // waitForEnd does so until the read deadline.

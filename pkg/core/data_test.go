@@ -122,3 +122,23 @@ func TestSlowIsNotStalled(t *testing.T) {
 		})
 	}
 }
+
+// A session waits for the end of one refused upload at a time, however many its client makes.
+func TestOneRefusedUploadParts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &Session{}
+		first, client := memPipe(netip.AddrPort{}, netip.AddrPort{})
+		second, other := memPipe(netip.AddrPort{}, netip.AddrPort{})
+		s.partFrom(first)
+		s.partFrom(second)
+		synctest.Wait()
+		if _, err := client.Write([]byte("more")); err == nil {
+			t.Error("the first connection is still read")
+		}
+		if _, err := other.Write([]byte("more")); err != nil {
+			t.Error("the second connection takes no more:", err)
+		}
+		other.Close()
+		client.Close()
+	})
+}

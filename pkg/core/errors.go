@@ -95,7 +95,8 @@ func (e *connError) Unwrap() error { return e.err }
 var errLeft = reply(426, "Control connection closed; transfer aborted.")
 
 // conclude is the last reply to a transfer that has begun (RFC 959 §5.4): 426 when the data connection failed or the client aborted it,
-// 451 or 552 when the file failed. Zero means that the session ends for ctx's cause, and says that instead.
+// and what the command would have been answered before the 150 when the file failed: RFC 959 has 451 and 552 alone there, but clients
+// try again at a 451, lftp for ever. Zero means that the session ends for ctx's cause, and says that instead.
 func conclude(ctx context.Context, err error) Reply {
 	if err == nil {
 		return reply(226, "Transfer complete.")
@@ -112,10 +113,7 @@ func conclude(ctx context.Context, err error) Reply {
 	if _, ok := errors.AsType[*connError](err); ok {
 		return reply(426, "Data connection closed; transfer aborted.").because(err)
 	}
-	if r := refuse(err); r.Code < 550 || r.Code == 552 {
-		return r
-	}
-	return errLocal.because(err)
+	return refuse(err)
 }
 
 // why is a refusal's cause, for the log.

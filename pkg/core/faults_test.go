@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -75,7 +76,14 @@ func TestStorageFails(t *testing.T) {
 		{"close", syscall.EIO, "STOR new", "451 Local error."},
 		{"close", syscall.EDQUOT, "APPE new", "552 Quota exceeded."},
 		{"read", syscall.EIO, "RETR old", "451 Local error."},
-		{"read", syscall.EACCES, "RETR old", "451 Local error."}, // a network file system; 550 is no answer after 150
+		{"read", syscall.EACCES, "RETR old", "550 Permission denied."}, // a network file system
+		{"write", syscall.EROFS, "STOR new", "550 File system is read-only."},
+		{"ftruncate", syscall.EPERM, "STOR old", "550 Permission denied."},
+		// The name is not what is wrong with a file that is open.
+		{"write", syscall.EINVAL, "STOR new", "451 Local error."},
+		{"close", syscall.ENODEV, "STOR new", "451 Local error."},
+		{"read", syscall.EINVAL, "RETR old", "451 Local error."},
+		{"ftruncate", syscall.EINVAL, "STOR old", "451 Local error."},
 	} {
 		t.Run(fmt.Sprint(test.call, test.err), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -106,6 +114,49 @@ func TestStorageFails(t *testing.T) {
 					t.Error(all)
 				}
 			})
+		})
+	}
+}
+
+// A file that cannot be written any more when the data connection stands is refused as it would have been before the 150.
+func TestUploadRefusedBehind150(t *testing.T) {
+	for _, test := range []struct {
+		cmd    string
+		change func(home string) error
+		want   string
+	}{
+		{"STOR dir/new", func(home string) error { return os.Remove(filepath.Join(home, "dir")) }, "550 No such file or directory."},
+		{"STOU dir/new", func(home string) error { return os.Remove(filepath.Join(home, "dir")) }, "550 No such file or directory."},
+		{"STOR new", func(home string) error { return os.Mkdir(filepath.Join(home, "new"), 0o700) }, "550 Is a directory."},
+		{"APPE old", func(home string) error {
+			old := filepath.Join(home, "old")
+			return errors.Join(os.Remove(old), os.Mkdir(old, 0o700))
+		}, "550 Is a directory."},
+		{"REST 3\r\nSTOR old", func(home string) error { return os.Truncate(filepath.Join(home, "old"), 1) },
+			"554 Restart position is beyond the end of the file."},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			home := w.supervisor.home
+			if err := errors.Join(os.WriteFile(filepath.Join(home, "old"), []byte("text"), 0o600), os.Mkdir(filepath.Join(home, "dir"), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+			c := w.connect()
+			heard(c)
+			say(t, c, "USER alice\r\nPASS secret\r\nTYPE I")
+			port := passivePort(t, say(t, c, "EPSV"))
+			if got := say(t, c, test.cmd); !strings.Contains(got, "150 ") {
+				t.Fatal(got)
+			}
+			if err := test.change(home); err != nil {
+				t.Fatal(err)
+			}
+			w.upload(t, port, "hello")
+			if got := heard(c); got != test.want+"\r\n" {
+				t.Errorf("%s: the server says %q", test.cmd, got)
+			}
+			c.Close()
+			w.sessions.Wait()
 		})
 	}
 }
@@ -217,7 +268,7 @@ func TestAbortThatComesLate(t *testing.T) {
 		err  error
 		want int
 	}{
-		{nil, 226}, {errAborted, 426}, {&connError{syscall.ECONNRESET}, 426}, {vfs.ErrNoSpace, 552}, {errNobody, 425}, {errors.New("else"), 451},
+		{nil, 226}, {errAborted, 426}, {&connError{syscall.ECONNRESET}, 426}, {vfs.ErrNoSpace, 552}, {vfs.ErrName, 553}, {fs.ErrPermission, 550}, {errNobody, 425}, {errors.New("else"), 451},
 	} {
 		if got := conclude(ctx, test.err); got.Code != test.want {
 			t.Errorf("%v is answered %v, not %d", test.err, got, test.want)

@@ -56,6 +56,7 @@ type Session struct {
 	dir       string     // working directory, an absolute FTP path
 	chosen    dataType   // by TYPE
 	opener    dataOpener // what PASV or PORT prepared; nil once used
+	parting   Conn       // of the last upload that was refused behind its 150; its client may still send
 	epsvOnly  bool       // after EPSV ALL (RFC 2428 §4)
 	restart   int64      // REST marker for the next transfer only
 	announced int64      // bytes of the next upload, by ALLO; 0: not known

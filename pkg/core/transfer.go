@@ -116,8 +116,8 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 		t.s.say(r)
 		t.s.flush()
 		switch {
-		case open && do.incoming && r.Code == errNoTLS.Code: // as errNotResumed's
-			go partFrom(t.data.conn) // ends within partingTime
+		case open && t.refused(r):
+			t.s.partFrom(t.data.conn)
 		case open:
 			t.data.conn.Finish()
 		}
@@ -149,11 +149,18 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 		return err
 	}
 	defer t.data.secure.release()
-	if err := t.move(ctx, do); err != nil {
+	err = t.move(ctx, do)
+	if err != nil && !t.refused(conclude(ctx, err)) {
 		return err
 	}
-	return t.data.secure.finish(ctx)
+	if ended := t.data.secure.finish(ctx); err == nil {
+		err = ended
+	}
+	return err
 }
+
+// refused reports whether an upload has ended for a reason of the server's: its client may still be sending.
+func (t *transfer) refused(r Reply) bool { return t.what.incoming && r.Code >= 450 }
 
 // move moves the bytes. An earlier transfer that was aborted may owe some of its own.
 func (t *transfer) move(ctx context.Context, do task) error {

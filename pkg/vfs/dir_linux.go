@@ -55,7 +55,7 @@ func (d *dirReader) next(detail Detail, buf []byte) (Entry, error) {
 		if d.start == d.end {
 			n, err := d.root.getdents(d.fd, buf)
 			if err != nil {
-				return Entry{}, err
+				return Entry{}, openKind(err)
 			}
 			if n == 0 {
 				return Entry{}, io.EOF

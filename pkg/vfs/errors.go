@@ -89,6 +89,16 @@ func LeadsNowhere(err error) bool {
 	return false
 }
 
+// openKind is kind for a call on what is open already. No number is about a name there: what kind would take for that is an error of
+// its own, without the number.
+func openKind(err error) error {
+	k := kind(err)
+	if k == ErrName || k == ErrNotRegular {
+		return errors.New(err.Error())
+	}
+	return k
+}
+
 // rootKind is for os.Root's own errors: what is neither a number nor a known error is a path that leaves the root.
 func rootKind(err error) error {
 	for _, known := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrClosed} {

@@ -59,7 +59,7 @@ func (f *File) read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if err := f.faults.ask("read"); err != nil {
-		return 0, kind(err)
+		return 0, openKind(err)
 	}
 	n, err := f.File.Read(p[:most])
 	f.at += int64(n)
@@ -155,11 +155,11 @@ func (f *File) SendTo(socket syscall.RawConn, most int) (int, error) {
 	return n, moving(err)
 }
 
-// moving is kind for what may also be the socket's error, or a refusal to move bytes this way.
+// moving is openKind for what may also be the socket's error, or a refusal to move bytes this way.
 func moving(err error) error {
 	var socket *zerocopy.SocketError
 	if err == nil || errors.As(err, &socket) || errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
-	return kind(err)
+	return openKind(err)
 }

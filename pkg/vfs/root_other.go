@@ -390,14 +390,14 @@ func (d *dirReader) next(detail Detail, _ []byte) (Entry, error) {
 	for {
 		if len(d.read) == 0 {
 			if err := d.parent.root.faults.ask("readdir"); err != nil {
-				return Entry{}, err
+				return Entry{}, openKind(err)
 			}
 			names, err := d.file.Readdirnames(batchSize)
 			if len(names) == 0 {
 				if err == nil {
 					err = io.EOF
 				}
-				return Entry{}, err
+				return Entry{}, openKind(err)
 			}
 			d.read = names
 		}

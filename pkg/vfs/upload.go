@@ -134,17 +134,17 @@ func (c Creation) prepare(o opened, faults Faults) error {
 		return nil
 	case c.Offset > 0:
 		if err := faults.ask("lseek"); err != nil {
-			return err
+			return openKind(err)
 		}
 		_, err := o.file.Seek(c.Offset, io.SeekStart)
-		return err
+		return openKind(err)
 	case o.size == 0:
 		return nil
 	}
 	if err := faults.ask("ftruncate"); err != nil {
-		return err
+		return openKind(err)
 	}
-	return o.file.Truncate(0)
+	return openKind(o.file.Truncate(0))
 }
 
 // makeFile makes a new file.
@@ -220,5 +220,5 @@ func (u *Upload) failed(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s %q: %w", op, u.name, kind(err))
+	return fmt.Errorf("%s %q: %w", op, u.name, openKind(err))
 }
