@@ -3,7 +3,6 @@ package vfs
 import (
 	"errors"
 	"io/fs"
-	"os"
 
 	"ftpd/pkg/config"
 )
@@ -26,7 +25,7 @@ func (f *FS) canOpenOrMake(at location, c Creation) error {
 	if c.New {
 		return f.within(at, config.Write, (*parent).canMake)
 	}
-	o, err := at.root.open(at.rel, os.O_WRONLY)
+	o, err := at.root.open(at.rel, c.flags())
 	if err == nil {
 		defer o.file.Close()
 		return f.canReceive(at, o, c)

@@ -83,11 +83,7 @@ func (f *FS) openOrMake(at location, c Creation) (opened, error) {
 
 // openExisting opens the file that is there, through links, and prepares it for the bytes to come.
 func (f *FS) openExisting(at location, c Creation) (opened, error) {
-	flags := os.O_WRONLY
-	if c.Append {
-		flags |= os.O_APPEND
-	}
-	o, err := at.root.open(at.rel, flags)
+	o, err := at.root.open(at.rel, c.flags())
 	if err != nil {
 		return opened{}, err
 	}
@@ -100,6 +96,15 @@ func (f *FS) openExisting(at location, c Creation) (opened, error) {
 		return opened{}, err
 	}
 	return o, nil
+}
+
+// flags are those that the file is opened with. What is appended goes to the end whoever else appends, and
+// the kernel refuses to open an append-only file (chattr +a) in any other way.
+func (c Creation) flags() int {
+	if c.Append {
+		return os.O_WRONLY | os.O_APPEND
+	}
+	return os.O_WRONLY
 }
 
 // need says what the user needs to send to a file of that size.
@@ -150,10 +155,8 @@ func (c Creation) prepare(o opened, faults Faults) error {
 // makeFile makes a new file.
 func (f *FS) makeFile(at location, c Creation) (opened, error) {
 	want := config.Write
-	flags := os.O_WRONLY
 	if c.Append {
 		want |= config.Append
-		flags |= os.O_APPEND
 	}
 	var o opened
 	err := f.within(at, want, func(dir *parent, base string) error {
@@ -161,7 +164,7 @@ func (f *FS) makeFile(at location, c Creation) (opened, error) {
 		if err != nil {
 			return err
 		}
-		o.file, err = dir.create(base, flags, mode)
+		o.file, err = dir.create(base, c.flags(), mode)
 		o.place = path.Join(dir.place, base)
 		return err
 	})
