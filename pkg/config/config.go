@@ -65,7 +65,8 @@ type Server struct {
 	// Directories of the host that may be served at all; the kernel enforces it. Empty: /home, and every home, directory and mount that
 	// this configuration names. "/" means all but /etc, /root, /boot, /dev, /proc, /run and /sys, which must be named to be served
 	// (/proc and /sys never are); LIST of "/" itself is 550 then, for Landlock cannot grant it without all that lies below. A login whose
-	// home lies outside is refused, and the log says what to add.
+	// home lies outside is refused, and the log says what to add. What a user has mounted by FUSE (sshfs, gocryptfs) can be served only
+	// with the option allow_other: the kernel refuses it otherwise, whatever the modes.
 	Roots []string `toml:"roots"`
 	// What the kernel forbids the service. "auto": every layer that is there, and the start says which; "require": no start without all;
 	// "log": report instead of refusing, to find what an update needs; "off".

@@ -5,7 +5,9 @@ package vfs
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +40,7 @@ func openRoot(dir string, places bool, faults Faults) (*root, error) {
 	r := &root{kernel: kernel{faults}, places: places}
 	fd, err := r.kernel.open(dir)
 	if err != nil {
-		return nil, err
+		return nil, r.explain(err, dir, r.kernel.open)
 	}
 	r.fd = fd
 	if err := r.check(); err != nil {
@@ -82,7 +84,37 @@ func (r *root) resolve(rel string, flags int) (fd int, err error) {
 			break
 		}
 	}
-	return fd, err
+	return fd, r.explain(err, rel, func(rel string) (int, error) { return r.openat2(r.fd, rel, unix.O_PATH) })
+}
+
+// errFUSE names what the administrator can change: FUSE compares all ids of a process with those of the user that
+// mounted the file system, and a section changes only the ones that count for files.
+var errFUSE = fmt.Errorf("the FUSE file system was mounted without the option allow_other, which users may give only "+
+	"where /etc/fuse.conf has user_allow_other: %w", fs.ErrPermission)
+
+// keepsOut reports whether fd is on a FUSE file system of another user without allow_other. The kernel refuses all but
+// statfs(2), which knows the type there and no sizes.
+func (k kernel) keepsOut(fd int) bool {
+	var st unix.Statfs_t
+	return k.fstatfs(fd, &st) == nil && int64(st.Type) == unix.FUSE_SUPER_MAGIC && st.Bsize == 0
+}
+
+// explain replaces EACCES where such a file system is the cause. open could not resolve name; the mount is the longest
+// part of it that it can.
+func (k kernel) explain(err error, name string, open func(string) (int, error)) error {
+	for failed := err; failed == unix.EACCES; name = path.Dir(name) {
+		var fd int
+		if fd, failed = open(name); failed == nil {
+			defer k.close(fd)
+			if k.keepsOut(fd) {
+				return errFUSE
+			}
+		}
+		if name == "." || name == "/" {
+			break
+		}
+	}
+	return err
 }
 
 // place is where fd is below the root: "." for the root, "" where nobody asks.
@@ -134,6 +166,9 @@ func (r *root) served(fd int, dev uint64) error {
 func (r *root) describe(fd int) (e Entry, place string, err error) {
 	var st unix.Statx_t
 	if err := r.statx(fd, &st); err != nil {
+		if err == unix.EACCES && r.keepsOut(fd) {
+			err = errFUSE
+		}
 		return Entry{}, "", err
 	}
 	e = entryOf(&st)
