@@ -9,14 +9,15 @@ import (
 var errAborted = errors.New("aborted by the client")
 
 // abor ends the transfer that runs (RFC 959 §4.1.3): its command is then answered 426, and ABOR itself 226. Without a transfer it takes
-// back what PASV or PORT prepared.
+// back what PASV or PORT prepared. It may also be that of a user who has logged out, for which the next one's transfers wait.
 func (s *Session) abor(context.Context, string) (Reply, error) {
-	if s.job == nil {
+	j := s.running()
+	if j == nil {
 		s.dropOpener()
 		return reply(225, "No transfer to abort."), nil
 	}
-	s.job.aborts++
-	s.job.cancel(errAborted)
+	j.aborts++
+	j.cancel(errAborted)
 	return Reply{}, nil // the job's end answers
 }
 

@@ -57,6 +57,9 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 		return Reply{}, errNoUser
 	}
 	c := auth.Credentials{User: s.user, Password: auth.Password(password), Remote: s.conn.Remote().Addr()}
+	if s.former != nil {
+		s.startLoginClock() // it stands still while a transfer runs
+	}
 	due := s.loginBy
 	refused := time.Now().Add(time.Duration(s.srv.config.Auth.FailureDelay))
 	s.start(ctx, false, func(ctx context.Context) func() {

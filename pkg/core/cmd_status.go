@@ -88,11 +88,12 @@ func (s *Session) status() Reply {
 }
 
 func (s *Session) dataStatus() string {
-	if s.job != nil && s.job.transfer != nil {
-		return s.job.transfer.progress()
-	}
-	if s.job != nil && s.job.hash != nil {
-		return s.job.hash.progress()
+	switch j := s.running(); {
+	case j == nil:
+	case j.transfer != nil:
+		return j.transfer.progress()
+	case j.hash != nil:
+		return j.hash.progress()
 	}
 	switch s.opener.(type) {
 	case *passive:

@@ -13,6 +13,7 @@ type command struct {
 	login  bool   // only after login (530)
 	during bool   // also while a transfer runs, without a pathname
 	access bool   // changes who is logged in
+	long   bool   // begins what goes on beside the session, and is neither a login nor a transfer
 	data   bool   // uses the data connection that was prepared
 	path   bool   // the argument is a pathname, or holds one
 	log    bool   // is logged when it succeeds, too
@@ -43,7 +44,7 @@ func commands() map[string]*command {
 		"HOST": {run: (*Session).hostName, arg: needArg, help: "HOST <SP> hostname", feat: "HOST"},
 
 		// TLS (RFC 2228, RFC 4217)
-		"AUTH": {run: (*Session).authTLS, arg: needArg, help: "AUTH <SP> TLS | SSL", feat: "AUTH TLS;AUTH SSL"},
+		"AUTH": {run: (*Session).authTLS, arg: needArg, long: true, help: "AUTH <SP> TLS | SSL", feat: "AUTH TLS;AUTH SSL"},
 		"PBSZ": {run: (*Session).pbsz, arg: needArg, help: "PBSZ <SP> 0", feat: "PBSZ"},
 		"PROT": {run: (*Session).prot, arg: needArg, help: "PROT <SP> P | C", feat: "PROT"},
 		"CCC":  {run: (*Session).ccc, help: "CCC"},
@@ -86,7 +87,7 @@ func commands() map[string]*command {
 		"SIZE": {run: (*Session).size, arg: needArg, login: true, path: true, help: "SIZE <SP> pathname", feat: "SIZE"},
 		"MDTM": {run: (*Session).mdtm, arg: needArg, login: true, path: true, name: mdtmPath, help: "MDTM [<SP> YYYYMMDDhhmmss] <SP> pathname", feat: "MDTM"},
 		"MFMT": {run: (*Session).mfmt, arg: needArg, login: true, path: true, name: behindWord, log: true, help: "MFMT <SP> YYYYMMDDhhmmss <SP> pathname", feat: "MFMT"},
-		"HASH": {run: (*Session).hash, arg: needArg, login: true, path: true, help: "HASH <SP> pathname", feat: "HASH"},
+		"HASH": {run: (*Session).hash, arg: needArg, login: true, long: true, path: true, help: "HASH <SP> pathname", feat: "HASH"},
 		"DELE": {run: (*Session).dele, arg: needArg, login: true, path: true, log: true, help: "DELE <SP> pathname"},
 		"RNFR": {run: (*Session).rnfr, arg: needArg, login: true, path: true, log: true, help: "RNFR <SP> pathname"},
 		"RNTO": {run: (*Session).rnto, arg: needArg, login: true, path: true, log: true, help: "RNTO <SP> pathname"},
@@ -115,7 +116,7 @@ func commands() map[string]*command {
 		table[old] = &c
 	}
 	for verb, algorithm := range map[string]string{"XCRC": "CRC32", "XMD5": "MD5", "XSHA1": "SHA-1", "XSHA256": "SHA-256"} {
-		table[verb] = &command{run: checksum(verb, algorithm), arg: needArg, login: true, path: true, name: partPath,
+		table[verb] = &command{run: checksum(verb, algorithm), arg: needArg, login: true, long: true, path: true, name: partPath,
 			help: verb + " <SP> pathname [<SP> start [<SP> end]]", feat: verb}
 	}
 	for verb := range strings.FieldsSeq(absent) {

@@ -32,6 +32,7 @@ type reader struct {
 	text    []byte
 	waiting []asked
 	running *asked // it began a job that lets others pass
+	left    bool   // by its user: what follows does not wait for running
 	inside  string // of a reply of several lines: its code
 	greeted bool
 	seen    map[string]map[int]bool // codes by command
@@ -75,7 +76,7 @@ func (r *reader) read(text string) error {
 
 // again begins with a client.
 func (r *reader) again() {
-	r.in, r.text, r.waiting, r.running, r.inside, r.greeted = input{}, nil, nil, nil, "", false
+	r.in, r.text, r.waiting, r.running, r.left, r.inside, r.greeted = input{}, nil, nil, nil, false, "", false
 }
 
 func (r *reader) ask(p []byte) {
@@ -134,14 +135,24 @@ func (r *reader) answer(code int) error {
 	if r.running == nil && len(r.waiting) > 0 && hashVerbs[r.waiting[0].verb] {
 		r.begin()
 	}
+	if r.left && len(r.waiting) > 0 && !slices.Contains([]int{213, 226, 425, 426}, code) {
+		i := 0
+		if first := r.waiting[0].cmd; first.data && code < 500 {
+			i = slices.IndexFunc(r.waiting, func(a asked) bool { return a.now && !a.cmd.access }) // the first one waits
+		}
+		r.note(r.waiting[i].verb, code)
+		r.waiting = slices.Delete(r.waiting, i, i+1)
+		return nil
+	}
 	if r.running != nil {
 		if i := slices.IndexFunc(r.waiting, func(a asked) bool { return a.now }); i >= 0 && !(r.waiting[i].cmd.access && i > 0) {
 			r.note(r.waiting[i].verb, code)
+			r.left = r.waiting[i].cmd.access && code < 400
 			r.waiting = slices.Delete(r.waiting, i, i+1)
 			return nil
 		}
 		r.note(r.running.verb, code)
-		r.running = nil
+		r.running, r.left = nil, false
 		slices.SortStableFunc(r.waiting, func(a, b asked) int { return abortsFirst(b) - abortsFirst(a) })
 		return nil
 	}

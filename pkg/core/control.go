@@ -45,47 +45,51 @@ func (s *Session) takeText(ctx context.Context, p []byte) {
 // tlsHandshake is the first byte of a TLS record that opens a connection, and of no FTP command.
 const tlsHandshake = 22
 
-// proceed runs lines until none is whole or a job holds them up, and keeps what is left.
+// proceed runs lines until none is whole, and keeps what is left, in place: those that wait for a job's end, and a part of one. Nothing
+// after a QUIT counts.
 func (s *Session) proceed(ctx context.Context, p []byte) {
-	for s.job == nil && !s.ended {
+	kept, p := p[:s.waiting], p[s.waiting:]
+	for !s.ended {
 		line, rest, ok := cutLine(p)
 		if !ok {
 			break
 		}
+		whole := p[:len(p)-len(rest)]
 		p = rest
-		if !s.execute(ctx, line) {
+		if s.waits(line, len(kept) > 0) {
+			kept = append(kept, whole...)
+		} else if !s.execute(ctx, line) {
 			p = nil
 			break
 		}
 	}
-	if s.job != nil {
-		p = s.meanwhile(ctx, p)
-	}
-	if len(p) == 0 || s.ended {
-		s.ahead = nil
+	s.waiting = len(kept)
+	kept = append(kept, p...)
+	if len(kept) == 0 || s.ended {
+		s.ahead, s.waiting = nil, 0
 		return
 	}
-	s.ahead = append(s.ahead[:0], p...)
+	s.ahead = append(s.ahead[:0], kept...)
 }
 
-// meanwhile runs the lines that need not wait for the job and moves the others together, in place. Nothing after a QUIT counts. Who
-// is logged in does not change before the lines that were sent before have run.
-func (s *Session) meanwhile(ctx context.Context, p []byte) []byte {
-	kept, p := p[:s.waiting], p[s.waiting:]
-	for {
-		line, rest, ok := cutLine(p)
-		if !ok {
-			return append(kept, p...)
-		}
-		cmd, arg := s.srv.lookup(line)
-		if cmd == nil || !s.job.during || !cmd.now(arg) || cmd.access && len(kept) > 0 {
-			kept = append(kept, p[:len(p)-len(rest)]...)
-			s.waiting = len(kept)
-		} else if !s.execute(ctx, line) {
-			return kept
-		}
-		p = rest
+// waits reports whether a line has to wait for a job's end, because of the job or behind others that wait. Who is logged in does not
+// change before the lines that were sent before have run. Beside the transfer of a user who has logged out all goes on, but for what would
+// be a second one.
+func (s *Session) waits(line []byte, behind bool) bool {
+	if s.running() == nil {
+		return false
 	}
+	cmd, arg := s.srv.lookup(line)
+	switch {
+	case s.job != nil && !s.job.during:
+		return true
+	case s.job != nil || behind:
+		return cmd == nil || !cmd.now(arg) || cmd.access && behind
+	case cmd == nil || !cmd.long && !cmd.data:
+		return false
+	}
+	_, err := s.check(cmd, line, string(arg))
+	return err == nil
 }
 
 // execute runs one line and answers it. When it returns false, nothing after the line counts.

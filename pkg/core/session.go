@@ -40,6 +40,7 @@ type Session struct {
 	waiting int     // so many bytes of ahead are lines that wait
 	out     *Buffer // replies that are not written yet; nil when there are none
 	job     *job    // the login or the transfer under way
+	former  *job    // a transfer of a user who has logged out since; beside it, job is a login or nil
 	doubt   *doubt  // about the last upload; nil when there is none
 	heard   bool    // a byte has come from the client
 	deaf    bool    // the client has closed its side, and all before it was read
@@ -177,7 +178,7 @@ func (s *Session) inTurn(ctx context.Context, act func()) (held <-chan struct{},
 // settle ends a session that has nothing left to do.
 func (s *Session) settle(ctx context.Context) {
 	switch {
-	case s.job != nil || s.ended:
+	case s.running() != nil || s.ended:
 	case ctx.Err() != nil:
 		s.dismiss(context.Cause(ctx))
 	case s.leaving.Load():
@@ -195,17 +196,17 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 	switch {
 	case s.ended:
 		return nil, false
-	case s.job != nil && (s.deaf || len(s.ahead) >= maxAhead):
+	case s.running() != nil && (s.deaf || len(s.ahead) >= maxAhead):
 		if s.unattended() && s.srv.draining.Load() {
 			s.cut(errShutdown)
 		}
-		return s.job.done, true
+		return s.running().done, true
 	}
 	if due := s.due(); !due.IsZero() && (s.deadline.IsZero() || due.Before(s.deadline)) {
 		s.deadline = due
 		s.conn.SetReadDeadline(due)
 	}
-	if s.job == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
+	if s.running() == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
 		s.wake() // whoever asked may have done so before the deadline was set
 	}
 	return nil, true
@@ -214,7 +215,7 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 // due is when the session's patience ends; zero is never. A job has a clock of its own, and the session's stands still meanwhile.
 func (s *Session) due() time.Time {
 	var due time.Time
-	if s.job == nil {
+	if s.running() == nil {
 		due = s.loginBy
 	}
 	if s.idle > 0 {
@@ -235,7 +236,7 @@ func (s *Session) expire() {
 	case s.handshaking() && s.srv.draining.Load():
 		s.tls.wire.end(errShutdown)
 	case due.IsZero() || now.Before(due):
-	case s.job != nil:
+	case s.running() != nil:
 		s.active = now
 	case due.Equal(s.loginBy):
 		s.dismiss(errLoginTimeout)
@@ -252,42 +253,53 @@ func (s *Session) wake() { s.conn.SetReadDeadline(atOnce) }
 // QUIT a download is aborted, as by ABOR (ibid.): where only one direction was closed, the client reads that. An upload goes on.
 func (s *Session) hungUp(err error) {
 	s.decide(err)
-	if t := s.transferring(); t != nil && !s.deaf {
-		t.hearsNoMore(err)
+	moving := s.transferring()
+	if moving != nil && !s.deaf {
+		moving.transfer.hearsNoMore(err)
 	}
 	switch {
 	case s.handshaking():
 		s.tls.wire.end(err) // behind what has arrived, which may tell why
-	case s.transferring() != nil && s.leaving.Load():
+	case moving != nil && s.leaving.Load():
 	case s.unattended():
-		s.job.goOn()
+		moving.goOn()
 	case err != io.EOF:
 		s.end(err)
-	case s.transferring() != nil:
-		s.job.cancel(errGone)
+	case moving != nil:
+		moving.cancel(errGone)
 	case s.job == nil || s.job.during || s.waiting == 0:
 		s.end(errGone)
 	}
 	s.deaf = true
 }
 
-// transferring is the transfer that runs; nil when none does.
-func (s *Session) transferring() *transfer {
-	if s.job == nil {
-		return nil
+// running is a job that is under way, that of the user who is logged in first; nil when there is none.
+func (s *Session) running() *job {
+	if s.job != nil {
+		return s.job
 	}
-	return s.job.transfer
+	return s.former
+}
+
+// transferring is the job that transfers; nil when none does.
+func (s *Session) transferring() *job {
+	for _, j := range []*job{s.job, s.former} {
+		if j != nil && j.transfer != nil {
+			return j
+		}
+	}
+	return nil
 }
 
 func (s *Session) uploading() bool {
-	t := s.transferring()
-	return t != nil && t.what.incoming
+	j := s.transferring()
+	return j != nil && j.transfer.what.incoming
 }
 
 // unattended reports whether an upload goes on without its control connection.
 func (s *Session) unattended() bool {
-	t := s.transferring()
-	return t != nil && t.lost != nil
+	j := s.transferring()
+	return j != nil && j.transfer.lost != nil
 }
 
 // dismiss says 421 and why, and ends the session.
@@ -327,19 +339,33 @@ func (s *Session) perform(ctx context.Context, j *job, run func() (answer func()
 	defer close(j.done)
 	answer := run()
 	s.inTurn(ctx, func() {
-		s.job, s.active, s.waiting = nil, time.Now(), 0
+		s.over(j)
 		defer j.cancel(nil)
 		answer()
 		s.answerAborts(j)
 		if j.left != nil {
 			j.left.Close()
-			s.departed()
-			s.startLoginClock()
 		}
 		if ctx.Err() == nil {
 			s.proceed(ctx, s.ahead)
 		}
 	})
+}
+
+// over notes that a job has ended. The time for the next login begins.
+func (s *Session) over(j *job) {
+	if s.former == j {
+		s.former = nil
+	} else {
+		s.job = nil
+	}
+	if s.job == nil {
+		s.waiting = 0 // the lines that waited are looked at again
+	}
+	if j.left != nil && s.login == nil {
+		s.startLoginClock()
+	}
+	s.active = time.Now()
 }
 
 // guarded turns a panic of run into the end of the session.
@@ -353,15 +379,14 @@ func (s *Session) guarded(ctx context.Context, run func(context.Context) func())
 	return run(ctx)
 }
 
-// close gives back all that the session holds. Its job has been told to end.
+// close gives back all that the session holds. Its jobs have been told to end.
 func (s *Session) close(ctx context.Context) {
 	s.turn.Lock()
-	j := s.job
-	s.turn.Unlock()
-	if j != nil {
+	for j := s.running(); j != nil; j = s.running() {
+		s.turn.Unlock()
 		<-j.done
+		s.turn.Lock()
 	}
-	s.turn.Lock()
 	s.decide(nil) // unless the doubt's timer does just now
 	s.turn.Unlock()
 	s.finish()
@@ -373,27 +398,27 @@ func (s *Session) close(ctx context.Context) {
 	s.emit(e)
 }
 
-// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN). A transfer that runs comes to its end. The time for the next
-// login begins.
+// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN). A transfer that runs comes to its end, beside the next login. The
+// time for that begins.
 func (s *Session) logout() {
 	s.reset()
 	if s.login == nil {
 		return
 	}
 	s.startLoginClock()
-	if s.job != nil {
-		s.job.left = s.login.fs
-	} else {
+	s.decide(nil) // it is this user's
+	e := events.Event{Kind: events.Logout}
+	if s.job == nil {
 		s.login.fs.Close()
-		s.departed()
+	} else {
+		s.job.left = s.login.fs
+		s.former, s.job = s.job, nil
+		if t := s.former.transfer; t != nil && !t.recorded {
+			e.Verb = t.what.verb
+		}
 	}
+	s.emit(e)
 	s.login, s.sized, s.private = nil, s.implicit, s.implicit
-}
-
-// departed tells that a user has gone: behind the record of the last transfer, which is this user's.
-func (s *Session) departed() {
-	s.decide(nil)
-	s.emit(events.Event{Kind: events.Logout})
 }
 
 // reset gives the parameters the values that they have when a session begins.

@@ -29,6 +29,7 @@ type transfer struct {
 	heardOut  chan struct{} // closed when the control connection has ended, and all before that was read
 	lost      error         // how it has ended, where an upload goes on without it; set before heardOut is closed
 	overtaken bool          // QUIT and the end of the control connection may have come before the end of an upload
+	recorded  bool          // the record was emitted, unless it is upload; guarded by the session's turn
 	upload    *events.Event // the record of an upload that ended well, to be emitted behind its 226
 }
 
@@ -271,5 +272,8 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 		t.upload = &e
 		return
 	}
+	t.s.turn.Lock() // a logout comes either before the record or behind it
+	defer t.s.turn.Unlock()
 	t.s.emit(e)
+	t.recorded = true
 }

@@ -37,7 +37,7 @@ func (k Kind) Known() bool {
 type Event struct {
 	Kind    Kind          `json:"kind"`
 	Session string        `json:"session"`
-	Verb    string        `json:"verb,omitempty"`  // RETR, STOR, DELE, …
+	Verb    string        `json:"verb,omitempty"`  // RETR, STOR, DELE, …; Logout: of a transfer that goes on
 	Path    string        `json:"path,omitempty"`  // in the user's tree
 	Host    string        `json:"host,omitempty"`  // the same as a path of the host, where known
 	To      string        `json:"to,omitempty"`    // RNTO

@@ -45,7 +45,7 @@ func FuzzLog(f *testing.F) {
 		NewTransferLog(&out, time.UTC).Write(r)
 		line = out.String()
 		fields := strings.FieldsFunc(line, func(c rune) bool { return c == ' ' })
-		if transfers(r.Kind) && (len(fields) != 18 || strings.IndexByte(line, '\n') != len(line)-1) || !transfers(r.Kind) && line != "" {
+		if r.Kind.OfTransfer() && (len(fields) != 18 || strings.IndexByte(line, '\n') != len(line)-1) || !r.Kind.OfTransfer() && line != "" {
 			t.Errorf("%q is in the transfer log as %q", text, line)
 		}
 	})

@@ -72,7 +72,7 @@ func (l Log) Write(r Record) {
 	text(e, "path", r.Path)
 	text(e, "to", r.To)
 	text(e, "file", r.Host)
-	if transfers(r.Kind) {
+	if r.Kind.OfTransfer() {
 		e.Int64("bytes", r.Bytes).Float64("seconds", r.Took.Seconds())
 	}
 	if r.Reply != 0 {
@@ -92,7 +92,8 @@ func text(e *zerolog.Event, key, value string) {
 	}
 }
 
-func transfers(k Kind) bool {
+// OfTransfer reports whether an event is the record of a file's transfer.
+func (k Kind) OfTransfer() bool {
 	switch k {
 	case Upload, UploadIncomplete, Download, DownloadIncomplete:
 		return true

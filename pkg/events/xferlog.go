@@ -27,7 +27,7 @@ func NewTransferLog(w io.Writer, zone *time.Location) *TransferLog {
 //	current-time transfer-time remote-host file-size filename transfer-type special-action-flag direction access-mode username
 //	service-name authentication-method authenticated-user-id completion-status
 func (l *TransferLog) Write(r Record) {
-	if !transfers(r.Kind) {
+	if !r.Kind.OfTransfer() {
 		return
 	}
 	kind, direction, access, complete := 'b', 'o', 'r', 'c'

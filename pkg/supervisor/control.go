@@ -86,7 +86,7 @@ func host(p netip.Prefix) string {
 
 func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Session {
 	out := admin.Session{
-		ID: id, User: e.user, Remote: netip.AddrPortFrom(e.remote.Addr().Unmap(), e.remote.Port()), Since: e.since,
+		ID: id, User: cmp.Or(e.user, e.former), Remote: netip.AddrPortFrom(e.remote.Addr().Unmap(), e.remote.Port()), Since: e.since,
 		TLS: s.TLS, Client: s.Client, Directory: s.Dir, Gone: s.Gone,
 	}
 	t := s.Transfer
@@ -124,10 +124,10 @@ func (c *control) limits(known map[string]entry) []admin.Limit {
 	addresses, users, limit := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, e := range known {
 		addresses[host(auth.Network(e.remote.Addr()))]++
-		if e.user != "" {
-			users[e.user]++
-			limit[e.user] = e.most
+		for _, user := range e.users() {
+			users[user]++
 		}
+		limit[cmp.Or(e.user, e.former)] = e.most
 	}
 	all := []admin.Limit{{Key: "limits.max_sessions", Limit: c.Config.Limits.MaxSessions, Used: len(known)}}
 	if name, n := most(addresses); n > 0 {
@@ -153,7 +153,7 @@ func most(counts map[string]int) (name string, n int) {
 func (c *control) Kick(_ context.Context, target string) (ended int) {
 	address, err := netip.ParseAddr(target)
 	for id, e := range c.desk.registry.list() {
-		if id != target && e.user != target && (err != nil || e.remote.Addr().Unmap().WithZone("") != address.Unmap()) || target == "" {
+		if id != target && !slices.Contains(e.users(), target) && (err != nil || e.remote.Addr().Unmap().WithZone("") != address.Unmap()) || target == "" {
 			continue
 		}
 		ended++

@@ -153,6 +153,9 @@ func (d *desk) End(session string) { d.registry.end(session) }
 func (d *desk) Emit(e events.Event) {
 	s := d.registry.get(e.Session)
 	r := events.Record{Event: e, Name: s.user, Remote: s.remote}
+	if e.Kind.OfTransfer() && s.former != "" {
+		r.Name = s.former // who is there now has to wait for its end
+	}
 	if e.Kind == events.NotResumed && !d.apart.add(&r) {
 		return
 	}
@@ -161,8 +164,12 @@ func (d *desk) Emit(e events.Event) {
 		d.xferlog.Write(r)
 	}
 	switch e.Kind {
-	case events.Logout, events.LoginFailed: // the core may refuse whom the supervisor has let in
-		d.registry.logout(e.Session)
+	case events.Logout:
+		d.registry.logout(e.Session, e.Verb != "")
+	case events.LoginFailed: // the core may refuse whom the supervisor has let in
+		d.registry.logout(e.Session, false)
+	case events.Upload, events.UploadIncomplete, events.Download, events.DownloadIncomplete:
+		d.registry.transferred(e.Session)
 	case events.Flood:
 		d.begin(d.bans.flooded(s.remote.Addr()))
 	}

@@ -31,16 +31,18 @@ type entry struct {
 	remote netip.AddrPort
 	since  time.Time
 	user   string // who is logged in; "" is nobody
+	former string // who has logged out, while a transfer of theirs goes on; "": none does
 	most   int    // sessions that the user may have; 0: any number
 }
 
 func (e entry) client() string { return e.remote.Addr().Unmap().String() }
 
-func (e entry) name() string {
-	if e.user == "" {
-		return "nobody yet"
-	}
-	return e.user
+func (e entry) name() string { return cmp.Or(e.user, e.former, "nobody yet") }
+
+// users are those of whose sessions this is one.
+func (e entry) users() []string {
+	all := []string{e.user, e.former}
+	return slices.DeleteFunc(slices.Compact(all), func(user string) bool { return user == "" })
 }
 
 func newRegistry(max, perAddress int) *registry {
@@ -84,7 +86,9 @@ func (r *registry) end(id string) {
 	}
 	delete(r.sessions, id)
 	less(r.clients, auth.Network(e.remote.Addr()))
-	less(r.users, e.user)
+	for _, user := range e.users() {
+		less(r.users, user)
+	}
 }
 
 // less takes one off a count, and forgets it at zero.
@@ -122,28 +126,46 @@ func (r *registry) login(id, user string, most int) (ok bool, held string) {
 	if !there {
 		return true, "" // it has ended meanwhile, and counts no more
 	}
-	if most > 0 && e.user != user && r.users[user] >= most {
-		return false, r.holdersLocked(func(e entry) bool { return e.user == user }, entry.client)
+	if most > 0 && !slices.Contains(e.users(), user) && r.users[user] >= most {
+		return false, r.holdersLocked(func(e entry) bool { return slices.Contains(e.users(), user) }, entry.client)
 	}
-	e.most = most
-	r.becomesLocked(id, e, user)
+	e.most, e.user = most, user
+	r.becomesLocked(id, e)
 	return true, ""
 }
 
-// logout notes that nobody is logged in any more.
-func (r *registry) logout(id string) {
+// logout notes that nobody is logged in any more. Where a transfer goes on, the session stays one of the user's until it is over.
+func (r *registry) logout(id string, goesOn bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e, ok := r.sessions[id]; ok {
-		r.becomesLocked(id, e, "")
+	e, ok := r.sessions[id]
+	if !ok {
+		return
+	}
+	if goesOn {
+		e.former = e.user
+	}
+	e.user = ""
+	r.becomesLocked(id, e)
+}
+
+// transferred notes that a transfer is over. It was that of a user who has logged out meanwhile, if there is one: those of the next user
+// wait for it.
+func (r *registry) transferred(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e, ok := r.sessions[id]; ok && e.former != "" {
+		e.former = ""
+		r.becomesLocked(id, e)
 	}
 }
 
-func (r *registry) becomesLocked(id string, e entry, user string) {
-	less(r.users, e.user)
-	e.user = user
+func (r *registry) becomesLocked(id string, e entry) {
+	for _, user := range r.sessions[id].users() {
+		less(r.users, user)
+	}
 	r.sessions[id] = e
-	if user != "" {
+	for _, user := range e.users() {
 		r.users[user]++
 	}
 }

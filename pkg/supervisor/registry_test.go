@@ -60,7 +60,7 @@ func TestRegistryLimitsUsers(t *testing.T) {
 	if ok, _ := r.login(ids[1], "alice", 2); !ok {
 		t.Error("a session that logs in again counts twice")
 	}
-	r.logout(ids[0])
+	r.logout(ids[0], false)
 	r.end(ids[1])
 	for _, id := range []string{ids[2], ids[0]} {
 		if ok, _ := r.login(id, "alice", 2); !ok {
@@ -106,6 +106,42 @@ func TestLogoutForgetsTheUser(t *testing.T) {
 	logout, disconnect, _ := strings.Cut(out.String(), "\n")
 	if !strings.Contains(logout, `"user":"alice"`) || strings.Contains(disconnect, "alice") || strings.Contains(disconnect, "bob") {
 		t.Errorf("the log says\n%s", &out)
+	}
+}
+
+// The transfer of a user who has logged out stays theirs: in the log, and against the limit of their sessions.
+func TestTransferOutlivesLogin(t *testing.T) {
+	var out bytes.Buffer
+	d := &desk{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
+	r := d.registry
+	id, _, _ := r.take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	other, _, _ := r.take(netip.MustParseAddrPort("192.0.2.2:4000"))
+	r.login(id, "alice", 1)
+	d.Emit(events.Event{Kind: events.Logout, Session: id, Verb: "RETR"})
+	if ok, _ := r.login(other, "alice", 1); ok {
+		t.Error("alice may have two transfers in one session's place")
+	}
+	if ok, _ := r.login(id, "alice", 1); !ok {
+		t.Error("alice may not log in again in the session that is hers")
+	}
+	d.Emit(events.Event{Kind: events.Logout, Session: id})
+	r.login(id, "bob", 1)
+	if len(r.users) != 2 || r.users["alice"] != 1 || r.users["bob"] != 1 {
+		t.Errorf("who counts: %v", r.users)
+	}
+	out.Reset()
+	d.Emit(events.Event{Kind: events.Download, Session: id})
+	if !strings.Contains(out.String(), `"user":"alice"`) {
+		t.Errorf("the log says %s", &out)
+	}
+	out.Reset()
+	d.Emit(events.Event{Kind: events.Download, Session: id})
+	if !strings.Contains(out.String(), `"user":"bob"`) {
+		t.Errorf("then it says %s", &out)
+	}
+	r.end(id)
+	if len(r.users) != 0 {
+		t.Errorf("who counts in the end: %v", r.users)
 	}
 }
 

@@ -1,0 +1,50 @@
+//go:build linux
+
+package tests
+
+import (
+	"crypto/rand"
+	"io"
+	"path/filepath"
+	"testing"
+)
+
+// A client that reads replies before it reads data says REIN in the middle of a download, as pyftpdlib's tests do, and goes on as somebody
+// else. The download stays the first user's, in whose name it is logged.
+func TestNextLoginDuringTransfer(t *testing.T) {
+	needRoot(t)
+	first, second := newAccount(t), newAccount(t)
+	content := make([]byte, 32<<20) // more than sockets hold
+	rand.Read(content)
+	first.file(t, "big", string(content), first.uid, first.gid, 0o600)
+	s := serve(t, nil)
+	c := login(t, s.addr, first.name, first.password)
+	data, err := c.passive()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer data.Close()
+	c.expect(t, 150, "RETR big")
+	c.expect(t, 230, "REIN")
+	c.expect(t, 530, "PWD")
+	c.expect(t, 331, "USER "+second.name)
+	c.expect(t, 230, "PASS "+second.password)
+	c.expect(t, 257, "MKD mine")
+	belongsTo(t, filepath.Join(second.home, "mine"), second.uid, second.gid)
+	got, err := io.ReadAll(data)
+	if err != nil || string(got) != string(content) {
+		t.Errorf("%d of %d bytes came (%v)", len(got), len(content), err)
+	}
+	if r, err := c.reply(); err != nil || r.code != 226 {
+		t.Errorf("the end of the download: %v, %v", r, err)
+	}
+	if got, r, err := c.retrieve("NLST mine"); err != nil || r.code != 226 || got != "" {
+		t.Errorf("NLST mine: %q, %v, %v", got, r, err)
+	}
+	c.expect(t, 221, "QUIT")
+	for _, want := range []struct{ message, user string }{
+		{"logout", first.name}, {"login", second.name}, {"download", first.name}, {"logout", second.name},
+	} {
+		s.log.wait(t, want.message+" of "+want.user, func(r record) bool { return r.Message == want.message && r.User == want.user })
+	}
+}
