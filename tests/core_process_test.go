@@ -15,7 +15,8 @@ import (
 
 const setuidSetgid = 1<<6 | 1<<7 // capabilities(7): CAP_SETGID is 6, CAP_SETUID 7
 
-// The core has an identity of its own and two capabilities; whoever takes it over finds no root, no secret and no file.
+// The core has an identity of its own and two capabilities, no secret and no file outside its roots. The
+// documents name what is not there yet.
 func TestCoreProcess(t *testing.T) {
 	needRoot(t)
 	u := newAccount(t)
@@ -53,6 +54,15 @@ func TestCoreProcess(t *testing.T) {
 			t.Errorf("CapBnd is %#x (%v)", got, err)
 		}
 	})
+	t.Run("documents", func(t *testing.T) {
+		filters := filtersOf(core) - filtersOf(os.Getpid()) // those of a container are not its own
+		for _, file := range []string{"README.md", "docs/processes.md", "packaging/nfpm.yaml"} {
+			text := strings.Join(strings.Fields(readFile(t, "../"+file)), " ")
+			if strings.Contains(text, "no seccomp filter yet") != (filters == 0) {
+				t.Errorf("%s is wrong: the core has %d seccomp filters of its own", file, filters)
+			}
+		}
+	})
 	t.Run("descriptors", func(t *testing.T) { openFiles(t, core, u.home) })
 	t.Run("memory", func(t *testing.T) {
 		secrets := append(strings.Split(strings.TrimSpace(readFile(t, "/etc/shadow")), "\n"), u.shadowHash(t))
@@ -66,6 +76,12 @@ func TestCoreProcess(t *testing.T) {
 			}
 		}
 	})
+}
+
+// filtersOf is how many seccomp filters a process has.
+func filtersOf(pid int) int {
+	n, _ := strconv.Atoi(status(pid, "Seccomp_filters"))
+	return n
 }
 
 // openFiles fails the test for each descriptor that is a file outside root.

@@ -1,5 +1,7 @@
-// Package sandbox starts a process that the kernel confines: it reaches the directories that are served and nothing else, and holds
-// no capability but those it is given. Each layer is probed; what this kernel lacks is reported, never silently left out.
+// Package sandbox starts a process that the kernel confines: it opens files in the directories that are
+// served and no others, and holds no capability but those it is given. What that leaves open, as long as
+// there is no seccomp filter, is in docs/processes.md. Each layer is probed; what this kernel lacks is
+// reported, never silently left out.
 package sandbox
 
 import (
