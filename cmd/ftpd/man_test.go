@@ -47,7 +47,7 @@ what comes before it), or a place where create_home would make none; no file for
 .IR auth.pam_service ,
 or one that leads to pam_limits, pam_namespace or pam_selinux, which do not reach transfers; fewer passive ports than
 .IR limits.max_sessions ;
-anonymous users who may write; no Landlock.
+anonymous users who may write; a home or mount that contains the home of another user who acts as the same account; no Landlock.
 .PP
 Who is not root is not told which program has a port, and ports below 1024 are then left out.
 .SH JSON
