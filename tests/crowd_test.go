@@ -18,16 +18,13 @@ import (
 	"time"
 )
 
-// cheap is a hash of "secret" that takes a moment to check, made by mkpasswd(1) with -R 1000.
-const cheap = "$6$rounds=1000$ftpdtest$" +
-	"CfJC3YiTYFl723ECMbnuRGazZ9/xMQSOVmZm4Tnvm5gdSBfbBvpeasgvVF6lwSUWElMsr7nmzdRJ.wqCR82.a."
-
-// Right passwords that arrive at one moment from one address, as from an office behind NAT, are all let in: each login waits its turn.
+// Right passwords that arrive at one moment from one address, as from an office behind NAT, are all let
+// in: each login waits its turn.
 func TestManyLoginsAtOnce(t *testing.T) {
 	needRoot(t)
 	const logins = 300
 	u := newAccount(t)
-	command(t, "", "usermod", "--password", cheap, u.name)
+	u.cheapen(t)
 	s := serve(t, settings{"limits": "max_sessions_per_ip = 0\nlogin_timeout = \"10m\"\n"})
 	clients := make([]*waiter, logins)
 	for i := range clients {
@@ -35,7 +32,7 @@ func TestManyLoginsAtOnce(t *testing.T) {
 	}
 	began := time.Now()
 	for _, c := range clients {
-		c.pass("secret")
+		c.pass(u.password)
 	}
 	replies := map[string]int{}
 	for _, c := range clients {
@@ -47,8 +44,8 @@ func TestManyLoginsAtOnce(t *testing.T) {
 	}
 }
 
-// Logins wait in a bounded queue. One address may fill it, and leaves the last place to the login of another; who finds no place, or
-// loses it so, is answered 421. Clients that hang up give up their place.
+// Logins wait in a bounded queue. One address may fill it, and leaves the last place to the login of
+// another. A login without a place is answered 421. Clients that hang up give up their place.
 func TestFullQueueOfLogins(t *testing.T) {
 	needRoot(t)
 	const places, over = 512, 5
@@ -77,16 +74,17 @@ func TestFullQueueOfLogins(t *testing.T) {
 		}
 	}
 	s.log.wait(t, "the cause", func(r record) bool {
-		return r.Message == "login_failed" && r.Reply == 421 && strings.Contains(r.Cause, "limits.max_sessions_per_ip")
+		return r.Message == "login_failed" && r.Reply == 421 &&
+			strings.Contains(r.Cause, "limits.max_sessions_per_ip")
 	})
 	other := enter("127.0.0.2")
 	if r := <-answers; r != full {
-		t.Errorf("the last of the crowd, once somebody else came: %s", r)
+		t.Errorf("the last of the crowd, once another address came: %s", r)
 	}
 	for _, c := range crowd[runtime.NumCPU():] {
 		c.conn.Close()
 	}
-	eventually(t, "those who hung up have left the queue", func() bool {
+	eventually(t, "the clients that hung up have left the queue", func() bool {
 		gone, _ := s.log.find(func(r record) bool {
 			return r.Message == "login_failed" && strings.Contains(r.Cause, "waited for its turn")
 		})
@@ -151,8 +149,12 @@ func gatedService(t *testing.T) (name string, open func()) {
 	t.Cleanup(open)
 	name = "ftpdtest" + strings.ToLower(rand.Text()[:8])
 	path := filepath.Join("/etc/pam.d", name)
-	writeFile(t, path, fmt.Sprintf("auth required pam_unix.so nodelay\nauth required pam_exec.so quiet /usr/bin/flock --shared %s /bin/true\n"+
-		"auth required pam_permit.so\naccount required pam_permit.so\nsession required pam_permit.so\n", gate.Name()), 0o644)
+	writeFile(t, path, fmt.Sprintf(`auth required pam_unix.so nodelay
+auth required pam_exec.so quiet /usr/bin/flock --shared %s /bin/true
+auth required pam_permit.so
+account required pam_permit.so
+session required pam_permit.so
+`, gate.Name()), 0o644)
 	t.Cleanup(func() { os.Remove(path) })
 	return name, open
 }

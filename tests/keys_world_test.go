@@ -81,7 +81,8 @@ func runAsAccounts(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"ftp", "ftp-virtual"} {
 		if _, err := user.Lookup(name); err != nil {
-			command(t, "", "useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name)
+			options := []string{"--system", "--no-create-home", "--shell", "/usr/sbin/nologin"}
+			command(t, "", "useradd", append(options, name)...)
 			t.Cleanup(func() { command(t, "", "userdel", name) })
 		}
 	}

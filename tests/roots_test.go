@@ -53,11 +53,12 @@ func TestHomeInsideNamedRoots(t *testing.T) {
 	belongsTo(t, filepath.Join(u.home, "file"), u.uid, u.gid)
 }
 
-// The manual says what the kernel lets a user see whose "/" is the host's: the directories below it, but not their names in one listing.
+// Where the "/" of a user is the host's, the kernel refuses a listing of "/" itself, as the manual has it:
+// the directories below are listed.
 func TestListingOfTheHost(t *testing.T) {
 	needRoot(t)
 	if sandbox.Probe().Landlock == "" {
-		t.Skip("needs Landlock, which this kernel or container does not have; run: sudo make system, on Linux 5.19 or later")
+		t.Skip("needs Landlock; run: sudo make system, on Linux 5.19 or later, outside of containers")
 	}
 	u := newAccount(t)
 	s := serve(t, settings{"server": "roots = [\"/\"]\n", "defaults": "home = \"/\"\n"})
@@ -65,7 +66,8 @@ func TestListingOfTheHost(t *testing.T) {
 	if _, r, err := c.retrieve("LIST /"); err != nil || r.code != 550 {
 		t.Errorf("LIST /: %v, %v", r, err)
 	}
-	if names, r, err := c.retrieve("NLST /home"); err != nil || r.code != 226 || !strings.Contains(names, u.name) {
+	names, r, err := c.retrieve("NLST /home")
+	if err != nil || r.code != 226 || !strings.Contains(names, u.name) {
 		t.Errorf("NLST /home: %q, %v, %v", names, r, err)
 	}
 }

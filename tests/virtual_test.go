@@ -144,8 +144,8 @@ func TestAnonymousUnderServe(t *testing.T) {
 	}
 }
 
-// Anonymous users do not read what virtual users keep for themselves, also where the directory of the former contains the homes of the
-// latter: they act as different accounts. Where both are made one, the start says what that means.
+// Anonymous users do not read the private files of virtual users, also where the directory of the former
+// contains the homes of the latter: the accounts differ. A start warns where they are made one.
 func TestAnonymousAndVirtualUsersApart(t *testing.T) {
 	needRoot(t)
 	runAsAccounts(t)
@@ -163,10 +163,12 @@ func TestAnonymousAndVirtualUsersApart(t *testing.T) {
 		"end":       fmt.Sprintf("[[user]]\nname = \"carla\"\npassword = %q\nhome = %q\n", hashes["bcrypt"], home),
 	}
 	s := serve(t, add)
-	if r, err := login(t, s.addr, "carla", "secret").store("STOR diary", "private"); r.code != 226 || err != nil {
+	r, err := login(t, s.addr, "carla", "secret").store("STOR diary", "private")
+	if r.code != 226 || err != nil {
 		t.Fatalf("STOR: %v, %v", r, err)
 	}
-	if data, r, err := login(t, s.addr, "anonymous", "x").retrieve("RETR carla/diary"); data != "" || r.code != 550 || err != nil {
+	data, r, err := login(t, s.addr, "anonymous", "x").retrieve("RETR carla/diary")
+	if data != "" || r.code != 550 || err != nil {
 		t.Errorf("anonymous reads %q of carla's, %v, %v", data, r, err)
 	}
 	const warning = "contains the home of \"carla\""
@@ -174,7 +176,9 @@ func TestAnonymousAndVirtualUsersApart(t *testing.T) {
 		t.Errorf("a warning that is not in place:\n%s", s.log)
 	}
 	add["defaults"] += "run_as = \"ftp\"\n"
-	serve(t, add).log.wait(t, "the warning", func(r record) bool { return strings.Contains(r.Message, warning) })
+	serve(t, add).log.wait(t, "the warning", func(r record) bool {
+		return strings.Contains(r.Message, warning)
+	})
 }
 
 // An ordinary user serves virtual users alone, in one process that the kernel confines to what it serves.

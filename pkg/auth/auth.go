@@ -31,8 +31,9 @@ type Account struct {
 	Groups []string                 `json:"groups,omitempty"` // names of all groups, for [[group]], allow and deny
 }
 
-// An Authorizer decides who may come in. Its errors are *Refusal for a user who may not, ErrBusy where the login found no place to
-// wait, anything else for a backend that failed. The client reads 421 at ErrBusy, and else the same 530.
+// An Authorizer decides who may come in. Its errors are *Refusal for a user who may not, ErrBusy where the
+// login found no place to wait, anything else for a backend that failed. The client reads 421 at ErrBusy,
+// and else the same 530.
 type Authorizer interface {
 	Authenticate(context.Context, Credentials) (*Account, error)
 }

@@ -32,7 +32,7 @@ type Queue struct {
 }
 
 type waiter struct {
-	ready chan error // buffered; nil: it is your turn, else: you lost your place
+	ready chan error // buffered; nil: the turn has come, else: the place is lost
 }
 
 // NewQueue lets so many logins work at one time, and places of them wait. suspect says whether a client, as Network has it, has failed
@@ -140,8 +140,8 @@ func (q *Queue) evictLocked(mine int) bool {
 
 // full is the error of a login without a place.
 func (q *Queue) full() error {
-	return fmt.Errorf("%w: all %d places are taken (limits.max_sessions_per_ip bounds those of one address)",
-		ErrBusy, q.places)
+	return fmt.Errorf("%w: all %d places are taken "+
+		"(limits.max_sessions_per_ip bounds those of one address)", ErrBusy, q.places)
 }
 
 // giveUp takes w out. A turn that came at the same moment is passed on.

@@ -25,7 +25,8 @@ func (p *Policy) looks() chan struct{} {
 	return p.stuck
 }
 
-// unserved refuses a home outside the roots, and one whose file system does not answer. create says that a missing one is made.
+// unserved refuses a home outside the roots, and one whose file system does not answer. With create, a
+// missing one is made later.
 func (p *Policy) unserved(ctx context.Context, name, home string, create bool) error {
 	late := time.NewTimer(homeTimeout)
 	defer late.Stop()

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// A view is a directory of the host that a user of the configuration reaches, and the account as which that happens.
+// A view is a directory of the host that a user of the configuration reaches, and the account as
+// which that happens.
 type view struct {
 	id        string // of the key that says so
 	user      string
@@ -17,8 +18,8 @@ type view struct {
 	rights    Rights
 }
 
-// togetherViews warns of a view that contains the home of another user who acts as the same account: the kernel cannot keep the two
-// apart. Equal directories are shared on purpose.
+// togetherViews warns of a view that contains the home of another user of the same account: the kernel
+// cannot keep the two apart. Equal directories are shared on purpose.
 func (s *Source) togetherViews() {
 	homes, views := map[string][]view{}, []view(nil) // homes by account
 	add := func(user, id string) {
@@ -37,7 +38,7 @@ func (s *Source) togetherViews() {
 		}
 	}
 	for _, of := range homes {
-		slices.SortStableFunc(of, func(a, b view) int { return cmp.Compare(below(a.directory), below(b.directory)) })
+		slices.SortStableFunc(of, func(a, b view) int { return a.compare(below(b.directory)) })
 	}
 	for _, v := range views {
 		if home, found := v.exposes(homes[v.account]); found && !s.told[v.id] {
@@ -48,14 +49,15 @@ func (s *Source) togetherViews() {
 	}
 }
 
-// viewsOf are the home of a user, whose key id is, and all that the user reaches: the home, or with confine = false all of the host,
-// and the mounts.
+// viewsOf returns the home of a user, the key of which is id, and all that the user reaches: the home,
+// or with confine = false all of the host, and the mounts.
 func (c *Config) viewsOf(user, id string) (home view, reached []view) {
 	e, err := c.For(user, nil)
 	if err != nil {
 		return view{}, nil // the name is told
 	}
-	home = view{id: id, user: user, account: e.RunAs, directory: e.Home, at: "/", rights: e.Rights()}
+	home = view{id: id, user: user, account: e.RunAs, directory: e.Home, at: "/"}
+	home.rights = e.Rights()
 	root := home
 	if !e.Confine {
 		root.directory = "/"
@@ -72,10 +74,11 @@ func (c *Config) viewsOf(user, id string) (home view, reached []view) {
 	return home, reached
 }
 
-// exposes finds a home of somebody else that lies below the view's directory, where the user is permitted anything. The homes are sorted.
+// exposes finds a home of another user that lies below the view's directory, where the user is
+// permitted anything. The homes are sorted.
 func (v view) exposes(homes []view) (view, bool) {
 	dir := below(v.directory)
-	first, _ := slices.BinarySearchFunc(homes, dir, func(h view, dir string) int { return cmp.Compare(below(h.directory), dir) })
+	first, _ := slices.BinarySearchFunc(homes, dir, view.compare)
 	for _, h := range homes[first:] {
 		inside, ok := strings.CutPrefix(below(h.directory), dir)
 		if !ok {
@@ -87,6 +90,9 @@ func (v view) exposes(homes []view) (view, bool) {
 	}
 	return view{}, false
 }
+
+// compare orders views by their directories, as prefixes of what lies below.
+func (v view) compare(dir string) int { return cmp.Compare(below(v.directory), dir) }
 
 // below is the prefix of all that lies below a directory.
 func below(dir string) string { return strings.TrimSuffix(dir, "/") + "/" }

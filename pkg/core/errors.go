@@ -57,8 +57,8 @@ func refuse(err error) Reply {
 
 var errBusy = reply(421, "Closing the control connection: %s.", auth.ErrBusy)
 
-// refuseLogin is the reply to a login that failed. Only 421 says nothing about the password: the login
-// had to wait for others, and in vain.
+// refuseLogin is the reply to a login that failed. 421 means nothing for the password: the login had to
+// wait for others, and in vain.
 func refuseLogin(err error) Reply {
 	refusal, _ := errors.AsType[*auth.Refusal](err)
 	switch {

@@ -148,7 +148,9 @@ type rule struct {
 }
 
 // within bounds a wait by the rule's deadline, and by grace more.
-func (r rule) within(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+func (r rule) within(
+	ctx context.Context, grace time.Duration,
+) (context.Context, context.CancelFunc) {
 	if r.deadline == 0 {
 		return context.WithCancel(ctx)
 	}
@@ -169,7 +171,8 @@ var fromCore = []rule{
 		lie: "It is given connections early; it serves them itself or not at all."},
 	{kind: admit, state: serving, size: 2 << 10, atOnce: 64, deadline: 5 * time.Second,
 		lie: "It may invent client addresses, and so take every slot, or have anybody banned for a while who then meets other cores: it denies service, which it can do by not serving. It may tell the log of refusals that were none, and why, in a few words that are cleaned."},
-	// No deadline: a login waits for its turn until limits.login_timeout, with which the core ends the session, and that ends the login.
+	// No deadline: a login waits for its turn until limits.login_timeout, when the core ends the session, and
+	// with it the login.
 	{kind: authenticate, state: serving, session: true, size: 8 << 10, atOnce: 4096, // two command lines in base64
 		lie: "It may guess passwords as a client may: one guess at a time for each session, as many failures for each as auth.max_attempts, all of them logged, in the one queue that bounds hashing; more are answered as refused. It learns yes or no, never why, and the numbers of an account that came in."},
 	{kind: names, state: serving, size: 16 << 10, atOnce: 16, deadline: 10 * time.Second,

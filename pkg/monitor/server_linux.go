@@ -285,7 +285,11 @@ func (s *Server) authenticate(ctx context.Context, m message) error {
 func (s *Server) login(ctx context.Context, id uint64, ses *session, body authenticateBody) {
 	account, err := s.sup.Authenticate(ctx, body.Session, auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)})
 	var refusal *auth.Refusal
-	a := authenticateAnswer{Account: account, Refused: errors.As(err, &refusal), Busy: errors.Is(err, auth.ErrBusy)}
+	a := authenticateAnswer{
+		Account: account,
+		Refused: errors.As(err, &refusal),
+		Busy:    errors.Is(err, auth.ErrBusy),
+	}
 	if a.Refused {
 		a.Public = refusal.Public
 	}

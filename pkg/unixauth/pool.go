@@ -22,8 +22,8 @@ const (
 
 var errClosed = errors.New("the server is closing")
 
-// A failure is why a helper could not do its work, in its own words. It says all that there is to know; how the process ended
-// adds nothing.
+// A failure is why a helper could not do its work, in the words of the helper. How the process ended adds
+// nothing.
 type failure string
 
 func (f failure) Error() string { return string(f) }

@@ -66,7 +66,8 @@ func (t *transaction) hint(stage string, err error) string {
 	return objection(t.user, stage)
 }
 
-// objection is what the system has against an account, which modules know and keep back; "" is nothing.
+// objection returns what the system has against an account, which the result of a module leaves out; ""
+// is nothing.
 func objection(user, stage string) string {
 	account, err := lookup(user)
 	switch {
@@ -84,7 +85,8 @@ func objection(user, stage string) string {
 	}
 	shell := cmp.Or(account.Shell, "/bin/sh") // passwd(5)
 	if !loginShell(shell) {
-		return fmt.Sprintf("its shell %s is not in /etc/shells, which pam_shells and auth.require_shell demand", shell)
+		return fmt.Sprintf("its shell %s is not in /etc/shells, "+
+			"which pam_shells and auth.require_shell demand", shell)
 	}
 	return ""
 }

@@ -110,7 +110,11 @@ func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 	}
 	defer t.End()
 	takeDelayOver(t.Transaction)
-	err = errors.Join(t.SetItem(pam.Rhost, request.Remote), t.SetItem(pam.Ruser, t.user), t.SetItem(pam.Tty, "ftp"))
+	err = errors.Join(
+		t.SetItem(pam.Rhost, request.Remote),
+		t.SetItem(pam.Ruser, t.user), // the name that was typed, as other FTP servers have it
+		t.SetItem(pam.Tty, "ftp"),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("PAM items: %w", err)
 	}

@@ -59,14 +59,15 @@ func lookup(name string) (*wire.Passwd, error) {
 	return p, nil
 }
 
-// withoutPassword says why no password that can be typed is the account's: it is locked (usermod -L, or none was ever set), or
-// empty; "" is that one may be.
+// withoutPassword returns why no password that can be typed is the account's: it is locked (usermod -L,
+// or none was ever set), or empty. "" is that one may be.
 func withoutPassword(name string) (why string) {
 	cname := C.CString(name)
 	defer C.free(unsafe.Pointer(cname))
 	var entry C.struct_spwd
 	var found *C.struct_spwd
-	_ = withBuffer(func(buf *C.char, size C.size_t) syscall.Errno { // without root's rights nothing is known
+	// Where /etc/shadow cannot be read, there is nothing to return.
+	_ = withBuffer(func(buf *C.char, size C.size_t) syscall.Errno {
 		errno := C.getspnam_r(cname, &entry, buf, size, &found)
 		if errno != 0 || found == nil {
 			return syscall.Errno(errno)
