@@ -90,6 +90,17 @@ in Debian 12, and compares what is on disk afterwards. What a client cannot is t
 		fmt.Fprintf(&text, "| %s | %s | %s |\n", st.name, map[bool]string{true: "yes"}[st.everywhere], st.does)
 	}
 	fmt.Fprintf(&text, "| odd names | | up, down, deleted: `%s` |\n", strings.Join(oddNames, "`, `"))
+	text.WriteString("\n## Programs that speak FTP\n\n" +
+		"They are made for something else, and speak FTP too: passively, and without TLS where the table does not name it. \"make system\" runs some of\n" +
+		"them (tests/programs_table_test.go); the others were tried by hand against this server, on the day that is named. All are Debian 12's.\n\n" +
+		"| program | version | tried | works | cannot |\n|---|---|---|---|---|\n")
+	for _, p := range ftpPrograms {
+		tried := programsTried
+		if p.try != nil {
+			tried = "by each build"
+		}
+		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", p.name, p.version, tried, p.works, p.cannot)
+	}
 	return text.String()
 }
 
