@@ -173,13 +173,11 @@ func TestWaitingTransfersAreBounded(t *testing.T) {
 const mostAhead = maxAhead + len(Buffer{}.room)
 
 // waiting is how many bytes of lines wait in the one session.
-func (w *world) waiting() (n int) {
-	for s := range w.srv.sessions {
-		s.turn.Lock()
-		n = len(s.ahead)
-		s.turn.Unlock()
-	}
-	return n
+func (w *world) waiting() int {
+	s := w.session(w.t)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	return len(s.ahead)
 }
 
 func passivePort(t *testing.T, reply string) uint16 {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,12 +31,23 @@ func (w *world) refit(t *testing.T, faults vfs.Faults) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for s := range w.srv.sessions {
-		s.turn.Lock()
-		s.login.fs.Close()
-		s.login.fs = view
-		s.turn.Unlock()
+	s := w.session(t)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	s.login.fs.Close()
+	s.login.fs = view
+}
+
+// session is the only one.
+func (w *world) session(t *testing.T) *Session {
+	t.Helper()
+	w.srv.mu.Lock()
+	defer w.srv.mu.Unlock()
+	all := slices.Collect(maps.Keys(w.srv.sessions))
+	if len(all) != 1 {
+		t.Fatalf("there are %d sessions", len(all))
 	}
+	return all[0]
 }
 
 // storageErrors are what transcripts make calls fail with.

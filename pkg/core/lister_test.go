@@ -225,14 +225,14 @@ func listingThatNobodyReads(t *testing.T, w *world, c *memConn) {
 	}
 }
 
-// One whose directory was removed before it was read is 451.
+// One whose directory was removed before it was read is refused as it would have been before the 150.
 func listingOfWhatIsRemoved(t *testing.T, w *world, c *memConn) {
 	d := w.begin(t, c, "NLST dir")
 	if err := os.RemoveAll(filepath.Join(w.supervisor.home, "dir")); err != nil {
 		t.Fatal(err)
 	}
 	drainData(d)
-	if got := heard(c); got != "451 Local error.\r\n" {
+	if got := heard(c); got != "550 No such file or directory.\r\n" {
 		t.Errorf("the server says %q", got)
 	}
 }

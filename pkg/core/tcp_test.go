@@ -9,12 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -322,15 +320,10 @@ func TestRefusedTransferLeavesItsConnection(t *testing.T) {
 // prepared is what PASV prepared in the only session.
 func (l *loopback) prepared(t *testing.T) *passive {
 	t.Helper()
-	l.srv.mu.Lock()
-	all := slices.Collect(maps.Keys(l.srv.sessions))
-	l.srv.mu.Unlock()
-	if len(all) != 1 {
-		t.Fatalf("there are %d sessions", len(all))
-	}
-	all[0].turn.Lock()
-	defer all[0].turn.Unlock()
-	return all[0].opener.(*passive)
+	s := l.session(t)
+	s.turn.Lock()
+	defer s.turn.Unlock()
+	return s.opener.(*passive)
 }
 
 // accepted waits until the server has the data connection.
