@@ -18,8 +18,13 @@ func TestFUSEWithoutAllowOther(t *testing.T) {
 	u := newAccount(t)
 	mount := filepath.Join(u.home, "mount")
 	u.mountSelf(t, "source", mount)
-	s := serve(t, settings{"end": fmt.Sprintf("[[user]]\nname = \"inside\"\npassword = %q\nhome = %q\nrun_as = %q\n",
-		hashes["sha256-crypt"], filepath.Join(mount, "dir"), u.name)})
+	var users string
+	homes := map[string]string{"inside": filepath.Join(mount, "dir"), "itself": mount}
+	for name, home := range homes {
+		users += fmt.Sprintf("[[user]]\nname = %q\npassword = %q\nhome = %q\nrun_as = %q\n",
+			name, hashes["sha256-crypt"], home, u.name)
+	}
+	s := serve(t, settings{"end": users})
 	c := login(t, s.addr, u.name, u.password)
 	for _, line := range []string{"CWD mount", "RETR mount/file", "SIZE mount/dir/none", "STOR mount/new", "LIST mount", "MKD mount/dir/new", "MLST mount",
 		"RNFR mount/file", "DELE mount/file"} {
@@ -35,12 +40,14 @@ func TestFUSEWithoutAllowOther(t *testing.T) {
 	if strings.Contains(plain.Cause, "allow_other") {
 		t.Errorf("a refusal by mode has the cause %q", plain.Cause)
 	}
-	if r, _ := refuse(t, s.addr, "inside", "secret"); r.code != 530 {
-		t.Errorf("a home there: %v", r)
+	for name := range homes {
+		if r, _ := refuse(t, s.addr, name, "secret"); r.code != 530 {
+			t.Errorf("a home there: %v", r)
+		}
+		s.log.wait(t, "the cause of the login of "+name, func(r record) bool {
+			return r.Message == "login_failed" && r.User == name && strings.Contains(r.Cause, "allow_other")
+		})
 	}
-	s.log.wait(t, "the cause of the login", func(r record) bool {
-		return r.Message == "login_failed" && strings.Contains(r.Cause, "allow_other")
-	})
 }
 
 // mountSelf mounts a directory of the account again, by FUSE, as the account. It has "file" and "dir".

@@ -84,6 +84,9 @@ func (r *root) resolve(rel string, flags int) (fd int, err error) {
 			break
 		}
 	}
+	if err == unix.EACCES && r.keepsOut(r.fd) {
+		return fd, errFUSE // not even "." can be opened then
+	}
 	return fd, r.explain(err, rel, func(rel string) (int, error) { return r.openat2(r.fd, rel, unix.O_PATH) })
 }
 
