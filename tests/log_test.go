@@ -18,7 +18,7 @@ type record struct {
 	Message, Level           string
 	Session, User, Remote    string
 	Verb, Path, Cause, Error string
-	Client                   string
+	Client, Directory        string
 	Reply, Count             int
 	Bytes                    int64
 	Seconds                  float64

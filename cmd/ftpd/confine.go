@@ -1,10 +1,18 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 
+	"github.com/rs/zerolog"
+
+	"ftpd/pkg/config"
 	"ftpd/pkg/sandbox"
+	"ftpd/pkg/supervisor"
 )
 
 // confined marks the run that confine has started.
@@ -25,4 +33,24 @@ func confine(c sandbox.Confinement, env ...string) (sandbox.Layers, error) {
 		return layers, fmt.Errorf("confine the process: %w", err)
 	}
 	return layers, nil
+}
+
+// runOpenRoots is the process that opens roots for another one of this program; a dead file system may hold it up.
+func runOpenRoots(args []string, _, stderr io.Writer) int {
+	if err := sandbox.ServeOpen(args); err != nil {
+		fmt.Fprintln(stderr, "ftpd open-roots:", err)
+		return exitError
+	}
+	return exitOK
+}
+
+// servedRoots opens the directories that the configuration serves, and warns of those that cannot be used.
+func servedRoots(c *config.Config, log zerolog.Logger) ([]sandbox.Root, error) {
+	roots, err := sandbox.Look(context.Background(), sandbox.Expand(c.Roots(), sandbox.TopNames())...)
+	for _, r := range roots {
+		if r.Err != nil && !errors.Is(r.Err, fs.ErrNotExist) {
+			supervisor.WarnLeftOut(log, r.Path, r.Err)
+		}
+	}
+	return roots, err
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"ftpd/pkg/sandbox"
 )
 
 // version is set by the build.
@@ -42,6 +44,7 @@ func commands() []command {
 		{name: "help", summary: "say what a command does, or what a key of the configuration means", run: runHelp},
 		{name: "version", summary: "print the version", run: runVersion},
 		{name: "core", run: runCore, hidden: true},
+		{name: sandbox.OpenCommand, run: runOpenRoots, hidden: true},
 	}
 }
 

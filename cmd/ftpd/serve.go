@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/sandbox"
@@ -61,7 +63,7 @@ func start(source *config.Source, stderr io.Writer) int {
 	here, err := supervisor.InOneProcess(cfg, os.Geteuid() == 0)
 	if err == nil && here {
 		run = supervisor.ServeHere
-		o.Layers, err = confineServe(source)
+		o.Layers, err = confineServe(source, o.Log)
 		clearUmask()
 	}
 	if err != nil {
@@ -95,10 +97,18 @@ func logs(cfg *config.Config, stderr io.Writer) (supervisor.Options, error) {
 
 // confineServe confines a service of one process to what it serves, to the files of its configuration, which are read again, and to the
 // folders of its certificates and keys, where new ones will stand under other names.
-func confineServe(source *config.Source) (sandbox.Layers, error) {
+func confineServe(source *config.Source, log zerolog.Logger) (sandbox.Layers, error) {
 	if source.Config.Server.Sandbox == config.SandboxOff {
 		return sandbox.Layers{Missing: []string{"switched off by server.sandbox"}}, nil
 	}
+	if isConfined() {
+		return sandbox.Probe(), nil
+	}
+	roots, err := servedRoots(source.Config, log)
+	if err != nil {
+		return sandbox.Layers{}, err
+	}
+	defer sandbox.Close(roots)
 	readable := slices.Clone(source.Files)
 	for _, file := range source.Files[1:] { // included ones, whose folder is searched
 		readable = append(readable, filepath.Dir(file))
@@ -119,7 +129,7 @@ func confineServe(source *config.Source) (sandbox.Layers, error) {
 	if dir := filepath.Dir(source.Config.Admin.Socket); dir != "/" {
 		sockets = append(sockets, dir)
 	}
-	return confine(sandbox.Confinement{Roots: source.Config.Roots(), ReadOnly: readable, Logs: logs, Sockets: sockets})
+	return confine(sandbox.Confinement{Roots: roots, ReadOnly: readable, Logs: logs, Sockets: sockets})
 }
 
 // resolverFiles are what it takes to look up a host name. What /etc/resolv.conf leads to is written anew by many programs, under its name.

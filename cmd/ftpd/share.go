@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/pflag"
@@ -14,6 +13,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/sandbox"
 	"ftpd/pkg/supervisor"
 )
 
@@ -133,14 +133,17 @@ func (s *share) check() error {
 
 // prepare reads what is outside the directory and confines the process to that.
 func (s *share) prepare(dir string) (o supervisor.Options, err error) {
-	if s.dir, err = sharedDir(dir); err != nil {
+	root, err := sharedDir(dir)
+	if err != nil {
 		return o, err
 	}
+	defer sandbox.Close([]sandbox.Root{root})
+	s.dir = root.Path
 	certificate, err := s.readCertificate()
 	if err != nil {
 		return o, err
 	}
-	layers, err := confineShare(s.dir, s.write, certificate)
+	layers, err := confineShare(root, s.write, certificate)
 	if err != nil {
 		return o, err
 	}
@@ -155,20 +158,24 @@ func (s *share) prepare(dir string) (o supervisor.Options, err error) {
 	return o, err
 }
 
-// sharedDir is the directory as an absolute path; the working directory where dir is "".
-func sharedDir(dir string) (string, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return "", err
+// sharedDir opens the directory; the working directory where dir is "".
+func sharedDir(dir string) (root sandbox.Root, err error) {
+	if dir, err = filepath.Abs(dir); err != nil {
+		return root, err
 	}
-	info, err := os.Stat(dir)
+	if isConfined() { // the run that started this one has looked
+		return sandbox.Root{Path: dir}, nil
+	}
+	roots, err := sandbox.Look(context.Background(), dir)
 	switch {
 	case err != nil:
-		return "", err
-	case !info.IsDir():
-		return "", fmt.Errorf("%s is no directory: name the one that it is in", dir)
+		return root, err
+	case roots[0].Err != nil:
+		return root, fmt.Errorf("%s: %w", dir, roots[0].Err)
+	case !roots[0].Dir:
+		return root, fmt.Errorf("%s is no directory: name the one that it is in", dir)
 	}
-	return dir, nil
+	return roots[0], nil
 }
 
 // config is the configuration that a share stands for.

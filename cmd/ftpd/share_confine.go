@@ -14,12 +14,12 @@ import (
 const handed = "FTPD_CERTIFICATE"
 
 // confineShare confines the process to the directory. It returns in the confined run, or where the kernel has no such layer.
-func confineShare(dir string, write bool, certificate *pemFiles) (sandbox.Layers, error) {
+func confineShare(dir sandbox.Root, write bool, certificate *pemFiles) (sandbox.Layers, error) {
 	var c sandbox.Confinement
 	if write {
-		c.Roots = []string{dir}
+		c.Roots = []sandbox.Root{dir}
 	} else {
-		c.ReadOnly = []string{dir}
+		c.Shown = []sandbox.Root{dir}
 	}
 	if os.Geteuid() == 0 {
 		c.Keep = []uintptr{sandbox.NetBindService} // as root it may still listen on port 21, and reads no more than root's own files

@@ -17,6 +17,14 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
+// The test's program opens directories in a process of its own, as ftpd does.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.OpenCommand {
+		os.Exit(runOpenRoots(os.Args[2:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
 // Mistakes end before anything is served: a usage error with exit code 2, anything else with 1, and one line that says what to change.
 func TestShareMistakes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")

@@ -2,10 +2,7 @@ package auth
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,9 +22,13 @@ type Policy struct {
 	// MakeHome makes a missing home for its user, who is nil where nobody is impersonated; nil makes none.
 	MakeHome func(home string, owner *impersonate.Credentials, umask config.Mode) error
 
+	// Lost returns why a directory of the host cannot be served now, nil for those that can; nil: all can.
+	Lost func(dir string) error
+
 	links links
-	made  sync.Once
-	stuck chan struct{} // a token for each home that is being looked at; made by looks
+
+	mu    sync.Mutex
+	looks map[string]*look // guarded by mu; of homes that are being looked at
 }
 
 // Authenticate implements Authorizer. The account's home is that of the configuration where it names one.
@@ -57,27 +58,10 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 		a.Home = settings.Home
 	}
 	a.Home = filepath.Clean(a.Home)
-	if err := p.unserved(ctx, a.Name, a.Home, settings.CreateHome); err != nil {
-		return nil, err
-	}
-	if err := p.settle(a, settings); err != nil {
+	if err := p.settle(ctx, a, settings); err != nil {
 		return nil, err
 	}
 	return a, nil
-}
-
-// settle makes the home, where that is missing and the configuration wants it.
-func (p *Policy) settle(a *Account, s config.Effective) error {
-	if !s.CreateHome || p.MakeHome == nil {
-		return nil
-	}
-	if _, err := os.Lstat(a.Home); !errors.Is(err, fs.ErrNotExist) {
-		return nil // the core says what is wrong with it
-	}
-	if err := p.MakeHome(a.Home, a.As, s.Umask); err != nil {
-		return refuse(a.Name, err.Error())
-	}
-	return nil
 }
 
 func refuse(name, why string) error { return &Refusal{Cause: name + ": " + why} }

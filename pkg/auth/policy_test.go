@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -208,40 +209,78 @@ func wantCause(t *testing.T, err error, cause string) {
 	}
 }
 
-// A home on a dead file system costs its own user the login, a bounded number of threads, and nobody else anything.
+// A home on a dead file system costs its own users the login, one thread, and nobody else anything.
 func TestPolicyHomeIsDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := make(chan struct{})
-		p := &Policy{Config: config.Default(), Backend: &staff{home: "/net/alice"}, links: func(dir string) (string, error) {
+		all, asked := &staff{home: "/net/alice"}, 0
+		p := &Policy{Config: config.Default(), Backend: all, links: func(dir string) (string, error) {
 			if strings.HasPrefix(dir, "/net/") {
+				asked++
 				<-dead
 			}
 			return dir, nil
 		}}
 		p.Config.Server.Roots = []string{"/net", "/home"}
-		begun := time.Now()
-		login := func() error {
+		login := func(home string) error {
+			all.home = home
 			_, err := p.Authenticate(t.Context(), Credentials{User: "alice"})
 			return err
 		}
-		for range maxStuck {
-			wantCause(t, login(), "alice: the file system of home /net/alice does not answer")
+		begun := time.Now()
+		for range 100 {
+			wantCause(t, login("/net/alice"), "alice: the file system of home /net/alice does not answer")
 		}
-		if took := time.Since(begun); took != maxStuck*homeTimeout {
-			t.Errorf("took %v", took)
+		if took := time.Since(begun); took != homeTimeout || asked != 1 {
+			t.Errorf("took %v and %d threads", took, asked)
 		}
-		if err := login(); !errors.Is(err, ErrBusy) {
+		if err := login("/home/alice"); err != nil {
+			t.Errorf("another home: %v", err)
+		}
+		for i := range maxLooks - 1 {
+			p.look(&Account{Home: fmt.Sprint("/net/", i)}, config.Effective{})
+		}
+		if err := login("/home/alice"); !errors.Is(err, ErrBusy) {
 			t.Errorf("with no thread left: %v", err)
 		}
 		close(dead)
 		synctest.Wait()
-		if err := login(); err != nil {
+		if err := login("/net/alice"); err != nil {
 			t.Errorf("once it answers: %v", err)
 		}
 	})
 }
 
-// More logins at one moment than homes may be looked at wait, where the file systems are only slow.
+// A root that was left out is not asked by anybody's login, and those whose home or mount is there read why in the log.
+func TestPolicyRootIsLost(t *testing.T) {
+	all := &staff{home: "/net/alice"}
+	p := &Policy{Config: config.Default(), Backend: all, links: func(dir string) (string, error) {
+		if strings.HasPrefix(dir, "/net") {
+			t.Errorf("%s is asked", dir)
+		}
+		return strings.Replace(dir, "/home", "/disk/home", 1), nil
+	}}
+	p.Lost = func(dir string) error {
+		if config.Within(dir, "/net") {
+			return errors.New("/net is left out")
+		}
+		return nil
+	}
+	p.Config.Server.Roots = []string{"/net", "/home"}
+	login := func() error {
+		_, err := p.Authenticate(t.Context(), Credentials{User: "alice"})
+		return err
+	}
+	wantCause(t, login(), "alice: /net is left out")
+	all.home = "/home/alice"
+	wantCause(t, login(), "")
+	p.Config.Users = []config.User{{Name: "alice", Override: config.Override{
+		Mounts: []config.Mount{{Path: "/m", Directory: "/net/m"}},
+	}}}
+	wantCause(t, login(), "alice: /net is left out")
+}
+
+// Many logins at one moment share what was found, where the file system is only slow.
 func TestPolicyHomesAreSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &Policy{Config: config.Default(), Backend: &staff{home: "/net/alice"}, links: func(dir string) (string, error) {
@@ -250,7 +289,7 @@ func TestPolicyHomesAreSlow(t *testing.T) {
 		}}
 		p.Config.Server.Roots = []string{"/net"}
 		var logins sync.WaitGroup
-		for range 2 * maxStuck {
+		for range 100 {
 			logins.Go(func() { // ends with the login
 				if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err != nil {
 					t.Error(err)

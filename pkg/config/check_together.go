@@ -1,9 +1,6 @@
 package config
 
 import (
-	"errors"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 )
@@ -78,9 +75,6 @@ func (s *Source) togetherAnonymous() {
 	}
 	if a.Enabled && a.Permissions&^ReadOnly != 0 {
 		s.warn("anonymous.permissions", "anybody may change what is served to anonymous users")
-	}
-	if info, err := os.Stat(a.Directory); a.Enabled && !s.told["anonymous.directory"] && (errors.Is(err, fs.ErrNotExist) || err == nil && !info.IsDir()) {
-		s.warn("anonymous.directory", "there is no directory %s, so no anonymous user can log in", a.Directory)
 	}
 	for i := range s.Config.Users {
 		u := &s.Config.Users[i]

@@ -1,72 +1,109 @@
 package inspect
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/sandbox"
 	"ftpd/pkg/supervisor"
 )
 
-// directories tells which directories that the configuration names are not there. That of anonymous users is told by the configuration
-// itself, at a start too; homes of system accounts are looked at when their users come.
-func (l *look) directories() {
+// A directory is one that the configuration names, or as much of it as holds for every user.
+type directory struct {
+	id        string // its key; "" for a root that stands in no file
+	path      string
+	otherwise string // what users meet without it
+	made      bool   // a login makes homes in it
+}
+
+// directories tells which directories cannot be used. Homes of system accounts are looked at when their users come. All are looked at
+// together, since each may take as long as the slowest.
+func (l *look) directories(ctx context.Context) {
+	all := l.named()
+	for _, root := range sandbox.Expand(l.Config.Roots(), sandbox.TopNames()) {
+		if !slices.ContainsFunc(all, func(d directory) bool { return d.path == root }) {
+			all = append(all, directory{path: root, otherwise: "whoever has a home there cannot log in"})
+		}
+	}
+	var paths []string
+	for _, d := range all {
+		paths = append(paths, d.path)
+	}
+	found, err := sandbox.Look(ctx, paths...)
+	if err != nil {
+		l.Tell("", true, "no directory can be looked at: %v", err)
+		return
+	}
+	defer sandbox.Close(found)
+	for i, d := range all {
+		l.judge(d, found[i])
+	}
+}
+
+// named returns the directories that stand in the files.
+func (l *look) named() (all []directory) {
+	add := func(id, dir, otherwise string) {
+		if dir == "" {
+			return
+		}
+		if fixed := config.FixedParent(dir); fixed != dir {
+			dir, otherwise = fixed, strings.Replace(otherwise, "whoever has this home", "whoever has a home there", 1)
+		}
+		all = append(all, directory{id: id, path: dir, otherwise: otherwise})
+	}
+	home := func(id string, s *config.Settings, create bool) {
+		dir := s.Home
+		if create && dir != "" {
+			dir = path.Dir(dir)
+		}
+		add(id+".home", dir, "whoever has this home cannot log in")
+		if n := len(all); create && dir != "" && config.FixedParent(dir) == dir {
+			all[n-1].made = true
+		}
+	}
+	override := func(id string, o *config.Override) {
+		home(id, &o.Settings, l.Config.MakesHome(o))
+		for i, m := range o.Mounts {
+			add(fmt.Sprintf("%s.mount[%d].directory", id, i), m.Directory, "nothing can be shown at "+m.Path)
+		}
+	}
 	c := l.Config
 	for i, root := range c.Server.Roots {
-		l.directory(fmt.Sprintf("server.roots[%d]", i), root, "it is served only when it is there at a start")
+		add(fmt.Sprintf("server.roots[%d]", i), root, "it is served only when it is there at a start")
 	}
-	l.home("defaults", &c.Defaults, c.Defaults.CreateHome)
+	if c.Anonymous.Enabled {
+		add("anonymous.directory", c.Anonymous.Directory, "no anonymous user can log in")
+	}
+	home("defaults", &c.Defaults, c.Defaults.CreateHome)
 	for i := range c.Groups {
-		l.override(fmt.Sprintf("group[%d]", i), &c.Groups[i].Override)
+		override(fmt.Sprintf("group[%d]", i), &c.Groups[i].Override)
 	}
 	for i := range c.Users {
-		l.override(fmt.Sprintf("user[%d]", i), &c.Users[i].Override)
+		override(fmt.Sprintf("user[%d]", i), &c.Users[i].Override)
 	}
+	return all
 }
 
-func (l *look) override(id string, o *config.Override) {
-	l.home(id, &o.Settings, l.Config.MakesHome(o))
-	for i, m := range o.Mounts {
-		l.directory(fmt.Sprintf("%s.mount[%d].directory", id, i), m.Directory, "nothing can be shown at "+m.Path)
-	}
-}
-
-// home looks at a home. One that a login makes needs its parent alone, which must be safe to make it in.
-func (l *look) home(id string, s *config.Settings, create bool) {
-	const otherwise = "whoever has this home cannot log in"
-	if s.Home == "" || !create {
-		l.directory(id+".home", s.Home, otherwise)
-		return
-	}
-	parent := path.Dir(s.Home)
-	if !l.directory(id+".home", parent, otherwise) || config.FixedParent(parent) != parent {
-		return
-	}
-	if err := supervisor.CheckHomes(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
-		l.Tell(id+".home", true, "create_home makes none in %s: %v", parent, err)
-	}
-}
-
-// directory looks at what of the path holds for every user, and says whether nothing is wrong with it.
-func (l *look) directory(id, dir, otherwise string) bool {
-	if dir == "" {
-		return true
-	}
-	if fixed := config.FixedParent(dir); fixed != dir {
-		dir, otherwise = fixed, strings.Replace(otherwise, "whoever has this home", "whoever has a home there", 1)
-	}
-	info, err := os.Stat(dir)
+// judge tells what is wrong with a directory. One that is made at a login needs a parent that is safe to make it in.
+func (l *look) judge(d directory, found sandbox.Root) {
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		l.Tell(id, true, "there is no directory %s: %s", dir, otherwise)
-	case err == nil && !info.IsDir():
-		l.Tell(id, true, "%s is not a directory: %s", dir, otherwise)
-	default:
-		return true
+	case errors.Is(found.Err, fs.ErrNotExist) && d.id == "": // /home, which not every host has
+	case errors.Is(found.Err, fs.ErrNotExist):
+		l.Tell(d.id, true, "there is no directory %s: %s", d.path, d.otherwise)
+	case errors.Is(found.Err, fs.ErrPermission) && !isRoot():
+	case found.Err != nil:
+		l.Tell(d.id, true, "%s cannot be used: %v: %s", d.path, found.Err, d.otherwise)
+	case !found.Dir:
+		l.Tell(d.id, true, "%s is not a directory: %s", d.path, d.otherwise)
+	case d.made:
+		if err := supervisor.CheckHomes(d.path); err != nil && !errors.Is(err, fs.ErrPermission) {
+			l.Tell(d.id, true, "create_home makes none in %s: %v", d.path, err)
+		}
 	}
-	return false
 }

@@ -45,7 +45,7 @@ func Look(ctx context.Context, source *config.Source, now time.Time) Facts {
 	l.ordinary = err == nil && here
 	l.accounts()
 	l.pam()
-	l.directories()
+	l.directories(ctx)
 	l.logs()
 	l.ports(ctx)
 	return Facts{certificates(source.Config, now), l.kernel()}

@@ -10,7 +10,19 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/sandbox"
 )
+
+// The test's program opens directories in a process of its own, as ftpd does.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == sandbox.OpenCommand {
+		if err := sandbox.ServeOpen(os.Args[2:]); err != nil {
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
 
 // lookAt reads a configuration, in which DIR is a folder of the test.
 func lookAt(t *testing.T, text string) (l *look, dir string) {
@@ -36,6 +48,7 @@ func TestDirectories(t *testing.T) {
 		{"defaults.home = 'DIR'", ""},
 		{"defaults.home = 'DIR/{user}'", ""},
 		{"defaults.home = 'DIR/none/{user}'", "ftpd.toml:1: warning: defaults.home: there is no directory none: whoever has a home there cannot log in"},
+		{"[anonymous]\nenabled = true\ndirectory = 'DIR/none'", "ftpd.toml:3: warning: anonymous.directory: there is no directory none: no anonymous user can log in"},
 		{"server.roots = ['DIR', 'DIR/none']", "ftpd.toml:1: warning: server.roots: there is no directory none: it is served only when it is there at a start"},
 		{"[[group]]\nname = 'a'\nhome = 'DIR/file'", "ftpd.toml:3: warning: group.home: file is not a directory: whoever has this home cannot log in"},
 		{"[[user]]\nname = 'a'\nhome = 'DIR/none'", "ftpd.toml:3: warning: user.home: there is no directory none: whoever has this home cannot log in"},
@@ -52,7 +65,7 @@ func TestDirectories(t *testing.T) {
 		if err := errors.Join(os.Mkdir(open, 0), os.Chmod(open, 0o777)); err != nil {
 			t.Fatal(err)
 		}
-		l.directories()
+		l.directories(t.Context())
 		got := strings.ReplaceAll(l.Problems.Error(), dir+"/", "")
 		if beginning, cut := strings.CutSuffix(test.want, "…"); got != test.want && !(cut && strings.HasPrefix(got, beginning)) {
 			t.Errorf("%s:\ngot  %s\nwant %s", test.text, got, test.want)

@@ -129,6 +129,9 @@ func (s *Server) Run(onReady func()) (lost int, err error) {
 	return s.release(), err
 }
 
+// Close lets Run return, whatever the core does.
+func (s *Server) Close() { s.conn.Close() }
+
 // release ends the sessions that the core has left behind.
 func (s *Server) release() int {
 	s.mu.Lock()

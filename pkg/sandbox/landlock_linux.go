@@ -55,8 +55,8 @@ func supported(abi int) uint64 {
 }
 
 // restrict confines the calling thread, for ever: its later children inherit it. program is the executable that it may still run.
-// The thread must hold no_new_privs or CAP_SYS_ADMIN. Paths that do not exist are returned.
-func restrict(abi int, program string, c Confinement) (skipped []string, err error) {
+// The thread must hold no_new_privs or CAP_SYS_ADMIN.
+func restrict(abi int, program string, c Confinement) error {
 	handled := supported(abi)
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled}
 	if abi >= 6 {
@@ -64,33 +64,40 @@ func restrict(abi int, program string, c Confinement) (skipped []string, err err
 	}
 	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
-		return nil, fmt.Errorf("make a Landlock ruleset: %w", errno)
+		return fmt.Errorf("make a Landlock ruleset: %w", errno)
 	}
-	ruleset := int(fd)
-	defer unix.Close(ruleset)
-
-	grant := func(rights uint64, paths ...string) error {
-		for _, path := range paths {
-			err := allow(ruleset, path, rights&handled)
-			if errors.Is(err, unix.ENOENT) {
-				skipped = append(skipped, path)
-			} else if err != nil {
-				return fmt.Errorf("let Landlock allow %s: %w", path, err)
-			}
-		}
-		return nil
+	r := rules{fd: int(fd), handled: handled}
+	defer unix.Close(r.fd)
+	err := errors.Join(
+		r.paths(readFile|execute, program), r.paths(read, c.ReadOnly...),
+		r.paths(makeLog, c.Logs...), r.paths(makeSocket, c.Sockets...),
+		r.roots(read, c.Shown), r.roots(read|write, c.Roots))
+	if err != nil {
+		return err
 	}
-	if err := errors.Join(grant(readFile|execute, program), grant(read, c.ReadOnly...), grant(makeLog, c.Logs...), grant(makeSocket, c.Sockets...), grant(read|write, c.Roots...)); err != nil {
-		return nil, err
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(r.fd), 0, 0); errno != 0 {
+		return fmt.Errorf("enter the Landlock ruleset: %w", errno)
 	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(ruleset), 0, 0); errno != 0 {
-		return nil, fmt.Errorf("enter the Landlock ruleset: %w", errno)
-	}
-	return skipped, nil
+	return nil
 }
 
-// allow adds a rule; on a file only the rights that files have may be given.
-func allow(ruleset int, path string, rights uint64) error {
+// rules is a ruleset that is being made.
+type rules struct {
+	fd      int
+	handled uint64 // the rights that this version of Landlock knows
+}
+
+// paths adds a rule for each of the paths that exist.
+func (r rules) paths(rights uint64, paths ...string) error {
+	for _, path := range paths {
+		if err := r.path(rights, path); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("let Landlock allow %s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+func (r rules) path(rights uint64, path string) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -100,11 +107,30 @@ func allow(ruleset int, path string, rights uint64) error {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFDIR {
+	return r.add(rights, fd, st.Mode&unix.S_IFMT == unix.S_IFDIR)
+}
+
+// roots adds a rule for each root that is open. No file system is asked: that could take for ever.
+func (r rules) roots(rights uint64, roots []Root) error {
+	for _, root := range roots {
+		if root.Err != nil {
+			continue
+		}
+		if err := r.add(rights, int(root.file.Fd()), root.Dir); err != nil {
+			return fmt.Errorf("let Landlock allow %s: %w", root.Path, err)
+		}
+	}
+	return nil
+}
+
+// add adds a rule; on a file only the rights that files have may be given.
+func (r rules) add(rights uint64, fd int, dir bool) error {
+	rights &= r.handled
+	if !dir {
 		rights &= readFile | execute | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(ruleset), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(r.fd), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}

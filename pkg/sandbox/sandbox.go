@@ -4,15 +4,13 @@
 // reported, never silently left out.
 package sandbox
 
-import (
-	"path/filepath"
-
-	"ftpd/pkg/config"
-)
+// OpenCommand is the argument with which a program that uses Opener calls ServeOpen with those that follow.
+const OpenCommand = "open-roots"
 
 // A Confinement is what a process may still reach.
 type Confinement struct {
-	Roots    []string  // directories of the host that may be read and written, as the user's rights allow
+	Roots    []Root    // may be read and written, as the user's rights allow; those with an error are left out
+	Shown    []Root    // may be read, likewise
 	ReadOnly []string  // directories or files of the host that may be read
 	Logs     []string  // directories of the host where files may be made and written
 	Sockets  []string  // directories of the host where sockets may be made and removed
@@ -27,7 +25,6 @@ const NetBindService = 10
 type Layers struct {
 	Landlock string   // "landlock ABI 7", or "" and Missing says why
 	Missing  []string // one sentence for each layer that is not there
-	Skipped  []string // roots that do not exist, which a later start would grant
 }
 
 func (l Layers) String() string {
@@ -35,25 +32,4 @@ func (l Layers) String() string {
 		return "none"
 	}
 	return l.Landlock
-}
-
-// Expand gives the directories that roots stand for: "/" is each directory below it for which config.ByRoot holds (names are the
-// entries of "/"); what is never served is dropped.
-func Expand(roots, names []string) []string {
-	var out []string
-	for _, root := range roots {
-		root = filepath.Clean(root)
-		switch {
-		case config.NeverServed(root):
-		case root == "/":
-			for _, name := range names {
-				if dir := "/" + name; config.ByRoot(dir) {
-					out = append(out, dir)
-				}
-			}
-		default:
-			out = append(out, root)
-		}
-	}
-	return out
 }

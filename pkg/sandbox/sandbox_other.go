@@ -3,7 +3,9 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
+	"os"
 	"os/exec"
 )
 
@@ -17,3 +19,22 @@ func Exec([]string, Confinement) error { return errors.ErrUnsupported }
 func Probe() Layers {
 	return Layers{Missing: []string{"this system has no Landlock"}}
 }
+
+// An Opener opens roots.
+type Opener struct{}
+
+// NewOpener returns an Opener.
+func NewOpener() (*Opener, error) { return new(Opener), nil }
+
+// Open looks at the paths. It waits for file systems as long as these take.
+func (*Opener) Open(_ context.Context, paths []string, _ func(string) string) ([]Root, error) {
+	roots := make([]Root, len(paths))
+	for i, path := range paths {
+		info, err := os.Stat(path)
+		roots[i] = Root{Path: path, Real: path, Dir: err == nil && info.IsDir(), Err: err}
+	}
+	return roots, nil
+}
+
+// ServeOpen is not there on this system.
+func ServeOpen([]string) error { return errors.ErrUnsupported }

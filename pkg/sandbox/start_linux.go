@@ -82,9 +82,7 @@ func enter(program string, c Confinement) (Layers, error) {
 		return Probe(), nil // tells why
 	}
 	layers := Probe()
-	c.Roots = Expand(c.Roots, TopNames())
-	layers.Skipped, err = restrict(abi, program, c)
-	return layers, err
+	return layers, restrict(abi, program, c)
 }
 
 // dropBounding takes every capability but keep out of the thread's bounding set, so that no later exec can bring it back.
@@ -106,17 +104,4 @@ func dropBounding(keep []uintptr) error {
 		}
 	}
 	return nil
-}
-
-// TopNames are the entries of "/", for roots that hold "/". An error leaves the list empty, so that nothing is granted.
-func TopNames() []string {
-	entries, err := os.ReadDir("/")
-	if err != nil {
-		return nil
-	}
-	names := make([]string, len(entries))
-	for i, e := range entries {
-		names[i] = e.Name()
-	}
-	return names
 }

@@ -44,8 +44,8 @@ func InOneProcess(c *config.Config, root bool) (bool, error) {
 	return !root, nil
 }
 
-// startBackend starts the helpers that the configuration needs. Only root can.
-func startBackend(o Options) (*backend, error) {
+// startBackend starts the helpers that the configuration needs. Only root can. lost is auth.Policy's.
+func startBackend(o Options, lost func(dir string) error) (*backend, error) {
 	if os.Geteuid() != 0 {
 		return nil, errors.New(`auth.backend = "unix" needs root, as PAM does: run ftpd as a service, or share a directory with ftpd share`)
 	}
@@ -69,7 +69,7 @@ func startBackend(o Options) (*backend, error) {
 	} else if err != nil {
 		o.Log.Warn().Err(err).Msg("only virtual users can log in, and owners are shown as numbers")
 	}
-	if b.auth, err = compose(o.Config, b.runAs, queue, system); err != nil {
+	if b.auth, err = compose(o.Config, b.runAs, queue, system, lost); err != nil {
 		b.close()
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func newSystem(c *config.Config, helper string, queue *auth.Queue) (*unixauth.Au
 }
 
 // compose puts together who may come in: the policy over anonymous users, those of the configuration, and the system's (nil: none).
-func compose(c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.Authorizer) (auth.Authorizer, error) {
+func compose(c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.Authorizer, lost func(dir string) error) (auth.Authorizer, error) {
 	virtual, err := auth.NewVirtual(c, runAs, queue, system)
 	if err != nil {
 		return nil, err
@@ -97,6 +97,7 @@ func compose(c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.
 		Config:   c,
 		Backend:  &auth.Anonymous{Config: c, RunAs: runAs, Next: virtual},
 		MakeHome: makeHome,
+		Lost:     lost,
 	}, nil
 }
 

@@ -1,12 +1,14 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -41,7 +43,12 @@ type generation struct {
 }
 
 // start starts a core and hands it configuration and listeners.
-func (k *keeper) start() (*generation, sandbox.Layers, error) {
+func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error) {
+	roots, err := k.roots.open(ctx)
+	if err != nil {
+		return nil, sandbox.Layers{}, err
+	}
+	defer sandbox.Close(roots)
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, sandbox.Layers{}, err
@@ -60,7 +67,7 @@ func (k *keeper) start() (*generation, sandbox.Layers, error) {
 		ready:   make(chan struct{}),
 		ended:   make(chan struct{}),
 	}
-	layers, err := g.exec(k, theirs)
+	layers, err := g.exec(k, theirs, roots)
 	if err != nil {
 		conn.Close()
 		return nil, layers, fmt.Errorf("start the core: %w", err)
@@ -87,7 +94,7 @@ func (k *keeper) start() (*generation, sandbox.Layers, error) {
 }
 
 // exec starts the process.
-func (g *generation) exec(k *keeper, socket *os.File) (sandbox.Layers, error) {
+func (g *generation) exec(k *keeper, socket *os.File, roots []sandbox.Root) (sandbox.Layers, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return sandbox.Layers{}, err
@@ -104,7 +111,7 @@ func (g *generation) exec(k *keeper, socket *os.File) (sandbox.Layers, error) {
 		AmbientCaps: coreCapabilities,
 		Setpgid:     true, // a terminal's Ctrl-C is for the supervisor, which lets transfers end
 	}
-	layers, err := sandbox.Start(g.cmd, k.confinement())
+	layers, err := sandbox.Start(g.cmd, k.confinement(roots))
 	if err == nil {
 		g.pid = g.cmd.Process.Pid
 	}
@@ -121,7 +128,7 @@ func (g *generation) watch(onReady func()) {
 	})
 	late.Stop()
 	g.kill() // it has hung up or is not to be trusted; one that is ending has its exit status already
-	err := g.wait()
+	err := g.waitFor(endTimeout)
 	g.lost, g.cause = lost, "ended by itself"
 	if err = errors.Join(impossible, err); err != nil {
 		g.failed, g.cause = true, err.Error()
@@ -131,6 +138,23 @@ func (g *generation) watch(onReady func()) {
 
 // waitDelay bounds how long something that the core left behind may keep its output open.
 const waitDelay = 5 * time.Second
+
+// endTimeout bounds how long a process that was killed may take to end.
+const endTimeout = 2 * time.Second
+
+var errHangs = errors.New("it was killed, but a file system that does not answer keeps it from ending")
+
+// waitFor is wait with a bound: a dead file system may hold up one of the threads for ever.
+func (g *generation) waitFor(timeout time.Duration) error {
+	ended := make(chan error, 1)
+	go func() { ended <- g.wait() }() // ends with the process
+	select {
+	case err := <-ended:
+		return err
+	case <-time.After(timeout):
+		return errHangs
+	}
+}
 
 // wait returns how the process ended. The number is out of kill's reach before the kernel can give
 // it to another process, which is when the process has been waited for.
@@ -151,7 +175,18 @@ func (g *generation) kill() {
 		return
 	}
 	g.cmd.Process.Kill()
-	_ = unix.Kill(-g.pid, unix.SIGKILL) // its process group
+	_ = unix.Kill(-g.pid, unix.SIGKILL)        // its process group
+	time.AfterFunc(endTimeout, g.server.Close) // a process that cannot end keeps its socket open
+}
+
+// hangs reports whether the process has died, and some threads of it have not.
+func (g *generation) hangs() bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.pid))
+	if err != nil {
+		return false
+	}
+	_, after, _ := strings.Cut(string(status), ") ") // the name of a core has no parenthesis
+	return strings.HasPrefix(after, "Z")
 }
 
 // exchange makes the core show other certificates. One that cannot be told is ending, or is ended.

@@ -53,7 +53,7 @@ func newHere(ctx context.Context, o Options) (*here, error) {
 		return nil, err
 	}
 	bans := newBans(o.Config.Ban)
-	authorizer, err := compose(o.Config, nil, auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.suspects), nil)
+	authorizer, err := compose(o.Config, nil, auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.suspects), nil, nil)
 	if err != nil {
 		return nil, err
 	}

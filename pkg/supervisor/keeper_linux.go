@@ -23,6 +23,7 @@ type keeper struct {
 	Options
 	desk      *desk
 	public    *publicNames
+	roots     *rootSet
 	program   string // of the core: this one's own
 	identity  *syscall.Credential
 	listeners []int // descriptors that never close while the service runs; no file of Go's, which would switch them to blocking mode
@@ -33,7 +34,7 @@ type keeper struct {
 	running []*generation // guarded by mu; every core whose process runs
 }
 
-func newKeeper(o Options, d *desk, public *publicNames, listeners []net.Listener) (*keeper, error) {
+func newKeeper(o Options, d *desk, public *publicNames, roots *rootSet, listeners []net.Listener) (*keeper, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -42,7 +43,15 @@ func newKeeper(o Options, d *desk, public *publicNames, listeners []net.Listener
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{Options: o, desk: d, public: public, program: program, identity: identity, addresses: listeners}
+	k := &keeper{
+		Options:   o,
+		desk:      d,
+		public:    public,
+		roots:     roots,
+		program:   program,
+		identity:  identity,
+		addresses: listeners,
+	}
 	for _, l := range listeners {
 		fd, err := descriptor(l)
 		if err != nil {
@@ -96,17 +105,9 @@ func descriptor(l net.Listener) (fd int, err error) {
 
 // run starts the first core, and another one whenever one dies, until ctx ends; then the last one drains.
 func (k *keeper) run(ctx context.Context) error {
-	remounted := watchMounts(k.Config.Roots())
-	g, layers, err := k.start()
-	if err != nil {
+	g, err := k.first(ctx)
+	if err != nil || g == nil {
 		return err
-	}
-	announce(k.Options, k.addresses, layers, k.desk.keys)
-	warnPrivate(k.Options, k.addresses, k.public.addresses())
-	select {
-	case <-g.ready:
-	case <-g.ended:
-		return fmt.Errorf("the core ended before it was ready: %s\n%s", g.cause, g.output)
 	}
 	closeAdmin := serveAdmin(k.Options, k.desk, k.cores)
 	defer closeAdmin()
@@ -118,11 +119,15 @@ func (k *keeper) run(ctx context.Context) error {
 	for g != nil && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-remounted:
+		case <-k.roots.mounts.changed:
 			k.Log.Info().Msg("file systems were mounted or taken away: a new core takes over")
-			g = k.replace(g)
+			g = k.replace(ctx, g)
+		case <-k.roots.opener.Answered:
+			k.Log.Info().Msg("a root that was left out answers: a new core takes over")
+			g = k.replace(ctx, g)
 		case now := <-looks.C:
 			k.renew(g, now)
+			k.endHanging()
 		case f := <-k.public.changed:
 			k.tellAll(func(c *monitor.Server) error { return c.Found(f) })
 		case <-g.ended:
@@ -132,6 +137,37 @@ func (k *keeper) run(ctx context.Context) error {
 	}
 	k.stop(g)
 	return nil
+}
+
+// first starts the first core and returns when it is ready, or with nil when ctx ends before.
+func (k *keeper) first(ctx context.Context) (*generation, error) {
+	if err := k.roots.mountFirst(ctx); err != nil {
+		return nil, unlessEnded(ctx, err)
+	}
+	g, layers, err := k.start(ctx)
+	if err != nil {
+		return nil, unlessEnded(ctx, err)
+	}
+	announce(k.Options, k.addresses, layers, k.desk.keys)
+	warnPrivate(k.Options, k.addresses, k.public.addresses())
+	select {
+	case <-g.ready:
+		return g, nil
+	case <-g.ended:
+		return nil, fmt.Errorf("the core ended before it was ready: %s\n%s", g.cause, g.output)
+	case <-ctx.Done():
+		g.kill()
+		<-g.ended
+		return nil, nil
+	}
+}
+
+// unlessEnded is an error that the end of ctx has not brought about.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // renew takes certificates that have changed to all cores, since those that were replaced still have sessions.
@@ -180,6 +216,19 @@ func (k *keeper) ends(g *generation) {
 	k.running = slices.DeleteFunc(k.running, func(r *generation) bool { return r == g })
 }
 
+// endHanging gives up cores that have died but for threads that a dead file system holds up.
+func (k *keeper) endHanging() {
+	k.mu.Lock()
+	running := slices.Clone(k.running)
+	k.mu.Unlock()
+	for _, g := range running {
+		if g.hangs() {
+			g.server.Close()
+			g.kill()
+		}
+	}
+}
+
 // report tells of a core that has died.
 func (k *keeper) report(g *generation) {
 	k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).Int("sessions", g.lost).Msg("core died")
@@ -197,13 +246,16 @@ func (k *keeper) reportFailure(g *generation) {
 const maxRetired = 4
 
 // replace starts a core that takes over from old, which ends with its last session. Where that fails, old goes on.
-func (k *keeper) replace(old *generation) *generation {
-	next, _, err := k.start()
+func (k *keeper) replace(ctx context.Context, old *generation) *generation {
+	next, _, err := k.start(ctx)
 	if err != nil {
 		k.Log.Error().Err(err).Msg("the core cannot be started")
 		return old
 	}
 	select {
+	case <-ctx.Done():
+		next.kill()
+		return old
 	case <-next.ready:
 		old.retire()
 		go k.reportFailure(old) // ends with the process
@@ -248,7 +300,7 @@ func (k *keeper) again(ctx context.Context, pause time.Duration) *generation {
 			return nil
 		case <-time.After(pause):
 		}
-		g, _, err := k.start()
+		g, _, err := k.start(ctx)
 		if err == nil {
 			return g
 		}
@@ -258,9 +310,9 @@ func (k *keeper) again(ctx context.Context, pause time.Duration) *generation {
 }
 
 // confinement is what a core may still reach.
-func (k *keeper) confinement() sandbox.Confinement {
+func (k *keeper) confinement(roots []sandbox.Root) sandbox.Confinement {
 	return sandbox.Confinement{
-		Roots: k.Config.Roots(),
+		Roots: roots,
 		Keep:  coreCapabilities,
 		Bare:  k.Config.Server.Sandbox == "off",
 	}

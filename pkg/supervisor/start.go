@@ -4,6 +4,8 @@ import (
 	"net"
 	"os"
 
+	"github.com/rs/zerolog"
+
 	"ftpd/pkg/sandbox"
 )
 
@@ -53,12 +55,15 @@ func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 	} else {
 		s.record(o)
 	}
-	if len(layers.Skipped) > 0 {
-		o.Log.Warn().Strs("roots", layers.Skipped).Msg("roots that do not exist are served only after the next start")
-	}
 	if s.Fingerprint == "" {
 		o.Log.Warn().Msg("no certificate: passwords and files cross the network in clear text")
 	}
+}
+
+// WarnLeftOut tells of a root that cannot be used.
+func WarnLeftOut(log zerolog.Logger, root string, err error) {
+	log.Warn().Str("directory", root).Err(err).
+		Msg("this root is left out: users whose home is there are refused")
 }
 
 // record writes the start record.

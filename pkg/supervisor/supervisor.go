@@ -51,12 +51,16 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	backend, err := startBackend(o)
+	roots, err := newRootSet(o)
+	if err != nil {
+		return err
+	}
+	backend, err := startBackend(o, roots.why)
 	if err != nil {
 		return err
 	}
 	defer backend.close()
-	keeper, err := newKeeper(o, backend.desk(o, keys), newPublicNames(ctx, o), listeners)
+	keeper, err := newKeeper(o, backend.desk(o, keys), newPublicNames(ctx, o), roots, listeners)
 	if err != nil {
 		return err
 	}

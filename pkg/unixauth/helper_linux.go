@@ -14,7 +14,7 @@ import (
 
 const (
 	helloTimeout = 10 * time.Second // from exec to the first word
-	endGrace     = 5 * time.Second  // from the closed socket to SIGKILL
+	endGrace     = 5 * time.Second  // from the closed socket to SIGKILL, and from there to giving up
 )
 
 // A helper is a running ftpd-auth.
@@ -94,13 +94,18 @@ func (h *helper) ended() bool {
 	}
 }
 
-// end closes the socket, on which a helper ends by itself, waits for that, and says how it ended. It may be called twice.
+// end closes the socket, on which a helper ends by itself, waits for that, and says how it ended. It may be called twice. A helper that
+// a dead file system holds up (modules of PAM look into homes) may not end at all.
 func (h *helper) end() string {
 	h.conn.Close()
 	patience := time.AfterFunc(endGrace, h.kill)
 	defer patience.Stop()
-	<-h.gone
-	return h.how
+	select {
+	case <-h.gone:
+		return h.how
+	case <-time.After(2 * endGrace):
+		return "a file system that does not answer keeps it from ending"
+	}
 }
 
 func (h *helper) kill() { h.process.Kill() }

@@ -1,0 +1,312 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A call that a dead file system holds up cannot always be ended, and then neither can its process.
+// So roots are opened in a process of their own, which passes the descriptors on. It may be left
+// behind: it has nothing open but its end of the socket.
+
+// An Opener opens roots. A root that has not answered is not opened again before it does, so that
+// each root holds up one thread at most.
+type Opener struct {
+	// Answered receives when a root that was silent answers after all.
+	Answered chan struct{}
+
+	program string
+
+	mu     sync.Mutex
+	silent map[string]bool // guarded by mu; keys of roots that a process waits for
+}
+
+// NewOpener returns an Opener, which starts the program of this process.
+func NewOpener() (*Opener, error) {
+	program, err := os.Executable()
+	return &Opener{
+		Answered: make(chan struct{}, 1),
+		program:  program,
+		silent:   map[string]bool{},
+	}, err
+}
+
+// Open opens the paths, each of which may fail alone. mounted returns what is mounted at a path:
+// while that is the same, a path that is silent is not opened again. Open returns with an error when
+// ctx ends, or the process cannot be started.
+func (o *Opener) Open(ctx context.Context, paths []string, mounted func(string) string) ([]Root, error) {
+	roots := make([]Root, len(paths))
+	b := &batch{open: map[int]bool{}, answers: make(chan answer)}
+	for i, path := range paths {
+		roots[i] = Root{Path: path, Real: path, Err: ErrSilent}
+		if key := path + "\x00" + mounted(path); !o.waits(key) {
+			b.add(&roots[i], key)
+		}
+	}
+	if len(b.roots) == 0 {
+		return roots, nil
+	}
+	err := b.start(o.program)
+	if err != nil {
+		return nil, fmt.Errorf("start the process that opens roots: %w", err)
+	}
+	if err := b.collect(ctx); err != nil {
+		Close(roots)
+		b.conn.Close() // which ends the process
+		go b.drop(func(int) {})
+		return nil, err
+	}
+	o.leave(b)
+	return roots, nil
+}
+
+func (o *Opener) waits(key string) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.silent[key]
+}
+
+// A batch is what one process opens.
+type batch struct {
+	roots   []*Root
+	keys    []string
+	open    map[int]bool // indexes of roots without an answer
+	conn    *net.UnixConn
+	answers chan answer // closed when the process has ended
+}
+
+func (b *batch) add(r *Root, key string) {
+	b.open[len(b.roots)] = true
+	b.roots, b.keys = append(b.roots, r), append(b.keys, key)
+}
+
+// start starts the process.
+func (b *batch) start(program string) (err error) {
+	args := []string{OpenCommand}
+	for _, r := range b.roots {
+		args = append(args, r.Path)
+	}
+	if b.conn, err = startOpening(program, args); err != nil {
+		return err
+	}
+	go func() { // ends with the process, or when its connection is closed
+		defer close(b.answers)
+		for {
+			a, err := receive(b.conn)
+			if err != nil || a.index >= len(b.roots) {
+				return
+			}
+			b.answers <- a
+		}
+	}()
+	return nil
+}
+
+// startOpening starts the process and returns the socket on which it answers.
+func startOpening(program string, args []string) (*net.UnixConn, error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(pair[0]), "roots"), os.NewFile(uintptr(pair[1]), "roots")
+	defer ours.Close() // the connection works on a duplicate
+	defer theirs.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Dir = "/"
+	cmd.Env = []string{}
+	cmd.ExtraFiles = []*os.File{theirs}                   // openSocket
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is not for it
+	if err := cmd.Start(); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	go cmd.Wait() // ends with the process
+	return conn.(*net.UnixConn), nil
+}
+
+// collect takes answers until all are there, or it takes too long.
+func (b *batch) collect(ctx context.Context) error {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for len(b.open) > 0 {
+		select {
+		case a, ok := <-b.answers:
+			if !ok {
+				return errors.New("the process that opens roots has ended")
+			}
+			a.fill(b.roots[a.index])
+			delete(b.open, a.index)
+		case <-late.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// leave lets the process wait for the roots that are silent, and returns.
+func (o *Opener) leave(b *batch) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range b.open {
+		o.silent[b.keys[i]] = true
+	}
+	go func() { // ends with the process
+		b.drop(func(i int) { o.answered(b.keys[i]) })
+		b.conn.Close()
+	}()
+}
+
+// drop takes answers that come too late, until the process has ended. late gets the index of each
+// root that is not waited for any more.
+func (b *batch) drop(late func(index int)) {
+	for a := range b.answers {
+		if a.file != nil {
+			a.file.Close()
+		}
+		delete(b.open, a.index)
+		late(a.index)
+	}
+	for i := range b.open {
+		late(i)
+	}
+}
+
+// answered lets a root be opened again.
+func (o *Opener) answered(key string) {
+	o.mu.Lock()
+	delete(o.silent, key)
+	o.mu.Unlock()
+	select {
+	case o.Answered <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// An answer is the outcome for one root: index, error number and kind in 9 bytes, then the real
+// path.
+type answer struct {
+	index  int
+	number unix.Errno // 0: the root is there, and file names it
+	dir    bool
+	real   string
+	file   *os.File
+}
+
+const answerHead = 9
+
+func (a answer) fill(r *Root) {
+	if a.number != 0 {
+		r.Err = a.number
+		return
+	}
+	r.Err, r.Real, r.Dir, r.file = nil, a.real, a.dir, a.file
+}
+
+func (a answer) send(conn *net.UnixConn, fd int) {
+	packet := binary.BigEndian.AppendUint32(nil, uint32(a.index))
+	packet = binary.BigEndian.AppendUint32(packet, uint32(a.number))
+	if a.dir {
+		packet = append(packet, 1)
+	} else {
+		packet = append(packet, 0)
+	}
+	var rights []byte
+	if a.number == 0 {
+		rights = unix.UnixRights(fd)
+	}
+	conn.WriteMsgUnix(append(packet, a.real...), rights, nil) // the other end may have ended
+}
+
+func receive(conn *net.UnixConn) (answer, error) {
+	packet, oob := make([]byte, answerHead+unix.PathMax), make([]byte, unix.CmsgSpace(4))
+	n, oobn, _, _, err := conn.ReadMsgUnix(packet, oob)
+	if err != nil {
+		return answer{}, err
+	}
+	if n < answerHead {
+		return answer{}, unix.EPROTO
+	}
+	a := answer{
+		index:  int(binary.BigEndian.Uint32(packet)),
+		number: unix.Errno(binary.BigEndian.Uint32(packet[4:])),
+		dir:    packet[8] == 1,
+		real:   string(packet[answerHead:n]),
+	}
+	if a.number != 0 {
+		return a, nil
+	}
+	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(messages) != 1 {
+		return answer{}, unix.EPROTO
+	}
+	fds, err := unix.ParseUnixRights(&messages[0])
+	if err != nil || len(fds) != 1 {
+		return answer{}, unix.EPROTO
+	}
+	a.file = os.NewFile(uintptr(fds[0]), a.real)
+	return a, nil
+}
+
+// openSocket is the descriptor on which the process that opens roots answers.
+const openSocket = 3
+
+// ServeOpen is that process. It returns when all paths are opened, or the other process has ended.
+func ServeOpen(paths []string) error {
+	file := os.NewFile(openSocket, "roots")
+	c, err := net.FileConn(file)
+	if err != nil {
+		return err
+	}
+	file.Close()
+	conn := c.(*net.UnixConn)
+	ended := make(chan struct{}, 2)
+	go func() { // ends with the process
+		conn.Read(make([]byte, 1)) // nothing comes but the end
+		ended <- struct{}{}
+	}()
+	var opening sync.WaitGroup
+	for i, path := range paths {
+		opening.Go(func() { open(conn, i, path) }) // ends when the file system answers
+	}
+	go func() { // likewise
+		opening.Wait()
+		ended <- struct{}{}
+	}()
+	<-ended
+	return nil
+}
+
+// open opens one root and sends the outcome. The kind of the file comes from the file system itself,
+// since what the kernel remembers of a directory outlives the server that it is on.
+func open(conn *net.UnixConn, index int, path string) {
+	a := answer{index: index}
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		var st unix.Statx_t
+		const flags = unix.AT_EMPTY_PATH | unix.AT_STATX_FORCE_SYNC | unix.AT_NO_AUTOMOUNT
+		err = unix.Statx(fd, "", flags, unix.STATX_TYPE, &st)
+		a.dir = st.Mode&unix.S_IFMT == unix.S_IFDIR
+	}
+	errors.As(err, &a.number)
+	if a.real, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil {
+		a.real = path // without /proc
+	}
+	a.send(conn, fd)
+}

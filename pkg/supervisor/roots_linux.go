@@ -1,0 +1,153 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/rs/zerolog"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/sandbox"
+)
+
+// A rootSet opens the roots for each generation, and keeps those that had to be left out: a root
+// whose file system is dead, or hangs, is missing for its own users alone.
+type rootSet struct {
+	config *config.Config
+	log    zerolog.Logger
+	opener *sandbox.Opener
+	mounts *mountWatch
+
+	instead map[string]string // of roots that are links into an automounter: the automounter
+
+	mu   sync.Mutex
+	lost map[string]error // guarded by mu; why each root that is left out is
+}
+
+func newRootSet(o Options) (*rootSet, error) {
+	opener, err := sandbox.NewOpener()
+	if err != nil {
+		return nil, err
+	}
+	return &rootSet{
+		config:  o.Config,
+		log:     o.Log,
+		opener:  opener,
+		mounts:  watchMounts(),
+		instead: map[string]string{},
+	}, nil
+}
+
+// mountFirst makes autofs mount what belongs over roots. Later, only the use of such a root does.
+func (s *rootSet) mountFirst(ctx context.Context) error {
+	table := readMounts()
+	var unmounted []string
+	for _, root := range s.expand() {
+		if awaitsMount(table, root) {
+			unmounted = append(unmounted, root+"/.")
+		}
+	}
+	roots, err := s.opener.Open(ctx, unmounted, func(string) string { return "" })
+	sandbox.Close(roots)
+	return err
+}
+
+func (s *rootSet) expand() []string {
+	return sandbox.Expand(s.config.Roots(), sandbox.TopNames())
+}
+
+// open opens the roots for a core, and has changes at them noticed from now on.
+func (s *rootSet) open(ctx context.Context) ([]sandbox.Root, error) {
+	table := readMounts()
+	mounted := func(path string) string { return over(table, path) }
+	watched, paths := s.toOpen(table)
+	s.mounts.cover(table, watched)
+	roots, err := s.opener.Open(ctx, paths, mounted)
+	if err != nil {
+		return nil, err
+	}
+	links := false
+	for _, r := range roots {
+		if path := automounter(table, r.Real); path != r.Real && s.instead[r.Path] != path {
+			s.instead[r.Path], links = path, true
+		}
+		watched = append(watched, r.Real)
+	}
+	if links {
+		sandbox.Close(roots)
+		return s.open(ctx)
+	}
+	s.mounts.cover(table, watched)
+	s.leaveOut(roots)
+	return roots, nil
+}
+
+// toOpen returns the directories where mounts matter, and those of them that can be opened without
+// mounting anything.
+func (s *rootSet) toOpen(table []mount) (watched, paths []string) {
+	seen := map[string]bool{}
+	for _, root := range s.expand() {
+		path := automounter(table, root)
+		if other, ok := s.instead[root]; ok {
+			path = other
+		}
+		if seen[path] {
+			continue
+		}
+		seen[path] = true
+		watched = append(watched, path)
+		if !awaitsMount(table, path) {
+			paths = append(paths, path)
+		}
+	}
+	return watched, paths
+}
+
+// leaveOut records which roots cannot be used, and warns of those that could be used before.
+func (s *rootSet) leaveOut(roots []sandbox.Root) {
+	lost := map[string]error{}
+	var absent []string
+	for _, r := range roots {
+		if r.Err != nil {
+			lost[r.Path] = r.Err
+		}
+	}
+	s.mu.Lock()
+	before := s.lost
+	s.lost = lost
+	s.mu.Unlock()
+	for _, path := range slices.Sorted(maps.Keys(lost)) {
+		switch err := lost[path]; {
+		case before[path] != nil:
+		case errors.Is(err, fs.ErrNotExist):
+			absent = append(absent, path)
+		default:
+			WarnLeftOut(s.log, path, err)
+		}
+	}
+	if len(absent) > 0 {
+		s.log.Warn().Strs("roots", absent).
+			Msg("roots that do not exist are served only after the next start")
+	}
+}
+
+// why returns the reason why a directory lies in a root that is left out, nil for all others.
+func (s *rootSet) why(dir string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for path, err := range s.lost {
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the core reports it
+		}
+		if config.Within(dir, path) {
+			return fmt.Errorf("%s is left out of what is served: %w; "+
+				"it is tried again when it answers, or is mounted again", path, err)
+		}
+	}
+	return nil
+}

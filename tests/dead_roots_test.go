@@ -1,0 +1,131 @@
+//go:build linux
+
+package tests
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A deadRoot is a file system that may hang or die, as the home of one user of a service. The home of
+// another one is elsewhere.
+type deadRoot struct {
+	*fuseServer
+	config      string
+	lost, other account
+	server      *server
+}
+
+func newDeadRoot(t *testing.T) *deadRoot {
+	t.Helper()
+	needRoot(t)
+	d := &deadRoot{lost: newAccount(t), other: newAccount(t), fuseServer: mountFUSE(t, sharedDir(t))}
+	port := freePort(t)
+	d.config = writeConfig(t, port, settings{
+		"end": fmt.Sprintf("[[user]]\nname = %q\nhome = %q\n", d.lost.name, d.dir),
+	})
+	d.server = newServer(t, port, "serve", "--config", d.config)
+	return d
+}
+
+// servesOthers wants that the root was left out with a warning, and is missed by its user alone.
+func (d *deadRoot) servesOthers(t *testing.T, cause string) {
+	t.Helper()
+	const leftOut = "this root is left out: users whose home is there are refused"
+	r := d.server.log.wait(t, leftOut, message(leftOut))
+	if r.Directory != d.dir || !strings.Contains(r.Error, cause) {
+		t.Errorf("left out: %q, %q", r.Directory, r.Error)
+	}
+	login(t, d.server.addr, d.other.name, d.other.password)
+	if got, _ := refuse(t, d.server.addr, d.lost.name, d.lost.password); got.code != 530 {
+		t.Errorf("the user whose home is there reads %v", got)
+	}
+	r = d.server.log.wait(t, "login_failed", message("login_failed"))
+	if !strings.Contains(r.Cause, d.dir+" is left out") || !strings.Contains(r.Cause, cause) {
+		t.Errorf("the log says %q", r.Cause)
+	}
+}
+
+// another does something that brings another core, and waits for that.
+func (s *server) another(t *testing.T, something func()) {
+	t.Helper()
+	before, _ := s.log.find(message("core ready"))
+	something()
+	eventually(t, "another core takes over", func() bool {
+		now, _ := s.log.find(message("core ready"))
+		return len(now) > len(before)
+	})
+}
+
+// checkWarns wants a warning of `ftpd check`, which ends by itself.
+func (d *deadRoot) checkWarns(t *testing.T, cause string) {
+	t.Helper()
+	out, code := checkAs(t, d.config, nil)
+	if code != 0 || !strings.Contains(out, "warning: user.home: "+d.dir+" cannot be used: "+cause) {
+		t.Errorf("exit %d:\n%s", code, out)
+	}
+}
+
+// A root whose FUSE server has died stops nobody else, and is served again once it is mounted again.
+func TestDeadRoot(t *testing.T) {
+	d := newDeadRoot(t)
+	d.die()
+	d.checkWarns(t, "transport endpoint is not connected")
+	d.server.start(t)
+	d.servesOthers(t, "transport endpoint is not connected")
+	d.server.another(t, func() { command(t, "", "umount", "--lazy", d.dir) })
+	d.server.another(t, func() { mountFUSE(t, d.dir) })
+	login(t, d.server.addr, d.lost.name, d.lost.password)
+}
+
+// A root that gives no answer stops nobody else, not even when a core dies meanwhile, and is served
+// once it answers.
+func TestHangingRoot(t *testing.T) {
+	d := newDeadRoot(t)
+	d.stop()
+	d.checkWarns(t, "its file system does not answer")
+	d.server.start(t)
+	d.servesOthers(t, "its file system does not answer")
+	waiting := d.waiting()
+	core := d.server.core(t)
+	d.server.another(t, func() { syscall.Kill(core, syscall.SIGKILL) })
+	login(t, d.server.addr, d.other.name, d.other.password)
+	if now := d.waiting(); now != waiting {
+		t.Errorf("%d calls wait for the root, before it were %d", now, waiting)
+	}
+	d.server.another(t, d.proceed)
+	login(t, d.server.addr, d.lost.name, d.lost.password)
+}
+
+// A service manager's stop ends a start that waits for a root.
+func TestStopWhileARootHangs(t *testing.T) {
+	d := newDeadRoot(t)
+	d.stop()
+	d.server.launch(t)
+	eventually(t, "the start waits for the root", func() bool { return d.waiting() > 0 })
+	d.server.cmd.Process.Signal(syscall.SIGTERM)
+	<-d.server.exited
+	if found, _ := d.server.log.find(message("start")); len(found) > 0 {
+		t.Error("the service had started before it was stopped")
+	}
+}
+
+// A core that has died while the kernel holds up one of its threads is replaced, though its process
+// cannot end.
+func TestCoreDiesInADeadRoot(t *testing.T) {
+	d := newDeadRoot(t)
+	d.server.start(t)
+	c := login(t, d.server.addr, d.lost.name, d.lost.password)
+	d.stop()
+	if _, err := io.WriteString(c.conn, "SIZE file\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the core waits for the root", func() bool { return d.waiting() > 0 })
+	core := d.server.core(t)
+	d.server.another(t, func() { syscall.Kill(core, syscall.SIGKILL) })
+	login(t, d.server.addr, d.other.name, d.other.password)
+	d.die()
+}
