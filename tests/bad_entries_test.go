@@ -4,8 +4,6 @@ package tests
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,13 +54,8 @@ func damagedFileSystem(t *testing.T) (dir string) {
 	t.Helper()
 	needRoot(t)
 	need(t, "debugfs")
-	image := filepath.Join(t.TempDir(), "image")
-	writeFile(t, image, "", 0o600)
-	if err := os.Truncate(image, 8<<20); err != nil {
-		t.Fatal(err)
-	}
+	image := diskImage(t, "mkfs.ext4", "-q")
 	dir = mountPoint(t)
-	command(t, "", "mkfs.ext4", "-q", image)
 	command(t, "", "mount", "-o", "loop", image, dir)
 	for _, name := range []string{"good", "bad"} {
 		writeFile(t, filepath.Join(dir, name), name, 0o644)
@@ -70,22 +63,5 @@ func damagedFileSystem(t *testing.T) (dir string) {
 	command(t, "", "umount", dir)
 	command(t, "", "debugfs", "-w", "-R", "clri bad", image)
 	command(t, "", "mount", "-o", "loop", image, dir)
-	return dir
-}
-
-// mountPoint makes a directory for a mount, which ends before the directory is removed. Nothing below it
-// is ever removed.
-func mountPoint(t *testing.T) (dir string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "ftpdtest")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = exec.Command("umount", "--lazy", dir).Run() // it may not be one any more
-		if err := os.Remove(dir); err != nil {
-			t.Error(err)
-		}
-	})
 	return dir
 }

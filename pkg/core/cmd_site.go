@@ -2,6 +2,7 @@ package core
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -31,10 +32,22 @@ func (s *Session) siteChmod(_ context.Context, arg string) (Reply, error) {
 	if err != nil || len(digits) < 3 || len(digits) > 4 {
 		return reply(501, "Not a mode; three or four octal digits are needed."), nil
 	}
-	if err := s.login.fs.Chmod(s.abs(name), uint32(mode)); err != nil {
+	e, err := s.login.fs.Chmod(s.abs(name), uint32(mode))
+	if err != nil {
 		return Reply{}, err
 	}
+	if now := unixMode(e.Mode); now != mode && now&0o777 != mode { // a directory keeps its special bits
+		return keeps("mode", fmt.Sprintf("%03o", now)), nil
+	}
 	return reply(200, "Mode set to %s.", digits), nil
+}
+
+// keeps is the reply where a file system took an attribute and does not have it afterwards, as ntfs-3g
+// and exfat without the options for it. Other servers are silent about that; a refusal would make
+// clients take the file for one that was not stored.
+func keeps(what, value string) Reply {
+	return reply(200, "The file system keeps the %s %s.", what, value).because(
+		fmt.Errorf("the file system keeps the %s %s: it has no others, or its mount options set this one", what, value))
 }
 
 // siteUmask shows or sets the umask of the session. Whoever may not change modes gets no other one either.
@@ -97,8 +110,12 @@ func (s *Session) changeGroup(name, group string, gid uint32) (Reply, error) {
 	if gid == math.MaxUint32 { // chown(2) takes it for "as it is"
 		return Reply{}, errNoGID
 	}
-	if err := s.login.fs.Chgrp(name, gid); err != nil {
+	e, err := s.login.fs.Chgrp(name, gid)
+	if err != nil {
 		return Reply{}, err
+	}
+	if e.GID != gid {
+		return keeps("group", strconv.FormatUint(uint64(e.GID), 10)), nil
 	}
 	return reply(200, "Group set to %s.", group), nil
 }

@@ -28,7 +28,7 @@ func (s *Session) mfmt(_ context.Context, arg string) (Reply, error) {
 	return reply(213, "Modify=%s; %s", appendStamp(nil, t), name), nil
 }
 
-// setTime sets when a file was changed.
+// setTime sets when a file was changed, and returns the time that it has then, as MDTM tells it: file systems round.
 func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	if name == "" {
 		return time.Time{}, errNoArg
@@ -37,7 +37,8 @@ func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	if !ok {
 		return t, errTime
 	}
-	return t, s.login.fs.SetTimes(s.abs(name), t)
+	e, err := s.login.fs.SetTimes(s.abs(name), t)
+	return e.ModTime, err
 }
 
 // mdtmTime takes "YYYYMMDDhhmmss pathname" apart, with which older clients set the time of a file.
@@ -58,21 +59,23 @@ func mdtmPath(arg string) string {
 // setMDTM sets when a file was changed. Tcl's client wants the new time in the answer.
 func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
 	name = s.abs(name)
-	if err := s.login.fs.SetTimes(name, t); err != nil {
+	e, err := s.login.fs.SetTimes(name, t)
+	if err != nil {
 		return Reply{}, err
 	}
 	s.emit(events.Event{Kind: events.Command, Verb: "MDTM", Path: name, Reply: 213})
-	return reply(213, "%s", appendStamp(nil, t)), nil
+	return reply(213, "%s", appendStamp(nil, e.ModTime)), nil
 }
 
 // siteUtime sets when a file was changed, for clients that know no MFMT: "YYYYMMDDhhmmss pathname" (lftp), or "pathname atime mtime
 // ctime UTC" (lftp, ncftp), of which the second time counts.
 func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
 	name, stamp := utimeArgs(arg)
-	if _, err := s.setTime(stamp, name); err != nil {
+	t, err := s.setTime(stamp, name)
+	if err != nil {
 		return Reply{}, err
 	}
-	return reply(200, "Time set."), nil
+	return reply(200, "The time is %s.", appendStamp(nil, t)), nil
 }
 
 // utimePath is the pathname in the argument of SITE UTIME.

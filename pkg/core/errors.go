@@ -34,6 +34,7 @@ var refusals = []struct {
 	{vfs.ErrReadOnly, reply(550, "File system is read-only.")},
 	{vfs.ErrCrossMount, reply(553, "Cannot rename from one file system to another.")},
 	{vfs.ErrName, reply(553, "File name not allowed.")},
+	{vfs.ErrCannot, reply(550, "The file system cannot do that.")},
 	{fs.ErrPermission, reply(550, "Permission denied.")},
 	{fs.ErrNotExist, reply(550, "No such file or directory.")},
 	{fs.ErrExist, reply(550, "File exists.")},

@@ -52,7 +52,7 @@ func (w *world) session(t *testing.T) *Session {
 
 // storageErrors are what transcripts make calls fail with.
 var storageErrors = map[string]error{
-	"EACCES": syscall.EACCES, "EIO": syscall.EIO, "ENAMETOOLONG": syscall.ENAMETOOLONG, "ENOSPC": syscall.ENOSPC,
+	"EACCES": syscall.EACCES, "EOPNOTSUPP": syscall.EOPNOTSUPP, "EIO": syscall.EIO, "ENAMETOOLONG": syscall.ENAMETOOLONG, "ENOSPC": syscall.ENOSPC,
 	"busy": impersonate.ErrBusy,
 }
 

@@ -121,8 +121,8 @@ func TestWhatTheUserMay(t *testing.T) {
 		"enter":     bob.ChangeDir("/alice/closed"),
 		"list":      second(bob.OpenDir("/alice/closed", Links)),
 		"team":      second(read(bob, "/alice/team")),
-		"chmod":     whole.Chmod("/bob/public", 0o666),
-		"touch":     whole.SetTimes("/bob/public", time.Unix(1, 0)),
+		"chmod":     second(whole.Chmod("/bob/public", 0o666)),
+		"touch":     second(whole.SetTimes("/bob/public", time.Unix(1, 0))),
 		"unique":    second(whole.Unique("/bob/mine")),
 	} {
 		is(t, name, err, fs.ErrPermission)

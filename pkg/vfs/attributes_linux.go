@@ -30,6 +30,13 @@ func (r *root) node(rel string) (*node, error) {
 	return n, nil
 }
 
+// now describes the node anew, past what a network's or a user's file system keeps in a cache.
+func (n *node) now() (Entry, error) {
+	var st unix.Statx_t
+	err := n.root.statxAnew(n.fd, &st)
+	return entryOf(&st), err
+}
+
 func (n *node) close() { n.root.kernel.close(n.fd) }
 
 func (n *node) chmod(mode uint32) error { return n.root.kernel.chmod(n.fd, mode) }

@@ -36,6 +36,18 @@ func (r *root) node(rel string) (*node, error) {
 	return n, nil
 }
 
+// now describes the node anew.
+func (n *node) now() (Entry, error) {
+	if err := n.faults.ask("stat"); err != nil {
+		return Entry{}, err
+	}
+	info, err := n.below.Stat(n.name)
+	if err != nil {
+		return Entry{}, err
+	}
+	return entryOf(info), nil
+}
+
 func (n *node) close() { n.parent.close() }
 
 func (n *node) chmod(mode uint32) error {

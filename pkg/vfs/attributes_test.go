@@ -54,7 +54,7 @@ func TestChmod(t *testing.T) {
 		if err := os.Chmod(filepath.Join(dir, looked), test.before); err != nil {
 			t.Fatal(err)
 		}
-		err := open(t, dir).Chmod(test.name, test.mode)
+		err := second(open(t, dir).Chmod(test.name, test.mode))
 		if test.name == "/out" { // confined: below the root, or refused
 			continue
 		}
@@ -70,15 +70,15 @@ func TestSetTimes(t *testing.T) {
 	f := open(t, dir)
 	for _, at := range []time.Time{time.Unix(1_000_000_000, 0), time.Date(1999, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)} {
 		for _, name := range []string{"/file", "/link"} {
-			is(t, name, f.SetTimes(name, at), nil)
+			is(t, name, second(f.SetTimes(name, at)), nil)
 			if e, err := f.Stat("/file"); err != nil || !e.ModTime.Equal(at) {
 				t.Errorf("%s: %v, %v, want %v", name, e.ModTime, err, at)
 			}
 		}
 	}
-	is(t, "a directory", f.SetTimes("/dir", time.Unix(0, 0)), ErrNotRegular)
-	is(t, "nothing", f.SetTimes("/none", time.Unix(0, 0)), fs.ErrNotExist)
-	is(t, "a link to nothing", f.SetTimes("/nowhere", time.Unix(0, 0)), fs.ErrNotExist)
+	is(t, "a directory", second(f.SetTimes("/dir", time.Unix(0, 0))), ErrNotRegular)
+	is(t, "nothing", second(f.SetTimes("/none", time.Unix(0, 0))), fs.ErrNotExist)
+	is(t, "a link to nothing", second(f.SetTimes("/nowhere", time.Unix(0, 0))), fs.ErrNotExist)
 }
 
 func TestChgrp(t *testing.T) {
@@ -93,7 +93,7 @@ func TestChgrp(t *testing.T) {
 	f := open(t, dir)
 	for _, name := range []string{"/link", "/dir"} {
 		is(t, name, f.MayChgrp(name), nil)
-		is(t, name, f.Chgrp(name, gid), nil)
+		is(t, name, second(f.Chgrp(name, gid)), nil)
 	}
 	for _, name := range []string{"/file", "/dir"} {
 		if e, err := f.Stat(name); err != nil || e.GID != gid || e.UID != uint32(os.Getuid()) {
@@ -101,7 +101,7 @@ func TestChgrp(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"/none", "/nowhere"} {
-		is(t, name, f.Chgrp(name, gid), fs.ErrNotExist)
+		is(t, name, second(f.Chgrp(name, gid)), fs.ErrNotExist)
 		is(t, name, f.MayChgrp(name), fs.ErrNotExist)
 	}
 }
@@ -110,8 +110,8 @@ func TestChgrp(t *testing.T) {
 func TestAttributesThroughLinks(t *testing.T) {
 	dir := tree(t, "closed/file", "link -> closed/file")
 	f := open(t, dir, permissions(config.Full, config.Rule{Path: "/closed", Permissions: config.ReadOnly}))
-	for _, err := range []error{f.Chmod("/link", 0o600), f.SetTimes("/link", time.Unix(0, 0)), f.Chmod("/closed/file", 0o600),
-		f.Chgrp("/link", uint32(os.Getgid())), f.MayChgrp("/link")} {
+	for _, err := range []error{second(f.Chmod("/link", 0o600)), second(f.SetTimes("/link", time.Unix(0, 0))), second(f.Chmod("/closed/file", 0o600)),
+		second(f.Chgrp("/link", uint32(os.Getgid()))), f.MayChgrp("/link")} {
 		if err == nil {
 			t.Error("changed")
 		}

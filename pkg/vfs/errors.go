@@ -26,6 +26,7 @@ var (
 	ErrMode       = errors.New("a file is never made setuid, setgid or sticky")
 	ErrOffset     = errors.New("restart beyond the end of the file")
 	ErrCutOff     = errors.New("the file became shorter while it was read")
+	ErrCannot     = errors.New("the file system cannot do that")
 )
 
 var (
@@ -66,6 +67,9 @@ func kind(err error) error {
 		}
 		if k, ok := systemKinds[number]; ok {
 			return k
+		}
+		if number.Is(errors.ErrUnsupported) { // ENOSYS, EOPNOTSUPP and their like
+			return ErrCannot
 		}
 		return err
 	}

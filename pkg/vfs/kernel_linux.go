@@ -73,13 +73,23 @@ func (k kernel) created(fd int) (time.Time, error) {
 	return createdOf(&st), err
 }
 
+// statxAnew is statx, and has the file system look again.
+func (k kernel) statxAnew(fd int, st *unix.Statx_t) error {
+	var empty byte
+	return k.statxCall(fd, &empty, unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, st)
+}
+
 // statxAt describes one component of dir, itself and not what it leads to. The name ends with a NUL; it is a pointer, so that a
 // listing need not copy each name to have it described.
 func (k kernel) statxAt(dir int, name *byte, mask uintptr, st *unix.Statx_t) error {
+	return k.statxCall(dir, name, 0, mask, st)
+}
+
+func (k kernel) statxCall(dir int, name *byte, sync, mask uintptr, st *unix.Statx_t) error {
 	const flags = unix.AT_EMPTY_PATH | unix.AT_SYMLINK_NOFOLLOW | unix.AT_NO_AUTOMOUNT
 	return k.call("statx", func() error {
 		_, _, number := unix.Syscall6(unix.SYS_STATX, uintptr(dir), uintptr(unsafe.Pointer(name)),
-			flags, mask, uintptr(unsafe.Pointer(st)), 0)
+			flags|sync, mask, uintptr(unsafe.Pointer(st)), 0)
 		if number != 0 {
 			return number
 		}
