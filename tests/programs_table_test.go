@@ -9,8 +9,9 @@ const programsTried = "2026-11-28"
 var ftpPrograms = []ftpProgram{
 	{
 		name: "ffmpeg", version: "5.1", pkg: "ffmpeg", try: tryFFmpeg,
-		works:  "reads, also from the middle (`-ss`), and writes formats that need no seeking",
-		cannot: "MP4 is written with `-movflags frag_keyframe+empty_moov`; no TLS",
+		works: "reads, also from the middle (`-ss`), and writes formats that need no seeking; MP4 with `-movflags frag_keyframe+empty_moov`",
+		cannot: "no TLS; `-ftp-write-seekable 1` aborts its own upload in order to seek: most such files lack what lay in a socket's buffer then " +
+			"(not with vsftpd, which reads an upload to its end before it looks at ABOR)",
 	},
 	{
 		name: "VLC", version: "3.0.24", pkg: "vlc-bin",

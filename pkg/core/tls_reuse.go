@@ -82,8 +82,8 @@ func (p *proof) open(ticket []byte, cs tls.ConnectionState) (*tls.SessionState, 
 //
 // A resumed handshake of TLS 1.2 always announces a ticket in crypto/tls. OpenSSL's clients replace the session by a new one with that
 // ticket and forbid the old one, which is the control connection's, and many have no other (PHP, Ruby); so they get a ticket of no bytes
-// (RFC 5077 §3.3). crypto/tls itself as a client would keep nothing of its session then: it and others that never offer
-// encrypt_then_mac, as OpenSSL, GnuTLS and Mbed TLS do, get a new ticket.
+// (RFC 5077 §3.3). crypto/tls itself as a client, and OpenSSL before 1.1.0, would keep nothing of their session then: they and others
+// that never offer encrypt_then_mac, as OpenSSL, GnuTLS and Mbed TLS do, get a new ticket.
 func (p *proof) seal(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, error) {
 	switch {
 	case p.demanded && !cs.DidResume:
