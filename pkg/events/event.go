@@ -1,55 +1,62 @@
-// Package events is the stream of facts about sessions, and its readers.
+// Package events defines the events of sessions, and writes them to the log and the transfer
+// log.
 package events
 
 import "time"
 
-// Kind names an event; the names of hooks are among them.
+// A Kind names an event. The names of hooks are among the kinds.
 type Kind string
 
 const (
 	Connect            Kind = "connect"
 	Login              Kind = "login"
 	LoginFailed        Kind = "login_failed"
-	Logout             Kind = "logout"
+	Logout             Kind = "logout" // Verb is set if a transfer of that login continues
 	Upload             Kind = "upload"
 	UploadIncomplete   Kind = "upload_incomplete"
 	Download           Kind = "download"
 	DownloadIncomplete Kind = "download_incomplete"
-	Command            Kind = "command"     // a command that changed something, or was refused
-	Line               Kind = "line"        // debug: a command or reply line
-	NotResumed         Kind = "not_resumed" // a data connection without the TLS session of its control connection; Reply: it was refused
-	Flood              Kind = "flood"       // commands came faster than ban.commands_per_second
-	Panic              Kind = "panic"       // a session that failed inside; Cause holds the stack
-	Disconnect         Kind = "disconnect"  // end of session
+	Command            Kind = "command" // a command that changed something, or was refused
+	Line               Kind = "line"    // debug: a line of a command or a reply
+	// NotResumed is a data connection without the TLS session of its control connection. Reply
+	// is set if the connection was refused.
+	NotResumed Kind = "not_resumed"
+	Flood      Kind = "flood"      // commands arrived faster than ban.commands_per_second
+	Panic      Kind = "panic"      // a panic inside a session; Cause holds the stack
+	Disconnect Kind = "disconnect" // the end of the session
 )
 
-// Known says whether there is such a kind.
+// Known reports whether k is one of the constants above.
 func (k Kind) Known() bool {
 	switch k {
-	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download, DownloadIncomplete, Command, Line, NotResumed, Flood, Panic, Disconnect:
+	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download,
+		DownloadIncomplete, Command, Line, NotResumed, Flood, Panic, Disconnect:
 		return true
 	}
 	return false
 }
 
-// An Event is one fact about one session. What the supervisor knows itself (user, addresses) is not in it: the log takes that from
-// the admission and the login, so that a core cannot lie about it.
+// An Event is one fact about one session. It does not hold the user and the addresses of the
+// session: the supervisor has them from the admission and the login and adds them to the log, so
+// that a core cannot forge them.
 type Event struct {
 	Kind    Kind          `json:"kind"`
 	Session string        `json:"session"`
-	Verb    string        `json:"verb,omitempty"`  // RETR, STOR, DELE, …; Logout: of a transfer that goes on
+	Verb    string        `json:"verb,omitempty"`  // RETR, STOR, DELE, …
 	Path    string        `json:"path,omitempty"`  // in the user's tree
-	Host    string        `json:"host,omitempty"`  // the same as a path of the host, where known
-	To      string        `json:"to,omitempty"`    // RNTO
+	Host    string        `json:"host,omitempty"`  // Path as a path of the host, if known
+	To      string        `json:"to,omitempty"`    // the new path (RNTO)
 	User    string        `json:"user,omitempty"`  // LoginFailed: the name that was tried
-	Reply   int           `json:"reply,omitempty"` // the reply's code
-	Cause   string        `json:"cause,omitempty"` // why refused, incomplete or ended; for the log alone
+	Reply   int           `json:"reply,omitempty"` // the code of the reply
+	Cause   string        `json:"cause,omitempty"` // of a refusal or an end; for the log only
 	Bytes   int64         `json:"bytes,omitempty"`
-	ASCII   bool          `json:"ascii,omitempty"` // the transfer was one of TYPE A
+	ASCII   bool          `json:"ascii,omitempty"` // the transfer had TYPE A
 	Took    time.Duration `json:"took,omitempty"`
 
-	Evidence string `json:"evidence,omitempty"` // what leaves room for doubt that a complete upload is whole
-	Client   string `json:"client,omitempty"`   // NotResumed: what the client calls itself (CLNT), at most 64 bytes
+	// Evidence describes why a complete upload may nevertheless lack data that the client sent.
+	Evidence string `json:"evidence,omitempty"`
+	// Client is the name that the client gave itself by CLNT, at most 64 bytes; for NotResumed.
+	Client string `json:"client,omitempty"`
 }
 
 // A Sink takes events. Emit may wait for the log, but never fails.

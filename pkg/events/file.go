@@ -7,18 +7,20 @@ import (
 	"syscall"
 )
 
-// A File is a log that is opened again when its name leads to another file, or to none: whoever rotates it need not tell anybody. Where
-// that fails, the old file is written on, and stderr gets to know it.
+// A File is a log file. Write opens it again if its path no longer leads to the open file, so
+// that a program that rotates logs need not signal the service. If the file cannot be opened
+// again, Write continues with the old file and reports the error on stderr.
 type File struct {
 	path string
 
-	mu      sync.Mutex
-	file    *os.File    // guarded by mu
-	info    os.FileInfo // of file; guarded by mu
-	trouble string      // what was told last; guarded by mu
+	mu        sync.Mutex
+	file      *os.File    // guarded by mu
+	info      os.FileInfo // of file; guarded by mu
+	lastError string      // the error of the last Write, "" for none; guarded by mu
 }
 
-// OpenFile opens the file at the end, or makes it, for its owner to write and its group to read.
+// OpenFile opens the file for appending. It creates a missing file, which its owner may write
+// and its group may read.
 func OpenFile(path string) (*File, error) {
 	f := &File{path: path}
 	if err := f.reopen(); err != nil {
@@ -27,7 +29,7 @@ func OpenFile(path string) (*File, error) {
 	return f, nil
 }
 
-// Write writes all of p, one or more whole lines.
+// Write writes p, which holds one or more complete lines.
 func (f *File) Write(p []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -39,24 +41,26 @@ func (f *File) Write(p []byte) (int, error) {
 	if writeErr != nil {
 		err = writeErr
 	}
-	f.tell(err)
+	f.reportLocked(err)
 	return n, writeErr
 }
 
-// tell says once what is wrong, and says it again only after it was right.
-func (f *File) tell(err error) {
+// reportLocked writes err to stderr unless the Write before failed with the same error.
+func (f *File) reportLocked(err error) {
 	now := ""
 	if err != nil {
 		now = err.Error()
 	}
-	if now != "" && now != f.trouble {
+	if now != "" && now != f.lastError {
 		fmt.Fprintln(os.Stderr, "ftpd: the log:", err)
 	}
-	f.trouble = now
+	f.lastError = now
 }
 
 func (f *File) reopen() error {
-	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, 0o640) // a FIFO that nobody reads is an error, no wait
+	// With O_NONBLOCK, the open of a FIFO without a reader fails instead of waiting for one.
+	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | syscall.O_NONBLOCK
+	file, err := os.OpenFile(f.path, flags, 0o640)
 	if err != nil {
 		return err
 	}

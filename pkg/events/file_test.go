@@ -18,7 +18,8 @@ func content(t *testing.T, path string) string {
 	return string(data)
 }
 
-// Whatever rotates a log, by a new file or by none, no line is lost and none goes to the old one.
+// After a rotation, with or without a new file at the path, each line goes to the file at the
+// path.
 func TestFileIsOpenedAgain(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	if err := os.WriteFile(path, []byte("before\n"), 0o600); err != nil {
@@ -57,7 +58,7 @@ func TestFileIsOpenedAgain(t *testing.T) {
 	}
 }
 
-// Where the folder is gone, the old file is written on.
+// While the directory of the path is missing, lines go to the old file.
 func TestFileCannotBeOpenedAgain(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dir")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -85,10 +86,23 @@ func TestTransferLog(t *testing.T) {
 		record Record
 		want   string
 	}{
-		{Record{Event: Event{Kind: Upload, Path: "/a b\n", Host: "/home/alice/a b\n", Bytes: 12, Took: 1600 * time.Millisecond}, Name: "alice", Remote: remote},
-			"Wed Feb  3 04:05:06 2027 2 192.0.2.1 12 /home/alice/a_b_ b _ i r alice ftp 0 * c\n"},
-		{Record{Event: Event{Kind: DownloadIncomplete, Path: `/ü\`, ASCII: true}, Name: "anonymous", Remote: remote},
-			"Wed Feb  3 04:05:06 2027 0 192.0.2.1 0 /ü\\ a _ o a anonymous ftp 0 * i\n"},
+		{
+			Record{
+				Event: Event{
+					Kind: Upload, Path: "/a b\n", Host: "/home/alice/a b\n", Bytes: 12,
+					Took: 1600 * time.Millisecond,
+				},
+				Name: "alice", Remote: remote,
+			},
+			"Wed Feb  3 04:05:06 2027 2 192.0.2.1 12 /home/alice/a_b_ b _ i r alice ftp 0 * c\n",
+		},
+		{
+			Record{
+				Event: Event{Kind: DownloadIncomplete, Path: `/ü\`, ASCII: true},
+				Name:  "anonymous", Remote: remote,
+			},
+			"Wed Feb  3 04:05:06 2027 0 192.0.2.1 0 /ü\\ a _ o a anonymous ftp 0 * i\n",
+		},
 		{Record{Event: Event{Kind: Login}}, ""},
 	} {
 		var out bytes.Buffer

@@ -15,7 +15,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// NewLog writes the service's log to w: console lines or JSON objects, as format says ("auto": console where w is a terminal).
+// NewLog returns a logger that writes the service's log to w, as console lines or as JSON
+// objects. The format "auto" means console lines if w is a terminal, and JSON otherwise.
 func NewLog(w io.Writer, level config.LogLevel, format config.LogFormat) zerolog.Logger {
 	terminal := IsTerminal(w)
 	if format == config.LogConsole || format == config.LogAuto && terminal {
@@ -23,12 +24,13 @@ func NewLog(w io.Writer, level config.LogLevel, format config.LogFormat) zerolog
 	}
 	parsed, err := zerolog.ParseLevel(string(level))
 	if err != nil {
-		parsed = zerolog.InfoLevel // cannot be: config has checked it
+		parsed = zerolog.InfoLevel // cannot happen: config has checked the level
 	}
 	return zerolog.New(w).Level(parsed).With().Timestamp().Logger()
 }
 
-// IsTerminal says whether people read what is written to w: a terminal, or a writer in front of one that has a method of this name.
+// IsTerminal reports whether w is a terminal. A writer that passes its lines on to another file
+// decides this by a method of the same name.
 func IsTerminal(w io.Writer) bool {
 	if front, ok := w.(interface{ IsTerminal() bool }); ok {
 		return front.IsTerminal()
@@ -41,15 +43,15 @@ func IsTerminal(w io.Writer) bool {
 	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }
 
-// A Record is an event with what the supervisor itself knows of its session.
+// A Record is an event together with the facts about its session that the supervisor holds.
 type Record struct {
 	Event
-	Name   string         // the user who logged in; "" before
-	Remote netip.AddrPort // of the control connection
-	Count  int            // NotResumed: data connections of this client until now; 0: not counted
+	Name   string         // the logged-in user; "" before the login
+	Remote netip.AddrPort // the client's address on the control connection
+	Count  int            // NotResumed: data connections of this client so far; 0: not counted
 }
 
-// A Log writes records. The message is the kind, all that varies is a field.
+// A Log writes records. The message is the kind of the event, everything that varies is a field.
 type Log struct{ Logger zerolog.Logger }
 
 // Write writes one record.
@@ -86,13 +88,14 @@ func (l Log) Write(r Record) {
 	e.Msg(string(r.Kind))
 }
 
+// text adds a field with a value that may come from the client. It omits an empty value.
 func text(e *zerolog.Event, key, value string) {
 	if value != "" {
 		e.Str(key, Clean(value))
 	}
 }
 
-// OfTransfer reports whether an event is the record of a file's transfer.
+// OfTransfer reports whether an event of this kind records the transfer of a file.
 func (k Kind) OfTransfer() bool {
 	switch k {
 	case Upload, UploadIncomplete, Download, DownloadIncomplete:
@@ -113,10 +116,11 @@ func level(k Kind) zerolog.Level {
 	return zerolog.InfoLevel
 }
 
-// Clean makes what a client sent fit to be read on a terminal: control characters, characters that reverse the direction of text,
-// and bytes that are no UTF-8 become escapes as in \x1b and \u202e; a backslash is doubled, so that none can be forged.
+// Clean returns s in a form that is safe to show on a terminal. Control characters, characters
+// that change the direction of text, and bytes that are not UTF-8 become escapes such as \x1b
+// and \u202e. A backslash is doubled, so that a client cannot forge an escape.
 func Clean(s string) string {
-	if !strings.ContainsFunc(s, strange) {
+	if !strings.ContainsFunc(s, needsEscape) {
 		return s
 	}
 	var b strings.Builder
@@ -125,9 +129,9 @@ func Clean(s string) string {
 		switch {
 		case r == '\\':
 			b.WriteString(`\\`)
-		case r == utf8.RuneError && n == 1, r < 0x80 && strange(r):
+		case r == utf8.RuneError && n == 1, r < 0x80 && needsEscape(r):
 			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case strange(r):
+		case needsEscape(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteString(s[i : i+n])
@@ -137,6 +141,8 @@ func Clean(s string) string {
 	return b.String()
 }
 
-func strange(r rune) bool {
-	return r == '\\' || r == utf8.RuneError || unicode.IsControl(r) || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
+// needsEscape reports whether Clean replaces r.
+func needsEscape(r rune) bool {
+	return r == '\\' || r == utf8.RuneError || unicode.IsControl(r) ||
+		unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp)
 }

@@ -29,13 +29,16 @@ func TestClean(t *testing.T) {
 	}
 }
 
-// A record holds the constants of its kind as message, and what varies as fields, none of which a client can break out of.
+// The message of a record is its kind. All that varies is in fields, and no text of a client
+// can end its field.
 func TestWrite(t *testing.T) {
 	var out bytes.Buffer
 	log := Log{NewLog(&out, "info", config.LogJSON)}
 	log.Write(Record{
-		Event: Event{Kind: Upload, Session: "abcd2345", Verb: "STOR", Path: "/a\x1b\n.txt", Host: "/home/alice/a", Bytes: 12,
-			Took: 1500 * time.Millisecond, Reply: 226},
+		Event: Event{
+			Kind: Upload, Session: "abcd2345", Verb: "STOR", Path: "/a\x1b\n.txt",
+			Host: "/home/alice/a", Bytes: 12, Took: 1500 * time.Millisecond, Reply: 226,
+		},
 		Name:   "alice",
 		Remote: netip.MustParseAddrPort("192.0.2.1:4000"),
 	})
@@ -48,8 +51,9 @@ func TestWrite(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]any{
-		"message": "upload", "level": "info", "session": "abcd2345", "user": "alice", "remote": "192.0.2.1:4000", "verb": "STOR",
-		"path": `/a\x1b\x0a.txt`, "file": "/home/alice/a", "bytes": 12.0, "seconds": 1.5, "reply": 226.0,
+		"message": "upload", "level": "info", "session": "abcd2345", "user": "alice",
+		"remote": "192.0.2.1:4000", "verb": "STOR", "path": `/a\x1b\x0a.txt`,
+		"file": "/home/alice/a", "bytes": 12.0, "seconds": 1.5, "reply": 226.0,
 	} {
 		if got[key] != want {
 			t.Errorf("%s = %v, want %v", key, got[key], want)
@@ -57,11 +61,13 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// A console that is no terminal gets no colours, and no control character either.
+// Console lines that do not go to a terminal hold neither colours nor control characters.
 func TestConsole(t *testing.T) {
 	var out bytes.Buffer
 	log := Log{NewLog(&out, "info", config.LogConsole)}
-	log.Write(Record{Event: Event{Kind: LoginFailed, Session: "abcd2345", User: "\x1b]0;x\x07", Cause: "no such user"}})
+	log.Write(Record{Event: Event{
+		Kind: LoginFailed, Session: "abcd2345", User: "\x1b]0;x\x07", Cause: "no such user",
+	}})
 	if strings.ContainsAny(out.String(), "\x1b\x07") {
 		t.Errorf("control characters in %q", out.String())
 	}
