@@ -24,7 +24,7 @@ func (p *parent) plain() bool {
 		return p.ask(unix.FS_IOC_GETFLAGS, unsafe.Pointer(&flags)) == nil && flags[0]&casefold == 0
 	case unix.XFS_SUPER_MAGIC:
 		const geometry = 0x80705864 // XFS_IOC_FSGEOMETRY_V1
-		const foldsASCII = 1 << 13  // XFS_FSOP_GEOM_FLAGS_DIRV2CI
+		const foldsASCII = 1 << 12  // XFS_FSOP_GEOM_FLAGS_DIRV2CI
 		var about struct {
 			_     [92]byte
 			flags uint32
