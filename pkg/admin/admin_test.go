@@ -39,7 +39,7 @@ func start(t *testing.T) (path string) {
 	return path
 }
 
-func TestQuestions(t *testing.T) {
+func TestRequests(t *testing.T) {
 	path := start(t)
 	if r, err := Who(path); err != nil || r.Version != "1.0" {
 		t.Errorf("Who = %+v, %v", r, err)
@@ -47,13 +47,15 @@ func TestQuestions(t *testing.T) {
 	if n, err := Kick(path, "alice"); err != nil || n != 5 {
 		t.Errorf("Kick = %d, %v", n, err)
 	}
-	if _, err := ask(path, question{Command: "reload"}); err == nil || !strings.Contains(err.Error(), `"reload"`) {
+	_, err := exchange(path, request{Command: "reload"})
+	if err == nil || !strings.Contains(err.Error(), `"reload"`) {
 		t.Errorf("an unknown command: %v", err)
 	}
-	if _, err := Who(path + ".none"); err == nil || !strings.Contains(err.Error(), "is it running?") {
-		t.Errorf("nobody there: %v", err)
+	_, err = Who(path + ".none")
+	if err == nil || !strings.Contains(err.Error(), "is it running?") {
+		t.Errorf("no service: %v", err)
 	}
-	for _, text := range []string{"noise\n", strings.Repeat("x", 2*maxQuestion)} {
+	for _, text := range []string{"noise\n", strings.Repeat("x", 2*maxRequest)} {
 		conn, err := net.Dial("unix", path)
 		if err != nil {
 			t.Fatal(err)
@@ -67,11 +69,12 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// A socket that a crash has left behind is replaced; one that somebody answers at is not.
+// Listen replaces a socket that a crash has left behind, but not a socket that a service
+// listens on.
 func TestSocketThatIsThere(t *testing.T) {
 	path := start(t)
 	if _, err := Listen(path, -1); err == nil || !strings.Contains(err.Error(), "another ftpd") {
-		t.Errorf("beside another: %v", err)
+		t.Errorf("while another service listens: %v", err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
@@ -80,7 +83,7 @@ func TestSocketThatIsThere(t *testing.T) {
 	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Listen(file, -1); err == nil || !strings.Contains(err.Error(), "no socket") {
+	if _, err := Listen(file, -1); err == nil || !strings.Contains(err.Error(), "not a socket") {
 		t.Errorf("in place of a file: %v", err)
 	}
 	stale := filepath.Join(t.TempDir(), "s")

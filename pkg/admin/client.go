@@ -10,45 +10,48 @@ import (
 	"time"
 )
 
-// Who asks the service at the socket.
+// Who returns the report of the service that listens on socket.
 func Who(socket string) (Report, error) {
-	a, err := ask(socket, question{Command: "who"})
+	resp, err := exchange(socket, request{Command: "who"})
 	if err != nil {
 		return Report{}, err
 	}
-	if a.Report == nil {
-		return Report{}, fmt.Errorf("%s: an answer without a report", socket)
+	if resp.Report == nil {
+		return Report{}, fmt.Errorf("%s: a response without a report", socket)
 	}
-	return *a.Report, nil
+	return *resp.Report, nil
 }
 
-// Kick has the service at the socket end sessions, and says how many.
+// Kick ends the sessions that match target in the service that listens on socket. It returns how
+// many ended.
 func Kick(socket, target string) (ended int, err error) {
-	a, err := ask(socket, question{Command: "kick", Target: target})
-	return a.Ended, err
+	resp, err := exchange(socket, request{Command: "kick", Target: target})
+	return resp.Ended, err
 }
 
-func ask(socket string, q question) (answer, error) {
-	conn, err := net.DialTimeout("unix", socket, patience)
+// exchange sends a request to the service that listens on socket, and returns the response.
+func exchange(socket string, req request) (response, error) {
+	conn, err := net.DialTimeout("unix", socket, timeout)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return answer{}, fmt.Errorf("no ftpd answers at %s (admin.socket): is it running?", socket)
+		return response{}, fmt.Errorf("no ftpd answers at %s (admin.socket): is it running?",
+			socket)
 	case errors.Is(err, fs.ErrPermission):
-		return answer{}, fmt.Errorf("%s is for root and members of the group %s", socket, Group)
+		return response{}, fmt.Errorf("%s is for root and members of the group %s", socket, Group)
 	case err != nil:
-		return answer{}, err
+		return response{}, err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	if err := json.NewEncoder(conn).Encode(q); err != nil {
-		return answer{}, fmt.Errorf("ask %s: %w", socket, err)
+	conn.SetDeadline(time.Now().Add(timeout))
+	if err := json.NewEncoder(conn).Encode(req); err != nil {
+		return response{}, fmt.Errorf("send a request to %s: %w", socket, err)
 	}
-	var a answer
-	if err := json.NewDecoder(conn).Decode(&a); err != nil {
-		return answer{}, fmt.Errorf("read the answer of %s: %w", socket, err)
+	var resp response
+	if err := json.NewDecoder(conn).Decode(&resp); err != nil {
+		return response{}, fmt.Errorf("read the response of %s: %w", socket, err)
 	}
-	if a.Error != "" {
-		return answer{}, errors.New(a.Error)
+	if resp.Error != "" {
+		return response{}, errors.New(resp.Error)
 	}
-	return a, nil
+	return resp, nil
 }

@@ -1,5 +1,6 @@
-// Package admin is the socket by which an administrator looks into the running service: both ends of it, so that they cannot drift
-// apart. A connection carries one question and one answer, each a JSON object in a line.
+// Package admin implements both ends of the socket through which an administrator inspects the
+// running service. A connection carries one request and one response, each a JSON object on a
+// line.
 package admin
 
 import (
@@ -8,11 +9,12 @@ import (
 	"time"
 )
 
-// A Service is what stands behind the socket. Its methods may be called from several goroutines.
+// A Service answers the requests. Its methods may be called from several goroutines.
 type Service interface {
-	// Who tells of the service as it is now.
+	// Who returns the present state of the service.
 	Who(context.Context) Report
-	// Kick ends the sessions that target names, a user, a session or an address, and says how many those were.
+	// Kick ends the sessions that match target: a user, a session or an address. It returns
+	// how many ended.
 	Kick(ctx context.Context, target string) (ended int)
 }
 
@@ -27,31 +29,32 @@ type Report struct {
 	Bans     []Ban     `json:"bans"`
 }
 
-// A Session is one of a client.
+// A Session is the session of one client.
 type Session struct {
 	ID        string         `json:"session"`
-	User      string         `json:"user,omitempty"` // who is logged in
+	User      string         `json:"user,omitempty"` // the logged-in user
 	Remote    netip.AddrPort `json:"remote"`
 	Since     time.Time      `json:"since"`
-	TLS       string         `json:"tls,omitempty"`    // version, of the control connection
-	Client    string         `json:"client,omitempty"` // what the client calls itself (CLNT)
+	TLS       string         `json:"tls,omitempty"`    // its version on the control connection
+	Client    string         `json:"client,omitempty"` // the name that the client gave by CLNT
 	Directory string         `json:"directory,omitempty"`
-	Idle      float64        `json:"idle"`           // seconds since the last command; 0 during a transfer
-	Gone      bool           `json:"gone,omitempty"` // the control connection has ended, and what it uploads is still read
-	Transfer  *Transfer      `json:"transfer,omitempty"`
+	Idle      float64        `json:"idle"` // seconds since the last command; 0 during a transfer
+	// Gone is set if the control connection has ended and the service still reads an upload.
+	Gone     bool      `json:"gone,omitempty"`
+	Transfer *Transfer `json:"transfer,omitempty"`
 }
 
-// A Transfer is that of one file.
+// A Transfer is the running transfer of one file.
 type Transfer struct {
 	Verb    string  `json:"verb"` // RETR, STOR, APPE or STOU
 	Path    string  `json:"path"` // in the user's tree
 	Bytes   int64   `json:"bytes"`
-	Size    int64   `json:"size,omitempty"` // bytes that will move; 0: not known
-	Seconds float64 `json:"seconds"`        // so far
-	Rate    float64 `json:"rate"`           // bytes in a second, on average
+	Size    int64   `json:"size,omitempty"` // the expected number of bytes; 0: not known
+	Seconds float64 `json:"seconds"`        // since the beginning
+	Rate    float64 `json:"rate"`           // average, in bytes per second
 }
 
-// Left is the time that the transfer will take at its rate; 0: not known.
+// Left estimates the remaining time of the transfer from its rate; 0: not known.
 func (t Transfer) Left() time.Duration {
 	if t.Size <= t.Bytes || t.Rate <= 0 {
 		return 0
@@ -59,7 +62,8 @@ func (t Transfer) Left() time.Duration {
 	return time.Duration(float64(t.Size-t.Bytes) / t.Rate * float64(time.Second))
 }
 
-// A Limit is one that is in force, and how far it is used. Of limits that hold for each address or user, it tells of whoever is nearest.
+// A Limit is a limit in force, with its present use. If the limit holds for each address or user
+// separately, Used and Of describe the address or user with the highest use.
 type Limit struct {
 	Key   string `json:"key"`
 	Limit int    `json:"limit"` // 0: unlimited
@@ -67,27 +71,27 @@ type Limit struct {
 	Of    string `json:"of,omitempty"` // the address or user
 }
 
-// A Ban is one that is in force.
+// A Ban is a ban in force.
 type Ban struct {
 	Network string    `json:"network"`        // an address, or an IPv6 /64
-	User    string    `json:"user,omitempty"` // "": everybody from there
+	User    string    `json:"user,omitempty"` // "": every user from the network
 	Until   time.Time `json:"until"`
 	Cause   string    `json:"cause"`
 }
 
-type question struct {
+type request struct {
 	Command string `json:"command"` // "who" or "kick"
 	Target  string `json:"target,omitempty"`
 }
 
-type answer struct {
+type response struct {
 	Error  string  `json:"error,omitempty"`
 	Report *Report `json:"report,omitempty"`
 	Ended  int     `json:"ended,omitempty"`
 }
 
 const (
-	maxQuestion = 4 << 10          // bytes
-	maxAsking   = 16               // connections at one time
-	patience    = 10 * time.Second // for a question, and for its answer
+	maxRequest     = 4 << 10          // bytes
+	maxConnections = 16               // at the same time
+	timeout        = 10 * time.Second // of a connection, from its beginning to the response
 )

@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// Serve answers at l until that is closed. Where there is no descriptor for a while, it tries again.
+// Serve answers requests on l until l is closed. If Accept fails, for example because the
+// process has no free descriptor, Serve tries again after a pause.
 func Serve(l net.Listener, s Service) {
-	places := make(chan struct{}, maxAsking)
+	slots := make(chan struct{}, maxConnections)
 	for {
 		conn, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -23,35 +24,37 @@ func Serve(l net.Listener, s Service) {
 			time.Sleep(100 * time.Millisecond)
 			continue
 		}
-		places <- struct{}{}
-		go func() { // ends with its answer, or when patience does
-			defer func() { <-places }()
+		slots <- struct{}{}
+		go func() { // ends with its response, or at the deadline
+			defer func() { <-slots }()
 			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(patience))
+			conn.SetDeadline(time.Now().Add(timeout))
 			respond(conn, s)
 		}()
 	}
 }
 
+// respond reads one request from conn and writes the response to it.
 func respond(conn net.Conn, s Service) {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
-	var q question
-	line, err := bufio.NewReader(io.LimitReader(conn, maxQuestion)).ReadBytes('\n')
+	var req request
+	line, err := bufio.NewReader(io.LimitReader(conn, maxRequest)).ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, &q)
+		err = json.Unmarshal(line, &req)
 	}
-	var a answer
+	var resp response
 	switch {
 	case err != nil:
-		a.Error = fmt.Sprintf("the question cannot be read: %v", err)
-	case q.Command == "who":
+		resp.Error = fmt.Sprintf("the request cannot be read: %v", err)
+	case req.Command == "who":
 		r := s.Who(ctx)
-		a.Report = &r
-	case q.Command == "kick":
-		a.Ended = s.Kick(ctx, q.Target)
+		resp.Report = &r
+	case req.Command == "kick":
+		resp.Ended = s.Kick(ctx, req.Target)
 	default:
-		a.Error = fmt.Sprintf("this service does not know the command %q; is it an older one than the program that asked?", q.Command)
+		resp.Error = fmt.Sprintf("the service has no command %q; "+
+			"is the service older than the program that sent the command?", req.Command)
 	}
-	json.NewEncoder(conn).Encode(a) // who has left does not read it
+	json.NewEncoder(conn).Encode(resp) // an error means that the other end has left
 }

@@ -1,4 +1,4 @@
 package admin
 
-// Group is the system group whose members may ask, besides root.
+// Group is the system group with access to the socket. Root has access as well.
 const Group = "ftpd-admin"

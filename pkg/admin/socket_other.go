@@ -7,5 +7,5 @@ import (
 	"net"
 )
 
-// Listen makes no socket on this system.
+// Listen returns errors.ErrUnsupported.
 func Listen(string, int) (net.Listener, error) { return nil, errors.ErrUnsupported }

@@ -10,60 +10,63 @@ import (
 	"path/filepath"
 )
 
-// A socket is the listener at a path, which it removes when it is closed.
+// A socket is a listener at a path. Close removes the path.
 type socket struct {
 	*net.UnixListener
 	path string
 	info os.FileInfo
 }
 
-// Listen makes the socket, and the directory that it stands in, for root, or whoever the process is, and for the group gid (negative:
-// none). A socket that nobody answers at is replaced. Nobody can connect before its owner and mode are what they should be.
+// Listen creates the socket, and its directory if that is missing. The socket is open to the
+// user of the process (root in a service) and to the group gid; a negative gid means no group.
+// A socket that accepts no connection is replaced. No connection is possible before the owner
+// and the mode of the socket are set.
 func Listen(path string, gid int) (net.Listener, error) {
 	if info, err := os.Lstat(path); err == nil && info.Mode().Type() != os.ModeSocket {
-		return nil, fmt.Errorf("%s is there already, and no socket", path)
+		return nil, fmt.Errorf("%s exists and is not a socket", path)
 	}
-	if conn, err := net.DialTimeout("unix", path, patience); err == nil {
+	if conn, err := net.DialTimeout("unix", path, timeout); err == nil {
 		conn.Close()
 		return nil, fmt.Errorf("%s: another ftpd answers there", path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(filepath.Dir(path), ".") // for its owner alone
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".") // no other user has access
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	made := filepath.Join(dir, "s")
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: made, Net: "unix"})
+	temporary := filepath.Join(dir, "s")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: temporary, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}
 	l.SetUnlinkOnClose(false)
 	s := &socket{UnixListener: l, path: path}
-	if s.info, err = s.install(made, gid); err != nil {
+	if s.info, err = s.install(temporary, gid); err != nil {
 		l.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *socket) install(made string, gid int) (os.FileInfo, error) {
+// install sets the group and the mode of the socket and renames it to its path.
+func (s *socket) install(temporary string, gid int) (os.FileInfo, error) {
 	mode := os.FileMode(0o600)
 	if gid >= 0 {
 		mode = 0o660
-		if err := os.Chown(made, -1, gid); err != nil {
+		if err := os.Chown(temporary, -1, gid); err != nil {
 			return nil, err
 		}
 	}
-	if err := errors.Join(os.Chmod(made, mode), os.Rename(made, s.path)); err != nil {
+	if err := errors.Join(os.Chmod(temporary, mode), os.Rename(temporary, s.path)); err != nil {
 		return nil, err
 	}
 	return os.Lstat(s.path)
 }
 
-// Close removes the socket, unless another one has its name by now.
+// Close closes the listener. It removes the path unless that leads to another socket by now.
 func (s *socket) Close() error {
 	if now, err := os.Lstat(s.path); err == nil && os.SameFile(now, s.info) {
 		os.Remove(s.path)
