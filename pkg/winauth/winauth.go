@@ -1,4 +1,5 @@
-// Package winauth knows the users of a Windows system: it logs them on and gives their profile directory as home.
+// Package winauth is the place of the Authorizer that logs on the users of a Windows system. It
+// has none yet: New always fails.
 package winauth
 
 import (
@@ -8,8 +9,9 @@ import (
 	"ftpd/pkg/auth"
 )
 
-// ErrNotHere tells that this system has no Windows users.
-var ErrNotHere = fmt.Errorf(`auth.backend = "windows": not on this system: %w`, errors.ErrUnsupported)
+// ErrNotHere means that this system has no Windows users.
+var ErrNotHere = fmt.Errorf(`auth.backend = "windows": not on this system: %w`,
+	errors.ErrUnsupported)
 
-// New makes the Authorizer for auth.backend = "windows". The error is ErrNotHere where it cannot work.
+// New returns ErrNotHere in place of the Authorizer for auth.backend = "windows".
 func New() (auth.Authorizer, error) { return nil, ErrNotHere }
