@@ -1,4 +1,5 @@
-// Package coretest runs tests as the core runs: an ordinary user with CAP_SETUID and CAP_SETGID and nothing else.
+// Package coretest runs tests with the rights of the core: as an ordinary user with CAP_SETUID
+// and CAP_SETGID and no other capability.
 package coretest
 
 import (
@@ -11,18 +12,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ID is the uid and gid that tests have as the core. It needs no name.
+// ID is the uid and the gid of a test that runs as the core. No account of the system needs to
+// have it.
 const ID = 60969
 
 // Caps are the core's capabilities.
 var Caps = []uintptr{unix.CAP_SETUID, unix.CAP_SETGID}
 
-// dirVariable tells the second process that it is the core, and its directory.
+// dirVariable is the environment variable that marks the second process and holds its directory.
 const dirVariable = "FTPD_TEST_CORE"
 
-// Run runs the calling test again, in a process of its own with these capabilities and supplementary groups. There it returns a
-// directory which everybody may write; in the first process it returns "" after the second has passed. The first one has to be
-// root's, else the test is skipped.
+// Run runs the calling test again, in a second process with the given capabilities and
+// supplementary groups. In the second process, Run returns a directory that every user may
+// write to. In the first process, it returns "" after the test has passed in the second, and
+// ends the test if it has failed there. Run skips the test unless the first process belongs to
+// root.
 func Run(t *testing.T, groups []uint32, caps ...uintptr) string {
 	t.Helper()
 	if dir := os.Getenv(dirVariable); dir != "" {
@@ -40,7 +44,7 @@ func Run(t *testing.T, groups []uint32, caps ...uintptr) string {
 	if err := os.Chmod(dir, 0o777|os.ModeSticky); err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(dir, "core.test") // go test's own copy lies where only root looks
+	program := filepath.Join(dir, "core.test") // only root has access to the copy of go test
 	image, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
 		t.Fatal(err)
