@@ -22,22 +22,7 @@ func TestNTFS(t *testing.T) {
 	command(t, "", "ntfs-3g", "-o", "windows_names,allow_other", image, dir)
 	s := shareWritable(t, dir)
 	c := login(t, s.addr, "anonymous", "guest@example.org")
-	for _, verb := range []string{"STOR", "APPE", "STOU"} {
-		if r, err := c.store(verb+" a:b", "text"); r.code != 553 || !strings.Contains(r.text, "File name not allowed.") || err != nil {
-			t.Errorf("%s: %v, %v", verb, r, err)
-		}
-	}
-	if r, err := c.store("STOR f", "text"); r.code != 226 || err != nil {
-		t.Fatal(r, err)
-	}
-	c.expect(t, 553, "MKD a:b")
-	c.expect(t, 350, "RNFR f")
-	c.expect(t, 553, "RNTO a:b")
-	for _, verb := range []string{"STOR", "APPE", "STOU", "MKD"} { // known before there is a data connection
-		for _, name := range []string{"\xfe", strings.Repeat("x", 256)} {
-			c.expect(t, 553, verb+" "+name)
-		}
-	}
+	refusesNames(t, c)
 	for line, want := range map[string]string{
 		"SITE CHMOD 600 f": "The file system keeps the mode 777.",
 		"SITE CHMOD 777 f": "Mode set to 777.",
@@ -54,6 +39,52 @@ func TestNTFS(t *testing.T) {
 		})
 	}
 	lftpUploads(t, s)
+}
+
+// exfat-fuse says that a file is not there where the name of a new one cannot be, takes modes that it
+// has not, and times before 1980, which change when it is asked once more.
+func TestExfat(t *testing.T) {
+	needRoot(t)
+	need(t, "mount.exfat-fuse")
+	image := diskImage(t, "mkfs.exfat")
+	device := strings.TrimSpace(command(t, "", "losetup", "--find", "--show", image))
+	t.Cleanup(func() { command(t, "", "losetup", "--detach", device) })
+	dir := mountPoint(t)
+	command(t, "", "mount.exfat-fuse", "-o", "allow_other,uid=65534", device, dir)
+	s := shareWritable(t, dir)
+	c := login(t, s.addr, "anonymous", "guest@example.org")
+	refusesNames(t, c)
+	if r := c.expect(t, 200, "SITE CHMOD 600 f"); r.text != "The file system keeps the mode 777." {
+		t.Error(r)
+	}
+	for _, line := range []string{"MFMT 20210304050607 f", "MFMT 19700101000001 f", "MDTM 19750304050607 f"} {
+		stored := c.expect(t, 213, line).text
+		if now := c.expect(t, 213, "MDTM f").text; strings.TrimSuffix(strings.TrimPrefix(stored, "Modify="), "; f") != now {
+			t.Errorf("%s: %s, then %s", line, stored, now)
+		}
+	}
+}
+
+// refusesNames looks that a file system's refusal of names is told as what it is, and makes the file f.
+func refusesNames(t *testing.T, c *client) {
+	t.Helper()
+	for _, verb := range []string{"STOR", "APPE", "STOU"} {
+		r, err := c.store(verb+" a:b", "text")
+		if r.code != 553 || !strings.Contains(r.text, "File name not allowed.") || err != nil {
+			t.Errorf("%s: %v, %v", verb, r, err)
+		}
+	}
+	if r, err := c.store("STOR f", "text"); r.code != 226 || err != nil {
+		t.Fatal(r, err)
+	}
+	c.expect(t, 553, "MKD a:b")
+	c.expect(t, 350, "RNFR f")
+	c.expect(t, 553, "RNTO a:b")
+	for _, verb := range []string{"STOR", "APPE", "STOU", "MKD"} { // known before there is a data connection
+		for _, name := range []string{"\xfe", strings.Repeat("x", 256)} {
+			c.expect(t, 553, verb+" "+name)
+		}
+	}
 }
 
 // lftpUploads looks that lftp gives up a name that cannot be, once, and is content with a mode that

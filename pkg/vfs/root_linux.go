@@ -272,7 +272,7 @@ func (p *parent) close() {
 func (p *parent) create(name string, flags int, mode uint32) (*os.File, error) {
 	fd, err := p.root.openat(p.fd, name, flags|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
-		return nil, err
+		return nil, p.newName(err)
 	}
 	return os.NewFile(uintptr(fd), name), nil
 }
@@ -286,9 +286,25 @@ func (p *parent) writable() error {
 	return err
 }
 
-func (p *parent) mkdir(name string, mode uint32) error { return p.root.mkdirat(p.fd, name, mode) }
-func (p *parent) unlink(name string) error             { return p.root.unlinkat(p.fd, name, 0) }
-func (p *parent) rmdir(name string) error              { return p.root.unlinkat(p.fd, name, unix.AT_REMOVEDIR) }
+func (p *parent) mkdir(name string, mode uint32) error {
+	return p.newName(p.root.mkdirat(p.fd, name, mode))
+}
+
+// newName makes ENOENT for something new, in a directory that was not removed meanwhile, the error of its name: exfat-fuse has no other
+// for a colon.
+func (p *parent) newName(err error) error {
+	if err != unix.ENOENT {
+		return err
+	}
+	var st unix.Statx_t
+	if failed := p.root.statx(p.fd, &st); failed != nil || st.Nlink == 0 {
+		return err
+	}
+	return ErrName
+}
+
+func (p *parent) unlink(name string) error { return p.root.unlinkat(p.fd, name, 0) }
+func (p *parent) rmdir(name string) error  { return p.root.unlinkat(p.fd, name, unix.AT_REMOVEDIR) }
 
 // free is what the user could store here.
 func (p *parent) free() (int64, error) {
@@ -319,8 +335,17 @@ func (p *parent) lookup(name string) (Entry, error) {
 	return entryOf(&st), err
 }
 
-// rename renames, and replaces only if it may. Where the file system cannot promise that (NFS), the name is looked at first.
+// rename renames, and replaces only if it may.
 func (p *parent) rename(name string, to *parent, toName string, replace bool) error {
+	err := p.move(name, to, toName, replace)
+	if err == unix.ENOENT && p.exists(name) == nil {
+		return to.newName(err)
+	}
+	return err
+}
+
+// move is rename. Where the file system cannot promise not to replace (NFS), the name is looked at first.
+func (p *parent) move(name string, to *parent, toName string, replace bool) error {
 	if replace {
 		return p.root.renameat2(p.fd, name, to.fd, toName, 0)
 	}
