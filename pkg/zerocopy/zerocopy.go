@@ -1,7 +1,10 @@
-// Package zerocopy moves bytes between files and sockets inside the kernel: sendfile(2) and splice(2) on Linux. On other systems, and
-// where the kernel refuses, its functions fail with errors.ErrUnsupported before a byte has moved, and the caller copies instead.
+// Package zerocopy moves bytes between files and sockets inside the kernel, by sendfile(2) and
+// splice(2) on Linux. On other systems, and if the kernel refuses, its functions return
+// errors.ErrUnsupported before any byte has moved, and the caller copies the bytes instead.
 //
-// Its own loops, and not those of Go's library, so that each piece is seen: by what shows progress, by limits, by a client that stalls.
+// The package has its own loops and does not use those of Go's library, so that the caller
+// regains control after each piece: it shows the progress, applies limits of rate, and detects
+// a client that has stalled.
 package zerocopy
 
 import "sync"
@@ -13,24 +16,26 @@ func (e *SocketError) Error() string { return e.Err.Error() }
 func (e *SocketError) Unwrap() error { return e.Err }
 
 const (
-	// PipeSize is how many bytes a Pipe takes.
+	// PipeSize is the capacity of a Pipe in bytes.
 	PipeSize = 1 << 20
-	// maxPipes bounds the pipes of a process. The kernel charges them to the user and gives no more than 64 of this size
-	// (pipe-user-pages-soft); those beyond are so small that copying is faster.
+	// maxPipes bounds the pipes of a process. The kernel charges pipes to the user and grants
+	// no more than 64 of this size (pipe-user-pages-soft). Further pipes would be so small
+	// that copying is faster.
 	maxPipes = 48
-	// idlePipes are kept for the next transfer.
+	// idlePipes bounds the pipes that are kept for the next transfers.
 	idlePipes = 8
 )
 
-// Pipes lends out pipes, which uploads go through. The zero value is ready; it may be used by several goroutines.
+// Pipes is a pool of the pipes that uploads go through. The zero value is ready for use by
+// several goroutines.
 type Pipes struct {
 	mu   sync.Mutex
 	idle []*Pipe // guarded by mu
-	out  int     // guarded by mu; lent and idle together
+	open int     // guarded by mu; the pipes in use and the idle ones
 }
 
-// Get takes an empty pipe, or nil when there is none to be had. A refusal is not remembered: what was short, descriptors or what the
-// user's other processes hold, may be there again for the next one.
+// Get returns an empty pipe, or nil if none is available. Each call tries anew after a failure,
+// because the shortage, of descriptors or of the pipe memory of the user, may be over.
 func (ps *Pipes) Get() *Pipe {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -39,21 +44,22 @@ func (ps *Pipes) Get() *Pipe {
 		ps.idle = ps.idle[:n-1]
 		return p
 	}
-	if ps.out == maxPipes {
+	if ps.open == maxPipes {
 		return nil
 	}
 	p, err := newPipe()
 	if err != nil {
 		return nil
 	}
-	ps.out++
+	ps.open++
 	return p
 }
 
-// Held is how many bytes came in and did not go out.
+// Held returns the number of bytes in the pipe.
 func (p *Pipe) Held() int { return p.held }
 
-// Put gives a pipe back. One that still holds bytes is closed: they would be the next transfer's.
+// Put returns a pipe to the pool. It closes a pipe that still holds bytes, because these would
+// end up in the next transfer.
 func (ps *Pipes) Put(p *Pipe) {
 	ps.mu.Lock()
 	defer ps.mu.Unlock()
@@ -62,5 +68,5 @@ func (ps *Pipes) Put(p *Pipe) {
 		return
 	}
 	p.close()
-	ps.out--
+	ps.open--
 }

@@ -13,76 +13,88 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSend is what one sendfile(2) is asked for at most. A full socket ends it sooner; but from a slow disk to a quick client nothing
-// else does, and meanwhile nobody sees progress or is heard.
+// maxSend bounds the bytes of one sendfile(2). A full socket ends the call sooner, but nothing
+// else ends it while a fast client reads from a slow disk. During the call the progress is not
+// updated and the transfer cannot be aborted.
 const maxSend = 4 << 20
 
-// Send moves some bytes of file to a socket, at most most of them, from the file's position on. It waits for the socket until its write
-// deadline. At the end of the file it returns io.EOF.
-func Send(to syscall.RawConn, file *os.File, most int) (n int, err error) {
+// Send moves up to limit bytes of file, beginning at its position, to a socket. It waits for
+// room in the socket until the write deadline of the socket. At the end of the file it returns
+// io.EOF.
+func Send(to syscall.RawConn, file *os.File, limit int) (n int, err error) {
 	from, err := file.SyscallConn()
 	if err != nil {
 		return 0, err
 	}
-	var waiting, sent error
+	var waitErr, sendErr error
 	err = from.Control(func(fd uintptr) {
-		waiting = to.Write(func(socket uintptr) bool {
+		waitErr = to.Write(func(socket uintptr) bool {
 			for range 2 {
-				n, sent = uninterrupted(func() (int, error) { return unix.Sendfile(int(socket), int(fd), nil, min(most, maxSend)) })
-				if sent != unix.EAGAIN || !soonWritable(socket) {
+				n, sendErr = uninterrupted(func() (int, error) {
+					return unix.Sendfile(int(socket), int(fd), nil, min(limit, maxSend))
+				})
+				if sendErr != unix.EAGAIN || !soonWritable(socket) {
 					break
 				}
 			}
-			return sent != unix.EAGAIN
+			return sendErr != unix.EAGAIN
 		})
 	})
 	switch {
-	case err != nil || waiting != nil:
-		return 0, errors.Join(err, waiting)
-	case sent == nil && n == 0:
+	case err != nil || waitErr != nil:
+		return 0, errors.Join(err, waitErr)
+	case sendErr == nil && n == 0:
 		return 0, io.EOF
-	case sent == nil:
+	case sendErr == nil:
 		return n, nil
-	case slices.Contains([]error{unix.EPIPE, unix.ECONNRESET, unix.ECONNABORTED, unix.ETIMEDOUT, unix.ENOTCONN, unix.EHOSTUNREACH,
-		unix.ENETUNREACH, unix.ENETDOWN}, sent):
-		return 0, &SocketError{os.NewSyscallError("sendfile", sent)}
+	case slices.Contains(socketErrors, sendErr):
+		return 0, &SocketError{os.NewSyscallError("sendfile", sendErr)}
 	}
-	return 0, failure("sendfile", sent)
+	return 0, failure("sendfile", sendErr)
 }
 
-// soonWritable waits a moment for room in the socket on the caller's thread. A client that reads makes room sooner than the scheduler
-// would bring the goroutine back; for all others that one waits, and no thread is held.
+// socketErrors are the errors of sendfile(2) that belong to the socket. All others belong to the
+// file.
+var socketErrors = []error{
+	unix.EPIPE, unix.ECONNRESET, unix.ECONNABORTED, unix.ETIMEDOUT, unix.ENOTCONN,
+	unix.EHOSTUNREACH, unix.ENETUNREACH, unix.ENETDOWN,
+}
+
+// soonWritable waits up to 10 ms for room in the socket, and reports whether there is room. It
+// blocks the thread, because a client that reads makes room sooner than the scheduler would
+// resume the goroutine. If the client is slower, the goroutine waits and holds no thread.
 func soonWritable(socket uintptr) bool {
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(socket), Events: unix.POLLOUT}}, 10)
 	return n > 0 && err == nil
 }
 
-// Unacknowledged is how many bytes a socket holds that its peer has not acknowledged, 0 when it does not tell.
+// Unacknowledged returns the number of bytes in a socket that its peer has not acknowledged. It
+// returns 0 if the kernel refuses the query.
 func Unacknowledged(socket syscall.RawConn) (n int) {
 	_ = socket.Control(func(fd uintptr) { n, _ = unix.IoctlGetInt(int(fd), unix.SIOCOUTQ) })
 	return n
 }
 
-// Ended says whether a socket's peer has closed its side or reset the connection, whatever still lies unread before that end. It waits for
-// that as long as it may, on the caller's thread.
+// Ended reports whether the peer of a socket has closed its side or has reset the connection,
+// even if the socket still holds unread bytes. It waits up to wait for that, and blocks the
+// thread meanwhile.
 func Ended(socket syscall.RawConn, wait time.Duration) (ended bool) {
 	_ = socket.Control(func(fd uintptr) {
-		patience := unix.NsecToTimespec(wait.Nanoseconds())
-		n, err := uninterrupted(func() (int, error) {
-			return unix.Ppoll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}, &patience, nil)
-		})
+		timeout := unix.NsecToTimespec(wait.Nanoseconds())
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+		n, err := uninterrupted(func() (int, error) { return unix.Ppoll(fds, &timeout, nil) })
 		ended = n > 0 && err == nil
 	})
 	return ended
 }
 
-// WriteApart writes all of p to a socket, and what is written after it begins a TCP segment of its
-// own, however late p is sent and however often (MSG_EOR). It waits for the socket until its write
-// deadline.
+// WriteApart writes p to a socket. The next write begins a new TCP segment, also if p is sent
+// late or sent again (MSG_EOR). WriteApart waits for room in the socket until the write
+// deadline of the socket.
 func WriteApart(socket syscall.RawConn, p []byte) (n int, err error) {
 	for n < len(p) && err == nil {
 		var sent int
-		waiting := socket.Write(func(fd uintptr) bool {
+		waitErr := socket.Write(func(fd uintptr) bool {
 			sent, err = uninterrupted(func() (int, error) {
 				return unix.SendmsgN(int(fd), p[n:], nil, nil, unix.MSG_EOR|unix.MSG_NOSIGNAL)
 			})
@@ -90,8 +102,8 @@ func WriteApart(socket syscall.RawConn, p []byte) (n int, err error) {
 		})
 		n += max(sent, 0)
 		switch {
-		case waiting != nil:
-			err = waiting
+		case waitErr != nil:
+			err = waitErr
 		case err != nil:
 			err = os.NewSyscallError("sendmsg", err)
 		}
@@ -99,27 +111,33 @@ func WriteApart(socket syscall.RawConn, p []byte) (n int, err error) {
 	return n, err
 }
 
-// Pace bounds the rate at which the kernel sends, in bytes per second. It takes no CPU: the kernel has a timer for each connection.
+// Pace bounds the rate at which the kernel sends. It costs the process no CPU time, because
+// the kernel has a timer for each connection.
 func Pace(socket syscall.RawConn, bytesPerSecond int64) {
-	if bytesPerSecond >= math.MaxUint32 { // means no bound
+	if bytesPerSecond >= math.MaxUint32 { // the kernel takes it as "no bound"
 		return
 	}
+	rate := int(bytesPerSecond)
 	_ = socket.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, int(bytesPerSecond))
+		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE, rate)
 	})
 }
 
-// GiveUpAfter ends a connection whose peer has not acknowledged what was sent, or has not taken any of it, for so long (TCP_USER_TIMEOUT).
+// GiveUpAfter sets the time after which the kernel ends the connection if the peer has
+// acknowledged none of the sent bytes, or has taken none of the bytes that wait to be sent
+// (TCP_USER_TIMEOUT).
 func GiveUpAfter(socket syscall.RawConn, limit time.Duration) {
+	ms := int(min(limit.Milliseconds(), math.MaxInt32))
 	_ = socket.Control(func(fd uintptr) {
-		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(min(limit.Milliseconds(), math.MaxInt32)))
+		_ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
 	})
 }
 
-// A Pipe is where bytes rest between a socket and a file. One goroutine uses it.
+// A Pipe holds the bytes on their way from a socket to a file. Only one goroutine may use it
+// at a time.
 type Pipe struct {
 	r, w int
-	held int // bytes that came in and did not go out
+	held int // the number of bytes in the pipe
 }
 
 func newPipe() (*Pipe, error) {
@@ -144,19 +162,20 @@ func (p *Pipe) close() {
 	unix.Close(p.w)
 }
 
-// Fill takes some bytes from a socket, at most most of them, into a pipe that holds none. It waits for them until the socket's read
-// deadline. At the end of the stream it returns io.EOF.
-func (p *Pipe) Fill(from syscall.RawConn, most int) (n int, err error) {
-	waiting := from.Read(func(socket uintptr) bool {
+// Fill moves up to limit bytes from a socket into the pipe, which must be empty. It waits for
+// bytes until the read deadline of the socket. At the end of the stream it returns io.EOF.
+func (p *Pipe) Fill(from syscall.RawConn, limit int) (n int, err error) {
+	const flags = unix.SPLICE_F_MOVE | unix.SPLICE_F_NONBLOCK
+	waitErr := from.Read(func(socket uintptr) bool {
 		n, err = uninterrupted(func() (int, error) {
-			moved, err := unix.Splice(int(socket), nil, p.w, nil, min(most, PipeSize), unix.SPLICE_F_MOVE|unix.SPLICE_F_NONBLOCK)
+			moved, err := unix.Splice(int(socket), nil, p.w, nil, min(limit, PipeSize), flags)
 			return int(moved), err
 		})
 		return err != unix.EAGAIN
 	})
 	switch {
-	case waiting != nil:
-		return 0, waiting
+	case waitErr != nil:
+		return 0, waitErr
 	case err == unix.EINVAL || err == unix.ENOSYS:
 		return 0, failure("splice", err)
 	case err != nil:
@@ -168,23 +187,24 @@ func (p *Pipe) Fill(from syscall.RawConn, most int) (n int, err error) {
 	return n, nil
 }
 
-// Empty puts all that the pipe holds into a file. The error may come after some bytes; what is left stays in the pipe, for Read. Files
-// that are open for appending, and some file systems, refuse with errors.ErrUnsupported.
+// Empty moves all bytes of the pipe into a file. After an error, the bytes that have not moved
+// stay in the pipe, where Read finds them. For files that are open for appending, and on some
+// file systems, Empty returns errors.ErrUnsupported.
 func (p *Pipe) Empty(file *os.File) error {
 	to, err := file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	var moving error
+	var moveErr error
 	err = to.Control(func(fd uintptr) {
-		for p.held > 0 && moving == nil {
+		for p.held > 0 && moveErr == nil {
 			var n int
-			n, moving = uninterrupted(func() (int, error) {
+			n, moveErr = uninterrupted(func() (int, error) {
 				moved, err := unix.Splice(p.r, nil, int(fd), nil, p.held, unix.SPLICE_F_MOVE)
 				return int(moved), err
 			})
-			if moving == nil && n == 0 {
-				moving = unix.EIO // cannot be: the bytes are there
+			if moveErr == nil && n == 0 {
+				moveErr = unix.EIO // cannot happen: the pipe holds bytes
 			}
 			p.held -= max(n, 0)
 		}
@@ -192,15 +212,17 @@ func (p *Pipe) Empty(file *os.File) error {
 	if err != nil {
 		return err
 	}
-	return failure("splice", moving)
+	return failure("splice", moveErr)
 }
 
-// Read takes bytes out, as a file that cannot be spliced into needs them. It does not wait: io.EOF means that the pipe is empty.
+// Read reads bytes from the pipe, for files that Empty does not support. It does not wait:
+// io.EOF means that the pipe is empty.
 func (p *Pipe) Read(buf []byte) (int, error) {
 	if p.held == 0 {
 		return 0, io.EOF
 	}
-	n, err := uninterrupted(func() (int, error) { return unix.Read(p.r, buf[:min(len(buf), p.held)]) })
+	buf = buf[:min(len(buf), p.held)]
+	n, err := uninterrupted(func() (int, error) { return unix.Read(p.r, buf) })
 	if err != nil {
 		return 0, os.NewSyscallError("read", err)
 	}
@@ -208,6 +230,7 @@ func (p *Pipe) Read(buf []byte) (int, error) {
 	return n, nil
 }
 
+// uninterrupted repeats a system call until no signal interrupts it.
 func uninterrupted(call func() (int, error)) (int, error) {
 	for {
 		n, err := call()
@@ -217,7 +240,8 @@ func uninterrupted(call func() (int, error)) (int, error) {
 	}
 }
 
-// failure is a file's error. What only says that this way is closed becomes errors.ErrUnsupported.
+// failure returns the error of a system call on a file. Errors which mean that the file does not
+// support the call become errors.ErrUnsupported.
 func failure(call string, err error) error {
 	switch err {
 	case nil:

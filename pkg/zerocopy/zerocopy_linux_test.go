@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connected returns both ends of a TCP connection, one of them as the kernel knows it.
+// connected returns both ends of a TCP connection, and the raw connection of ours.
 func connected(t *testing.T) (socket syscall.RawConn, ours, peer *net.TCPConn) {
 	t.Helper()
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -57,8 +57,8 @@ func random(size int) []byte {
 	return data
 }
 
-// full writes to a socket until it takes no more.
-func full(t *testing.T, socket syscall.RawConn) {
+// fillSocket writes to a socket until it is full.
+func fillSocket(t *testing.T, socket syscall.RawConn) {
 	t.Helper()
 	err := socket.Write(func(fd uintptr) bool {
 		for {
@@ -72,35 +72,38 @@ func full(t *testing.T, socket syscall.RawConn) {
 	}
 }
 
-// A pipe never holds less than PipeSize: where the kernel gives only small ones, there is none.
-func TestPipesAreWhole(t *testing.T) {
+// Each pipe has the capacity PipeSize. If the kernel grants only smaller pipes, Get returns
+// none.
+func TestPipeSize(t *testing.T) {
 	var ps Pipes
 	var all []*Pipe
 	for p := ps.Get(); p != nil; p = ps.Get() {
-		if size, err := unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0); err != nil || size < PipeSize {
+		size, err := unix.FcntlInt(uintptr(p.w), unix.F_GETPIPE_SZ, 0)
+		if err != nil || size < PipeSize {
 			t.Errorf("pipe %d takes %d bytes, %v", len(all), size, err)
 		}
 		all = append(all, p)
 	}
 	if len(all) > maxPipes {
-		t.Errorf("%d pipes are lent out", len(all))
+		t.Errorf("%d pipes are in use, more than %d", len(all), maxPipes)
 	}
 	if len(all) < maxPipes && os.Getuid() == 0 {
-		t.Errorf("there are only %d pipes", len(all))
+		t.Errorf("only %d pipes of %d could be made", len(all), maxPipes)
 	}
 	for _, p := range all {
 		ps.Put(p)
 	}
-	if len(ps.idle) > idlePipes || ps.out != len(ps.idle) {
-		t.Errorf("%d pipes stay idle, %d are counted", len(ps.idle), ps.out)
+	if len(ps.idle) > idlePipes || ps.open != len(ps.idle) {
+		t.Errorf("%d pipes are idle, %d are counted as open", len(ps.idle), ps.open)
 	}
 	for _, p := range ps.idle {
 		p.close()
 	}
 }
 
-// When no pipe is to be had, one may be later: a process that was short of descriptors once is not slow for ever.
-func TestAPipeAfterNone(t *testing.T) {
+// Get returns pipes again after a shortage of descriptors, so that one shortage does not make
+// all later transfers slow.
+func TestPipeAfterShortage(t *testing.T) {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
 		t.Fatal(err)
@@ -114,17 +117,17 @@ func TestAPipeAfterNone(t *testing.T) {
 		t.Fatal(err)
 	}
 	if none != nil {
-		t.Fatal("a pipe without descriptors")
+		t.Fatal("a pipe without free descriptors")
 	}
 	p := ps.Get()
 	if p == nil {
-		t.Fatal("no pipe afterwards")
+		t.Fatal("no pipe after the shortage")
 	}
 	p.close()
 }
 
-// A pipe that still holds bytes of one transfer is never the next one's.
-func TestAPipeWithBytesIsNotLentAgain(t *testing.T) {
+// Put closes a pipe that still holds bytes, so that they cannot end up in the next transfer.
+func TestPutClosesPipeWithBytes(t *testing.T) {
 	var ps Pipes
 	p := ps.Get()
 	socket, _, peer := connected(t)
@@ -133,8 +136,8 @@ func TestAPipeWithBytesIsNotLentAgain(t *testing.T) {
 		t.Fatal(n, err, p.Held())
 	}
 	ps.Put(p)
-	if len(ps.idle) != 0 || ps.out != 0 {
-		t.Errorf("%d idle, %d out", len(ps.idle), ps.out)
+	if len(ps.idle) != 0 || ps.open != 0 {
+		t.Errorf("%d pipes are idle, %d are open", len(ps.idle), ps.open)
 	}
 }
 
@@ -163,15 +166,16 @@ func TestSend(t *testing.T) {
 	}
 	ours.Close()
 	if got := <-received; sent != len(content) || !bytes.Equal(got, content) {
-		t.Errorf("%d bytes were sent, %d arrived, or others", sent, len(got))
+		t.Errorf("%d bytes were sent, %d arrived, want %d equal ones", sent, len(got), len(content))
 	}
 }
 
-// A wait for a full socket ends with the deadline; nothing has moved then, and the file stands where it stood.
-func TestSendToAFullSocket(t *testing.T) {
+// A wait for a full socket ends at the deadline. No byte has moved then, and the position of
+// the file is unchanged.
+func TestSendToFullSocket(t *testing.T) {
 	f := create(t, "f", os.O_RDONLY, random(1000))
 	socket, ours, _ := connected(t)
-	full(t, socket)
+	fillSocket(t, socket)
 	ours.SetWriteDeadline(time.Unix(1, 0))
 	if n, err := Send(socket, f, 1000); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Error(n, err)
@@ -181,30 +185,31 @@ func TestSendToAFullSocket(t *testing.T) {
 	}
 }
 
-// What a socket holds becomes less as its peer takes it.
+// The number of unacknowledged bytes falls as the peer reads.
 func TestUnacknowledged(t *testing.T) {
 	socket, ours, peer := connected(t)
 	if n := Unacknowledged(socket); n != 0 {
-		t.Errorf("%d bytes before any", n)
+		t.Errorf("%d bytes before the first write", n)
 	}
-	full(t, socket)
+	fillSocket(t, socket)
 	if n := Unacknowledged(socket); n == 0 {
-		t.Error("nothing in a socket that takes no more")
+		t.Error("no bytes in a full socket")
 	}
 	ours.CloseWrite()
 	if _, err := io.Copy(io.Discard, peer); err != nil {
 		t.Fatal(err)
 	}
 	deadline := time.Now().Add(30 * time.Second)
-	for Unacknowledged(socket) > 1 { // the FIN counts, and its acknowledgement may be on its way
+	for Unacknowledged(socket) > 1 { // the FIN counts as 1 until it is acknowledged
 		if time.Now().After(deadline) {
-			t.Fatalf("%d bytes are left", Unacknowledged(socket))
+			t.Fatalf("%d bytes are unacknowledged", Unacknowledged(socket))
 		}
 	}
 }
 
-// Errors tell the connection from the file, and both from a way that is closed.
-func TestErrorsTellWhatFailed(t *testing.T) {
+// A failure of the socket is a SocketError, a failure of the file is not. A file that cannot
+// be read is not reported as errors.ErrUnsupported either.
+func TestErrorTypes(t *testing.T) {
 	var failed *SocketError
 	f := create(t, "f", os.O_RDONLY, random(1000))
 	socket, ours, peer := connected(t)
@@ -224,7 +229,8 @@ func TestErrorsTellWhatFailed(t *testing.T) {
 	}
 	socket, _, _ = connected(t)
 	writeOnly := create(t, "f", os.O_WRONLY, random(1000))
-	if _, err := Send(socket, writeOnly, 1000); err == nil || errors.As(err, &failed) || errors.Is(err, errors.ErrUnsupported) {
+	_, err = Send(socket, writeOnly, 1000)
+	if err == nil || errors.As(err, &failed) || errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("a file that cannot be read: %v", err)
 	}
 	dir, err := os.Open(t.TempDir())
@@ -237,9 +243,10 @@ func TestErrorsTellWhatFailed(t *testing.T) {
 	}
 }
 
-// Bytes go from a socket into a file, whichever way the file takes them.
-func TestThroughAPipe(t *testing.T) {
-	for name, flags := range map[string]int{"spliced": os.O_RDWR, "copied": os.O_RDWR | os.O_APPEND} {
+// Bytes pass through a pipe from a socket into a file, by splice(2) and by Read.
+func TestSocketToFile(t *testing.T) {
+	flagsOf := map[string]int{"spliced": os.O_RDWR, "copied": os.O_RDWR | os.O_APPEND}
+	for name, flags := range flagsOf {
 		t.Run(name, func(t *testing.T) {
 			content := random(3*PipeSize + 77)
 			socket, _, peer := connected(t)
@@ -272,14 +279,15 @@ func TestThroughAPipe(t *testing.T) {
 				}
 			}
 			if got, err := os.ReadFile(f.Name()); err != nil || !bytes.Equal(got, content) {
-				t.Errorf("%d bytes of %d, or others: %v", len(got), len(content), err)
+				t.Errorf("%d bytes, want %d equal bytes: %v", len(got), len(content), err)
 			}
 		})
 	}
 }
 
-// A file that fails half-way leaves the rest in the pipe: what is in the file and what is in the pipe are all that came.
-func TestAFileThatIsFull(t *testing.T) {
+// If writing to the file fails half-way, the rest stays in the pipe. File and pipe together
+// hold all bytes that were received.
+func TestFileTooLarge(t *testing.T) {
 	const room, size = 5000, 9000
 	f := create(t, "f", os.O_RDWR, nil)
 	var limit unix.Rlimit
@@ -298,7 +306,8 @@ func TestAFileThatIsFull(t *testing.T) {
 	if n, err := p.Fill(socket, PipeSize); n != size || err != nil {
 		t.Fatal(n, err)
 	}
-	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: room, Max: limit.Max}); err != nil {
+	low := unix.Rlimit{Cur: room, Max: limit.Max}
+	if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &low); err != nil {
 		t.Fatal(err)
 	}
 	failed := p.Empty(f)
@@ -314,11 +323,12 @@ func TestAFileThatIsFull(t *testing.T) {
 	}
 	rest, err := io.ReadAll(p)
 	if err != nil || !bytes.Equal(append(got, rest...), content) {
-		t.Errorf("%d bytes are left: %v", len(rest), err)
+		t.Errorf("%d bytes are in the pipe, or not the right ones: %v", len(rest), err)
 	}
 }
 
-// The kernel paces, as asked, also at rates beyond 2^31; those that mean "no bound" to it are not asked for. And it gives up in time.
+// The kernel receives the rate of Pace, also beyond 2^31, but no rate that it would take as "no
+// bound". It receives the timeout of GiveUpAfter.
 func TestSocketOptions(t *testing.T) {
 	socket, _, _ := connected(t)
 	option := func(level, name int) (n int) {
@@ -328,15 +338,15 @@ func TestSocketOptions(t *testing.T) {
 	for _, rate := range []int64{1000, 3 << 30} {
 		Pace(socket, rate)
 		if got := uint32(option(unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE)); int64(got) != rate {
-			t.Errorf("the kernel paces at %d, not %d", got, rate)
+			t.Errorf("the kernel paces at %d, want %d", got, rate)
 		}
 	}
 	Pace(socket, 5<<30)
 	if got := uint32(option(unix.SOL_SOCKET, unix.SO_MAX_PACING_RATE)); got != 3<<30 {
-		t.Errorf("a rate without a bound became %d", got)
+		t.Errorf("a rate beyond the bounds of the kernel became %d", got)
 	}
 	GiveUpAfter(socket, 2*time.Minute)
 	if got := option(unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT); got != 120_000 {
-		t.Errorf("the kernel gives up after %d ms", got)
+		t.Errorf("the kernel gives up after %d ms, want 120000", got)
 	}
 }
