@@ -11,10 +11,10 @@ import (
 	"ftpd/pkg/internal/coretest"
 )
 
-// Main's thread runs no section, as in the service.
+// No section runs on the main thread, as in the service.
 func init() { runtime.LockOSThread() }
 
-// The users of these tests need no names.
+// The uids and gids of these tests need no accounts.
 const (
 	coreID  = coretest.ID
 	aliceID = 61001
@@ -27,10 +27,11 @@ var (
 	bob   = Credentials{UID: bobID, GID: bobID, Groups: []uint32{bobID}}
 )
 
-// threadState is one thread's line in the identity of the process, as /proc shows it.
+// threadState is the identity of one thread, as /proc shows it.
 type threadState struct{ uid, gid, groups string }
 
-// threadStates reads all threads. One that ends meanwhile is left out.
+// threadStates returns the states of all threads by their ids. It omits threads that end
+// meanwhile.
 func threadStates(t *testing.T) map[string]threadState {
 	t.Helper()
 	files, err := filepath.Glob("/proc/self/task/*/status")
@@ -61,7 +62,7 @@ func threadStates(t *testing.T) map[string]threadState {
 	return states
 }
 
-// stateOf is the state of a thread that has an identity whole.
+// stateOf returns the state of a thread with all ids and groups of c.
 func stateOf(c Credentials) threadState {
 	s := threadState{uid: fmt.Sprint(c.UID), gid: fmt.Sprint(c.GID)}
 	if c.UID == aliceID {
@@ -72,7 +73,8 @@ func stateOf(c Credentials) threadState {
 
 var coreState = stateOf(Credentials{UID: coreID, GID: coreID})
 
-// legalStates are those of the core and the users, and the half-switched ones on the way.
+// legalStates returns the states of the core and of the users, and those in between while a
+// section begins or ends.
 func legalStates() map[threadState]bool {
 	legal := map[threadState]bool{coreState: true}
 	for _, user := range []Credentials{alice, bob} {

@@ -14,10 +14,12 @@ import (
 	"testing"
 )
 
-// What no package of the core's process may call, because it acts on all threads or on the process and so on every user's sessions.
-// Everything that these packages import from this module obeys, too.
+// cores are the packages of the core's process. The rules below hold for these packages, and for
+// everything that they import from this module.
 var cores = []string{"ftpd/pkg/core", "ftpd/pkg/vfs", "ftpd/pkg/monitor", "ftpd/pkg/impersonate"}
 
+// forbidden lists the calls that act on all threads or on the process, and thus on the
+// sessions of all users.
 var forbidden = []struct {
 	importPath string
 	names      string // a pattern; "" forbids the import itself
@@ -25,9 +27,18 @@ var forbidden = []struct {
 }{
 	{"os/exec", "", "the core starts no program; hooks and SITE programs are the supervisor's"},
 	{"os/user", "", "the core reads no passwd file; names come from the supervisor"},
-	{"syscall", `Set(e|re|res|fs)?[ug]id|Setgroups|AllThreadsSyscall6?`, "changes every thread; a section changes its own"},
-	{"golang.org/x/sys/unix", `Set(e|re|res)?[ug]id|Setfs[ug]id`, "changes every thread, or hides a refusal"},
-	{"golang.org/x/sys/unix", `Setgroups|Setfs[ug]idRet[UG]id`, "only a section changes a thread's identity"},
+	{
+		"syscall", `Set(e|re|res|fs)?[ug]id|Setgroups|AllThreadsSyscall6?`,
+		"changes every thread; a section changes its own",
+	},
+	{
+		"golang.org/x/sys/unix", `Set(e|re|res)?[ug]id|Setfs[ug]id`,
+		"changes every thread, or hides a refusal",
+	},
+	{
+		"golang.org/x/sys/unix", `Setgroups|Setfs[ug]idRet[UG]id`,
+		"only a section changes a thread's identity",
+	},
 	{"os", `Chdir`, "one working directory for all sessions"},
 	{"syscall", `F?[Cc]hdir|Chroot`, "one working directory for all sessions"},
 	{"golang.org/x/sys/unix", `F?[Cc]hdir|Chroot`, "one working directory for all sessions"},
@@ -35,8 +46,10 @@ var forbidden = []struct {
 	{"golang.org/x/sys/unix", `Umask|Exec`, "one umask for all sessions, and no programs"},
 }
 
-// allowed is the one file that may break a rule, by its names.
-var allowed = map[string]string{"ftpd/pkg/impersonate/identity_linux.go": `Setgroups|Setfs[ug]idRet[UG]id`}
+// allowed holds the one exception: a file, and a pattern of the names that it may use.
+var allowed = map[string]string{
+	"ftpd/pkg/impersonate/identity_linux.go": `Setgroups|Setfs[ug]idRet[UG]id`,
+}
 
 func TestForbiddenCalls(t *testing.T) {
 	seen := make(map[string]bool)
@@ -48,7 +61,8 @@ func TestForbiddenCalls(t *testing.T) {
 			continue
 		}
 		seen[pkg] = true
-		files, err := filepath.Glob(filepath.Join("../..", strings.TrimPrefix(pkg, "ftpd/"), "*.go"))
+		dir := filepath.Join("../..", strings.TrimPrefix(pkg, "ftpd/"))
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,13 +90,16 @@ func TestForbiddenCalls(t *testing.T) {
 	}
 }
 
-// breaches parses one file and returns its imports and what it must not do.
+// breaches parses one file. It returns the imports of the file and the forbidden calls in it.
 func breaches(t *testing.T, name string, source []byte) (imports, found []string) {
 	t.Helper()
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, name, source, parser.SkipObjectResolution)
 	if err != nil {
 		t.Fatal(err)
+	}
+	report := func(pos token.Pos, what, reason string) {
+		found = append(found, set.Position(pos).String()+": "+what+": "+reason)
 	}
 	byName := make(map[string]string)
 	for _, spec := range file.Imports {
@@ -95,7 +112,7 @@ func breaches(t *testing.T, name string, source []byte) (imports, found []string
 		byName[local] = imported
 		for _, rule := range forbidden {
 			if imported == rule.importPath && (rule.names == "" || local == ".") {
-				found = append(found, set.Position(spec.Pos()).String()+": imports "+imported+": "+rule.reason)
+				report(spec.Pos(), "imports "+imported, rule.reason)
 			}
 		}
 	}
@@ -105,9 +122,11 @@ func breaches(t *testing.T, name string, source []byte) (imports, found []string
 			return true
 		}
 		if local, ok := selector.X.(*ast.Ident); ok {
+			called := selector.Sel.Name
 			for _, rule := range forbidden {
-				if byName[local.Name] == rule.importPath && matches(rule.names, selector.Sel.Name) && !matches(allowed[name], selector.Sel.Name) {
-					found = append(found, set.Position(n.Pos()).String()+": "+local.Name+"."+selector.Sel.Name+": "+rule.reason)
+				if byName[local.Name] == rule.importPath && matches(rule.names, called) &&
+					!matches(allowed[name], called) {
+					report(n.Pos(), local.Name+"."+called, rule.reason)
 				}
 			}
 		}
@@ -132,7 +151,8 @@ func TestForbiddenCallsAreFound(t *testing.T) {
 		`import "os"; func f() { os.Chdir("/"); os.Getuid() }`:                            1,
 		`import "syscall"; func f() { syscall.Getuid() }`:                                 0,
 	} {
-		if _, found := breaches(t, "ftpd/pkg/core/x.go", []byte("package x\n"+source)); len(found) != want {
+		_, found := breaches(t, "ftpd/pkg/core/x.go", []byte("package x\n"+source))
+		if len(found) != want {
 			t.Errorf("%s: %d found, want %d: %v", source, len(found), want, found)
 		}
 	}

@@ -8,24 +8,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// identity is what a thread has: of the process, what each of its threads returns to.
+// identity is the identity of the process, which each thread returns to after a section.
 type identity struct {
 	uid, gid uint32
 	groups   []int
-	err      error // why it is not known; then no section runs
+	err      error // of reading the groups; if it is set, no section runs
 }
 
-// noID asks setfsuid and setfsgid for the id in force: it is no valid id, so nothing changes.
+// noID is an invalid id. setfsuid and setfsgid, called with it, change nothing and return the
+// present id.
 const noID = -1
 
-// ownIdentity reads the identity of the process, from the real ids: setfsuid(2) always accepts those back.
+// ownIdentity returns the identity of the process. It reads the real ids, because setfsuid(2)
+// always accepts these.
 func ownIdentity() identity {
 	groups, err := unix.Getgroups()
-	return identity{uid: uint32(unix.Getuid()), gid: uint32(unix.Getgid()), groups: groups, err: err}
+	return identity{
+		uid: uint32(unix.Getuid()), gid: uint32(unix.Getgid()), groups: groups, err: err,
+	}
 }
 
-// check refuses what no section may run as, and a section inside a section: there the thread has another uid than the process.
-// (Where both are the same user, the inner section is harmless.)
+// check returns an error if no section may run with this identity, or if the caller is inside
+// a section. It detects the latter from the uid of the thread, which differs from that of the
+// process. (If the user of the section is that of the process, a section inside it is
+// harmless.)
 func (id *Identity) check() error {
 	if own := id.threads.own; own.err != nil {
 		return fmt.Errorf("groups of the process: %w", own.err)
@@ -39,7 +45,8 @@ func (id *Identity) check() error {
 	return nil
 }
 
-// section runs call as the user and sends its outcome, whatever happens to the goroutine.
+// section runs call as the user and sends its outcome on done, also if call panics or ends the
+// goroutine.
 func (id *Identity) section(call func() error, done chan<- error) {
 	runtime.LockOSThread()
 	err, regrouped := ErrExited, false
@@ -54,7 +61,7 @@ func (id *Identity) section(call func() error, done chan<- error) {
 		} else {
 			err = fmt.Errorf("%w: %w", ErrLost, err)
 		}
-		done <- err // still locked after a failure: the thread ends with this goroutine
+		done <- err // if leave has failed, the locked thread ends with this goroutine
 	}()
 	var refused error
 	if regrouped, refused = id.enter(); refused != nil {
@@ -64,8 +71,8 @@ func (id *Identity) section(call func() error, done chan<- error) {
 	err = call()
 }
 
-// enter gives the thread the user's identity, and says whether it changed the groups. After an error the thread may have any part of
-// the identity, until leave.
+// enter sets the identity of the thread to the user. It reports whether it changed the groups.
+// After an error the thread may have a part of that identity until leave restores it.
 func (id *Identity) enter() (regrouped bool, err error) {
 	if id.needsGroups() {
 		if err := unix.Setgroups(id.groups); err != nil {
@@ -75,12 +82,14 @@ func (id *Identity) enter() (regrouped bool, err error) {
 	}
 	setFSIDs(id.as.UID, id.as.GID)
 	if uid, gid := fsuid(), fsgid(); uid != id.as.UID || gid != id.as.GID {
-		return regrouped, fmt.Errorf("the system refused uid %d, gid %d (CAP_SETUID and CAP_SETGID are needed): %w", id.as.UID, id.as.GID, unix.EPERM)
+		return regrouped, fmt.Errorf(
+			"the system refused uid %d, gid %d (CAP_SETUID and CAP_SETGID are needed): %w",
+			id.as.UID, id.as.GID, unix.EPERM)
 	}
 	return regrouped, nil
 }
 
-// leave gives the thread the identity of the process back, and reports whether it has it.
+// leave restores the identity of the process in the thread. It reports whether that succeeded.
 func (id *Identity) leave(regrouped bool) bool {
 	own := id.threads.own
 	setFSIDs(own.uid, own.gid)
@@ -90,17 +99,22 @@ func (id *Identity) leave(regrouped bool) bool {
 	return fsuid() == own.uid && fsgid() == own.gid
 }
 
-// needsGroups reports whether the supplementary groups change. Two calls are spared where they would not: the primary group
-// counts by fsgid already.
-func (id *Identity) needsGroups() bool { return len(id.groups) > 0 || len(id.threads.own.groups) > 0 }
+// needsGroups reports whether the section has to change the supplementary groups. If neither
+// the user nor the process has any besides the primary group, which fsgid covers, two system
+// calls are saved.
+func (id *Identity) needsGroups() bool {
+	return len(id.groups) > 0 || len(id.threads.own.groups) > 0
+}
 
-// setFSIDs sets both ids of the calling thread. The kernel answers with the ids before, obeyed or not, so its answer says nothing.
+// setFSIDs sets both ids of the calling thread. It ignores the results, because the kernel
+// returns the previous ids both after a success and after a refusal.
 func setFSIDs(uid, gid uint32) {
 	_, _ = unix.SetfsgidRetGid(int(gid))
 	_, _ = unix.SetfsuidRetUid(int(uid))
 }
 
-// fsuid and fsgid read the calling thread's ids. A system call filter that refuses the question yields noID, which is nobody.
+// fsuid returns the uid that the calling thread accesses files with. It returns noID, which is
+// no user, if a filter of system calls refuses the query.
 func fsuid() uint32 {
 	uid, err := unix.SetfsuidRetUid(noID)
 	if err != nil {
@@ -109,6 +123,7 @@ func fsuid() uint32 {
 	return uint32(uid)
 }
 
+// fsgid returns the gid that the calling thread accesses files with, or noID like fsuid.
 func fsgid() uint32 {
 	gid, err := unix.SetfsgidRetGid(noID)
 	if err != nil {

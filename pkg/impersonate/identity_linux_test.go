@@ -14,23 +14,24 @@ import (
 	"ftpd/pkg/internal/coretest"
 )
 
-// ownState is the state of the calling thread.
+// ownState returns the state of the calling thread.
 func ownState(t *testing.T) threadState {
 	t.Helper()
 	return threadStates(t)[fmt.Sprint(unix.Gettid())]
 }
 
 func TestNilIdentityIsTheProcess(t *testing.T) {
-	want := errors.New("what the call says")
+	want := errors.New("an error of the call")
 	var id *Identity
 	if err := id.Do(func() error { return want }); err != want {
-		t.Fatalf("got %v, want the call's own error", err)
+		t.Fatalf("got %v, want %v", err, want)
 	}
 }
 
 func TestRootIsRefused(t *testing.T) {
 	ran := false
-	err := NewThreads(10).Identity(Credentials{UID: 0, GID: 0}).Do(func() error { ran = true; return nil })
+	root := NewThreads(10).Identity(Credentials{UID: 0, GID: 0})
+	err := root.Do(func() error { ran = true; return nil })
 	if !errors.Is(err, ErrRoot) || ran {
 		t.Fatalf("uid 0: %v, ran: %v", err, ran)
 	}
@@ -43,7 +44,8 @@ func TestIdentityInsideAndAfter(t *testing.T) {
 	threads := NewThreads(10)
 	for _, user := range []Credentials{alice, bob, {UID: aliceID, GID: bobID}} {
 		var inside threadState
-		if err := threads.Identity(user).Do(func() error { inside = ownState(t); return nil }); err != nil {
+		err := threads.Identity(user).Do(func() error { inside = ownState(t); return nil })
+		if err != nil {
 			t.Fatal(err)
 		}
 		want := threadState{uid: fmt.Sprint(user.UID), gid: fmt.Sprint(user.GID)}
@@ -59,19 +61,21 @@ func TestIdentityInsideAndAfter(t *testing.T) {
 	}
 }
 
-// A user without supplementary groups does not keep those of the process.
-func TestGroupsOfTheProcessAreLeftBehind(t *testing.T) {
+// A section of a user without supplementary groups does not have those of the process.
+func TestSectionDropsGroupsOfProcess(t *testing.T) {
 	if coretest.Run(t, []uint32{teamID}, coretest.Caps...) == "" {
 		return
 	}
 	var inside threadState
-	if err := NewThreads(10).Identity(bob).Do(func() error { inside = ownState(t); return nil }); err != nil {
+	err := NewThreads(10).Identity(bob).Do(func() error { inside = ownState(t); return nil })
+	if err != nil {
 		t.Fatal(err)
 	}
 	if inside != stateOf(bob) {
 		t.Errorf("inside: %+v", inside)
 	}
-	want := threadState{uid: fmt.Sprint(coreID), gid: fmt.Sprint(coreID), groups: fmt.Sprint(teamID)}
+	want := coreState
+	want.groups = fmt.Sprint(teamID)
 	for thread, state := range threadStates(t) {
 		if state != want {
 			t.Errorf("thread %s afterwards: %+v", thread, state)
@@ -100,10 +104,13 @@ func TestWithoutSetgid(t *testing.T) {
 	refuseAll(t)
 }
 
-// refuseAll checks that no call runs, and that no thread keeps a part of what it was given.
+// refuseAll checks that no call runs, and that no thread keeps a part of an identity.
 func refuseAll(t *testing.T) {
+	const invalid = ^uint32(0)
 	threads := NewThreads(10)
-	for _, user := range []Credentials{alice, bob, {UID: aliceID, GID: ^uint32(0)}, {UID: ^uint32(0), GID: bobID}} {
+	for _, user := range []Credentials{
+		alice, bob, {UID: aliceID, GID: invalid}, {UID: invalid, GID: bobID},
+	} {
 		ran := false
 		err := threads.Identity(user).Do(func() error { ran = true; return nil })
 		if !errors.Is(err, os.ErrPermission) || errors.Is(err, ErrLost) || ran {
@@ -124,15 +131,17 @@ func TestBadEndings(t *testing.T) {
 	id := NewThreads(10).Identity(alice)
 	var panicked *Panic
 	err := id.Do(func() error { panic("oh") })
-	if !errors.As(err, &panicked) || panicked.Value != "oh" || !strings.Contains(string(panicked.Stack), "TestBadEndings") {
+	if !errors.As(err, &panicked) || panicked.Value != "oh" ||
+		!strings.Contains(string(panicked.Stack), "TestBadEndings") {
 		t.Errorf("a panic: %v", err)
 	}
 	if err := id.Do(func() error { runtime.Goexit(); return nil }); !errors.Is(err, ErrExited) {
 		t.Errorf("Goexit: %v", err)
 	}
 	ran := false
-	if err := id.Do(func() error { return id.Do(func() error { ran = true; return nil }) }); !errors.Is(err, ErrNested) || ran {
-		t.Errorf("a section inside: %v, ran: %v", err, ran)
+	err = id.Do(func() error { return id.Do(func() error { ran = true; return nil }) })
+	if !errors.Is(err, ErrNested) || ran {
+		t.Errorf("a section inside a section: %v, ran: %v", err, ran)
 	}
 	for thread, state := range threadStates(t) {
 		if state != coreState {
@@ -141,9 +150,10 @@ func TestBadEndings(t *testing.T) {
 	}
 }
 
-// A section that makes its own restoring impossible: the thread becomes alice for good and gives up its capabilities. The kernel then
-// refuses to take the core's id back, and says nothing.
-func trap() error {
+// loseIdentity makes it impossible to restore the identity of the thread: all its ids become
+// those of alice, and it drops its capabilities. The kernel then refuses the ids of the core
+// without an error.
+func loseIdentity() error {
 	if _, _, number := unix.RawSyscall(unix.SYS_SETRESUID, aliceID, aliceID, aliceID); number != 0 {
 		return number
 	}
@@ -157,21 +167,24 @@ func TestLostThreads(t *testing.T) {
 		return
 	}
 	threads := NewThreads(1000)
-	ids := []*Identity{threads.Identity(alice), threads.Identity(bob)} // with groups to restore, and without
+	ids := []*Identity{threads.Identity(alice), threads.Identity(bob)} // with and without groups
 	before := threadStates(t)
 	lost := make(map[string]bool)
 	for i := range 100 {
 		var thread string
-		err := ids[i%2].Do(func() error { thread = fmt.Sprint(unix.Gettid()); return trap() })
+		err := ids[i%2].Do(func() error {
+			thread = fmt.Sprint(unix.Gettid())
+			return loseIdentity()
+		})
 		if !errors.Is(err, ErrLost) {
 			t.Fatalf("section %d: %v", i, err)
 		}
 		if lost[thread] {
-			t.Fatalf("thread %s served again after it was lost", thread)
+			t.Fatalf("thread %s ran another section after it was lost", thread)
 		}
 		lost[thread] = true
 	}
-	for thread := range lost { // they end soon after their sections
+	for thread := range lost { // each ends soon after its section
 		for exists(thread) {
 			runtime.Gosched()
 		}
@@ -184,7 +197,7 @@ func TestLostThreads(t *testing.T) {
 	}
 	for thread := range before {
 		if _, lives := after[thread]; !lives && !lost[thread] {
-			t.Errorf("thread %s went without having been lost", thread)
+			t.Errorf("thread %s ended though it was not lost", thread)
 		}
 	}
 	if threads.held != 0 || len(threads.users) != 0 {

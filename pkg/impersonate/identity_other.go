@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// identity is empty where threads have none of their own.
+// identity is empty, because threads have no identities on this system.
 type identity struct{}
 
 func ownIdentity() identity { return identity{} }
@@ -16,5 +16,5 @@ func (id *Identity) check() error {
 	return fmt.Errorf("another user's identity: %w", errors.ErrUnsupported)
 }
 
-// section is never reached: check refuses.
+// section is never called, because check always fails.
 func (id *Identity) section(_ func() error, done chan<- error) { done <- id.check() }

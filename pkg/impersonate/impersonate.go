@@ -1,22 +1,29 @@
 // Package impersonate runs single calls with the identity of another user.
 //
-// Only Linux can: there the identity that the kernel asks at a file belongs to the thread (setfsuid(2)), so one process serves many
-// users at once. A section, one call of Do, runs on a goroutine of its own which is locked to its thread:
+// It works on Linux only. There, the identity that decides about access to files belongs to
+// the thread (setfsuid(2)), so that one process can serve many users at the same time. A
+// section is one call of Do. It runs on its own goroutine, which is locked to a thread:
 //
-//	the user's groups, gid, uid  →  call  →  gid, uid, groups of the process
+//	set groups, gid, uid of the user  →  call  →  set gid, uid, groups of the process
 //
-// The groups come first and last, so that a thread never has a user's uid with groups that are not that user's. All is read back:
-// setfsuid tells nobody that it was refused. A thread that cannot be given the identity of the process back would serve another user
-// next, so it ends with the section's goroutine; the caller, whose goroutine never had another identity, is told by ErrLost.
+// The groups are set first and restored last, so that a thread never combines the uid of one
+// user with the groups of another. Each section reads the ids back, because setfsuid does not
+// report a refusal. A thread with an identity that cannot be restored would serve another user
+// next. Therefore it ends with the goroutine of the section, and Do returns ErrLost. The
+// goroutine of the caller always keeps the identity of the process.
 //
 // Rules for callers:
 //
-//   - A section makes system calls on files and nothing else. It does not wait for channels, locks or the network: it holds a thread.
-//   - It does not start another section (ErrNested), and a goroutine started inside has the identity of the process.
-//   - Reading, writing and closing a descriptor need no section, the kernel asked at open; calls that take a path do.
-//   - The program locks its main goroutine in an init function (runtime.LockOSThread). No section runs on the main thread then, the
-//     one thread that the runtime cannot end.
-//   - The process needs CAP_SETUID and CAP_SETGID, should have no supplementary groups, must not be root, and has umask 0.
+//   - A section makes system calls on files and nothing else. It does not wait for channels, locks
+//     or the network, because it occupies a thread.
+//   - A section does not start another section (ErrNested). A goroutine started inside a section
+//     has the identity of the process.
+//   - Reading, writing and closing a descriptor need no section, because the kernel checks the
+//     rights when the file is opened. Calls that take a path need one.
+//   - The program locks its main goroutine in an init function (runtime.LockOSThread). Then no
+//     section runs on the main thread, which is the one thread that the runtime cannot end.
+//   - The process needs CAP_SETUID and CAP_SETGID, should have no supplementary groups, must not be
+//     root, and has umask 0.
 package impersonate
 
 import (
@@ -24,7 +31,7 @@ import (
 	"fmt"
 )
 
-// Credentials name a system identity; they are plain numbers, so they may cross the monitor.
+// Credentials are the numbers of a system identity. The core receives them through the monitor.
 type Credentials struct {
 	UID    uint32   `json:"uid"`
 	GID    uint32   `json:"gid"`
@@ -36,30 +43,33 @@ var (
 	ErrNested = errors.New("a section inside a section")
 	ErrBusy   = errors.New("too many file operations under way")
 
-	// ErrLost says that the call ran and its thread could not be given the identity of the process back; the thread is gone.
+	// ErrLost means that the call has run, but the identity of its thread could not be
+	// restored. The thread has ended.
 	ErrLost = errors.New("the thread's identity could not be restored")
 
-	// ErrExited says that the call ended its goroutine (runtime.Goexit) instead of returning.
+	// ErrExited means that the call ended its goroutine (runtime.Goexit) instead of returning.
 	ErrExited = errors.New("the call ended its goroutine")
 )
 
-// A Panic is a panic inside a section, as an error.
+// A Panic is an error that holds a panic inside a section.
 type Panic struct {
 	Value any
-	Stack []byte // of the section's goroutine
+	Stack []byte // of the goroutine of the section
 }
 
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 
-// An Identity is a user whose rights calls can run with. The nil Identity is the process itself. It is immutable, and any number
-// of goroutines may use it at the same time.
+// An Identity runs calls with the rights of one user. The nil Identity runs them with the
+// rights of the process. An Identity is immutable and may be used by several goroutines at the
+// same time.
 type Identity struct {
 	as      Credentials
-	groups  []int // for setgroups(2); nil where as.GID says it all
+	groups  []int // for setgroups(2): as.Groups without as.GID
 	threads *Threads
 }
 
-// Identity prepares the identity of c. It cannot fail: what is wrong with c (uid 0) is refused by Do.
+// Identity returns the identity for c. It accepts all credentials; Do refuses invalid ones
+// (uid 0).
 func (t *Threads) Identity(c Credentials) *Identity {
 	id := &Identity{as: c, threads: t}
 	for _, g := range c.Groups {
@@ -70,9 +80,11 @@ func (t *Threads) Identity(c Credentials) *Identity {
 	return id
 }
 
-// Do runs call with the user's identity and returns its error. It may wait some seconds for a thread and then fails with ErrBusy.
-// Where the system refuses the identity, call does not run. A panic in call becomes a *Panic, a runtime.Goexit ErrExited. The nil
-// Identity runs call at once, on the caller's goroutine.
+// Do runs call with the identity of the user and returns the error of call. It may wait for a
+// thread, and returns ErrBusy if there is none after 10 seconds. If the system refuses the
+// identity, Do returns an error and call does not run. A panic in call becomes a *Panic, a
+// runtime.Goexit becomes ErrExited. The nil Identity runs call at once, on the goroutine of
+// the caller.
 func (id *Identity) Do(call func() error) error {
 	if id == nil {
 		return call()

@@ -18,19 +18,22 @@ import (
 	"ftpd/pkg/internal/coretest"
 )
 
-// Many goroutines of two users and of the core itself look at each other's files, while the scheduler is given every reason to move
-// them to other threads. No decision may be another user's. The control runs the same without locking the thread, and must be caught.
+// In TestStress, many goroutines of two users and of the core open each other's files, and
+// disturb the scheduler so that it moves goroutines to other threads. Each open must have the
+// result for the right user. TestStressControl does the same without locking the threads, and
+// must see wrong results.
 
 const (
 	stressWorkers = 60
 	stressOps     = 200 // of each worker
 )
 
-// do runs a call as a user: (*Identity).Do, or the control.
+// do runs a call as a user: (*Identity).Do or doUnlocked.
 type do func(id *Identity, call func() error) error
 
-// unlocked is the control: a section on the caller's goroutine, which may change threads inside.
-func unlocked(id *Identity, call func() error) (err error) {
+// doUnlocked runs a section on the goroutine of the caller, which may move to another thread
+// meanwhile.
+func doUnlocked(id *Identity, call func() error) (err error) {
 	if id == nil {
 		return call()
 	}
@@ -55,7 +58,7 @@ func TestStress(t *testing.T) {
 	s := newStress(t, dir)
 	legal, samples := legalStates(), 0
 	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() { // ends at stop
+	go func() { // ends when stop is closed
 		defer close(stopped)
 		for {
 			select {
@@ -75,7 +78,7 @@ func TestStress(t *testing.T) {
 	close(stop)
 	<-stopped
 	if wrong := s.wrong.Load(); wrong != 0 {
-		t.Errorf("%d wrong decisions in %d operations", wrong, s.ops.Load())
+		t.Errorf("%d of %d operations were wrong", wrong, s.ops.Load())
 	}
 	for thread, state := range threadStates(t) {
 		if state != coreState {
@@ -84,7 +87,7 @@ func TestStress(t *testing.T) {
 	}
 	t.Logf("%d operations, %d samples of threads", s.ops.Load(), samples)
 	if samples == 0 {
-		t.Error("the sampler saw nothing")
+		t.Error("no sample was taken")
 	}
 }
 
@@ -94,10 +97,11 @@ func TestStressControl(t *testing.T) {
 		return
 	}
 	s := newStress(t, dir)
-	s.run(unlocked)
-	t.Logf("without locking the thread: %d wrong decisions in %d operations", s.wrong.Load(), s.ops.Load())
-	if s.wrong.Load() == 0 {
-		t.Error("the stress does not notice that threads are not locked, so it proves nothing")
+	s.run(doUnlocked)
+	wrong := s.wrong.Load()
+	t.Logf("without locking the thread: %d of %d operations were wrong", wrong, s.ops.Load())
+	if wrong == 0 {
+		t.Error("the stress does not detect that threads are not locked, so it proves nothing")
 	}
 }
 
@@ -107,18 +111,23 @@ type stress struct {
 	ops, wrong atomic.Int64
 }
 
-// newStress makes the files, as their owners.
+// newStress creates each file as its owner.
 func newStress(t *testing.T, dir string) *stress {
 	unix.Umask(0)
 	threads := NewThreads(1000)
-	s := &stress{dir: dir, identities: []*Identity{threads.Identity(alice), threads.Identity(bob), nil}}
+	s := &stress{
+		dir:        dir,
+		identities: []*Identity{threads.Identity(alice), threads.Identity(bob), nil},
+	}
 	for i, name := range []string{"alice", "bob"} {
-		err := s.identities[i].Do(func() error { return os.WriteFile(filepath.Join(dir, name), nil, 0o600) })
+		file := filepath.Join(dir, name)
+		err := s.identities[i].Do(func() error { return os.WriteFile(file, nil, 0o600) })
 		if err != nil {
 			t.Fatal(err)
 		}
 		var st unix.Stat_t
-		if err := unix.Stat(filepath.Join(dir, name), &st); err != nil || int(st.Uid) != aliceID+i || int(st.Gid) != aliceID+i {
+		err = unix.Stat(file, &st)
+		if err != nil || int(st.Uid) != aliceID+i || int(st.Gid) != aliceID+i {
 			t.Fatalf("%s: owner %d:%d, %v", name, st.Uid, st.Gid, err)
 		}
 	}
@@ -132,8 +141,12 @@ func newStress(t *testing.T, dir string) *stress {
 	return s
 }
 
-// mayRead says who may read which of the files.
-var mayRead = map[string][]bool{"alice": {true, false, false}, "bob": {false, true, false}, "team": {true, false, false}}
+// mayRead holds, for each file, whether alice, bob and the core may read it.
+var mayRead = map[string][]bool{
+	"alice": {true, false, false},
+	"bob":   {false, true, false},
+	"team":  {true, false, false},
+}
 
 func (s *stress) run(do do) {
 	var workers sync.WaitGroup
@@ -148,13 +161,13 @@ func (s *stress) run(do do) {
 	workers.Wait()
 }
 
-// operation checks all files in one section, with a disturbance between any two of them.
+// operation opens all files in one section, with a disturbance after each of them.
 func (s *stress) operation(do do, user int) {
 	s.ops.Add(1)
 	wrong := false
 	err := do(s.identities[user], func() error {
 		for name, readers := range mayRead {
-			if decided(s.dir, name) != readers[user] {
+			if isReadable(s.dir, name) != readers[user] {
 				wrong = true
 			}
 			if !disturb(s.dir, s.identities[user] != nil) {
@@ -169,8 +182,8 @@ func (s *stress) operation(do do, user int) {
 	}
 }
 
-// decided asks the kernel whether a file may be read.
-func decided(dir, name string) bool {
+// isReadable reports whether the kernel lets the calling thread open a file.
+func isReadable(dir, name string) bool {
 	f, err := os.Open(filepath.Join(dir, name))
 	if err == nil {
 		_ = f.Close()
@@ -180,17 +193,20 @@ func decided(dir, name string) bool {
 	return err == nil
 }
 
-// disturb makes the scheduler move goroutines, and makes some sections end badly. It reports false where a goroutine that was started
-// inside had the identity of the section.
+// disturb makes the scheduler move goroutines, and makes some sections panic. It returns false
+// if a goroutine that it started inside the section had the identity of the section.
 func disturb(dir string, section bool) bool {
 	switch rand.IntN(12) {
 	case 0, 1, 2:
 		runtime.Gosched()
 	case 3:
-		time.Sleep(time.Duration(rand.IntN(50)) * time.Microsecond) // gives the processor away, waits for nothing
+		// Only yields the processor: no event has to happen meanwhile.
+		time.Sleep(time.Duration(rand.IntN(50)) * time.Microsecond)
 	case 4:
 		refused := make(chan bool)
-		go func() { refused <- !decided(dir, "alice") && !decided(dir, "bob") }() // ends when it was heard
+		go func() { // ends when the result is received
+			refused <- !isReadable(dir, "alice") && !isReadable(dir, "bob")
+		}()
 		return <-refused
 	case 5:
 		if section && rand.IntN(4) == 0 {

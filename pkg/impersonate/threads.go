@@ -8,36 +8,43 @@ import (
 )
 
 const (
-	perUser  = 64               // sections of one uid at the same time: what a hung file system of one user may take
-	patience = 10 * time.Second // how long a section waits for a thread
-	spare    = 1000             // threads for the runtime and for everything that is no section
+	// perUser bounds the sections of one uid at the same time, and thus the threads that a
+	// hung file system of one user can occupy.
+	perUser = 64
+	// maxWait bounds the time that a section waits for a thread.
+	maxWait = 10 * time.Second
+	// spare is the number of threads for the runtime and for everything else outside sections.
+	spare = 1000
 )
 
-// Threads bounds how many threads sections hold: one each, for as long as the kernel takes. Below the bounds nothing waits. The
-// runtime kills the process at its own limit, so that one is set well above ours.
+// Threads bounds the number of threads that run sections. Each section occupies one thread
+// until its system calls return. Below the bounds, no section waits. The runtime ends the
+// process if it reaches the limit of the runtime, which NewThreads therefore sets well above
+// max.
 type Threads struct {
 	max int
 	own identity
 
 	mu      sync.Mutex
 	held    int            // guarded by mu
-	users   map[uint32]int // guarded by mu; sections by uid, none of them zero
-	waiting []*waiter      // guarded by mu; first come, first served
+	users   map[uint32]int // guarded by mu; running sections by uid, without zeros
+	waiting []*waiter      // guarded by mu; in order of arrival
 }
 
+// A waiter is a section that waits for its thread.
 type waiter struct {
 	uid   uint32
-	ready chan struct{} // closed with the section granted
+	ready chan struct{} // closed when the section may run
 }
 
-// NewThreads allows max sections at the same time, of which one user may have 64. It remembers the identity that the process has
-// now as the one that threads return to.
+// NewThreads returns bounds that allow max sections at the same time, of which one user may
+// have 64. Threads return to the identity that the process has at the time of this call.
 func NewThreads(max int) *Threads {
 	debug.SetMaxThreads(max + spare)
 	return &Threads{max: max, own: ownIdentity(), users: make(map[uint32]int)}
 }
 
-// acquire waits until uid may have one more section, and no longer than patience: then it fails with ErrBusy.
+// acquire waits until uid may have one more section. It returns ErrBusy after maxWait.
 func (t *Threads) acquire(uid uint32) error {
 	t.mu.Lock()
 	if t.freeLocked(uid) {
@@ -49,34 +56,34 @@ func (t *Threads) acquire(uid uint32) error {
 	t.waiting = append(t.waiting, w)
 	t.mu.Unlock()
 
-	late := time.NewTimer(patience)
-	defer late.Stop()
+	timeout := time.NewTimer(maxWait)
+	defer timeout.Stop()
 	select {
 	case <-w.ready:
 		return nil
-	case <-late.C:
+	case <-timeout.C:
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := slices.Index(t.waiting, w)
 	if i < 0 {
-		return nil // granted just now
+		return nil // release has granted the section meanwhile
 	}
 	t.waiting = slices.Delete(t.waiting, i, i+1)
 	return ErrBusy
 }
 
-// release gives a section back, to the first waiter that it helps.
+// release ends a section of uid and grants a section to the first waiter that may run now.
 func (t *Threads) release(uid uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	helps := t.held == t.max || t.users[uid] == perUser
+	wasFull := t.held == t.max || t.users[uid] == perUser
 	t.held--
 	if t.users[uid]--; t.users[uid] == 0 {
 		delete(t.users, uid)
 	}
-	if !helps {
-		return
+	if !wasFull {
+		return // no waiter depends on this section
 	}
 	i := slices.IndexFunc(t.waiting, func(w *waiter) bool { return t.freeLocked(w.uid) })
 	if i < 0 {
@@ -88,6 +95,7 @@ func (t *Threads) release(uid uint32) {
 	close(w.ready)
 }
 
+// freeLocked reports whether uid may have one more section.
 func (t *Threads) freeLocked(uid uint32) bool { return t.held < t.max && t.users[uid] < perUser }
 
 func (t *Threads) takeLocked(uid uint32) {

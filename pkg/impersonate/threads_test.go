@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// newBounds is NewThreads without its effect on the runtime.
+// newBounds returns what NewThreads returns, without its effect on the runtime.
 func newBounds(max int) *Threads { return &Threads{max: max, users: make(map[uint32]int)} }
 
-// take acquires n sections for uid, which must be free at once.
+// take acquires n sections for uid. The test fails if one of them has to wait.
 func take(t *testing.T, threads *Threads, uid uint32, n int) {
 	t.Helper()
 	start := time.Now()
@@ -24,13 +24,15 @@ func take(t *testing.T, threads *Threads, uid uint32, n int) {
 	}
 }
 
-func TestOneUserCannotHoldTheOthersUp(t *testing.T) {
+func TestBoundPerUser(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		threads := newBounds(1000)
 		take(t, threads, 1, perUser)
 		start := time.Now()
-		if err := threads.acquire(1); !errors.Is(err, ErrBusy) || time.Since(start) != patience {
-			t.Fatalf("section %d of a user: %v after %v, want ErrBusy after %v", perUser+1, err, time.Since(start), patience)
+		err := threads.acquire(1)
+		if waited := time.Since(start); !errors.Is(err, ErrBusy) || waited != maxWait {
+			t.Fatalf("section %d of a user: %v after %v, want ErrBusy after %v",
+				perUser+1, err, waited, maxWait)
 		}
 		take(t, threads, 2, perUser)
 	})
@@ -50,8 +52,8 @@ func TestGlobalBound(t *testing.T) {
 	})
 }
 
-// A waiter of a user at the user's bound does not stand in the way of one whom the section helps.
-func TestReleaseGoesToWhomItHelps(t *testing.T) {
+// release skips a waiter with a user at the bound, and grants the section to the next waiter.
+func TestReleaseSkipsUserAtBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		threads := newBounds(perUser + 1)
 		take(t, threads, 1, perUser)
@@ -68,17 +70,17 @@ func TestReleaseGoesToWhomItHelps(t *testing.T) {
 		threads.release(2)
 		synctest.Wait()
 		if len(got) != 1 || <-got != 3 {
-			t.Fatal("the section did not go to the user who may have one")
+			t.Fatal("the section was not granted to the user below the bound")
 		}
 		threads.release(1)
 		synctest.Wait()
 		if len(got) != 1 || <-got != 1 {
-			t.Fatal("the user below the bound again still waits")
+			t.Fatal("the first user still waits, though below the bound again")
 		}
 	})
 }
 
-func TestAllIsGivenBack(t *testing.T) {
+func TestAllSectionsAreReleased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		threads := newBounds(4)
 		for i := range 100 {
@@ -92,10 +94,11 @@ func TestAllIsGivenBack(t *testing.T) {
 			}()
 		}
 		synctest.Wait()
-		time.Sleep(time.Second) // of the bubble
+		time.Sleep(time.Second) // on the clock of the bubble
 		synctest.Wait()
 		if threads.held != 0 || len(threads.users) != 0 || len(threads.waiting) != 0 {
-			t.Fatalf("left over: held %d, users %v, waiting %d", threads.held, threads.users, len(threads.waiting))
+			t.Fatalf("left over: held %d, users %v, waiting %d",
+				threads.held, threads.users, len(threads.waiting))
 		}
 	})
 }
