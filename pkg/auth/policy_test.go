@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,11 +20,11 @@ import (
 // staff is a backend that lets everybody in as "alice", a member of staff and ftp, and notes whether it was asked.
 type staff struct {
 	home  string
-	asked bool
+	asked atomic.Bool
 }
 
 func (s *staff) Authenticate(context.Context, Credentials) (*Account, error) {
-	s.asked = true
+	s.asked.Store(true)
 	return &Account{Name: "alice", Home: s.home, Groups: []string{"staff", "ftp"}}, nil
 }
 
@@ -76,8 +77,8 @@ func TestPolicy(t *testing.T) {
 			}
 			_, err := p.Authenticate(t.Context(), login)
 			wantCause(t, err, c.cause)
-			if backend.asked == c.unasked {
-				t.Errorf("the backend was asked: %v", backend.asked)
+			if backend.asked.Load() == c.unasked {
+				t.Errorf("the backend was asked: %v", backend.asked.Load())
 			}
 		})
 	}
@@ -213,10 +214,10 @@ func wantCause(t *testing.T, err error, cause string) {
 func TestPolicyHomeIsDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := make(chan struct{})
-		all, asked := &staff{home: "/net/alice"}, 0
+		all, asked := &staff{home: "/net/alice"}, new(atomic.Int32)
 		p := &Policy{Config: config.Default(), Backend: all, links: func(dir string) (string, error) {
 			if strings.HasPrefix(dir, "/net/") {
-				asked++
+				asked.Add(1)
 				<-dead
 			}
 			return dir, nil
@@ -231,8 +232,8 @@ func TestPolicyHomeIsDead(t *testing.T) {
 		for range 100 {
 			wantCause(t, login("/net/alice"), "alice: the file system of home /net/alice does not answer")
 		}
-		if took := time.Since(begun); took != homeTimeout || asked != 1 {
-			t.Errorf("took %v and %d threads", took, asked)
+		if took := time.Since(begun); took != homeTimeout || asked.Load() != 1 {
+			t.Errorf("took %v and %d threads", took, asked.Load())
 		}
 		if err := login("/home/alice"); err != nil {
 			t.Errorf("another home: %v", err)

@@ -89,8 +89,8 @@ func TestConfiguredUsers(t *testing.T) {
 			}
 			got, err := compose(t, cfg, runAs, NewQueue(1, 1, nil), system).Authenticate(t.Context(), Credentials{User: c.user, Password: c.password})
 			wantCause(t, err, c.cause)
-			if system.asked != c.asked {
-				t.Errorf("the system was asked: %v", system.asked)
+			if system.asked.Load() != c.asked {
+				t.Errorf("the system was asked: %v", system.asked.Load())
 			}
 			if c.want != nil && !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)

@@ -66,6 +66,9 @@ func (o *Opener) Open(ctx context.Context, paths []string, mounted func(string) 
 		go b.drop(func(int) {})
 		return nil, err
 	}
+	if len(b.open) == 0 {
+		<-b.ended // it does at once; the caller may become another program, which waits for no process
+	}
 	o.leave(b)
 	return roots, nil
 }
@@ -82,7 +85,8 @@ type batch struct {
 	keys    []string
 	open    map[int]bool // indexes of roots without an answer
 	conn    *net.UnixConn
-	answers chan answer // closed when the process has ended
+	answers chan answer // closed when the process sends no more
+	ended   chan struct{}
 }
 
 func (b *batch) add(r *Root, key string) {
@@ -96,7 +100,7 @@ func (b *batch) start(program string) (err error) {
 	for _, r := range b.roots {
 		args = append(args, r.Path)
 	}
-	if b.conn, err = startOpening(program, args); err != nil {
+	if b.conn, b.ended, err = startOpening(program, args); err != nil {
 		return err
 	}
 	go func() { // ends with the process, or when its connection is closed
@@ -112,18 +116,19 @@ func (b *batch) start(program string) (err error) {
 	return nil
 }
 
-// startOpening starts the process and returns the socket on which it answers.
-func startOpening(program string, args []string) (*net.UnixConn, error) {
+// startOpening starts the process and returns the socket on which it answers. ended is closed when it
+// has been waited for.
+func startOpening(program string, args []string) (_ *net.UnixConn, ended chan struct{}, _ error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ours, theirs := os.NewFile(uintptr(pair[0]), "roots"), os.NewFile(uintptr(pair[1]), "roots")
 	defer ours.Close() // the connection works on a duplicate
 	defer theirs.Close()
 	conn, err := net.FileConn(ours)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	cmd := exec.Command(program, args...)
 	cmd.Dir = "/"
@@ -132,10 +137,14 @@ func startOpening(program string, args []string) (*net.UnixConn, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is not for it
 	if err := cmd.Start(); err != nil {
 		conn.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	go cmd.Wait() // ends with the process
-	return conn.(*net.UnixConn), nil
+	ended = make(chan struct{})
+	go func() { // ends with the process
+		defer close(ended)
+		cmd.Wait()
+	}()
+	return conn.(*net.UnixConn), ended, nil
 }
 
 // collect takes answers until all are there, or it takes too long.
