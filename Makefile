@@ -17,7 +17,7 @@ FUZZ     =
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run build ftpd ftpd-auth packages test check unit system fuzz fuzz-short clean
+.PHONY: help run build ftpd ftpd-auth packages generate quick test check unit system fuzz fuzz-short clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -43,6 +43,15 @@ packages: build ## a deb and an rpm in dist/
 	rm -rf dist
 	scripts/packages dist
 
+generate: ## what is made from the source: etc/ftpd.toml, the schema, man pages, docs/clients.md
+	go test ./pkg/config ./cmd/ftpd -run IsFresh -update
+	go test ./tests -run ClientsDocument -update
+
+quick: ## while working: gofmt, vet for Linux, tests of the packages without the race detector
+	@unformatted=$$(gofmt -l cmd pkg tests); [ -z "$$unformatted" ] || { echo "run gofmt -w on: $$unformatted"; exit 1; }
+	$(CGO) go vet ./...
+	$(CGO) go test ./cmd/... ./pkg/...
+
 test: ## everything below but fuzz: check, unit, fuzz-short, system
 	@scripts/needs test
 	@$(MAKE) --no-print-directory ftpd ftpd-auth check unit fuzz-short system
@@ -54,8 +63,9 @@ check: ## gofmt, vet for Linux, Windows and macOS, staticcheck
 	GOOS=darwin CGO_ENABLED=0 go vet ./...
 	$(CGO) go run $(STATICCHECK) ./...
 
-unit: ## tests of the packages, with the race detector where there is a C compiler
+unit: ## tests of the packages, with the race detector where there is a C compiler; of pkg/vfs as other systems have it, too
 	@scripts/gotest unit ./cmd/... ./pkg/...
+	@scripts/gotest unit -tags=osroot ./pkg/vfs
 
 fuzz-short: ## a second of each fuzz target
 	@scripts/fuzz 1s
