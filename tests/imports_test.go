@@ -20,6 +20,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/config", "plain values that anybody may read and a test may write; knows no other package"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
+	{"pkg/ftpwire", "the bytes of the control connection; knows no connection and no session"},
 	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},

@@ -9,6 +9,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/vfs"
 )
@@ -43,7 +44,7 @@ func (s *Session) rein(context.Context, string) (Reply, error) {
 func (s *Session) quit(context.Context, string) (Reply, error) {
 	s.leaving.Store(true)
 	if s.login != nil && s.login.settings.QuitMessage != "" {
-		return lines(221, s.login.settings.QuitMessage), nil
+		return ftpwire.Lines(221, s.login.settings.QuitMessage), nil
 	}
 	return reply(221, "Goodbye."), nil
 }
@@ -172,7 +173,7 @@ func (s *Session) welcome(l *login) {
 	}
 	s.emit(events.Event{Kind: events.Login, User: l.account.Name})
 	if message := l.settings.LoginMessage; message != "" {
-		s.say(lines(230, message))
+		s.say(ftpwire.Lines(230, message))
 		return
 	}
 	s.say(reply(230, "Login successful."))

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"path"
+
+	"ftpd/pkg/ftpwire"
 )
 
 // abs makes a pathname absolute in the user's tree. The name is taken as it is, blanks and all.
@@ -17,7 +19,7 @@ func clean(dir, name string) string {
 
 // pwd tells the working directory (RFC 959 §4.1.3). Clients take the path between the quotes and build others upon it.
 func (s *Session) pwd(context.Context, string) (Reply, error) {
-	return reply(257, "%s is the current directory.", quoted(s.dir)), nil
+	return reply(257, "%s is the current directory.", ftpwire.Quote(s.dir)), nil
 }
 
 // cwd changes the working directory (RFC 959 §4.1.1); without an argument, to the root.
@@ -30,7 +32,7 @@ func (s *Session) cwd(_ context.Context, arg string) (Reply, error) {
 		return Reply{}, err
 	}
 	s.dir = dir
-	return reply(250, "%s is the current directory.", quoted(dir)), nil
+	return reply(250, "%s is the current directory.", ftpwire.Quote(dir)), nil
 }
 
 // cdup changes to the parent directory (RFC 959 §4.1.1); at the root it stays there.
@@ -42,7 +44,7 @@ func (s *Session) mkd(_ context.Context, arg string) (Reply, error) {
 	if err := s.login.fs.MakeDir(dir); err != nil {
 		return Reply{}, err
 	}
-	return reply(257, "%s directory created.", quoted(dir)), nil
+	return reply(257, "%s directory created.", ftpwire.Quote(dir)), nil
 }
 
 // rmd removes an empty directory (RFC 959 §4.1.3).

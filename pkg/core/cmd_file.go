@@ -2,8 +2,8 @@ package core
 
 import (
 	"context"
-	"time"
 
+	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/vfs"
 )
 
@@ -35,7 +35,7 @@ func (s *Session) mdtm(_ context.Context, arg string) (Reply, error) {
 		}
 		return Reply{}, err
 	}
-	return reply(213, "%s", appendStamp(nil, e.ModTime)), nil
+	return reply(213, "%s", ftpwire.AppendStamp(nil, e.ModTime)), nil
 }
 
 func (s *Session) plainFile(arg string) (vfs.Entry, error) {
@@ -45,22 +45,6 @@ func (s *Session) plainFile(arg string) (vfs.Entry, error) {
 	}
 	return e, err
 }
-
-// appendStamp writes a time-val (RFC 3659 §2.3).
-func appendStamp(dst []byte, t time.Time) []byte {
-	if t.Before(firstStamp) {
-		t = firstStamp
-	} else if t.After(lastStamp) {
-		t = lastStamp
-	}
-	return t.UTC().AppendFormat(dst, stampLayout)
-}
-
-// File systems know times that the 14 digits of a time-val have no place for; such a one is told as the nearest that they have.
-var (
-	firstStamp = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
-	lastStamp  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
-)
 
 // dele removes a file (RFC 959 §4.1.3).
 func (s *Session) dele(_ context.Context, arg string) (Reply, error) {

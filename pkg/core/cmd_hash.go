@@ -137,7 +137,7 @@ func (s *Session) digest(ctx context.Context, verb, name string, h *hashing, a *
 			case err == nil:
 				r = answer(sum)
 			case context.Cause(ctx) == errAborted:
-				r = reply(426, "Hashing aborted.").because(errAborted)
+				r = reply(426, "Hashing aborted.").Because(errAborted)
 			case ctx.Err() != nil:
 				return // the session ends, and says why
 			default:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/ftpwire"
 )
 
 var (
@@ -60,7 +61,7 @@ func isHostName(name string) bool {
 // banner is the 220 of the host that was chosen, if that has its own.
 func (s *Session) banner() Reply {
 	if s.host != nil && s.host.Banner != "" {
-		return lines(220, s.host.Banner)
+		return ftpwire.Lines(220, s.host.Banner)
 	}
-	return lines(220, s.srv.config.Server.Banner)
+	return ftpwire.Lines(220, s.srv.config.Server.Banner)
 }

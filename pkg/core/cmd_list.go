@@ -194,11 +194,13 @@ func (s *Session) sendEntries(ctx context.Context, l *lister, dir *vfs.Dir, next
 // reportListing writes to the log why a listing failed (its data connection is where trouble with the
 // network shows first), or that it could not describe all.
 func (s *Session) reportListing(l *lister, r Reply) {
-	if !r.refusal() {
-		r.cause = l.trouble()
+	if !r.IsRefusal() {
+		r.Cause = l.trouble()
 	}
-	if r.cause != nil || r.refusal() {
-		s.emit(events.Event{Kind: events.Command, Verb: l.verb, Path: l.path, Reply: r.Code, Cause: r.why()})
+	if r.Cause != nil || r.IsRefusal() {
+		s.emit(events.Event{
+			Kind: events.Command, Verb: l.verb, Path: l.path, Reply: r.Code, Cause: r.Reason(),
+		})
 	}
 }
 

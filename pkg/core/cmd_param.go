@@ -139,7 +139,7 @@ func (s *Session) listen() (*passive, error) {
 	s.dropOpener()
 	p, err := s.srv.ports.Reserve(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	if err != nil {
-		return nil, errNoPort.because(err)
+		return nil, errNoPort.Because(err)
 	}
 	s.opener = p
 	return p, nil

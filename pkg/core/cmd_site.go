@@ -46,7 +46,7 @@ func (s *Session) siteChmod(_ context.Context, arg string) (Reply, error) {
 // and exfat without the options for it. Other servers are silent about that; with a refusal, sitecopy
 // 0.16.6 fails as a whole, and so does a chmod of lftp 4.9.2 (its mirror and mc pass it over).
 func keeps(what, value string) Reply {
-	return reply(200, "The file system keeps the %s %s.", what, value).because(
+	return reply(200, "The file system keeps the %s %s.", what, value).Because(
 		fmt.Errorf("the file system keeps the %s %s: it has no others, or its mount options set this one", what, value))
 }
 
@@ -87,7 +87,7 @@ func (s *Session) siteChgrp(ctx context.Context, arg string) (Reply, error) {
 			if ctx.Err() != nil {
 				return // the session ends
 			}
-			r := errNoGroup.because(err)
+			r := errNoGroup.Because(err)
 			if found && err == nil {
 				if r, err = s.changeGroup(name, group, gid); err != nil {
 					rethrow(err)

@@ -28,7 +28,7 @@ func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	for _, line := range l.sorted() {
 		text = append(text, string(l.text[line.start:line.end-2]))
 	}
-	return Reply{Code: 213, Text: append(text, "End of status."), cause: l.trouble()}, nil
+	return Reply{Code: 213, Text: append(text, "End of status."), Cause: l.trouble()}, nil
 }
 
 // collect gathers the lines of a directory, or of a file. Since nothing is sent before all is read, a directory may not be too large.

@@ -6,17 +6,10 @@ import (
 	"time"
 
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftpwire"
 )
 
 var errTime = reply(550, "Not a time; YYYYMMDDhhmmss is needed.")
-
-// stampLayout is a time-val (RFC 3659 §2.3), always in UTC. A fraction of the second may follow.
-const stampLayout = "20060102150405"
-
-func parseStamp(s string) (time.Time, bool) {
-	t, err := time.Parse(stampLayout, s)
-	return t, err == nil
-}
 
 // mfmt sets when a file was changed (draft-somers-ftp-mfxx §3.1). lftp, rclone and ncftp send it after each upload.
 func (s *Session) mfmt(_ context.Context, arg string) (Reply, error) {
@@ -25,7 +18,7 @@ func (s *Session) mfmt(_ context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return reply(213, "Modify=%s; %s", appendStamp(nil, t), name), nil
+	return reply(213, "Modify=%s; %s", ftpwire.AppendStamp(nil, t), name), nil
 }
 
 // setTime sets when a file was changed, and returns the time that it has then, as MDTM tells it: file systems round.
@@ -33,7 +26,7 @@ func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	if name == "" {
 		return time.Time{}, errNoArg
 	}
-	t, ok := parseStamp(stamp)
+	t, ok := ftpwire.ParseStamp(stamp)
 	if !ok {
 		return t, errTime
 	}
@@ -44,7 +37,7 @@ func (s *Session) setTime(stamp, name string) (time.Time, error) {
 // mdtmTime takes "YYYYMMDDhhmmss pathname" apart, with which older clients set the time of a file.
 func mdtmTime(arg string) (t time.Time, name string, ok bool) {
 	stamp, name, _ := strings.Cut(arg, " ")
-	t, ok = parseStamp(stamp)
+	t, ok = ftpwire.ParseStamp(stamp)
 	return t, name, ok && name != ""
 }
 
@@ -64,7 +57,7 @@ func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
 		return Reply{}, err
 	}
 	s.emit(events.Event{Kind: events.Command, Verb: "MDTM", Path: name, Reply: 213})
-	return reply(213, "%s", appendStamp(nil, e.ModTime)), nil
+	return reply(213, "%s", ftpwire.AppendStamp(nil, e.ModTime)), nil
 }
 
 // siteUtime sets when a file was changed, for clients that know no MFMT: "YYYYMMDDhhmmss pathname" (lftp), or "pathname atime mtime
@@ -75,7 +68,7 @@ func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return reply(200, "The time is %s.", appendStamp(nil, t)), nil
+	return reply(200, "The time is %s.", ftpwire.AppendStamp(nil, t)), nil
 }
 
 // utimePath is the pathname in the argument of SITE UTIME.
@@ -92,7 +85,7 @@ func utimeArgs(arg string) (name, stamp string) {
 		for i := len(times) - 1; i >= 0; i-- {
 			at := max(strings.LastIndexByte(rest, ' '), 0)
 			rest, times[i] = rest[:at], strings.TrimPrefix(rest[at:], " ")
-			_, isTime := parseStamp(times[i])
+			_, isTime := ftpwire.ParseStamp(times[i])
 			found = found && isTime
 		}
 		if found {

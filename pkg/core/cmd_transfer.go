@@ -74,7 +74,7 @@ func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
 	}
 	name, err := s.login.fs.Unique(s.abs(arg))
 	if errors.Is(err, fs.ErrExist) {
-		return errNoUnique.because(err), nil
+		return errNoUnique.Because(err), nil
 	}
 	if err != nil {
 		return Reply{}, err

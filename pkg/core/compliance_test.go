@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"ftpd/pkg/ftpwire"
 )
 
 // Two rows of the compliance table are no command's: the greeting, and what may be the answer to any line.
@@ -28,7 +30,7 @@ type asked struct {
 // of the lines, but that a transfer or a hash is overtaken by the lines that need not wait for it.
 type reader struct {
 	srv     *Server // for its table of commands
-	in      input
+	in      ftpwire.Input
 	text    []byte
 	waiting []asked
 	running *asked // it began a job that lets others pass
@@ -76,20 +78,21 @@ func (r *reader) read(text string) error {
 
 // again begins with a client.
 func (r *reader) again() {
-	r.in, r.text, r.waiting, r.running, r.left, r.inside, r.greeted = input{}, nil, nil, nil, false, "", false
+	r.in, r.text, r.waiting, r.running = ftpwire.Input{}, nil, nil, nil
+	r.left, r.inside, r.greeted = false, "", false
 }
 
 func (r *reader) ask(p []byte) {
-	r.text = append(r.text, r.in.filter(p)...)
+	r.text = append(r.text, r.in.Filter(p)...)
 	for {
-		line, rest, ok := cutLine(r.text)
+		line, rest, ok := ftpwire.CutLine(r.text)
 		if !ok {
 			return
 		}
 		r.text = rest
 		a := asked{verb: anyRow}
 		cmd, arg := r.srv.lookup(line)
-		if cmd != nil && len(line) <= maxLine && !strings.Contains(string(line), "\x00") {
+		if cmd != nil && len(line) <= ftpwire.MaxLine && !strings.Contains(string(line), "\x00") {
 			a = asked{verb: cmd.verb, now: cmd.now(arg) && cmd.verb != "ABOR", cmd: cmd}
 		}
 		r.waiting = append(r.waiting, a)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftpwire"
 )
 
 // take handles bytes of the client's. They are a buffer's, so what stays must be copied.
@@ -29,7 +30,7 @@ func (s *Session) take(ctx context.Context, p []byte) {
 
 // takeText handles bytes that are no longer encrypted.
 func (s *Session) takeText(ctx context.Context, p []byte) {
-	p = s.in.filter(p)
+	p = s.in.Filter(p)
 	if s.floods(p) {
 		s.emit(events.Event{Kind: events.Flood, Reply: 421})
 		s.dismiss(errFlood)
@@ -50,7 +51,7 @@ const tlsHandshake = 22
 func (s *Session) proceed(ctx context.Context, p []byte) {
 	kept, p := p[:s.waiting], p[s.waiting:]
 	for !s.ended {
-		line, rest, ok := cutLine(p)
+		line, rest, ok := ftpwire.CutLine(p)
 		if !ok {
 			break
 		}
@@ -117,13 +118,13 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		s.report(cmd, path, r)
 	}
 	s.say(r)
-	if cmd == nil || cmd.verb != "RNFR" || r.refusal() {
+	if cmd == nil || cmd.verb != "RNFR" || r.IsRefusal() {
 		s.rename = "" // RNTO has to follow at once
 	}
 	if cmd == nil {
 		return !s.ended
 	}
-	if cmd.data && r.refusal() && s.opener != nil {
+	if cmd.data && r.IsRefusal() && s.opener != nil {
 		s.flush() // before the data connection may go: a client must not take its end for the answer
 		s.opener.refuse(s.private)
 	}
@@ -151,7 +152,7 @@ func (s *Session) floods(p []byte) bool {
 // check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments, login.
 func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 	switch {
-	case len(line) > maxLine:
+	case len(line) > ftpwire.MaxLine:
 		return Reply{}, errTooLong
 	case bytes.IndexByte(line, 0) >= 0:
 		return Reply{}, errNUL
@@ -174,15 +175,15 @@ func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 // report emits what the log shall know of a command: that it changed something, or why it was refused. Refusals before the login are
 // the bread of bots, and failed logins have an event of their own.
 func (s *Session) report(cmd *command, path string, r Reply) {
-	if cmd.run == nil || !cmd.log && !r.refusal() && r.cause == nil {
+	if cmd.run == nil || !cmd.log && !r.IsRefusal() && r.Cause == nil {
 		return
 	}
 	e := events.Event{Kind: events.Command, Verb: cmd.verb, Path: path, Reply: r.Code}
 	if cmd.verb == "RNTO" {
 		e.Path, e.To = s.rename, path
 	}
-	if r.refusal() || r.cause != nil {
-		e.Cause = r.why()
+	if r.IsRefusal() || r.Cause != nil {
+		e.Cause = r.Reason()
 	}
 	s.emit(e)
 }
@@ -215,14 +216,14 @@ func (s *Session) say(r Reply) {
 	if s.srv.debug {
 		s.emit(events.Event{Kind: events.Line, Reply: r.Code, Cause: r.Text[0]})
 	}
-	if r.announces() && s.tls == nil {
+	if r.NamesPort() && s.tls == nil {
 		s.flush() // it begins a TCP segment: what is before it ends one
 	}
 	if s.out == nil {
 		s.out = s.srv.buffers.Get()
 		s.out.Data = s.out.Data[:0]
 	}
-	s.out.Data = r.append(s.out.Data)
+	s.out.Data = r.Append(s.out.Data)
 	if len(s.out.Data) >= len(s.out.room)/2 {
 		s.flush()
 	}

@@ -151,11 +151,11 @@ func (p *passive) failureLocked() error {
 	case p.err == nil:
 		return nil
 	case p.conn != nil:
-		return errNoData.because(p.err)
+		return errNoData.Because(p.err)
 	case p.stranger != "":
-		return errNobody.because(fmt.Errorf("port %d: %w; %s was turned away", p.port, p.err, p.stranger))
+		return errNobody.Because(fmt.Errorf("port %d: %w; %s was turned away", p.port, p.err, p.stranger))
 	}
-	return errNobody.because(fmt.Errorf("port %d: %w", p.port, p.err))
+	return errNobody.Because(fmt.Errorf("port %d: %w", p.port, p.err))
 }
 
 // close gives the port back, and the data connection. Where hold reads that, to finish it would wait for the reader, which ends it

@@ -55,7 +55,7 @@ func (a *active) open(ctx context.Context) (Conn, error) {
 	case ctx.Err() != nil:
 		return nil, context.Cause(ctx)
 	}
-	return nil, errNoConnect.because(fmt.Errorf("connect to %s: %w", a.client, err))
+	return nil, errNoConnect.Because(fmt.Errorf("connect to %s: %w", a.client, err))
 }
 
 func (a *active) dial(ctx context.Context) (Conn, error) {

@@ -180,7 +180,7 @@ func (s *Session) decide(err error) {
 
 // leftBehind is the reply to an upload whose client has gone since it was found present.
 func (t *transfer) leftBehind() Reply {
-	r := errLeft.because(t.lost)
+	r := errLeft.Because(t.lost)
 	upload := unfinished(*t.upload, t.lost)
 	upload.Reply = r.Code
 	t.upload = nil

@@ -50,10 +50,10 @@ func refuse(err error) Reply {
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
-			return r.reply.because(err)
+			return r.reply.Because(err)
 		}
 	}
-	return errLocal.because(err)
+	return errLocal.Because(err)
 }
 
 var errBusy = reply(421, "Closing the control connection: %s.", auth.ErrBusy)
@@ -103,24 +103,16 @@ func conclude(ctx context.Context, err error) Reply {
 		return reply(226, "Transfer complete.")
 	}
 	if errors.Is(err, errAborted) {
-		return reply(426, "Transfer aborted.").because(err)
+		return reply(426, "Transfer aborted.").Because(err)
 	}
 	if errors.Is(err, errGone) || errors.Is(err, errEndedFirst) {
-		return errLeft.because(err)
+		return errLeft.Because(err)
 	}
 	if errors.Is(err, errStalled) || ctx.Err() != nil && context.Cause(ctx) != errAborted {
-		return Reply{cause: err}
+		return Reply{Cause: err}
 	}
 	if _, ok := errors.AsType[*connError](err); ok {
-		return reply(426, "Data connection closed; transfer aborted.").because(err)
+		return reply(426, "Data connection closed; transfer aborted.").Because(err)
 	}
 	return refuse(err)
-}
-
-// why is a refusal's cause, for the log.
-func (r Reply) why() string {
-	if r.cause != nil {
-		return r.cause.Error()
-	}
-	return r.Text[0]
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/vfs"
 )
 
@@ -135,10 +136,10 @@ func (f *factFormat) appendCommon(dst []byte, e *vfs.Entry, facts factSet) []byt
 		dst = append(strconv.AppendInt(append(dst, "size="...), e.Size, 10), ';')
 	}
 	if facts&factModify != 0 {
-		dst = append(appendStamp(append(dst, "modify="...), e.ModTime), ';')
+		dst = append(ftpwire.AppendStamp(append(dst, "modify="...), e.ModTime), ';')
 	}
 	if facts&factCreate != 0 {
-		dst = append(appendStamp(append(dst, "create="...), e.Created), ';')
+		dst = append(ftpwire.AppendStamp(append(dst, "create="...), e.Created), ';')
 	}
 	if facts&factPerm != 0 {
 		dst = append(f.appendPerm(append(dst, "perm="...), e.Mode), ';')

@@ -292,7 +292,8 @@ func TestAbortThatComesLate(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	for _, r := range refusals {
 		wrapped := fmt.Errorf("open %q: %w", "x", r.err)
-		if got := refuse(wrapped); got.Code != r.reply.Code || got.Text[0] != r.reply.Text[0] || got.why() != wrapped.Error() {
+		if got := refuse(wrapped); got.Code != r.reply.Code || got.Text[0] != r.reply.Text[0] ||
+			got.Reason() != wrapped.Error() {
 			t.Errorf("%v is answered %v", r.err, got)
 		}
 		if r.reply.Code < 400 {

@@ -8,10 +8,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftpwire"
 )
 
 // Whatever a line is, the same command is found for it in either case, its argument is the end of the line, who is not logged in gets
@@ -53,7 +53,8 @@ func FuzzCommand(f *testing.F) {
 			t.Errorf("the log has %q", log.events)
 		}
 		r, err := s.check(cmd, line, string(arg))
-		if err == nil && (cmd.login || bytes.IndexByte(line, 0) >= 0 || len(line) > maxLine) {
+		if err == nil &&
+			(cmd.login || bytes.IndexByte(line, 0) >= 0 || len(line) > ftpwire.MaxLine) {
 			t.Errorf("%q runs", line)
 		}
 		if err != nil {
@@ -205,8 +206,8 @@ func FuzzPathname(f *testing.F) {
 		if again := clean(got, ""); again != got {
 			t.Errorf("%q becomes %q", got, again)
 		}
-		if shown, ok := readQuoted(quoted(got)); !ok || shown != got {
-			t.Errorf("%q is shown as %s", got, quoted(got))
+		if shown, ok := readQuoted(ftpwire.Quote(got)); !ok || shown != got {
+			t.Errorf("%q is shown as %s", got, ftpwire.Quote(got))
 		}
 	})
 }
@@ -219,29 +220,23 @@ func readQuoted(s string) (string, bool) {
 	return strings.ReplaceAll(inner, `""`, `"`), ok && end && !strings.Contains(halves, `"`)
 }
 
-// A time and a pathname are taken out of an argument as they stand there, and every time is told in 14 digits (RFC 3659 §2.3), in the
-// order of time.
+// A time and a pathname are taken out of an argument as they stand there.
 func FuzzTimes(f *testing.F) {
 	for _, arg := range []string{
-		"20200101000000 f", "20200229235959.123 a b", "20200101000000", "f 20200101000000 20210101000000 20220101000000 UTC",
+		"20200101000000 f", "20200229235959.123 a b", "20200101000000",
+		"f 20200101000000 20210101000000 20220101000000 UTC",
 		"20201301000000 f", "99991231235959  f",
-		"20200101000000 20200101000000 20200101000000 UTC", " UTC", "f UTC",
+		"20200101000000 20200101000000 20200101000000 UTC", " UTC", "f UTC", "",
 	} {
-		f.Add(arg, int64(-70_000_000_000), int64(253402300800))
+		f.Add(arg)
 	}
-	f.Add("", int64(-1)<<62, int64(1)<<62)
-	f.Fuzz(func(t *testing.T, arg string, a, b int64) {
-		a, b = min(a, b)>>1, max(a, b)>>1 // time.Time has no room for all of them
-		first, second := string(appendStamp(nil, time.Unix(a, 0))), string(appendStamp(nil, time.Unix(b, 0)))
-		if len(first) != 14 || strings.Trim(first, "0123456789") != "" || first > second {
-			t.Errorf("%d and %d are %s and %s", a, b, first, second)
-		}
+	f.Fuzz(func(t *testing.T, arg string) {
 		at, name, ok := mdtmTime(arg)
 		stamp, rest, _ := strings.Cut(arg, " ")
 		if ok && (name == "" || name != rest || mdtmPath(arg) != name) || !ok && mdtmPath(arg) != arg {
 			t.Errorf("MDTM %q names %q, or %q", arg, name, mdtmPath(arg))
 		}
-		if ok && !strings.HasPrefix(stamp, string(appendStamp(nil, at))) {
+		if ok && !strings.HasPrefix(stamp, string(ftpwire.AppendStamp(nil, at))) {
 			t.Errorf("MDTM %q is %v", arg, at)
 		}
 		name, stamp = utimeArgs(arg)
@@ -277,26 +272,6 @@ func FuzzOptsMLST(f *testing.F) {
 		r2, err := again.optsMLST(t.Context(), list)
 		if r.Code != 200 || !ok || err != nil || r2.Text[0] != r.Text[0] || again.facts != s.facts {
 			t.Errorf("%q: %v, %v, %v", arg, r, r2, err)
-		}
-	})
-}
-
-// Every reply is one reply, whatever its text, and has as many lines as that.
-func FuzzReply(f *testing.F) {
-	for _, text := range []string{"", "one", "first\nlast", "211 looks like one\n211 and another\n212-and more", "a\r\nb\r\n", "\x00\r",
-		"\n\n", "5\n"} {
-		f.Add(text, "Listing /d\r\n226 Done.", 211)
-	}
-	f.Fuzz(func(t *testing.T, text, name string, code int) {
-		if code < 100 || code > 599 {
-			return
-		}
-		for _, r := range []Reply{lines(code, text), {Code: code, Text: []string{"Listing " + name, " " + text, "End"}},
-			reply(code, "%s", text), reply(code, "%s is it.", quoted(name))} {
-			wire := string(r.append(nil))
-			if n := checkReplies(t, wire); n != 1 || strings.Count(wire, "\r\n") != len(r.Text) {
-				t.Errorf("%q is written as %q", r.Text, wire)
-			}
 		}
 	})
 }

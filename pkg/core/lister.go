@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 
+	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/vfs"
 )
 
@@ -87,14 +88,14 @@ func (l *lister) add(e *vfs.Entry, sorting bool) {
 		l.text = l.before(l.text, e)
 	}
 	line.name = uint32(len(l.text))
-	l.text = appendName(appendName(l.text, l.prefix), e.Name)
+	l.text = ftpwire.AppendName(ftpwire.AppendName(l.text, l.prefix), e.Name)
 	line.nameEnd = uint32(len(l.text))
 	line.altered = string(l.text[len(l.text)-len(e.Name):]) != e.Name
 	switch {
 	case l.classify && e.Mode.IsDir():
 		l.text = append(l.text, '/')
 	case l.arrows && e.Target != "":
-		l.text = appendName(append(l.text, " -> "...), e.Target)
+		l.text = ftpwire.AppendName(append(l.text, " -> "...), e.Target)
 	}
 	l.text = append(l.text, '\r', '\n')
 	line.end = uint32(len(l.text))

@@ -14,6 +14,7 @@ import (
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/zerocopy"
@@ -124,7 +125,7 @@ func (srv *Server) serveConn(c Conn, implicit bool) {
 		refuseConn(c, reply(421, "Service not available, try again later."), implicit)
 		return
 	case admission.Session == "":
-		refuseConn(c, lines(421, admission.Refusal), implicit)
+		refuseConn(c, ftpwire.Lines(421, admission.Refusal), implicit)
 		return
 	}
 	defer srv.supervisor.End(admission.Session)
@@ -139,7 +140,7 @@ func (srv *Server) serveConn(c Conn, implicit bool) {
 func refuseConn(c Conn, r Reply, implicit bool) {
 	if !implicit {
 		c.SetWriteDeadline(time.Now().Add(lastWord)) // so little fits into any socket's buffer
-		c.Write(r.append(nil))
+		c.Write(r.Append(nil))
 	}
 	c.Finish()
 }

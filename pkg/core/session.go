@@ -12,6 +12,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/vfs"
 )
 
@@ -35,7 +36,7 @@ type Session struct {
 
 	turn sync.Mutex // held while lines run; guards all that follows
 
-	in      input
+	in      ftpwire.Input
 	ahead   []byte  // was read and not run: a part of a line, or lines that wait for the job's end
 	waiting int     // so many bytes of ahead are lines that wait
 	out     *Buffer // replies that are not written yet; nil when there are none

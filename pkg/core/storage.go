@@ -20,7 +20,7 @@ func oversize(limit int64, err error) error {
 	if !errors.Is(err, vfs.ErrLimit) {
 		return err
 	}
-	return reply(552, "A file may have %d bytes at most.", limit).because(fmt.Errorf("max_file_size: %w", err))
+	return reply(552, "A file may have %d bytes at most.", limit).Because(fmt.Errorf("max_file_size: %w", err))
 }
 
 // mayStore is why an upload cannot begin. The client may have announced its size.
@@ -48,7 +48,7 @@ func enough(free, least int64) error {
 	if free >= least {
 		return nil
 	}
-	return errFull.because(fmt.Errorf("min_free_space: %d bytes would be free, of %d", max(0, free), least))
+	return errFull.Because(fmt.Errorf("min_free_space: %d bytes would be free, of %d", max(0, free), least))
 }
 
 // announcedBy is the number of bytes in the argument of ALLO, 0 where there is none (RFC 959 §4.1.3).

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"ftpd/pkg/ftpwire"
 )
 
 // A secureControl is the TLS of a control connection. It stands between the bytes that Await brings and the lines: what has arrived is
@@ -97,7 +99,7 @@ func (w *controlWire) inParts() {
 
 // startTLS puts TLS under the control connection. The handshake is a job: the session goes on receiving, for it.
 func (s *Session) startTLS(ctx context.Context) {
-	s.in = input{} // what came in clear text ends here, half a Telnet command as well
+	s.in = ftpwire.Input{} // what came in clear text ends here, half a Telnet command as well
 	w := &controlWire{Conn: s.conn}
 	w.arrived.L = &w.mu
 	s.binding = newBinding()

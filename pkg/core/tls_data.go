@@ -191,9 +191,9 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		return errNoTLS.because(err)
+		return errNoTLS.Because(err)
 	case !t.s.tls.sameClient(c.Conn):
-		return errNoTLS.because(errOtherClient)
+		return errNoTLS.Because(errOtherClient)
 	}
 	if err := t.reused(ctx, p); err != nil {
 		return err

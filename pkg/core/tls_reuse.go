@@ -114,5 +114,5 @@ func (t *transfer) reused(ctx context.Context, p *proof) error {
 	if err := t.data.secure.finish(ctx); err != nil {
 		return err
 	}
-	return errNotResumed.because(p.lack)
+	return errNotResumed.Because(p.lack)
 }

@@ -83,7 +83,7 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 // run opens the data connection, moves the bytes and closes it. After a success the client reads 226 when the data connection is
 // closed. After a failure it reads the reply first, since the end of the connection is no answer.
 func (t *transfer) run(ctx context.Context, do task) (answer func()) {
-	r := Reply{cause: errInside} // of a panic
+	r := Reply{Cause: errInside} // of a panic
 	defer func() {
 		t.s.srv.over(t)
 		t.s.srv.rates.leave(t.limits)
@@ -123,7 +123,7 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 			t.data.conn.Finish()
 		}
 		switch {
-		case t.lost != nil, errors.Is(r.cause, errGone), errors.Is(r.cause, errEndedFirst):
+		case t.lost != nil, errors.Is(r.Cause, errGone), errors.Is(r.Cause, errEndedFirst):
 			t.s.end(errGone)
 		case t.upload != nil:
 			t.s.vouch(*t.upload)
@@ -261,7 +261,7 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 	e.Bytes, e.Took = t.data.moved.Load(), time.Since(t.begun)
 	switch {
 	case r.Code != 226:
-		e.Kind, e.Cause = incomplete, r.why()
+		e.Kind, e.Cause = incomplete, r.Reason()
 	case complete == events.Upload:
 		switch {
 		case t.overtaken:

@@ -1,4 +1,4 @@
-package core
+package ftpwire
 
 import (
 	"bytes"
@@ -8,13 +8,13 @@ import (
 )
 
 // feed filters the pieces as they arrive and returns the lines.
-func feed(pieces ...[]byte) (lines []string, rest string, in *input) {
-	in = new(input)
+func feed(pieces ...[]byte) (lines []string, rest string, in *Input) {
+	in = new(Input)
 	var ahead []byte
 	for _, p := range pieces {
-		ahead = append(ahead, in.filter(bytes.Clone(p))...)
+		ahead = append(ahead, in.Filter(bytes.Clone(p))...)
 		for {
-			line, rest, ok := cutLine(ahead)
+			line, rest, ok := CutLine(ahead)
 			if !ok {
 				break
 			}
@@ -26,7 +26,7 @@ func feed(pieces ...[]byte) (lines []string, rest string, in *input) {
 }
 
 func TestInput(t *testing.T) {
-	long := strings.Repeat("x", maxLine)
+	long := strings.Repeat("x", MaxLine)
 	for _, test := range []struct{ in, want string }{
 		{"NOOP\r\n", "NOOP|"},
 		{"a\nb\r\nc", "a|b|c"},
@@ -34,14 +34,14 @@ func TestInput(t *testing.T) {
 		{"a\rb\r\r\n", "a\rb\r|"},
 		{"\xff\xffx\n", "\xffx|"},
 		{"a\xff\xf4b\n", "ab|"},
-		{"\xff\xfb\xff\xffx\n", "x|"}, // WILL and the option 255, then an IAC alone at the begin of a line
+		{"\xff\xfb\xff\xffx\n", "x|"}, // WILL, the option 255, then an IAC that begins a line
 		{"\xff\xfb\xff\xff\xf1\n", "|"},
 		{"\xf4\xffabor\n", "\xf4\xffabor|"}, // IP and IAC as pyftpdlib's clients send them
 		{"\xff\xfdx\xff\xfcyz\n", "z|"},
 		{"\xff\xfa\x18\xff\xffq\xff\xf0z\n", "z|"},
 		{"\xff\xfa\x18never ends\nz\n", "|z|"},
 		{"\xff\xfa\x18\xff\nz\n", "|z|"},
-		{"a\xffb\n", "a\xffb|"}, // a name whose client knows nothing of Telnet
+		{"a\xffb\n", "a\xffb|"}, // a name from a client that does not double the IAC
 		{"a\xff\r\nb\n", "a\xff|b|"},
 		{"\xffNOOP\n", "NOOP|"},
 		{"a\xff\xeb\xff\xffb\n", "a\xff\xeb\xffb|"},
@@ -62,8 +62,8 @@ func TestInput(t *testing.T) {
 	}
 }
 
-// However the bytes are cut into pieces, the lines are the same, none is longer than the bound, and a byte that comes behind a line's end
-// is never lost to a Telnet command before it.
+// However the bytes are cut into pieces, the lines are the same, no line is longer than the
+// bound, and no Telnet command takes a byte behind the end of its line.
 func FuzzInput(f *testing.F) {
 	f.Add([]byte("USER alice\r\nPASS secret\nNOOP"), 5)
 	f.Add([]byte("\xff\xf4\xff\xf2ABOR\r\n"), 1)
@@ -72,7 +72,7 @@ func FuzzInput(f *testing.F) {
 	f.Add([]byte("a\xff\xfa\xff\xff\xffb\n\xff\xfdc\xff\nd\r\r\n"), 3)
 	f.Add([]byte(strings.Repeat("long ", 900)+"\r\n"), 2048)
 	f.Add([]byte("RETR a\xffb\r\n"), 7)
-	f.Add([]byte(strings.Repeat("x", maxLine)+"\xffy\r\n"), maxLine+1)
+	f.Add([]byte(strings.Repeat("x", MaxLine)+"\xffy\r\n"), MaxLine+1)
 	f.Fuzz(func(t *testing.T, p []byte, at int) {
 		whole, rest, _ := feed(p)
 		checkLines(t, p, whole, rest)
@@ -98,22 +98,22 @@ func FuzzInput(f *testing.F) {
 
 func checkLines(t *testing.T, p []byte, lines []string, rest string) {
 	t.Helper()
-	if len(rest) > maxLine+1 {
+	if len(rest) > MaxLine+1 {
 		t.Errorf("%d bytes are kept", len(rest))
 	}
 	for _, line := range lines {
-		if len(line) > maxLine+1 || strings.Contains(line, "\n") {
+		if len(line) > MaxLine+1 || strings.Contains(line, "\n") {
 			t.Errorf("a line of %d bytes", len(line))
 		}
 	}
 	if n := bytes.Count(p, []byte("\n")); len(lines) != n {
 		t.Errorf("%q: %d lines are read as %d", p, n, len(lines))
 	}
-	if bytes.IndexByte(p, telnetByte) >= 0 {
+	if bytes.IndexByte(p, telnetIAC) >= 0 {
 		return
 	}
 	for i, line := range strings.Split(string(p), "\n")[:len(lines)] {
-		line = line[:min(len(line), maxLine+1)]
+		line = line[:min(len(line), MaxLine+1)]
 		if strings.TrimSuffix(line, "\r") != lines[i] {
 			t.Errorf("%q is read as %q", line, lines[i])
 		}
