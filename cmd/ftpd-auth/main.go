@@ -1,4 +1,5 @@
-// Ftpd-auth asks PAM and the name service for ftpd, which starts it. It is the only program of the two that loads their libraries.
+// Ftpd-auth calls PAM and the name service for ftpd, which starts it. Of the two programs, only
+// this one loads their libraries.
 package main
 
 import (

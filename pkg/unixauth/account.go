@@ -18,14 +18,17 @@ const (
 	shellsFile  = "/etc/shells"
 )
 
-// checkCredentials refuses what must not reach PAM: names that a module could take for a path or a log could not show, and bytes that
-// C would cut off.
+// checkCredentials refuses what must not reach PAM: a name that a module could use as a path
+// or that a log cannot show, a password that is too long, and one with a NUL, at which C code
+// would end it.
 func checkCredentials(c auth.Credentials) error {
 	if why := badName(c.User); why != "" {
-		return &auth.Refusal{Cause: fmt.Sprintf("%q: the name %s", c.User[:min(len(c.User), maxName)], why)}
+		shown := c.User[:min(len(c.User), maxName)]
+		return &auth.Refusal{Cause: fmt.Sprintf("%q: the name %s", shown, why)}
 	}
 	if len(c.Password) > maxPassword {
-		return &auth.Refusal{Cause: fmt.Sprintf("%s: the password is longer than the %d bytes that PAM takes", c.User, maxPassword)}
+		return &auth.Refusal{Cause: c.User +
+			fmt.Sprintf(": the password is longer than the %d bytes that PAM takes", maxPassword)}
 	}
 	if strings.Contains(string(c.Password), "\x00") {
 		return &auth.Refusal{Cause: c.User + ": the password holds a NUL"}
@@ -33,7 +36,7 @@ func checkCredentials(c auth.Credentials) error {
 	return nil
 }
 
-// badName says what is wrong with a user's or group's name, "" being nothing.
+// badName returns what is wrong with the name of a user or group, or "".
 func badName(name string) string {
 	switch {
 	case name == "":
@@ -50,16 +53,18 @@ func badName(name string) string {
 	return ""
 }
 
-// check decides about an account that PAM let in, by what the name service says about it. A guest's account was named by the
-// administrator: its uid may be a system's, and it needs no shell.
-func (o Options) check(l login) error {
+// check decides whether an account that PAM accepted may log in, from its entry in the name
+// service. The administrator chose the account of guests, so its uid may be below MinUID, and
+// it needs no login shell.
+func (o Options) check(l loginResult) error {
 	p, name := l.passwd, l.name()
 	refuse := func(format string, a ...any) error {
 		return &auth.Refusal{Cause: name + ": " + fmt.Sprintf(format, a...)}
 	}
 	switch {
 	case badName(name) != "":
-		return fmt.Errorf("PAM and the name service give the name %q, which %s", name, badName(name))
+		return fmt.Errorf("PAM and the name service give the name %q, which %s", name,
+			badName(name))
 	case l.guest != "" && o.Guest == "":
 		return fmt.Errorf("the helper let %q in as a guest, and there are none", name)
 	case p.UID == 0:
@@ -85,8 +90,9 @@ func (o Options) check(l login) error {
 	return nil
 }
 
-// readShells reads /etc/shells anew for each login, as others do: it is short, and may change. Without the file getusershell(3)
-// knows two.
+// readShells reads /etc/shells. It is called for each login, as in other services: the file is
+// short and may change. Without the file it returns the two shells that getusershell(3)
+// returns then.
 func readShells() ([]string, error) {
 	f, err := os.Open(shellsFile)
 	if os.IsNotExist(err) {

@@ -9,17 +9,18 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// Files knows the accounts of /etc/passwd and /etc/group alone. It stands in for Names where ftpd-auth is not installed.
+// Files finds accounts in /etc/passwd and /etc/group only. It replaces Names where ftpd-auth
+// is not installed.
 type Files struct{}
 
-// UserExists tells whether there is an account of that name. An account that is not in the files may be a directory service's, so its
-// absence is an error.
+// UserExists reports whether there is an account of that name. An account that is not in the
+// files may be in a directory service, so its absence is an error.
 func (Files) UserExists(name string) (bool, error) {
 	_, err := Files{}.RunAs(name)
 	return err == nil, err
 }
 
-// GroupsOf are the names of all groups of an account; none for a name that is no account.
+// GroupsOf returns the names of all groups of an account, or none if there is no such account.
 func (Files) GroupsOf(name string) ([]string, error) {
 	u, err := user.Lookup(name)
 	var unknown user.UnknownUserError
@@ -35,19 +36,22 @@ func (Files) GroupsOf(name string) ([]string, error) {
 	}
 	var names []string
 	for _, id := range ids {
-		if g, err := user.LookupGroupId(id); err == nil { // a group without a name is in no configuration
+		// A group without a name cannot be in a configuration.
+		if g, err := user.LookupGroupId(id); err == nil {
 			names = append(names, g.Name)
 		}
 	}
 	return names, nil
 }
 
-// RunAs is the identity of an account, with all its groups: what auth.RunAs asks for.
+// RunAs returns the identity of an account with all its groups. It is the lookup that
+// auth.RunAs needs.
 func (Files) RunAs(name string) (*impersonate.Credentials, error) {
 	u, err := user.Lookup(name)
 	var unknown user.UnknownUserError
 	if errors.As(err, &unknown) {
-		return nil, fmt.Errorf("/etc/passwd has no account %q, and ftpd-auth, which asks the name service, is not installed", name)
+		return nil, fmt.Errorf("/etc/passwd has no account %q, "+
+			"and ftpd-auth, which asks the name service, is not installed", name)
 	}
 	if err != nil {
 		return nil, err

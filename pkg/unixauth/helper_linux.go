@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	helloTimeout = 10 * time.Second // from exec to the first word
-	endGrace     = 5 * time.Second  // from the closed socket to SIGKILL, and from there to giving up
+	helloTimeout = 10 * time.Second // from exec to the helper's Hello
+	endGrace     = 5 * time.Second  // from closing the socket to SIGKILL, and then for the exit
 )
 
 // A helper is a running ftpd-auth.
@@ -22,12 +22,13 @@ type helper struct {
 	conn    *wire.Conn
 	started time.Time
 	process *os.Process
-	gone    chan struct{} // closed when the process was waited for
-	how     string        // how it ended; set before gone is closed
+	exited  chan struct{} // closed after the process has exited and was waited for
+	status  string        // exit status or signal; set before exited is closed
 }
 
-// startHelper runs ftpd-auth and waits for its first word. It gets no argument but its duty, an almost empty environment (modules run
-// programs) and no descriptor but its socket and standard error; a session of its own keeps Ctrl-C at a terminal from it.
+// startHelper runs ftpd-auth and waits for its Hello. The environment holds nothing but PATH,
+// because modules run programs. The only descriptors are the socket and standard error. The
+// helper has its own session, so that Ctrl-C at a terminal does not end it.
 func startHelper(path string, args ...string) (*helper, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -49,25 +50,25 @@ func startHelper(path string, args ...string) (*helper, error) {
 		conn.Close()
 		return nil, err
 	}
-	h := &helper{conn: conn, started: time.Now(), process: cmd.Process, gone: make(chan struct{})}
+	h := &helper{conn: conn, started: time.Now(), process: cmd.Process, exited: make(chan struct{})}
 	go func() { // ends with the process
 		cmd.Wait()
-		h.how = cmd.ProcessState.String()
-		close(h.gone)
+		h.status = cmd.ProcessState.String()
+		close(h.exited)
 	}()
-	theirs.Close() // so that the helper's death is seen
-	if err := h.greet(); err != nil {
-		how := h.end()
-		if _, cause := errors.AsType[failure](err); !cause {
-			err = fmt.Errorf("%w (%s)", err, how)
+	theirs.Close() // the helper has the only copy now, so its exit ends Receive
+	if err := h.receiveHello(); err != nil {
+		status := h.end()
+		if _, reported := errors.AsType[helperFailure](err); !reported {
+			err = fmt.Errorf("%w (%s)", err, status)
 		}
 		return nil, err
 	}
 	return h, nil
 }
 
-// greet waits for the helper's first word.
-func (h *helper) greet() error {
+// receiveHello waits for the helper's Hello and checks its version.
+func (h *helper) receiveHello() error {
 	if err := h.conn.SetDeadline(time.Now().Add(helloTimeout)); err != nil {
 		return err
 	}
@@ -77,32 +78,35 @@ func (h *helper) greet() error {
 	}
 	switch {
 	case hello.Failed != "":
-		return failure(hello.Failed)
+		return helperFailure(hello.Failed)
 	case hello.Version != wire.Version:
-		return fmt.Errorf("it speaks version %d, not %d; install ftpd and ftpd-auth of one release", hello.Version, wire.Version)
+		return fmt.Errorf("it speaks version %d, not %d; install ftpd and ftpd-auth of one release",
+			hello.Version, wire.Version)
 	}
 	return h.conn.SetDeadline(time.Time{})
 }
 
-// ended tells whether the process is gone.
-func (h *helper) ended() bool {
+// hasExited reports whether the process has exited.
+func (h *helper) hasExited() bool {
 	select {
-	case <-h.gone:
+	case <-h.exited:
 		return true
 	default:
 		return false
 	}
 }
 
-// end closes the socket, on which a helper ends by itself, waits for that, and says how it ended. It may be called twice. A helper that
-// a dead file system holds up (modules of PAM look into homes) may not end at all.
+// end closes the socket, upon which a helper exits, and waits for the exit. It kills the helper
+// after endGrace, and waits another endGrace: a helper that a dead file system blocks (modules
+// of PAM look into homes) may not exit at all. It returns the exit status or signal, and may be
+// called twice.
 func (h *helper) end() string {
 	h.conn.Close()
-	patience := time.AfterFunc(endGrace, h.kill)
-	defer patience.Stop()
+	timer := time.AfterFunc(endGrace, h.kill)
+	defer timer.Stop()
 	select {
-	case <-h.gone:
-		return h.how
+	case <-h.exited:
+		return h.status
 	case <-time.After(2 * endGrace):
 		return "a file system that does not answer keeps it from ending"
 	}

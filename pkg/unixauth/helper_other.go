@@ -9,7 +9,7 @@ import (
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
-// A helper exists on Linux alone.
+// A helper exists on Linux only.
 type helper struct {
 	conn    *wire.Conn
 	started time.Time
@@ -17,6 +17,6 @@ type helper struct {
 
 func startHelper(string, ...string) (*helper, error) { return nil, errors.ErrUnsupported }
 
-func (*helper) ended() bool { return true }
-func (*helper) end() string { return "" }
-func (*helper) kill()       {}
+func (*helper) hasExited() bool { return true }
+func (*helper) end() string     { return "" }
+func (*helper) kill()           {}

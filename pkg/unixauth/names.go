@@ -15,40 +15,46 @@ import (
 )
 
 const (
-	nameTTL      = 5 * time.Minute  // of names of owners, and of ids without a name
-	maxNames     = 10000            // users and groups each
-	maxQuestion  = 256              // ids in one question, so that the answer fits a message
-	namesTimeout = 10 * time.Second // of one account or group
-	ownersTime   = 5 * time.Second  // of all that a Lookup asks, and until the next one asks again after a failure
+	nameTTL       = 5 * time.Minute  // how long names of owners are kept, and ids without a name
+	maxNames      = 10000            // kept users, and as many kept groups
+	maxQueryIDs   = 256              // ids in one query, so that the answer fits a message
+	namesTimeout  = 10 * time.Second // for one account or group
+	lookupTimeout = 5 * time.Second  // for all queries of one Lookup
+	lookupPause   = 5 * time.Second  // after a failed Lookup; until then others fail at once
 )
 
-// Names asks the name service, through one helper without privileges that is started when it is needed, and again when it died. It is
-// safe for use by several goroutines, whose questions are put one after the other: whoever must not wait for others has a Names of his own.
+// Names queries the name service through one helper without privileges. The helper is started
+// when it is needed, and again after it has exited. Names is safe for use by several
+// goroutines. Queries are sent one after the other: a caller that must not wait for the queries
+// of others needs its own Names.
 type Names struct {
 	path string
 
-	asking sync.Mutex // one question at a time
-	helper *helper    // guarded by asking; nil when there is none
-	closed bool       // guarded by asking
+	queryMu sync.Mutex // held during a query
+	helper  *helper    // guarded by queryMu; nil when none runs
+	closed  bool       // guarded by queryMu
 
-	mu     sync.Mutex
-	users  map[uint32]entry // guarded by mu
-	groups map[uint32]entry // guarded by mu
-	failed error            // of the last Lookup; guarded by mu
-	again  time.Time        // until then the next one fails likewise; guarded by mu
+	mu        sync.Mutex
+	users     map[uint32]entry // guarded by mu
+	groups    map[uint32]entry // guarded by mu
+	lookupErr error            // of the last failed Lookup; guarded by mu
+	retryAt   time.Time        // until then Lookup returns lookupErr; guarded by mu
 }
 
+// An entry is a kept answer about one id.
 type entry struct {
 	name  string // "" when the id has none
 	until time.Time
 }
 
-// NewNames will start the helper of that path. Where the caller is root, the helper becomes the user nobody.
+// NewNames returns a Names that uses the helper at path. Where the caller is root, the helper
+// changes to the user nobody.
 func NewNames(path string) *Names {
 	return &Names{path: path, users: map[uint32]entry{}, groups: map[uint32]entry{}}
 }
 
-// StartNames is NewNames, and starts the helper at once, so that an installation that cannot work is told.
+// StartNames is NewNames, but starts the helper at once, so that an installation that cannot
+// work is an error.
 func StartNames(path string) (*Names, error) {
 	n := NewNames(path)
 	h, err := n.start()
@@ -59,100 +65,105 @@ func StartNames(path string) (*Names, error) {
 	return n, nil
 }
 
-// User looks an account up. The groups are the names of all its groups.
+// User looks up an account. The groups are the names of all its groups.
 func (n *Names) User(name string) (p Passwd, groups []string, found bool, err error) {
 	if badName(name) != "" {
 		return Passwd{}, nil, false, nil
 	}
-	a, err := n.ask(wire.Question{User: name}, time.Now().Add(namesTimeout))
+	a, err := n.query(wire.Query{User: name}, time.Now().Add(namesTimeout))
 	if err != nil || a.Passwd == nil || a.Groups == nil {
 		return Passwd{}, nil, false, err
 	}
 	return *a.Passwd, a.Groups.Groups, true, nil
 }
 
-// RunAs is the identity of an account, with all its groups: what auth.RunAs asks for.
+// RunAs returns the identity of an account with all its groups. It is the lookup that
+// auth.RunAs needs.
 func (n *Names) RunAs(name string) (*impersonate.Credentials, error) {
 	if badName(name) != "" {
 		return nil, fmt.Errorf("the account %q: its name %s", name, badName(name))
 	}
-	a, err := n.ask(wire.Question{User: name}, time.Now().Add(namesTimeout))
+	a, err := n.query(wire.Query{User: name}, time.Now().Add(namesTimeout))
 	switch {
 	case err != nil:
 		return nil, err
 	case a.Passwd == nil || a.Groups == nil:
 		return nil, fmt.Errorf("the system has no account %q", name)
 	}
-	return &impersonate.Credentials{UID: a.Passwd.UID, GID: a.Passwd.GID, Groups: a.Groups.GIDs}, nil
+	return &impersonate.Credentials{UID: a.Passwd.UID, GID: a.Passwd.GID,
+		Groups: a.Groups.GIDs}, nil
 }
 
-// UserExists tells whether there is an account of that name.
+// UserExists reports whether there is an account of that name.
 func (n *Names) UserExists(name string) (bool, error) {
 	_, _, found, err := n.User(name)
 	return found, err
 }
 
-// Group looks a group up.
+// Group looks up a group.
 func (n *Names) Group(name string) (gid uint32, found bool, err error) {
 	if badName(name) != "" {
 		return 0, false, nil
 	}
-	a, err := n.ask(wire.Question{Group: name}, time.Now().Add(namesTimeout))
+	a, err := n.query(wire.Query{Group: name}, time.Now().Add(namesTimeout))
 	if err != nil || a.GID == nil {
 		return 0, false, err
 	}
 	return *a.GID, true, nil
 }
 
-// Lookup gives the names of owners; ids without a name are missing. It takes five seconds at most. Answers are kept for five minutes,
-// and for five seconds that there was none: a listing asks often, and shows numbers meanwhile.
+// Lookup returns the names of owners; ids without a name are missing. It takes five seconds at
+// most. Names are kept for five minutes. An error is kept for five seconds, because one listing
+// calls Lookup many times; it shows numbers instead.
 func (n *Names) Lookup(uids, gids []uint32) (users, groups map[uint32]string, err error) {
-	if err := n.down(); err != nil {
+	if err := n.recentError(); err != nil {
 		return nil, nil, err
 	}
-	by := time.Now().Add(ownersTime)
+	deadline := time.Now().Add(lookupTimeout)
 	users, err = n.lookup(n.users, uids, func(ids []uint32) (map[uint32]string, error) {
-		a, err := n.ask(wire.Question{UIDs: ids}, by)
+		a, err := n.query(wire.Query{UIDs: ids}, deadline)
 		return a.UserNames, err
 	})
 	if err == nil {
 		groups, err = n.lookup(n.groups, gids, func(ids []uint32) (map[uint32]string, error) {
-			a, err := n.ask(wire.Question{GIDs: ids}, by)
+			a, err := n.query(wire.Query{GIDs: ids}, deadline)
 			return a.GroupNames, err
 		})
 	}
 	if err != nil {
 		n.mu.Lock()
 		defer n.mu.Unlock()
-		n.failed, n.again = err, time.Now().Add(ownersTime)
+		n.lookupErr, n.retryAt = err, time.Now().Add(lookupPause)
 		return nil, nil, err
 	}
 	return users, groups, nil
 }
 
-// down is the failure of a Lookup a moment ago.
-func (n *Names) down() error {
+// recentError returns the error of a Lookup that failed less than lookupPause ago, or nil.
+func (n *Names) recentError() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if time.Now().Before(n.again) {
-		return n.failed
+	if time.Now().Before(n.retryAt) {
+		return n.lookupErr
 	}
 	return nil
 }
 
 // Close ends the helper.
 func (n *Names) Close() error {
-	n.asking.Lock()
-	defer n.asking.Unlock()
+	n.queryMu.Lock()
+	defer n.queryMu.Unlock()
 	n.closed = true
 	n.dropHelper()
 	return nil
 }
 
-func (n *Names) lookup(cache map[uint32]entry, ids []uint32, ask func([]uint32) (map[uint32]string, error)) (map[uint32]string, error) {
+// lookup returns the names of ids. It takes them from cache, and queries the rest.
+func (n *Names) lookup(cache map[uint32]entry, ids []uint32,
+	query func([]uint32) (map[uint32]string, error)) (map[uint32]string, error) {
 	found, missing := n.cached(cache, ids)
-	for some := range slices.Chunk(missing, maxQuestion) {
-		names, err := ask(some)
+	for some := range slices.Chunk(missing, maxQueryIDs) {
+		names, err := query(some)
 		if err != nil {
 			return nil, err
 		}
@@ -166,7 +177,8 @@ func (n *Names) lookup(cache map[uint32]entry, ids []uint32, ask func([]uint32) 
 	return found, nil
 }
 
-func (n *Names) cached(cache map[uint32]entry, ids []uint32) (found map[uint32]string, missing []uint32) {
+func (n *Names) cached(cache map[uint32]entry, ids []uint32) (found map[uint32]string,
+	missing []uint32) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	found = map[uint32]string{}
@@ -187,7 +199,7 @@ func (n *Names) keep(cache map[uint32]entry, ids []uint32, names map[uint32]stri
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if len(cache)+len(ids) > maxNames {
-		clear(cache) // rare, and cheaper than to keep an order
+		clear(cache) // rare, and cheaper than keeping the entries in order of age
 	}
 	until := time.Now().Add(nameTTL)
 	for _, id := range ids {
@@ -197,18 +209,19 @@ func (n *Names) keep(cache map[uint32]entry, ids []uint32, names map[uint32]stri
 
 var errLate = fmt.Errorf("name service: no answer in time: %w", auth.ErrBusy)
 
-// ask puts one question, which must be answered by that time. A helper that died before is replaced; one that dies or is late over this question is an error, lest a
-// question that kills helpers goes on doing so.
-func (n *Names) ask(q wire.Question, by time.Time) (wire.Answer, error) {
-	n.asking.Lock()
-	defer n.asking.Unlock()
+// query sends one query and waits for its answer until the deadline. A helper that has exited
+// before is replaced. A helper that exits or is late during this query is an error: with a
+// second attempt, a query that crashes helpers would crash one after the other.
+func (n *Names) query(q wire.Query, deadline time.Time) (wire.Answer, error) {
+	n.queryMu.Lock()
+	defer n.queryMu.Unlock()
 	switch {
 	case n.closed:
 		return wire.Answer{}, errClosed
-	case time.Now().After(by): // all of it was spent on others' questions
+	case time.Now().After(deadline): // the queries of others took all the time
 		return wire.Answer{}, errLate
 	}
-	if n.helper != nil && n.helper.ended() {
+	if n.helper != nil && n.helper.hasExited() {
 		n.dropHelper()
 	}
 	if n.helper == nil {
@@ -219,7 +232,7 @@ func (n *Names) ask(q wire.Question, by time.Time) (wire.Answer, error) {
 		n.helper = h
 	}
 	var a wire.Answer
-	if err := n.helper.ask(q, &a, by); err != nil {
+	if err := n.helper.query(q, &a, deadline); err != nil {
 		n.helper.kill()
 		return wire.Answer{}, fmt.Errorf("%s names: %w (%s)", n.path, err, n.dropHelper())
 	}
@@ -229,18 +242,19 @@ func (n *Names) ask(q wire.Question, by time.Time) (wire.Answer, error) {
 	return a, nil
 }
 
-// dropHelper is called with asking held.
+// dropHelper ends the helper, if one runs, and returns its exit status or signal. The caller
+// holds queryMu.
 func (n *Names) dropHelper() string {
 	if n.helper == nil {
 		return ""
 	}
-	how := n.helper.end()
+	status := n.helper.end()
 	n.helper = nil
-	return how
+	return status
 }
 
-func (h *helper) ask(q wire.Question, a *wire.Answer, by time.Time) error {
-	if err := h.conn.SetDeadline(by); err != nil {
+func (h *helper) query(q wire.Query, a *wire.Answer, deadline time.Time) error {
+	if err := h.conn.SetDeadline(deadline); err != nil {
 		return err
 	}
 	if err := h.conn.Send(q); err != nil {
@@ -249,7 +263,8 @@ func (h *helper) ask(q wire.Question, a *wire.Answer, by time.Time) error {
 	return h.conn.Receive(a)
 }
 
-// start starts a helper that changes to nobody by itself, since nobody could perhaps not reach the program's directory.
+// start starts a helper. Under root, the helper starts as root and changes to the user nobody
+// afterwards, because that user may lack access to the directory of the program.
 func (n *Names) start() (*helper, error) {
 	args := []string{"names"}
 	if os.Geteuid() == 0 {
@@ -257,7 +272,7 @@ func (n *Names) start() (*helper, error) {
 		var unknown user.UnknownUserError
 		switch {
 		case errors.As(err, &unknown):
-			args = append(args, "65534", "65534") // what the kernel shows for ids that it cannot show
+			args = append(args, "65534", "65534") // the kernel's overflow uid and gid
 		case err != nil:
 			return nil, err
 		default:

@@ -13,10 +13,11 @@ import (
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
-// fakeNames knows ids below 1000 by names that count its answers, "alice", and some words that make it misbehave.
+// fakeNames answers queries as a helper would. Ids below 1000 have names that contain the
+// number of the answer. The user alice exists, and some other users make the helper misbehave.
 func fakeNames(c *wire.Conn) error {
 	for n := 1; ; n++ {
-		var q wire.Question
+		var q wire.Query
 		if err := c.Receive(&q); err != nil {
 			return nil
 		}
@@ -55,7 +56,7 @@ func fakeNames(c *wire.Conn) error {
 
 func newFakeNames(t *testing.T) *Names {
 	t.Helper()
-	nothingLeft(t)
+	checkLeaks(t)
 	n := NewNames(helperNamed(t, "good"))
 	t.Cleanup(func() { n.Close() })
 	return n
@@ -64,7 +65,8 @@ func newFakeNames(t *testing.T) *Names {
 func TestNames(t *testing.T) {
 	n := newFakeNames(t)
 	p, groups, found, err := n.User("alice")
-	if err != nil || !found || p.Home != "/home/alice" || !reflect.DeepEqual(groups, []string{"users"}) {
+	if err != nil || !found || p.Home != "/home/alice" ||
+		!reflect.DeepEqual(groups, []string{"users"}) {
 		t.Errorf("alice: %v %v %v %v", p, groups, found, err)
 	}
 	for _, name := range []string{"mallory", "", "../alice", "ali\x00ce"} {
@@ -75,12 +77,12 @@ func TestNames(t *testing.T) {
 	if gid, found, err := n.Group("users"); gid != 100 || !found || err != nil {
 		t.Errorf("users: %v %v %v", gid, found, err)
 	}
-	if _, found, err := n.Group("nobodys"); found || err != nil {
-		t.Errorf("nobodys: %v %v", found, err)
+	if _, found, err := n.Group("absent"); found || err != nil {
+		t.Errorf("absent: %v %v", found, err)
 	}
 }
 
-// Names are asked for once, ids without a name too.
+// Each id is queried once, also one without a name.
 func TestNamesAreKept(t *testing.T) {
 	n := newFakeNames(t)
 	for range 2 {
@@ -120,17 +122,19 @@ func TestNamesAreBounded(t *testing.T) {
 
 func TestNamesHelperFails(t *testing.T) {
 	n := newFakeNames(t)
-	if _, err := n.UserExists("down"); err == nil || err.Error() != "name service: the directory is down" {
+	if _, err := n.UserExists("down"); err == nil ||
+		err.Error() != "name service: the directory is down" {
 		t.Errorf("down: %v", err)
 	}
-	if _, err := n.UserExists("dies"); err == nil || !strings.Contains(err.Error(), "exit status 7") {
+	if _, err := n.UserExists("dies"); err == nil ||
+		!strings.Contains(err.Error(), "exit status 7") {
 		t.Errorf("dies: %v", err)
 	}
 	if found, err := n.UserExists("alice"); !found || err != nil {
 		t.Errorf("after the helper died: %v %v", found, err)
 	}
 	n.helper.kill()
-	<-n.helper.gone
+	<-n.helper.exited
 	if found, err := n.UserExists("alice"); !found || err != nil {
 		t.Errorf("after the helper was killed: %v %v", found, err)
 	}
@@ -140,7 +144,8 @@ func TestNamesHelperFails(t *testing.T) {
 	}
 }
 
-// Owners whose names cannot be told are asked for again a moment later, not by each batch of a listing.
+// After a failed Lookup, the following ones fail without a query for a while, so that a listing
+// does not wait for each of its batches.
 func TestOwnersFail(t *testing.T) {
 	n := newFakeNames(t)
 	const deadly = 30_000
@@ -151,16 +156,17 @@ func TestOwnersFail(t *testing.T) {
 	if _, _, err := n.Lookup([]uint32{1}, nil); err != first {
 		t.Errorf("the next Lookup: %v", err)
 	}
-	n.again = time.Now()
+	n.retryAt = time.Now()
 	if users, _, err := n.Lookup([]uint32{1}, nil); err != nil || users[1] == "" {
 		t.Errorf("later: %v, %v", users, err)
 	}
 }
 
-// Who has waited for others' questions for all of the time does not put a question of his own.
-func TestQuestionsThatComeTooLate(t *testing.T) {
+// A query whose time has passed while it waited for other queries is not sent.
+func TestLateQueries(t *testing.T) {
 	n := newFakeNames(t)
-	if _, err := n.ask(wire.Question{User: "alice"}, time.Now().Add(-time.Second)); !errors.Is(err, errLate) || n.helper != nil {
+	_, err := n.query(wire.Query{User: "alice"}, time.Now().Add(-time.Second))
+	if !errors.Is(err, errLate) || n.helper != nil {
 		t.Errorf("%v, helper %v", err, n.helper)
 	}
 }

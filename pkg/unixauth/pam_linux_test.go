@@ -18,12 +18,12 @@ import (
 	"ftpd/pkg/auth"
 )
 
-// Logins of real accounts by real PAM. The accounts and services are made for the test and carry its process id, so that two runs do
-// not meet.
+// These tests log in real accounts with the system's PAM. Their accounts and services have the
+// process id of the test in their names, so that two runs do not collide.
 
 const secret = "Ftpd-Test 9"
 
-// A world is a machine with accounts.
+// A world holds what a test adds to the system: accounts, groups and PAM services.
 type world struct {
 	t      *testing.T
 	helper string
@@ -36,10 +36,11 @@ func newWorld(t *testing.T) *world {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: sudo go test ./pkg/unixauth -run PAM")
 	}
-	return &world{t: t, helper: buildHelper(t), prefix: fmt.Sprintf("ftpdtest%d", os.Getpid()), out: t.TempDir()}
+	prefix := fmt.Sprintf("ftpdtest%d", os.Getpid())
+	return &world{t: t, helper: buildHelper(t), prefix: prefix, out: t.TempDir()}
 }
 
-// buildHelper builds ftpd-auth as it is now.
+// buildHelper builds ftpd-auth from the current source.
 func buildHelper(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "ftpd-auth")
@@ -63,11 +64,12 @@ func (w *world) run(name string, args ...string) {
 
 func (w *world) name(short string) string { return w.prefix + short }
 
-// user makes an account with a password.
+// user adds an account with a password.
 func (w *world) user(short string, useradd ...string) string {
 	w.t.Helper()
 	name := w.name(short)
-	w.run("useradd", append([]string{"-M", "-N", "-g", "users", "-d", "/home/" + name, "-s", "/bin/bash"}, append(useradd, name)...)...)
+	args := []string{"-M", "-N", "-g", "users", "-d", "/home/" + name, "-s", "/bin/bash"}
+	w.run("useradd", append(args, append(useradd, name)...)...)
 	w.t.Cleanup(func() { w.run("userdel", "-f", name) })
 	set := exec.Command("chpasswd")
 	set.Stdin = strings.NewReader(name + ":" + secret + "\n")
@@ -77,7 +79,8 @@ func (w *world) user(short string, useradd ...string) string {
 	return name
 }
 
-// service makes a PAM service of the lines, with pam_unix for what they leave out. {prefix} and {out} are filled in.
+// service adds a PAM service with these lines, in which it replaces {prefix} and {out}. It adds
+// pam_unix for auth and account if the lines lack them.
 func (w *world) service(short string, lines ...string) string {
 	w.t.Helper()
 	text := strings.Join(lines, "\n") + "\n"
@@ -107,9 +110,12 @@ func (w *world) authorizer(o Options) *Authorizer {
 	return a
 }
 
-// login gives "in", the cause of a refusal, or what failed, with the prefix of names taken out.
+// login returns the account and "in", the cause of a refusal, or the failure. It removes the
+// prefix of names from the text.
 func (w *world) login(a *Authorizer, user, password string) (*auth.Account, string) {
-	got, err := a.Authenticate(w.t.Context(), auth.Credentials{User: user, Password: auth.Password(password), Remote: netip.MustParseAddr("2001:db8::7")})
+	got, err := a.Authenticate(w.t.Context(), auth.Credentials{
+		User: user, Password: auth.Password(password), Remote: netip.MustParseAddr("2001:db8::7"),
+	})
 	text := "in"
 	var refusal *auth.Refusal
 	switch {
@@ -122,7 +128,7 @@ func (w *world) login(a *Authorizer, user, password string) (*auth.Account, stri
 }
 
 func TestPAM(t *testing.T) {
-	nothingLeft(t)
+	checkLeaks(t)
 	w := newWorld(t)
 	good := w.user("good")
 	w.user("locked")
@@ -148,35 +154,51 @@ func TestPAM(t *testing.T) {
 		{strict, "good", secret, "in"},
 		{strict, "good", "wrong", "good: PAM authentication: Authentication failure"},
 		{strict, "good", "", "good: PAM authentication: Authentication failure"},
-		{strict, "locked", secret, "locked: PAM authentication: Authentication failure; its password is locked in /etc/shadow"},
-		{strict, "expired", secret, "expired: PAM account: User account has expired; the account has expired (Your account has expired; please contact your system administrator.)"},
-		{strict, "aged", secret, "aged: PAM account: Authentication token is no longer valid; new one required; the password has expired and must be changed, which FTP cannot do (You are required to change your password immediately (administrator enforced).)"},
-		{strict, "nologin", secret, "nologin: shell /usr/sbin/nologin is not in /etc/shells (auth.require_shell)"},
+		{strict, "locked", secret, "locked: PAM authentication: Authentication failure; " +
+			"its password is locked in /etc/shadow"},
+		{strict, "expired", secret,
+			"expired: PAM account: User account has expired; the account has expired " +
+				"(Your account has expired; please contact your system administrator.)"},
+		{strict, "aged", secret, "aged: PAM account: Authentication token is no longer valid; " +
+			"new one required; the password has expired and must be changed, which FTP cannot do " +
+			"(You are required to change your password immediately (administrator enforced).)"},
+		{strict, "nologin", secret,
+			"nologin: shell /usr/sbin/nologin is not in /etc/shells (auth.require_shell)"},
 		{lax, "nologin", secret, "in"},
-		{strict, "nologin", "wrong", "nologin: PAM authentication: Authentication failure; " + noShell},
+		{strict, "nologin", "wrong",
+			"nologin: PAM authentication: Authentication failure; " + noShell},
 		{strict, "empty", "", "empty: PAM authentication: Authentication failure; " + noPassword},
-		{strict, "empty", "anything", "empty: PAM authentication: Authentication failure; " + noPassword},
+		{strict, "empty", "anything",
+			"empty: PAM authentication: Authentication failure; " + noPassword},
 		{strict, "system", secret, "system: uid 777 is below auth.min_uid 1000"},
 		{lax, "system", secret, "in"},
 		{lax, "zero", secret, "zero: uid 0 may not log in, whatever auth.min_uid says"},
-		{strict, "unknown", secret, "unknown: PAM authentication: User not known to the underlying authentication module; the system knows no such account"},
+		{strict, "unknown", secret, "unknown: PAM authentication: " +
+			"User not known to the underlying authentication module; " +
+			"the system knows no such account"},
 	} {
 		if _, got := w.login(c.a, w.name(c.user), c.password); got != c.want {
 			t.Errorf("%s with %q:\n got %s\nwant %s", c.user, c.password, got, c.want)
 		}
 	}
 	a, _ := w.login(strict, good, secret)
-	if a.Name != good || a.Home != "/home/"+good || a.As.GID != 100 || !slices.Contains(a.Groups, "users") {
+	if a.Name != good || !belongsTo(a, good) {
 		t.Errorf("account %+v %+v", a, a.As)
 	}
 }
 
+// belongsTo reports whether an account has the home and the group of a user of this test.
+func belongsTo(a *auth.Account, user string) bool {
+	return a.Home == "/home/"+user && a.As.GID == 100 && slices.Contains(a.Groups, "users")
+}
+
 const (
-	noShell    = "its shell /usr/sbin/nologin is not in /etc/shells, which pam_shells and auth.require_shell demand"
+	noShell = "its shell /usr/sbin/nologin is not in /etc/shells, " +
+		"which pam_shells and auth.require_shell demand"
 	noPassword = "its password is empty in /etc/shadow, and an account without one may not log in"
 )
 
-// A cause names what an administrator can change, also where PAM's result does not.
+// A cause names what an administrator can change, also where PAM's error does not.
 func TestPAMCauses(t *testing.T) {
 	w := newWorld(t)
 	w.user("good")
@@ -190,14 +212,18 @@ func TestPAMCauses(t *testing.T) {
 		want    string
 	}{
 		{[]string{"session required pam_exec.so quiet /bin/false"}, "good",
-			"failed: good: PAM session: System error; a module in the session lines of PAM service case0 failed"},
+			"failed: good: PAM session: System error; " +
+				"a module in the session lines of PAM service case0 failed"},
 		{[]string{"auth required pam_exec.so quiet /bin/true", permit}, "good",
-			"good: PAM credentials: Permission denied; no module in the auth lines of PAM service case1 sets credentials: " +
+			"good: PAM credentials: Permission denied; " +
+				"no module in the auth lines of PAM service case1 sets credentials: " +
 				"add \"auth optional pam_permit.so\" behind them"},
 		{[]string{"auth required pam_shells.so", "auth required pam_unix.so nodelay"}, "nologin",
 			"nologin: PAM authentication: Authentication failure; " + noShell},
-		{[]string{"account required pam_shells.so"}, "nologin", "nologin: PAM account: Authentication failure; " + noShell},
-		{[]string{"auth required pam_listfile.so item=user sense=deny file=/etc/ftpusers"}, "listed",
+		{[]string{"account required pam_shells.so"}, "nologin",
+			"nologin: PAM account: Authentication failure; " + noShell},
+		{[]string{"auth required pam_listfile.so item=user sense=deny file=/etc/ftpusers"},
+			"listed",
 			"listed: PAM authentication: Authentication failure; it stands in /etc/ftpusers"},
 		{[]string{"auth required pam_deny.so"}, "bytes",
 			`bytes: PAM authentication: Authentication failure; ` +
@@ -206,13 +232,15 @@ func TestPAMCauses(t *testing.T) {
 			`failed: bytes: getpwnam: name, home or shell in the entry of "bytes" is not UTF-8`},
 	} {
 		service := w.service(fmt.Sprint("case", i), c.service...)
-		if _, got := w.login(w.authorizer(Options{Service: service}), w.name(c.user), secret); got != c.want {
+		a := w.authorizer(Options{Service: service})
+		if _, got := w.login(a, w.name(c.user), secret); got != c.want {
 			t.Errorf("%s with %q:\n got %s\nwant %s", c.user, c.service, got, c.want)
 		}
 	}
 }
 
-// A stack that lets empty passwords in is not asked to: pam_unix obeys PAM_DISALLOW_NULL_AUTHTOK. This is its control.
+// The account with the empty password logs in where PAM does not check the password. So it is
+// PAM_DISALLOW_NULL_AUTHTOK, obeyed by pam_unix, that refuses it in TestPAM.
 func TestPAMNullPasswordControl(t *testing.T) {
 	w := newWorld(t)
 	empty := w.user("empty")
@@ -223,48 +251,60 @@ func TestPAMNullPasswordControl(t *testing.T) {
 	}
 }
 
-// The user whom PAM means at the end counts, not the one that was typed. pam_ftp makes the first of its users of each.
+// The name that PAM has at the end counts, not the one that the client sent. pam_ftp replaces
+// each of its users by the first.
 func TestPAMRewritesUser(t *testing.T) {
 	w := newWorld(t)
 	w.user("real")
-	a := w.authorizer(Options{MinUID: 1000, Service: w.service("ftp", "auth required pam_ftp.so users={prefix}real,{prefix}alias", "auth required pam_permit.so")})
+	service := w.service("ftp", "auth required pam_ftp.so users={prefix}real,{prefix}alias",
+		"auth required pam_permit.so")
+	a := w.authorizer(Options{MinUID: 1000, Service: service})
 	got, text := w.login(a, w.name("alias"), "me@example.org")
 	if text != "in" || got.Name != w.name("real") {
 		t.Errorf("alias: %s, %+v", text, got)
 	}
-	ghost := w.authorizer(Options{MinUID: 1000, Service: w.service("ghost", "auth required pam_permit.so", "account required pam_permit.so")})
-	if _, text := w.login(ghost, w.name("ghost"), "x"); text != "ghost: PAM accepts the user, but the system knows no such account (auth.guest could stand for it)" {
+	service = w.service("ghost", "auth required pam_permit.so", "account required pam_permit.so")
+	ghost := w.authorizer(Options{MinUID: 1000, Service: service})
+	want := "ghost: PAM accepts the user, but the system knows no such account " +
+		"(auth.guest could stand for it)"
+	if _, text := w.login(ghost, w.name("ghost"), "x"); text != want {
 		t.Errorf("ghost: %s", text)
 	}
 }
 
-// Where there is a guest account, it stands for users whom PAM accepts and the system does not know, under their own name.
+// A user that PAM accepts but the system lacks gets the account of guests, under the user's own
+// name.
 func TestPAMGuest(t *testing.T) {
 	w := newWorld(t)
 	guest := w.user("guest", "-s", "/usr/sbin/nologin")
-	service := w.service("guest", "auth required pam_permit.so", "account required pam_permit.so", "session required pam_permit.so")
+	service := w.service("guest", "auth required pam_permit.so", "account required pam_permit.so",
+		"session required pam_permit.so")
 	a := w.authorizer(Options{MinUID: 1000, RequireShell: true, Service: service, Guest: guest})
 	got, text := w.login(a, w.name("ghost"), "x")
-	if text != "in" || got.Name != w.name("ghost") || got.Home != "/home/"+guest || got.As.GID != 100 || !slices.Contains(got.Groups, "users") {
+	if text != "in" || got.Name != w.name("ghost") || !belongsTo(got, guest) {
 		t.Errorf("ghost: %s, %+v", text, got)
 	}
 	absent := w.authorizer(Options{Service: service, Guest: w.name("absent")})
-	if _, text := w.login(absent, w.name("ghost"), "x"); !strings.Contains(text, `the account auth.guest = "absent" is not there`) {
+	want := `the account auth.guest = "absent" is not there`
+	if _, text := w.login(absent, w.name("ghost"), "x"); !strings.Contains(text, want) {
 		t.Errorf("without the account: %s", text)
 	}
 }
 
-func TestPAMAsksMore(t *testing.T) {
+func TestPAMSecondPrompt(t *testing.T) {
 	w := newWorld(t)
 	user := w.user("second")
-	a := w.authorizer(Options{Service: w.service("two", "auth required pam_unix.so nodelay", "auth required pam_ftp.so")})
-	want := `second: PAM authentication: Authentication service cannot retrieve authentication info; a module asks "Password required for second.", and FTP can answer one hidden prompt only`
+	service := w.service("two", "auth required pam_unix.so nodelay", "auth required pam_ftp.so")
+	a := w.authorizer(Options{Service: service})
+	want := "second: PAM authentication: " +
+		"Authentication service cannot retrieve authentication info; " +
+		`a module asks "Password required for second.", and FTP can answer one hidden prompt only`
 	if _, got := w.login(a, user, secret); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
-// pam_group gives groups in pam_setcred, which only this process can read back.
+// pam_group adds groups to its process in pam_setcred, so only the helper can read them.
 func TestPAMGroups(t *testing.T) {
 	w := newWorld(t)
 	w.run("groupadd", w.name("grp"))
@@ -272,19 +312,22 @@ func TestPAMGroups(t *testing.T) {
 	w.run("groupadd", w.name("extra"))
 	t.Cleanup(func() { w.run("groupdel", w.name("extra")) })
 	user := w.user("member", "-G", w.name("grp"))
-	w.appendTo("/etc/security/group.conf", fmt.Sprintf("%s;*;%s;Al0000-2400;%s\n", w.name("group"), user, w.name("extra")))
-	a := w.authorizer(Options{Service: w.service("group", "auth required pam_unix.so nodelay", "auth optional pam_group.so")})
+	w.appendTo("/etc/security/group.conf",
+		fmt.Sprintf("%s;*;%s;Al0000-2400;%s\n", w.name("group"), user, w.name("extra")))
+	service := w.service("group", "auth required pam_unix.so nodelay", "auth optional pam_group.so")
+	a := w.authorizer(Options{Service: service})
 	got, text := w.login(a, user, secret)
 	if text != "in" {
 		t.Fatal(text)
 	}
 	slices.Sort(got.Groups)
-	if want := []string{w.name("extra"), w.name("grp"), "users"}; !reflect.DeepEqual(got.Groups, want) || len(got.As.Groups) != 3 {
+	want := []string{w.name("extra"), w.name("grp"), "users"}
+	if !reflect.DeepEqual(got.Groups, want) || len(got.As.Groups) != 3 {
 		t.Errorf("groups %v %v, want %v", got.Groups, got.As.Groups, want)
 	}
 }
 
-// appendTo adds a line to a file of the system and takes it out again.
+// appendTo adds a line to a file of the system, and restores the file at the end of the test.
 func (w *world) appendTo(file, line string) {
 	w.t.Helper()
 	was, err := os.ReadFile(file)
@@ -305,17 +348,20 @@ func (w *world) appendTo(file, line string) {
 	})
 }
 
-// What modules are told, and where the password is not.
+// Modules get the items and the environment that are documented, and neither arguments nor
+// environments contain the password.
 func TestPAMEnvironment(t *testing.T) {
 	w := newWorld(t)
 	user := w.user("env")
 	script := filepath.Join(w.out, "note")
-	note := "#!/bin/sh\n{ echo \"$PAM_TYPE $PAM_USER $PAM_RHOST $PAM_TTY $PAM_RUSER\"; tr '\\0' '\\n' </proc/$PPID/cmdline; tr '\\0' '\\n' </proc/$PPID/environ; env; } >>" + w.out + "/notes\n"
+	note := "#!/bin/sh\n{ echo \"$PAM_TYPE $PAM_USER $PAM_RHOST $PAM_TTY $PAM_RUSER\"; " +
+		`cat /proc/$PPID/cmdline /proc/$PPID/environ | tr '\0' '\n'; env; } >>` + w.out + "/notes\n"
 	if err := os.WriteFile(script, []byte(note), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("FTPD_SECRET", "of the server")
-	a := w.authorizer(Options{Service: w.service("exec", "session required pam_exec.so {out}/note")})
+	a := w.authorizer(Options{Service: w.service("exec",
+		"session required pam_exec.so {out}/note")})
 	if _, got := w.login(a, user, secret); got != "in" {
 		t.Fatal(got)
 	}
@@ -324,8 +370,9 @@ func TestPAMEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	notes := string(b)
-	items := user + " 2001:db8::7 ftp " + user + "\n" // PAM_RUSER is the name that was typed
-	for _, want := range []string{"open_session " + items, "close_session " + items, w.helper + "\nlogin\n"} {
+	items := user + " 2001:db8::7 ftp " + user + "\n" // PAM_RUSER is the name that the client sent
+	for _, want := range []string{"open_session " + items, "close_session " + items,
+		w.helper + "\nlogin\n"} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no %q in\n%s", want, notes)
 		}
@@ -337,11 +384,13 @@ func TestPAMEnvironment(t *testing.T) {
 	}
 }
 
-// A user whom we refuse gets no session: no home made, no login noted.
-func TestPAMNoSessionForTheRefused(t *testing.T) {
+// For a user that the server refuses, no session is opened, so that no module creates a home or
+// records a login.
+func TestPAMNoSessionAfterRefusal(t *testing.T) {
 	w := newWorld(t)
 	user := w.user("sys", "-u", "778")
-	a := w.authorizer(Options{MinUID: 1000, Service: w.service("touch", "session required pam_exec.so /usr/bin/touch {out}/opened")})
+	service := w.service("touch", "session required pam_exec.so /usr/bin/touch {out}/opened")
+	a := w.authorizer(Options{MinUID: 1000, Service: service})
 	if _, got := w.login(a, user, secret); !strings.Contains(got, "below auth.min_uid") {
 		t.Fatal(got)
 	}
@@ -351,20 +400,24 @@ func TestPAMNoSessionForTheRefused(t *testing.T) {
 	}
 }
 
-// PAM wants to sleep ten minutes after the failure; the cause must not wait for that.
+// The service requests a delay of ten minutes after a failure; the cause must arrive without
+// it.
 func TestPAMDelay(t *testing.T) {
 	w := newWorld(t)
 	user := w.user("late")
-	a := w.authorizer(Options{Service: w.service("delay", "auth required pam_faildelay.so delay=600000000", "auth required pam_unix.so")})
+	service := w.service("delay", "auth required pam_faildelay.so delay=600000000",
+		"auth required pam_unix.so")
+	a := w.authorizer(Options{Service: service})
 	ctx, cancel := context.WithTimeout(t.Context(), loginTimeout/2)
 	defer cancel()
-	if _, err := a.Authenticate(ctx, auth.Credentials{User: user, Password: "wrong"}); err == nil || !strings.Contains(err.Error(), "Authentication failure") {
+	_, err := a.Authenticate(ctx, auth.Credentials{User: user, Password: "wrong"})
+	if err == nil || !strings.Contains(err.Error(), "Authentication failure") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestPAMNames(t *testing.T) {
-	nothingLeft(t)
+	checkLeaks(t)
 	w := newWorld(t)
 	w.run("groupadd", w.name("grp"))
 	t.Cleanup(func() { w.run("groupdel", w.name("grp")) })
@@ -375,10 +428,13 @@ func TestPAMNames(t *testing.T) {
 	}
 	defer n.Close()
 	p, groups, found, err := n.User(user)
-	if slices.Sort(groups); err != nil || !found || p.Name != user || p.Shell != "/bin/sh" || !reflect.DeepEqual(groups, []string{w.name("grp"), "users"}) {
+	slices.Sort(groups)
+	wantGroups := []string{w.name("grp"), "users"}
+	if err != nil || !found || p.Name != user || p.Shell != "/bin/sh" ||
+		!reflect.DeepEqual(groups, wantGroups) {
 		t.Errorf("%+v %v %v %v", p, groups, found, err)
 	}
-	if _, found, err := n.Group(w.name("nobody")); found || err != nil {
+	if _, found, err := n.Group(w.name("absent")); found || err != nil {
 		t.Errorf("unknown group: %v %v", found, err)
 	}
 	gid, found, err := n.Group(w.name("grp"))
@@ -386,11 +442,19 @@ func TestPAMNames(t *testing.T) {
 		t.Errorf("group: %v %v", found, err)
 	}
 	users, names, err := n.Lookup([]uint32{0, p.UID, 4000000000}, []uint32{gid, 4000000000})
-	if err != nil || !reflect.DeepEqual(users, map[uint32]string{0: "root", p.UID: user}) || !reflect.DeepEqual(names, map[uint32]string{gid: w.name("grp")}) {
+	if err != nil || !reflect.DeepEqual(users, map[uint32]string{0: "root", p.UID: user}) ||
+		!reflect.DeepEqual(names, map[uint32]string{gid: w.name("grp")}) {
 		t.Errorf("%v %v %v", users, names, err)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", n.helper.process.Pid))
-	if err != nil || !bytes.Contains(status, []byte("Uid:\t65534\t65534\t65534\t65534")) || !bytes.Contains(status, []byte("CapEff:\t0000000000000000")) || !bytes.Contains(status, []byte("Groups:\t \n")) {
-		t.Errorf("the helper is\n%s%v", status, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"Uid:\t65534\t65534\t65534\t65534\n", "CapEff:\t0000000000000000\n", "Groups:\t \n",
+	} {
+		if !bytes.Contains(status, []byte(line)) {
+			t.Errorf("the helper's status has no line %q:\n%s", line, status)
+		}
 	}
 }

@@ -13,44 +13,45 @@ import (
 )
 
 const (
-	ahead        = 2                // helpers started before anybody asks
-	freshness    = 10 * time.Minute // a helper older than that may have loaded libraries that were replaced since
-	maxSleepers  = 64               // helpers that only wait, for a directory server or PAM's own delay
-	loginTimeout = time.Minute      // for one helper, from its turn to its last word
-	closeGrace   = 5 * time.Second  // for logins under way when the pool closes
+	readyHelpers = 2                // helpers started before a login needs them
+	maxReadyAge  = 10 * time.Minute // an older helper may use libraries that were replaced since
+	maxWaiting   = 64               // helpers that wait for a directory server or for PAM's delay
+	loginTimeout = time.Minute      // for one helper, from its turn to its last message
+	closeGrace   = 5 * time.Second  // for running logins when the pool closes
 )
 
 var errClosed = errors.New("the server is closing")
 
-// A failure is why a helper could not do its work, in the words of the helper. How the process ended adds
-// nothing.
-type failure string
+// A helperFailure is the text with which a helper reports that it could not do its work. The
+// exit status of the process adds nothing to it.
+type helperFailure string
 
-func (f failure) Error() string { return string(f) }
+func (f helperFailure) Error() string { return string(f) }
 
-// A pool runs `ftpd-auth login`, one for each login. Hashing a password costs a core 50 ms and more, so only as many helpers work at
-// one time as there are cores; a helper says when it merely waits, and then its turn goes to the next.
+// A pool runs `ftpd-auth login`, one process for each login. Hashing a password takes 50 ms of
+// a processor and more, so only as many helpers compute at one time as the queue has turns. A
+// helper reports when it only waits; its turn goes to the next login then.
 type pool struct {
-	path     string
-	queue    *auth.Queue
-	sleepers chan struct{} // a token for each helper that gave its turn away
-	ready    chan *helper  // started ahead
+	path    string
+	queue   *auth.Queue
+	waiting chan struct{} // holds a token for each helper that returned its turn early
+	ready   chan *helper  // started in advance
 
 	mu      sync.Mutex
 	closed  bool             // guarded by mu
-	helpers map[*helper]bool // guarded by mu; those that run, but for the ready ones
-	tasks   sync.WaitGroup   // what close waits for; grows under mu only, and not once closed
+	helpers map[*helper]bool // guarded by mu; the running helpers except those in ready
+	tasks   sync.WaitGroup   // close waits for it; grows only under mu and before closed is set
 }
 
-// A login is one that succeeded.
-type login struct {
+// A loginResult describes an accepted login.
+type loginResult struct {
 	passwd  Passwd
-	guest   string // the name that PAM knows, of a user whose passwd is the guest account's; else ""
+	guest   string // the user's name in PAM if passwd is the account of guests, else ""
 	session wire.Session
 }
 
-// name is who has logged in.
-func (l login) name() string {
+// name returns the name of the logged-in user.
+func (l loginResult) name() string {
 	if l.guest != "" {
 		return l.guest
 	}
@@ -58,7 +59,7 @@ func (l login) name() string {
 }
 
 type outcome struct {
-	login login
+	login loginResult
 	err   error
 }
 
@@ -68,35 +69,38 @@ func newPool(path string, queue *auth.Queue) (*pool, error) {
 		return nil, err
 	}
 	p := &pool{
-		path:     path,
-		queue:    queue,
-		sleepers: make(chan struct{}, maxSleepers),
-		ready:    make(chan *helper, ahead),
-		helpers:  map[*helper]bool{},
+		path:    path,
+		queue:   queue,
+		waiting: make(chan struct{}, maxWaiting),
+		ready:   make(chan *helper, readyHelpers),
+		helpers: map[*helper]bool{},
 	}
 	p.ready <- first
 	return p, nil
 }
 
-// login waits for a turn and asks a helper. check decides about the account before its PAM session is opened.
-func (p *pool) login(ctx context.Context, client netip.Addr, request wire.Login, check func(login) error) (login, error) {
+// login waits for a turn and passes the request to a helper. check decides whether the account
+// may log in before its PAM session is opened.
+func (p *pool) login(ctx context.Context, client netip.Addr, request wire.Login,
+	check func(loginResult) error) (loginResult, error) {
 	if err := p.queue.Enter(ctx, client); err != nil {
-		return login{}, err
+		return loginResult{}, err
 	}
 	result := make(chan outcome, 1)
 	if !p.start(func() { p.serve(request, check, result) }) {
 		p.queue.Leave()
-		return login{}, errClosed
+		return loginResult{}, errClosed
 	}
 	select {
 	case o := <-result:
 		return o.login, o.err
 	case <-ctx.Done():
-		return login{}, context.Cause(ctx)
+		return loginResult{}, context.Cause(ctx)
 	}
 }
 
-// start runs a task that close waits for. Each ends with its helper, which has loginTimeout.
+// start runs a task that close waits for, and reports whether the pool is still open. Each task
+// ends with its helper, which has loginTimeout.
 func (p *pool) start(task func()) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -106,20 +110,21 @@ func (p *pool) start(task func()) bool {
 	return !p.closed
 }
 
-// serve carries one login to its end. The result goes out first; then the helper is waited for, and last the turn is given back.
-func (p *pool) serve(request wire.Login, check func(login) error, result chan<- outcome) {
-	asleep := false
-	sleep := func() {
+// serve carries out one login. It sends the result first, then waits for the end of the helper,
+// and returns the turn last.
+func (p *pool) serve(request wire.Login, check func(loginResult) error, result chan<- outcome) {
+	turnReturned := false
+	returnTurn := func() {
 		select {
-		case p.sleepers <- struct{}{}:
-			asleep = true
+		case p.waiting <- struct{}{}:
+			turnReturned = true
 			p.queue.Leave()
-		default: // too many of them; it keeps its turn
+		default: // too many helpers wait already, so this one keeps its turn
 		}
 	}
 	defer func() {
-		if asleep {
-			<-p.sleepers
+		if turnReturned {
+			<-p.waiting
 		} else {
 			p.queue.Leave()
 		}
@@ -131,21 +136,22 @@ func (p *pool) serve(request wire.Login, check func(login) error, result chan<- 
 		return
 	}
 	defer p.end(h)
-	l, err := h.login(request, check, sleep)
+	l, err := h.login(request, check, returnTurn)
 	var refusal *auth.Refusal
-	if _, cause := errors.AsType[failure](err); err != nil && !cause && !errors.As(err, &refusal) {
+	_, reported := errors.AsType[helperFailure](err)
+	if err != nil && !reported && !errors.As(err, &refusal) {
 		err = fmt.Errorf("%s login: %w (%s)", p.path, err, p.end(h))
 	}
 	result <- outcome{l, err}
 }
 
-// take gives a helper and has the next one started meanwhile.
+// take returns a helper, and starts the next one in the background.
 func (p *pool) take() (*helper, error) {
 	p.start(p.refill)
 	for {
 		select {
 		case h := <-p.ready:
-			if time.Since(h.started) > freshness || h.ended() {
+			if time.Since(h.started) > maxReadyAge || h.hasExited() {
 				h.end()
 				continue
 			}
@@ -167,16 +173,17 @@ func (p *pool) track(h *helper) {
 	p.helpers[h] = true
 }
 
-// end ends a helper and says how it ended.
+// end ends a helper and returns its exit status or signal.
 func (p *pool) end(h *helper) string {
-	how := h.end()
+	status := h.end()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.helpers, h)
-	return how
+	return status
 }
 
-// refill starts a helper ahead. A failure is not told here: the next login starts its own and tells.
+// refill starts one helper in advance. It drops an error, because the next login then starts a
+// helper itself and returns its error.
 func (p *pool) refill() {
 	if len(p.ready) == cap(p.ready) {
 		return
@@ -192,11 +199,13 @@ func (p *pool) refill() {
 	}
 }
 
+// close waits for the running logins, kills their helpers after closeGrace, and ends the ready
+// helpers.
 func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
-	hurry := time.AfterFunc(closeGrace, func() {
+	timer := time.AfterFunc(closeGrace, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		for h := range p.helpers {
@@ -204,7 +213,7 @@ func (p *pool) close() {
 		}
 	})
 	p.tasks.Wait()
-	hurry.Stop()
+	timer.Stop()
 	for {
 		select {
 		case h := <-p.ready:
@@ -215,41 +224,44 @@ func (p *pool) close() {
 	}
 }
 
-// login speaks with a helper (see package wire). Whatever it says out of turn is a failure.
-func (h *helper) login(request wire.Login, check func(login) error, sleep func()) (login, error) {
+// login carries out one login with a helper, in the order that package wire documents. A
+// message out of this order is an error.
+func (h *helper) login(request wire.Login, check func(loginResult) error,
+	returnTurn func()) (loginResult, error) {
 	if err := h.conn.SetDeadline(time.Now().Add(loginTimeout)); err != nil {
-		return login{}, err
+		return loginResult{}, err
 	}
 	if err := h.conn.Send(request); err != nil {
-		return login{}, err
+		return loginResult{}, err
 	}
-	reply, err := h.reply(sleep)
+	reply, err := h.reply(returnTurn)
 	if err != nil {
-		return login{}, err
+		return loginResult{}, err
 	}
 	if reply.Passwd == nil {
-		return login{}, errors.New("it opened a session without being asked")
+		return loginResult{}, errors.New("it opened a session without being asked")
 	}
-	done := login{passwd: *reply.Passwd, guest: string(reply.Guest)}
-	if err := check(done); err != nil {
-		return login{}, err
+	l := loginResult{passwd: *reply.Passwd, guest: string(reply.Guest)}
+	if err := check(l); err != nil {
+		return loginResult{}, err
 	}
 	if err := h.conn.Send(wire.Proceed{Proceed: true}); err != nil {
-		return login{}, err
+		return loginResult{}, err
 	}
-	if reply, err = h.reply(sleep); err != nil {
-		return login{}, err
+	if reply, err = h.reply(returnTurn); err != nil {
+		return loginResult{}, err
 	}
 	if reply.Session == nil {
-		return login{}, errors.New("it named the account twice")
+		return loginResult{}, errors.New("it named the account twice")
 	}
-	done.session = *reply.Session
-	return done, nil
+	l.session = *reply.Session
+	return l, nil
 }
 
-// reply gives the next step of a login.
-func (h *helper) reply(sleep func()) (wire.Reply, error) {
-	for slept := false; ; slept = true {
+// reply receives the next step of a login. It calls returnTurn when the helper reports that it
+// only waits.
+func (h *helper) reply(returnTurn func()) (wire.Reply, error) {
+	for waited := false; ; waited = true {
 		var r wire.Reply
 		if err := h.conn.Receive(&r); err != nil {
 			return r, err
@@ -258,12 +270,12 @@ func (h *helper) reply(sleep func()) (wire.Reply, error) {
 		case r.Refused != "":
 			return r, &auth.Refusal{Cause: r.Refused}
 		case r.Failed != "":
-			return r, failure(r.Failed)
+			return r, helperFailure(r.Failed)
 		case r.Passwd != nil || r.Session != nil:
 			return r, nil
-		case !r.Waiting || slept:
+		case !r.Waiting || waited:
 			return r, errors.New("it sent an impossible message")
 		}
-		sleep()
+		returnTurn()
 	}
 }

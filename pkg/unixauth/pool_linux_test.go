@@ -14,8 +14,9 @@ import (
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
-// The pool against helpers that behave and helpers that do not: this test program itself, started as `login` or `names`. Its file's
-// name says how it greets, the user's name what it does with the login.
+// These tests run the pool with helpers that follow the protocol and helpers that do not. The
+// helper is this test program, started as `login` or `names`. The name of its file selects its
+// Hello, and the name of the user selects what it does with the login.
 
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && (os.Args[1] == "login" || os.Args[1] == "names") {
@@ -55,7 +56,8 @@ func fakeHelper(name, duty string) error {
 }
 
 func fakeLogin(c *wire.Conn, user, password string) error {
-	passwd := wire.Reply{Passwd: &Passwd{Name: user, UID: 1000, GID: 100, Home: "/home/" + user, Shell: "/bin/sh"}}
+	account := &Passwd{Name: user, UID: 1000, GID: 100, Home: "/home/" + user, Shell: "/bin/sh"}
+	passwd := wire.Reply{Passwd: account}
 	session := wire.Reply{Session: &wire.Session{GIDs: []uint32{100, 4}, Groups: []string{"users"}}}
 	switch user {
 	case "refused":
@@ -79,7 +81,7 @@ func fakeLogin(c *wire.Conn, user, password string) error {
 	case "noise":
 		return c.Send("noise")
 	case "root":
-		passwd.Passwd.UID = 0
+		account.UID = 0
 	}
 	if err := c.Send(passwd); err != nil {
 		return err
@@ -90,7 +92,7 @@ func fakeLogin(c *wire.Conn, user, password string) error {
 	return c.Send(session)
 }
 
-// helperNamed gives a path of this program with that name.
+// helperNamed returns a path of this program whose last element is name.
 func helperNamed(t *testing.T, name string) string {
 	t.Helper()
 	self, err := os.Executable()
@@ -106,8 +108,9 @@ func helperNamed(t *testing.T, name string) string {
 
 func newFake(t *testing.T) *Authorizer {
 	t.Helper()
-	nothingLeft(t)
-	a, err := New(Options{Helper: helperNamed(t, "good"), MinUID: 1000, Queue: auth.NewQueue(turns, 512, nil)})
+	checkLeaks(t)
+	queue := auth.NewQueue(turns, 512, nil)
+	a, err := New(Options{Helper: helperNamed(t, "good"), MinUID: 1000, Queue: queue})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,8 +118,9 @@ func newFake(t *testing.T) *Authorizer {
 	return a
 }
 
-// nothingLeft checks at the end of the test that no descriptor and no process, zombies included, is left.
-func nothingLeft(t *testing.T) {
+// checkLeaks checks at the end of the test that no descriptor and no child process, also no
+// zombie, is left.
+func checkLeaks(t *testing.T) {
 	t.Helper()
 	before := descriptors(t)
 	t.Cleanup(func() {
@@ -142,18 +146,21 @@ func descriptors(t *testing.T) int {
 }
 
 func (a *Authorizer) try(ctx context.Context, user string) (*auth.Account, error) {
-	return a.Authenticate(ctx, auth.Credentials{User: user, Password: "caf\xe9", Remote: netip.MustParseAddr("192.0.2.1")})
+	return a.Authenticate(ctx, auth.Credentials{User: user, Password: "caf\xe9", Remote: client})
 }
+
+var client = netip.MustParseAddr("192.0.2.1")
 
 func TestLogin(t *testing.T) {
 	a := newFake(t)
-	for range 5 { // more than are started ahead
-		got, err := a.try(t.Context(), "alice")
+	for range readyHelpers + 3 {
+		a, err := a.try(t.Context(), "alice")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s := fmt.Sprintf("%s %s %+v %v", got.Name, got.Home, *got.As, got.Groups); s != "alice /home/alice {UID:1000 GID:100 Groups:[100 4]} [users]" {
-			t.Errorf("account %s", s)
+		got := fmt.Sprintf("%s %s %+v %v", a.Name, a.Home, *a.As, a.Groups)
+		if got != "alice /home/alice {UID:1000 GID:100 Groups:[100 4]} [users]" {
+			t.Errorf("account %s", got)
 		}
 	}
 	_, err := a.try(t.Context(), "refused")
@@ -162,7 +169,8 @@ func TestLogin(t *testing.T) {
 	wantRefusal(t, err, "root: uid 0 may not log in, whatever auth.min_uid says")
 }
 
-// A helper that dies or lies is a failure, never a success, and no refusal either.
+// A helper that exits early or breaks the protocol is a failure, neither a success nor a
+// refusal.
 func TestHelperFails(t *testing.T) {
 	a := newFake(t)
 	for user, want := range map[string]string{
@@ -176,7 +184,8 @@ func TestHelperFails(t *testing.T) {
 	} {
 		got, err := a.try(t.Context(), user)
 		var refusal *auth.Refusal
-		if got != nil || err == nil || errors.As(err, &refusal) || !strings.Contains(err.Error(), want) {
+		if got != nil || err == nil || errors.As(err, &refusal) ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, %v; want an error with %q", user, got, err, want)
 		}
 	}
@@ -186,13 +195,14 @@ func TestHelperFails(t *testing.T) {
 }
 
 func TestHelperCannotStart(t *testing.T) {
-	nothingLeft(t)
+	checkLeaks(t)
 	for name, want := range map[string]string{
 		"mute":  "no greeting: EOF (exit status 0)",
 		"sorry": "this one cannot work",
 		"old":   "it speaks version 0, not 1",
 	} {
-		if _, err := New(Options{Helper: helperNamed(t, name)}); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := New(Options{Helper: helperNamed(t, name)})
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -214,7 +224,7 @@ func TestHelperKilled(t *testing.T) {
 	}
 }
 
-// oneRunning waits until a helper works, and gives it.
+// oneRunning waits until a helper runs a login, and returns the helper.
 func (p *pool) oneRunning() *helper {
 	for {
 		p.mu.Lock()
@@ -226,8 +236,9 @@ func (p *pool) oneRunning() *helper {
 	}
 }
 
-// Whoever gives up gets an answer at once; the login goes on and keeps its turn until the helper has ended.
-func TestCallerGivesUp(t *testing.T) {
+// Authenticate returns at once when its context ends. The login continues, and keeps its turn
+// until the helper has exited.
+func TestContextEnds(t *testing.T) {
 	a := newFake(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	left := errors.New("hung up")
@@ -241,24 +252,25 @@ func TestCallerGivesUp(t *testing.T) {
 	if err := <-failed; err != left {
 		t.Errorf("got %v", err)
 	}
-	if h.ended() {
-		t.Error("the helper was cut off")
+	if h.hasExited() {
+		t.Error("the helper was ended")
 	}
 	h.kill()
 }
 
-// turns is how many logins of a test work at one time.
+// turns is the number of logins that a test may run at one time.
 const turns = 2
 
-// Helpers that only wait make room: as many of them as there are turns hold nobody up.
-func TestSleepersGiveTheirTurnAway(t *testing.T) {
+// Helpers that only wait return their turns: if there are as many as there are turns, other
+// logins still proceed.
+func TestWaitingHelpersReturnTheirTurns(t *testing.T) {
 	a := newFake(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	for range turns {
 		go a.try(ctx, "sleeps") // ends with ctx
 	}
-	for len(a.pool.sleepers) < turns {
+	for len(a.pool.waiting) < turns {
 		if _, err := a.try(t.Context(), "alice"); err != nil {
 			t.Fatal(err)
 		}
@@ -270,11 +282,11 @@ func TestSleepersGiveTheirTurnAway(t *testing.T) {
 		h.kill()
 	}
 	a.Close()
-	if len(a.pool.sleepers) != 0 {
-		t.Errorf("%d sleepers are counted", len(a.pool.sleepers))
+	if len(a.pool.waiting) != 0 {
+		t.Errorf("%d waiting helpers are counted", len(a.pool.waiting))
 	}
-	for range turns { // all of them are back, or this waits for ever
-		if err := a.pool.queue.Enter(t.Context(), netip.MustParseAddr("192.0.2.1")); err != nil {
+	for range turns { // blocks unless all turns were returned
+		if err := a.pool.queue.Enter(t.Context(), client); err != nil {
 			t.Error(err)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// The helper runs as root, so it is taken from beside the program and from nowhere that a user may choose.
+// The helper runs as root, so it must come from the directory of the program, never from a
+// place that a user may choose.
 func TestFind(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -36,7 +37,8 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 		path, err := Find()
-		if (path == beside) != step.want || strings.HasPrefix(path, elsewhere) || path == "" && err == nil {
+		if (path == beside) != step.want || strings.HasPrefix(path, elsewhere) ||
+			path == "" && err == nil {
 			t.Errorf("with %s %v: %q, %v", step.file, step.mode, path, err)
 		}
 	}

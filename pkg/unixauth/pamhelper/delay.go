@@ -8,7 +8,7 @@ package pamhelper
 
 static void no_delay(int status, unsigned int microseconds, void *data) {}
 
-static void take_delay_over(void *handle) {
+static void suppress_delay(void *handle) {
 	pam_set_item(handle, PAM_FAIL_DELAY, (const void *)no_delay);
 }
 */
@@ -26,34 +26,39 @@ import (
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
-// takeDelayOver keeps pam_authenticate from sleeping after a failure: ftpd makes every refusal wait itself, and the log wants the
-// cause before that. PAM takes a function for this, which the library has no way to pass on, and its handle is private; should it
-// change its name, the helper sleeps as long as PAM wishes, and report says so.
-func takeDelayOver(t *pam.Transaction) {
+// suppressDelay prevents pam_authenticate from sleeping after a failure. ftpd delays every
+// refusal itself, and the cause must be in the log before that. PAM accepts a function for
+// this, but the Go package cannot pass it, and its handle is private. If the field of the
+// handle gets another name, the helper sleeps as long as PAM requests, and reportWaiting
+// reports it.
+func suppressDelay(t *pam.Transaction) {
 	if h := reflect.ValueOf(t).Elem().FieldByName("handle"); h.Kind() == reflect.Pointer {
-		C.take_delay_over(h.UnsafePointer())
+		C.suppress_delay(h.UnsafePointer())
 	}
 }
 
-const glance = 50 * time.Millisecond
+const pollInterval = 50 * time.Millisecond
 
-// report tells ftpd, once, that the login only waits: for a directory server, another factor, or PAM's own delay. That is so when PAM's
-// thread is found asleep twice, and not for a child (pam_unix under SELinux has unix_chkpwd do the hashing).
-func report(c *wire.Conn, thread int) {
+// reportWaiting reports to ftpd, once, that the login only waits: for a directory server, for
+// another factor, or for PAM's delay. That is the case when the thread that runs PAM is found
+// asleep twice and has no child. It has a child where pam_unix runs unix_chkpwd for the
+// hashing, as under SELinux.
+func reportWaiting(c *wire.Conn, thread int) {
 	task := fmt.Sprintf("/proc/self/task/%d/", thread)
 	for asleep := 0; asleep < 2; {
-		time.Sleep(glance)
-		if sleeps(task) {
+		time.Sleep(pollInterval)
+		if isWaiting(task) {
 			asleep++
 		} else {
 			asleep = 0
 		}
 	}
-	c.Send(wire.Reply{Waiting: true}) // a closed socket ends the login, too
+	c.Send(wire.Reply{Waiting: true}) // if the socket is closed, the login ends anyway
 }
 
-// sleeps tells whether a thread, given by its directory in /proc, waits for something that is not a child.
-func sleeps(task string) bool {
+// isWaiting reports whether a thread sleeps in the kernel without having a child. The thread
+// is given by its directory in /proc.
+func isWaiting(task string) bool {
 	stat, err := os.ReadFile(task + "stat")
 	if err != nil {
 		return false

@@ -13,13 +13,15 @@ import (
 	"github.com/msteinert/pam/v2"
 )
 
-// refusals are the results by which PAM refuses a user. With any other it could not do its work.
+// refusals are the results by which PAM refuses a user. Any other error means that PAM could
+// not check the user.
 var refusals = []pam.Error{
-	pam.ErrAuth, pam.ErrPermDenied, pam.ErrCredInsufficient, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrNewAuthtokReqd,
+	pam.ErrAuth, pam.ErrPermDenied, pam.ErrCredInsufficient, pam.ErrUserUnknown,
+	pam.ErrMaxtries, pam.ErrNewAuthtokReqd,
 	pam.ErrAcctExpired, pam.ErrAuthtokExpired, pam.ErrCredExpired,
 }
 
-// The stages of a login. Before the first nothing is known of the user.
+// The stages of a login.
 const (
 	authentication = "authentication"
 	management     = "account"
@@ -27,25 +29,27 @@ const (
 	sessionStage   = "session"
 )
 
-// explain makes a refusal or a failure of PAM's result, in words that an administrator can act on: what PAM tells is often less than
-// what the system knows.
+// explain returns PAM's error as a refusal or a failure, with a cause that an administrator can
+// act on. It adds what the system's files contain about the account, because PAM's text often
+// lacks that.
 func (t *transaction) explain(stage string, err error) error {
 	cause := fmt.Sprintf("%s: PAM %s: %v", t.user, stage, err)
 	if hint := t.hint(stage, err); hint != "" {
 		cause += "; " + hint
 	}
-	if len(t.conversation.said) > 0 {
-		cause += fmt.Sprintf(" (%s)", strings.Join(t.conversation.said, "; "))
+	if len(t.conversation.messages) > 0 {
+		cause += fmt.Sprintf(" (%s)", strings.Join(t.conversation.messages, "; "))
 	}
 	var result pam.Error
-	if t.conversation.prompt != "" || errors.As(err, &result) && slices.Contains(refusals, result) {
+	if t.conversation.unanswered != "" ||
+		errors.As(err, &result) && slices.Contains(refusals, result) {
 		return refusal(cause)
 	}
 	return errors.New(cause)
 }
 
 func (t *transaction) hint(stage string, err error) string {
-	if p := t.conversation.prompt; p != "" {
+	if p := t.conversation.unanswered; p != "" {
 		return fmt.Sprintf("a module asks %q, and FTP can answer one hidden prompt only", p)
 	}
 	if errors.Is(err, pam.ErrNewAuthtokReqd) {
@@ -63,12 +67,12 @@ func (t *transaction) hint(stage string, err error) string {
 	case stage == credentials:
 		return ""
 	}
-	return objection(t.user, stage)
+	return accountProblem(t.user, stage)
 }
 
-// objection returns what the system has against an account, which the result of a module leaves out; ""
-// is nothing.
-func objection(user, stage string) string {
+// accountProblem returns the reason for a refusal that can be found in the system's files, or
+// "". The results of modules do not contain it.
+func accountProblem(user, stage string) string {
 	account, err := lookup(user)
 	switch {
 	case err != nil:
@@ -91,9 +95,10 @@ func objection(user, stage string) string {
 	return ""
 }
 
-// usersFile has the names that pam_listfile refuses for FTP, one a line.
+// usersFile contains the names that pam_listfile refuses for FTP, one in each line.
 const usersFile = "/etc/ftpusers"
 
+// listed reports whether usersFile contains the user.
 func listed(user string) bool {
 	text, err := os.ReadFile(usersFile)
 	return err == nil && slices.Contains(strings.Split(string(text), "\n"), user)

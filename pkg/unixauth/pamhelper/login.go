@@ -16,14 +16,15 @@ import (
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
-const niceness = 5 // hashing passwords must not hold up transfers
+const niceness = 5 // so that hashing passwords does not slow down transfers
 
 // refusal is the cause for which a user may not log in.
 type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// login serves one login. All of PAM runs on one thread: modules change its groups and more, and its state is what report watches.
+// login serves one login. PAM runs on one thread only, because modules change the groups and
+// other attributes of the thread, and because reportWaiting looks at the state of this thread.
 func login(c *wire.Conn) error {
 	runtime.LockOSThread()
 	if err := prepare(); err != nil {
@@ -36,7 +37,7 @@ func login(c *wire.Conn) error {
 	if err := c.Receive(&request); err != nil {
 		return err
 	}
-	go report(c, unix.Gettid()) // ends when it has reported, or with the process
+	go reportWaiting(c, unix.Gettid()) // ends when it has reported, or with the process
 	session, err := transact(c, request)
 	var refused refusal
 	switch {
@@ -54,23 +55,25 @@ func prepare() error {
 	if unix.Geteuid() != 0 {
 		return errors.New("PAM can check other users' passwords as root only")
 	}
-	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil { // a password must not be left in a core file
+	// A password must not be written to a core file.
+	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return err
 	}
 	return unix.Setpriority(unix.PRIO_PROCESS, 0, niceness)
 }
 
-// A conversation answers PAM's questions: one hidden prompt, with the password. What a module says is kept for the log.
+// A conversation answers one hidden prompt of PAM with the password. It keeps the messages of
+// modules for the log.
 type conversation struct {
-	password string
-	answered bool
-	said     []string
-	prompt   string // the question that could not be answered
+	password   string
+	answered   bool
+	messages   []string
+	unanswered string // the prompt for which there is no answer
 }
 
 const (
-	maxSaid = 16  // messages
-	maxText = 256 // bytes of each
+	maxMessages = 16  // kept messages
+	maxText     = 256 // bytes of each
 )
 
 // RespondPAM implements pam.ConversationHandler.
@@ -81,10 +84,10 @@ func (c *conversation) RespondPAM(style pam.Style, text string) (string, error) 
 		c.answered = true
 		return c.password, nil
 	case style != pam.TextInfo && style != pam.ErrorMsg:
-		c.prompt = text
+		c.unanswered = text
 		return "", errors.New("FTP has one password and no further answer")
-	case len(c.said) < maxSaid && text != "":
-		c.said = append(c.said, text)
+	case len(c.messages) < maxMessages && text != "":
+		c.messages = append(c.messages, text)
 	}
 	return "", nil
 }
@@ -97,7 +100,8 @@ type transaction struct {
 	user         string
 }
 
-// transact logs a user in and out again: the session is opened and closed, for modules that make homes or note logins.
+// transact logs a user in and closes the PAM session at once. The session is opened for modules
+// that create homes or record logins.
 func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 	t := &transaction{
 		service:      request.Service,
@@ -109,10 +113,10 @@ func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 		return nil, fmt.Errorf("PAM service %s: %w", request.Service, err)
 	}
 	defer t.End()
-	takeDelayOver(t.Transaction)
+	suppressDelay(t.Transaction)
 	err = errors.Join(
 		t.SetItem(pam.Rhost, request.Remote),
-		t.SetItem(pam.Ruser, t.user), // the name that was typed, as other FTP servers have it
+		t.SetItem(pam.Ruser, t.user), // the name that the client sent, as in other FTP servers
 		t.SetItem(pam.Tty, "ftp"),
 	)
 	if err != nil {
@@ -137,8 +141,8 @@ func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 	return t.session(reply.Passwd)
 }
 
-// account is the system's entry for the user whom PAM let in, who need not be the one that was typed, or that of guest for a user
-// whom the system does not know.
+// account returns the system's entry for the user that PAM accepted, whose name may differ from
+// the one that the client sent. For a user without an entry it returns the entry of guest.
 func (t *transaction) account(guest string) (wire.Reply, error) {
 	name, err := t.GetItem(pam.User)
 	if err != nil {
@@ -152,16 +156,19 @@ func (t *transaction) account(guest string) (wire.Reply, error) {
 	case account != nil:
 		return wire.Reply{Passwd: account}, nil
 	case guest == "":
-		return wire.Reply{}, refusal(fmt.Sprintf("%s: PAM accepts the user, but the system knows no such account (auth.guest could stand for it)", name))
+		return wire.Reply{}, refusal(name + ": PAM accepts the user, but the system knows " +
+			"no such account (auth.guest could stand for it)")
 	}
 	account, err = lookup(guest)
 	if err != nil || account == nil {
-		return wire.Reply{}, errors.Join(fmt.Errorf("the account auth.guest = %q is not there", guest), err)
+		err = errors.Join(fmt.Errorf("the account auth.guest = %q is not there", guest), err)
+		return wire.Reply{}, err
 	}
 	return wire.Reply{Passwd: account, Guest: []byte(name)}, nil
 }
 
-// session sets the groups, which pam_group may add to, and opens and closes the session.
+// session sets the groups of the process, to which pam_group may add more, and opens and closes
+// the PAM session. It returns the groups.
 func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
 	if err := setGroups(account); err != nil {
 		return nil, fmt.Errorf("initgroups: %w", err)
@@ -186,6 +193,6 @@ func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
 	if err := t.OpenSession(0); err != nil {
 		return nil, t.explain(sessionStage, err)
 	}
-	_ = t.CloseSession(0) // the user is in; a module that cannot tidy up does not change that
+	_ = t.CloseSession(0) // a module that fails to clean up must not refuse the login
 	return session, nil
 }

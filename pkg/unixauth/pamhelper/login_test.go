@@ -18,21 +18,24 @@ import (
 func TestConversation(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		asked  []pam.Style
-		prompt string // what is told of the question that could not be answered
+		styles []pam.Style
+		prompt string // the prompt that is reported as unanswered
 	}{
 		{"one password", []pam.Style{pam.PromptEchoOff}, ""},
-		{"texts around it", []pam.Style{pam.TextInfo, pam.ErrorMsg, pam.PromptEchoOff, pam.TextInfo}, ""},
+		{"texts around it",
+			[]pam.Style{pam.TextInfo, pam.ErrorMsg, pam.PromptEchoOff, pam.TextInfo}, ""},
 		{"a second password", []pam.Style{pam.PromptEchoOff, pam.PromptEchoOff}, "question 1"},
 		{"a visible question", []pam.Style{pam.PromptEchoOn}, "question 0"},
-		{"a visible question after the password", []pam.Style{pam.PromptEchoOff, pam.PromptEchoOn}, "question 1"},
-		{"a style of another system", []pam.Style{pam.PromptEchoOff, pam.BinaryPrompt}, "question 1"},
+		{"a visible question after the password", []pam.Style{pam.PromptEchoOff, pam.PromptEchoOn},
+			"question 1"},
+		{"a style of another system", []pam.Style{pam.PromptEchoOff, pam.BinaryPrompt},
+			"question 1"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			talk := &conversation{password: "secret"}
-			for i, style := range c.asked {
+			for i, style := range c.styles {
 				answer, err := talk.RespondPAM(style, "question "+string(rune('0'+i))+" ")
-				bad := i == len(c.asked)-1 && c.prompt != ""
+				bad := i == len(c.styles)-1 && c.prompt != ""
 				if (err != nil) != bad {
 					t.Errorf("question %d: %v", i, err)
 				}
@@ -40,8 +43,8 @@ func TestConversation(t *testing.T) {
 					t.Errorf("question %d: answered %q", i, answer)
 				}
 			}
-			if talk.prompt != c.prompt {
-				t.Errorf("told %q, want %q", talk.prompt, c.prompt)
+			if talk.unanswered != c.prompt {
+				t.Errorf("reported %q, want %q", talk.unanswered, c.prompt)
 			}
 		})
 	}
@@ -54,33 +57,34 @@ func TestConversationIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := len(strings.Join(talk.said, "")); n > maxSaid*maxText {
+	if n := len(strings.Join(talk.messages, "")); n > maxMessages*maxText {
 		t.Errorf("%d bytes are kept", n)
 	}
 }
 
-// Who hashes, or waits for a child that does, never looks asleep; who waits in the kernel does. Processes stand for threads here,
-// since Go's scheduler puts threads to sleep as it likes.
-func TestSleeps(t *testing.T) {
+// A thread that computes, or that waits for a child, is never reported as waiting. A thread that
+// sleeps in the kernel is. The test uses processes in place of threads, because Go's scheduler
+// puts threads to sleep at any time.
+func TestIsWaiting(t *testing.T) {
 	busy := startShell(t, "echo; while :; do :; done")
 	parent := startShell(t, "echo; cat; :")
 	for children, _ := os.ReadFile(parent + "children"); len(children) == 0; {
 		children, _ = os.ReadFile(parent + "children")
 	}
 	for range 100 {
-		if sleeps(busy) {
-			t.Fatal("a busy thread looks asleep")
+		if isWaiting(busy) {
+			t.Fatal("a busy thread is reported as waiting")
 		}
-		if sleeps(parent) {
-			t.Fatal("one that waits for its child looks asleep")
+		if isWaiting(parent) {
+			t.Fatal("a thread that waits for its child is reported as waiting")
 		}
 	}
-	for idle := startShell(t, "echo; read line"); !sleeps(idle); {
+	for idle := startShell(t, "echo; read line"); !isWaiting(idle); {
 		runtime.Gosched()
 	}
 }
 
-// startShell runs a script that says a line first, and gives its directory in /proc.
+// startShell runs a script that prints a line first, and returns its directory in /proc.
 func startShell(t *testing.T, script string) string {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", script)
@@ -112,7 +116,7 @@ func TestLookup(t *testing.T) {
 	if err != nil || root == nil || root.UID != 0 || root.Shell == "" || root.Home == "" {
 		t.Fatalf("root: %+v %v", root, err)
 	}
-	if p, err := lookup("ftpdtest-nobody-has-this-name"); p != nil || err != nil {
+	if p, err := lookup("ftpdtest-no-such-user"); p != nil || err != nil {
 		t.Errorf("unknown: %+v %v", p, err)
 	}
 	s, err := groupsOf(root)

@@ -10,7 +10,8 @@ import (
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
-// namesAs gives up root before a module of the name service is loaded.
+// namesAs changes to uid and gid before a module of the name service is loaded, and then serves
+// names.
 func namesAs(c *wire.Conn, uid, gid string) error {
 	u, err := strconv.ParseUint(uid, 10, 31)
 	if err != nil {
@@ -32,13 +33,13 @@ func namesAs(c *wire.Conn, uid, gid string) error {
 	return names(c)
 }
 
-// names answers questions until the socket is closed.
+// names answers queries until the socket is closed.
 func names(c *wire.Conn) error {
 	if err := c.Send(wire.Hello{Version: wire.Version}); err != nil {
 		return err
 	}
 	for {
-		var q wire.Question
+		var q wire.Query
 		if err := c.Receive(&q); err != nil {
 			return err
 		}
@@ -52,7 +53,7 @@ func names(c *wire.Conn) error {
 	}
 }
 
-func answer(q wire.Question) (a wire.Answer, err error) {
+func answer(q wire.Query) (a wire.Answer, err error) {
 	switch {
 	case q.User != "":
 		if a.Passwd, err = lookup(q.User); err == nil && a.Passwd != nil {

@@ -28,7 +28,8 @@ import (
 
 const maxEntry = 1 << 20 // bytes of one entry of a database
 
-// lookup looks an account up; nil when there is none. Package os/user asks the same way but keeps the shell back.
+// lookup returns the entry of an account, or nil if there is none. Package os/user calls the
+// same function of libc but does not return the shell.
 func lookup(name string) (*wire.Passwd, error) {
 	cname := C.CString(name)
 	defer C.free(unsafe.Pointer(cname))
@@ -53,14 +54,15 @@ func lookup(name string) (*wire.Passwd, error) {
 	}
 	for _, s := range []string{p.Name, p.Home, p.Shell} {
 		if !utf8.ValidString(s) {
-			return nil, fmt.Errorf("getpwnam: name, home or shell in the entry of %q is not UTF-8", name)
+			return nil,
+				fmt.Errorf("getpwnam: name, home or shell in the entry of %q is not UTF-8", name)
 		}
 	}
 	return p, nil
 }
 
-// withoutPassword returns why no password that can be typed is the account's: it is locked (usermod -L,
-// or none was ever set), or empty. "" is that one may be.
+// withoutPassword returns why no password can be right for the account: it is locked (by
+// usermod -L, or because none was ever set), or empty. It returns "" otherwise.
 func withoutPassword(name string) (why string) {
 	cname := C.CString(name)
 	defer C.free(unsafe.Pointer(cname))
@@ -83,7 +85,7 @@ func withoutPassword(name string) (why string) {
 	return why
 }
 
-// loginShell reports whether /etc/shells names the shell.
+// loginShell reports whether /etc/shells contains the shell.
 func loginShell(shell string) bool {
 	C.setusershell()
 	defer C.endusershell()
@@ -95,7 +97,8 @@ func loginShell(shell string) bool {
 	return false
 }
 
-// withBuffer calls a function of libc with ever larger buffers, as the functions ending in _r demand.
+// withBuffer calls a function of libc with larger and larger buffers until the entry fits, as
+// the functions with names in _r require.
 func withBuffer(call func(*C.char, C.size_t) syscall.Errno) error {
 	for size := C.size_t(4096); size <= maxEntry; size *= 4 {
 		buf := (*C.char)(C.malloc(size))
@@ -104,8 +107,8 @@ func withBuffer(call func(*C.char, C.size_t) syscall.Errno) error {
 		switch errno {
 		case syscall.ERANGE:
 			continue
-		case 0, syscall.ENOENT, syscall.ESRCH, syscall.EBADF, syscall.EPERM: // getpwnam(3) lists these for "not found"
-			return nil
+		case 0, syscall.ENOENT, syscall.ESRCH, syscall.EBADF, syscall.EPERM:
+			return nil // getpwnam(3) lists these for "not found"
 		default:
 			return errno
 		}
@@ -113,7 +116,7 @@ func withBuffer(call func(*C.char, C.size_t) syscall.Errno) error {
 	return syscall.ERANGE
 }
 
-// setGroups gives this process the account's groups, as initgroups(3) does.
+// setGroups sets the groups of this process to those of the account, with initgroups(3).
 func setGroups(p *wire.Passwd) error {
 	cname := C.CString(p.Name)
 	defer C.free(unsafe.Pointer(cname))
@@ -123,7 +126,7 @@ func setGroups(p *wire.Passwd) error {
 	return nil
 }
 
-// groupsOf lists an account's groups.
+// groupsOf returns the groups of an account.
 func groupsOf(p *wire.Passwd) (*wire.Session, error) {
 	u := user.User{Username: p.Name, Gid: strconv.FormatUint(uint64(p.GID), 10)}
 	ids, err := u.GroupIds()
@@ -141,7 +144,7 @@ func groupsOf(p *wire.Passwd) (*wire.Session, error) {
 	return named(gids)
 }
 
-// named adds the groups' names; a group without a name has only its number.
+// named returns the groups with their names. A group without a name has only its number.
 func named(gids []uint32) (*wire.Session, error) {
 	s := &wire.Session{GIDs: gids}
 	for _, gid := range gids {
@@ -156,7 +159,8 @@ func named(gids []uint32) (*wire.Session, error) {
 	return s, nil
 }
 
-// groupName and userName give "" for an id without a name, and for one that no message could carry.
+// groupName returns the name of a group, or "" if it has none. A name that is not UTF-8 is "",
+// too, because a message cannot contain it.
 func groupName(gid uint32) (string, error) {
 	g, err := user.LookupGroupId(strconv.FormatUint(uint64(gid), 10))
 	var unknown user.UnknownGroupIdError
@@ -169,6 +173,7 @@ func groupName(gid uint32) (string, error) {
 	return g.Name, nil
 }
 
+// userName returns the name of a user, or "" in the same cases as groupName.
 func userName(uid uint32) (string, error) {
 	u, err := user.LookupId(strconv.FormatUint(uint64(uid), 10))
 	var unknown user.UnknownUserIdError
@@ -181,7 +186,7 @@ func userName(uid uint32) (string, error) {
 	return u.Username, nil
 }
 
-// groupID gives nil when there is no group of that name.
+// groupID returns the id of a group, or nil if there is no group of that name.
 func groupID(name string) (*uint32, error) {
 	g, err := user.LookupGroup(name)
 	var unknown user.UnknownGroupError

@@ -1,5 +1,6 @@
-// Package pamhelper is all of the program ftpd-auth: the part of ftpd that loads libpam and the name service's modules. It is apart
-// from keys and sockets, and says on one descriptor what package wire describes.
+// Package pamhelper contains the whole program ftpd-auth, the part of ftpd that loads libpam
+// and the modules of the name service. It has no access to keys and network sockets: its only
+// socket carries the messages of package wire.
 package pamhelper
 
 import (
@@ -11,7 +12,7 @@ import (
 	"ftpd/pkg/unixauth/internal/wire"
 )
 
-// Main carries out `ftpd-auth names [UID GID]` and `ftpd-auth login`, and gives the exit code.
+// Main runs `ftpd-auth names [UID GID]` or `ftpd-auth login`, and returns the exit code.
 func Main(args []string) int {
 	var serve func(*wire.Conn) error
 	switch {

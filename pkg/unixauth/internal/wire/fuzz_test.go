@@ -14,20 +14,24 @@ import (
 	"testing"
 )
 
-// Whatever a packet holds, it is read as a message that can be sent on and arrives the same, or is an error, which never shows a
-// password.
+// Any packet is received as a message that arrives unchanged when it is sent again, or is an
+// error that shows no password.
 func FuzzReceive(f *testing.F) {
 	for i, packet := range []string{
-		`{"version":1}`, `{"service":"ftpd","user":"YWxpY2U=","password":"c2VzYW1l","remote":"::1"}`, `{"proceed":true}`,
+		`{"version":1}`,
+		`{"service":"ftpd","user":"YWxpY2U=","password":"c2VzYW1l","remote":"::1"}`,
+		`{"proceed":true}`,
 		`{"passwd":{"name":"alice","uid":1000,"gid":1000,"home":"/","shell":""}}`,
-		`{"uids":[0,4294967295],"gids":[]}`, `{"user_names":{"1000":"alice"},"gid":5,"groups":{"gids":[1],"groups":["a b"]}}`,
-		`{"waiting":true,"refused":"no","failed":"\u0000"}`, `{"user_names":{"-1":"x"}}`, `{"gid":-1}`, `{"password":"not base64!"}`,
+		`{"uids":[0,4294967295],"gids":[]}`,
+		`{"user_names":{"1000":"alice"},"gid":5,"groups":{"gids":[1],"groups":["a b"]}}`,
+		`{"waiting":true,"refused":"no","failed":"\u0000"}`,
+		`{"user_names":{"-1":"x"}}`, `{"gid":-1}`, `{"password":"not base64!"}`,
 		`null`, `[]`, "\x00\xff", ``, `{}{}`, `{"uids":1e3}`,
 		`{"user_names":{"` + strings.Repeat("(", 1000) + `":""}}`,
 	} {
 		f.Add([]byte(packet), uint8(i))
 	}
-	messages := []any{Hello{}, Login{}, Proceed{}, Reply{}, Question{}, Answer{}}
+	messages := []any{Hello{}, Login{}, Proceed{}, Reply{}, Query{}, Answer{}}
 	f.Fuzz(func(t *testing.T, packet []byte, which uint8) {
 		kind := reflect.TypeOf(messages[int(which)%len(messages)])
 		a, b := pair(t)
@@ -63,13 +67,14 @@ func FuzzReceive(f *testing.F) {
 			}
 			return
 		}
-		if err := b.Receive(again.Interface()); err != nil || !same(got.Interface(), again.Interface()) {
+		if err := b.Receive(again.Interface()); err != nil ||
+			!same(got.Interface(), again.Interface()) {
 			t.Errorf("%+v arrives as %+v, %v", got.Elem(), again.Elem(), err)
 		}
 	})
 }
 
-// same says whether two messages mean the same: what is empty and what is missing do.
+// same reports whether two messages are equal. An empty field equals a missing one.
 func same(a, b any) bool {
 	x, err := json.Marshal(a)
 	y, err2 := json.Marshal(b)

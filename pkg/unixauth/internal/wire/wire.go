@@ -1,9 +1,12 @@
-// Package wire holds the messages between ftpd and its helper ftpd-auth: JSON objects, one in each packet of a SOCK_SEQPACKET
-// socket, which the helper finds at Descriptor. It ends when ftpd closes its end.
+// Package wire defines the messages between ftpd and its helper ftpd-auth. They are JSON
+// objects, one in each packet of a SOCK_SEQPACKET socket, which the helper has at Descriptor.
+// The helper exits when ftpd closes its end. An arrow to the right is a message of the helper:
 //
-//	ftpd-auth names   → Hello    ← Question → Answer   ← Question → Answer …
-//	ftpd-auth login   → Hello    ← Login    → Reply (Waiting)? → Reply (Passwd)   ← Proceed   → Reply (Session)
-//	                                        a Reply with Refused or Failed ends a login at any step
+//	ftpd-auth names   → Hello   ← Query → Answer   ← Query → Answer …
+//	ftpd-auth login   → Hello   ← Login → Reply (Passwd)   ← Proceed → Reply (Session)
+//
+// One Reply (Waiting) may precede any other Reply. A Reply with Refused or Failed ends a login
+// at any step.
 package wire
 
 import (
@@ -24,66 +27,70 @@ const (
 	MaxMessage = 128 << 10
 )
 
-// Hello is what a helper says first.
+// Hello is the first message of a helper.
 type Hello struct {
 	Version int    `json:"version"`
 	Failed  string `json:"failed,omitempty"` // why the helper cannot work
 }
 
-// A Secret is sent as it is and prints as *** in every verb.
+// A Secret is sent unchanged but printed as *** by every verb of package fmt.
 type Secret []byte
 
-// Format implements fmt.Formatter; a String method would not be asked under verbs such as %d.
+// Format implements fmt.Formatter. A String method would not suffice, because verbs such as %d
+// do not call it.
 func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
 
-// Login asks for one login. User and Password are bytes, since clients are free to send other things than UTF-8.
+// Login requests one login. User and Password are bytes, since clients may send text that is
+// not UTF-8.
 type Login struct {
 	Service  string `json:"service"`
 	User     []byte `json:"user"`
 	Password Secret `json:"password"`
-	Remote   string `json:"remote"`          // for PAM_RHOST
-	Guest    string `json:"guest,omitempty"` // the account of users whom PAM accepts and the system does not know; "" refuses them
+	Remote   string `json:"remote"` // for PAM_RHOST
+
+	// Guest is the account for users that PAM accepts but the system lacks; "" refuses them.
+	Guest string `json:"guest,omitempty"`
 }
 
-// Proceed tells that the account may come in, so that the helper opens the PAM session.
+// Proceed reports that the account may log in, so that the helper opens the PAM session.
 type Proceed struct {
 	Proceed bool `json:"proceed"`
 }
 
-// Reply is a step of a login; one of its fields is set.
+// Reply is a step of a login. One of its fields is set; Guest is set besides Passwd.
 type Reply struct {
-	Waiting bool     `json:"waiting,omitempty"` // the login only waits, for a server or a clock; told once
-	Passwd  *Passwd  `json:"passwd,omitempty"`  // password and account are in order
-	Guest   []byte   `json:"guest,omitempty"`   // with Passwd, which is the guest account's: the name that PAM knows
+	Waiting bool     `json:"waiting,omitempty"` // the login waits for a server or clock; sent once
+	Passwd  *Passwd  `json:"passwd,omitempty"`  // PAM accepts the password and the account
+	Guest   []byte   `json:"guest,omitempty"`   // the name in PAM, if Passwd is the guest account
 	Session *Session `json:"session,omitempty"` // the login is complete
-	Refused string   `json:"refused,omitempty"` // the user may not log in: the cause
-	Failed  string   `json:"failed,omitempty"`  // nobody can tell whether the user may: what failed
+	Refused string   `json:"refused,omitempty"` // the cause for which the user may not log in
+	Failed  string   `json:"failed,omitempty"`  // the cause for which the check was not possible
 }
 
 // Passwd is an entry of the user database.
 type Passwd struct {
-	Name  string `json:"name"` // canonical, whatever name was asked for
+	Name  string `json:"name"` // the canonical name, which may differ from the one in the query
 	UID   uint32 `json:"uid"`
 	GID   uint32 `json:"gid"`
 	Home  string `json:"home"`
 	Shell string `json:"shell"`
 }
 
-// Session is what the PAM session gave the user.
+// Session holds the groups of the user, with those that PAM added.
 type Session struct {
 	GIDs   []uint32 `json:"gids"`   // all groups
-	Groups []string `json:"groups"` // the names of those that have one
+	Groups []string `json:"groups"` // the names of the groups that have one
 }
 
-// Question asks for names; one kind at a time.
-type Question struct {
-	User  string   `json:"user,omitempty"`  // asks for Passwd and Groups
-	Group string   `json:"group,omitempty"` // asks for GID
-	UIDs  []uint32 `json:"uids,omitempty"`  // asks for UserNames
-	GIDs  []uint32 `json:"gids,omitempty"`  // asks for GroupNames
+// Query requests names. One of its fields is set.
+type Query struct {
+	User  string   `json:"user,omitempty"`  // requests Passwd and Groups
+	Group string   `json:"group,omitempty"` // requests GID
+	UIDs  []uint32 `json:"uids,omitempty"`  // requests UserNames
+	GIDs  []uint32 `json:"gids,omitempty"`  // requests GroupNames
 }
 
-// Answer answers a Question. What does not exist is missing.
+// Answer answers a Query. An account, group or name that does not exist is missing.
 type Answer struct {
 	Passwd     *Passwd           `json:"passwd,omitempty"`
 	Groups     *Session          `json:"groups,omitempty"`
@@ -96,7 +103,7 @@ type Answer struct {
 // A Conn is one end of the socket. It is safe for use by several goroutines.
 type Conn struct{ c *net.UnixConn }
 
-// Open makes a Conn of a SOCK_SEQPACKET socket and closes f.
+// Open returns a Conn that uses the SOCK_SEQPACKET socket f, and closes f.
 func Open(f *os.File) (*Conn, error) {
 	defer f.Close()
 	c, err := net.FileConn(f)
@@ -125,7 +132,7 @@ func (c *Conn) Send(message any) error {
 	return err
 }
 
-// Receive waits for the next message; io.EOF tells that the other end is closed.
+// Receive waits for the next message. It returns io.EOF when the other end is closed.
 func (c *Conn) Receive(message any) error {
 	b := make([]byte, MaxMessage+1)
 	n, err := c.c.Read(b)
@@ -138,13 +145,14 @@ func (c *Conn) Receive(message any) error {
 	err = json.Unmarshal(b[:n], message)
 	clear(b[:n])
 	if err != nil {
-		return fmt.Errorf("a message makes no sense: %.200s", err) // the error may quote all of it
+		// The error may quote the whole message.
+		return fmt.Errorf("a message cannot be decoded: %.200s", err)
 	}
 	return nil
 }
 
-// SetDeadline ends Send and Receive at t.
+// SetDeadline makes Send and Receive fail from the time t on.
 func (c *Conn) SetDeadline(t time.Time) error { return c.c.SetDeadline(t) }
 
-// Close makes the other end read io.EOF.
+// Close closes the socket. Receive returns io.EOF at the other end.
 func (c *Conn) Close() error { return c.c.Close() }

@@ -30,7 +30,7 @@ func pair(t *testing.T) (a, b *Conn) {
 	return ends[0], ends[1]
 }
 
-func TestBytesArriveAsTheyAre(t *testing.T) {
+func TestBytesArriveUnchanged(t *testing.T) {
 	a, b := pair(t)
 	var every []byte
 	for i := range 256 {
@@ -49,16 +49,18 @@ func TestBytesArriveAsTheyAre(t *testing.T) {
 func TestSecretPrintsNothing(t *testing.T) {
 	l := Login{Password: Secret("sesame")}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
-		if s := fmt.Sprintf(verb, l.Password); strings.Contains(s, "sesame") || strings.Contains(s, "736573616d65") || strings.Contains(s, "115 101") {
-			t.Errorf("%s prints %s", verb, s)
-		}
-		if s := fmt.Sprintf(verb, l); strings.Contains(s, "sesame") || strings.Contains(s, "736573616d65") || strings.Contains(s, "115 101") {
-			t.Errorf("%s of a login prints %s", verb, s)
+		for _, value := range []any{l.Password, l} {
+			s := fmt.Sprintf(verb, value)
+			for _, shown := range []string{"sesame", "736573616d65", "115 101"} {
+				if strings.Contains(s, shown) {
+					t.Errorf("%s of a %T prints %s", verb, value, s)
+				}
+			}
 		}
 	}
 }
 
-// A message is whole or an error.
+// A message that is too long is an error at both ends, and is never cut.
 func TestMessagesAreBounded(t *testing.T) {
 	a, b := pair(t)
 	long := Answer{Failed: strings.Repeat("x", MaxMessage-len(`{"failed":""}`))}
