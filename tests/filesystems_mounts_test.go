@@ -296,6 +296,19 @@ func onRclone(mode string) func(*stage) error {
 	}
 }
 
+// onAutofs has the daemon mount the disk's directory at the first use.
+func onAutofs(s *stage) error {
+	master, table := s.path("auto.master"), s.path("auto.direct")
+	err := errors.Join(s.over(),
+		os.WriteFile(master, fmt.Appendf(nil, "/- %s\n", table), 0o644),
+		os.WriteFile(table, fmt.Appendf(nil, "%s -fstype=bind :%s\n", s.home(), s.below()), 0o644))
+	if err != nil {
+		return err
+	}
+	return s.daemon("automount", "--foreground", "--dont-check-daemon",
+		"--pid-file", s.path("pid"), master)
+}
+
 // mountsBelow are the places of the mounts at a directory or below it, those on top first.
 func mountsBelow(dir string) (places []string) {
 	info, _ := os.ReadFile("/proc/self/mountinfo")

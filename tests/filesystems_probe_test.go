@@ -337,7 +337,11 @@ var stamps = []string{
 func (p *probe) times() string {
 	for _, stamp := range stamps {
 		p.store("STOR time-"+stamp, "x")
-		p.c.expect(p.t, 213, "MFMT "+stamp+" time-"+stamp)
+		r := p.c.expect(p.t, 213, "MFMT "+stamp+" time-"+stamp)
+		now := p.c.expect(p.t, 213, "MDTM time-"+stamp).text
+		if !strings.Contains(r.text, "Modify="+now+";") {
+			p.t.Errorf("MFMT %s: %v, and then MDTM: %s", stamp, r, now)
+		}
 	}
 	shown := p.shownTimes()
 	low, high := "", ""

@@ -14,6 +14,7 @@ var fileSystems = []struct {
 	{"tmpfs", "mount", onTmpfs},
 	{"squashfs", "squashfs-tools", onSquashfs},
 	{"overlayfs", "mount", onOverlayfs},
+	{"autofs", "autofs", onAutofs},
 	{"idmapped mount", "mount", onIdmapped},
 	{"mergerfs", "mergerfs", onMergerfs},
 	{"bindfs", "bindfs", onBindfs},

@@ -59,6 +59,33 @@ func TestFileSystems(t *testing.T) {
 	}
 }
 
+// A user whose id is not in the map of an idmapped mount can make nothing there, whatever the modes, and no
+// client tries again.
+func TestIdmappedMountOfOthers(t *testing.T) {
+	needRoot(t)
+	owner, other := newAccount(t), newAccount(t)
+	s := &stage{dir: stagesDir(t), uid: other.uid, gid: other.gid}
+	t.Cleanup(func() { s.clear(t) })
+	if err := onIdmapped(s); err != nil {
+		t.Skipf("needs a machine with idmapped mounts: %v", err)
+	}
+	if err := os.Chmod(s.home(), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	srv := serve(t, settings{
+		"server": fmt.Sprintf("roots = [%q]\n", s.home()),
+		"end": fmt.Sprintf("[[user]]\nname = \"virtual\"\npassword = %q\nhome = %q\nrun_as = %q\n",
+			hashes["bcrypt"], s.home(), owner.name),
+	})
+	c := login(t, srv.addr, "virtual", "secret")
+	for _, line := range []string{"STOR file", "APPE file", "STOU"} {
+		if r, err := c.store(line, "text"); err != nil || r.code != 550 {
+			t.Errorf("%s: %v, %v", line, r, err)
+		}
+	}
+	c.expect(t, 550, "MKD dir")
+}
+
 // compareRow compares cells with those of the document, or writes them there.
 func compareRow(t *testing.T, name string, cells []string) {
 	t.Helper()

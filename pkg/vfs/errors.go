@@ -33,6 +33,7 @@ var (
 	errMount  = fmt.Errorf("a mount, or a directory above one, stays where it is: %w", fs.ErrPermission)
 	errRuled  = fmt.Errorf("rules hold inside: %w", ErrNotAllowed)
 	errHidden = fmt.Errorf("hidden by a mount: %w", fs.ErrNotExist)
+	errNoID   = fmt.Errorf("value too large, as where an idmapped mount has no id for the user: %w", ErrCannot)
 )
 
 // kinds are the errors of every system. A loop of links leads nowhere, as a dangling one does.
@@ -55,6 +56,7 @@ var kinds = map[syscall.Errno]error{
 	syscall.ENAMETOOLONG: ErrName,
 	syscall.EINVAL:       ErrName,
 	syscall.EILSEQ:       ErrName,
+	syscall.EOVERFLOW:    errNoID,
 }
 
 // kind turns a system error number into the error that a caller asks for. The number is not kept beside it: some numbers answer to
