@@ -14,21 +14,28 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// A directory is one that the configuration names, or as much of it as holds for every user.
+const (
+	noHome       = "users with this home cannot log in"
+	noHomeParent = "users with a home in it cannot log in"
+)
+
+// A directory is a directory that the configuration names. If a part of its path depends on
+// the user, it is the parent that all users share.
 type directory struct {
-	id        string // its key; "" for a root that stands in no file
-	path      string
-	otherwise string // what users meet without it
-	made      bool   // a login makes homes in it
+	id          string // its key; "" for a root that the files do not name
+	path        string
+	consequence string // what happens if it cannot be used
+	homesAreNew bool   // logins create homes in it
 }
 
-// directories tells which directories cannot be used. Homes of system accounts are looked at when their users come. All are looked at
-// together, since each may take as long as the slowest.
-func (l *look) directories(ctx context.Context) {
-	all := l.named()
+// directories reports the directories that cannot be used. It does not check the homes of
+// system accounts; these are checked at the login. It opens all directories at the same time,
+// because each open may take long.
+func (l *inspection) directories(ctx context.Context) {
+	all := l.configured()
 	for _, root := range sandbox.Expand(l.Config.Roots(), sandbox.TopNames()) {
 		if !slices.ContainsFunc(all, func(d directory) bool { return d.path == root }) {
-			all = append(all, directory{path: root, otherwise: "whoever has a home there cannot log in"})
+			all = append(all, directory{path: root, consequence: noHomeParent})
 		}
 	}
 	var paths []string
@@ -37,45 +44,47 @@ func (l *look) directories(ctx context.Context) {
 	}
 	found, err := sandbox.Look(ctx, paths...)
 	if err != nil {
-		l.Tell("", true, "no directory can be looked at: %v", err)
+		l.Tell("", true, "the directories cannot be checked: %v", err)
 		return
 	}
 	defer sandbox.Close(found)
 	for i, d := range all {
-		l.judge(d, found[i])
+		l.directory(d, found[i])
 	}
 }
 
-// named returns the directories that stand in the files.
-func (l *look) named() (all []directory) {
-	add := func(id, dir, otherwise string) {
+// configured returns the directories that the files of the configuration name.
+func (l *inspection) configured() (all []directory) {
+	add := func(id, dir, consequence string) {
 		if dir == "" {
 			return
 		}
 		if fixed := config.FixedParent(dir); fixed != dir {
-			dir, otherwise = fixed, strings.Replace(otherwise, "whoever has this home", "whoever has a home there", 1)
+			dir, consequence = fixed, strings.Replace(consequence, noHome, noHomeParent, 1)
 		}
-		all = append(all, directory{id: id, path: dir, otherwise: otherwise})
+		all = append(all, directory{id: id, path: dir, consequence: consequence})
 	}
 	home := func(id string, s *config.Settings, create bool) {
 		dir := s.Home
 		if create && dir != "" {
 			dir = path.Dir(dir)
 		}
-		add(id+".home", dir, "whoever has this home cannot log in")
+		add(id+".home", dir, noHome)
 		if n := len(all); create && dir != "" && config.FixedParent(dir) == dir {
-			all[n-1].made = true
+			all[n-1].homesAreNew = true
 		}
 	}
 	override := func(id string, o *config.Override) {
 		home(id, &o.Settings, l.Config.MakesHome(o))
 		for i, m := range o.Mounts {
-			add(fmt.Sprintf("%s.mount[%d].directory", id, i), m.Directory, "nothing can be shown at "+m.Path)
+			key := fmt.Sprintf("%s.mount[%d].directory", id, i)
+			add(key, m.Directory, "nothing can be shown at "+m.Path)
 		}
 	}
 	c := l.Config
 	for i, root := range c.Server.Roots {
-		add(fmt.Sprintf("server.roots[%d]", i), root, "it is served only when it is there at a start")
+		key := fmt.Sprintf("server.roots[%d]", i)
+		add(key, root, "it is served only if it exists when the service starts")
 	}
 	if c.Anonymous.Enabled {
 		add("anonymous.directory", c.Anonymous.Directory, "no anonymous user can log in")
@@ -90,20 +99,22 @@ func (l *look) named() (all []directory) {
 	return all
 }
 
-// judge tells what is wrong with a directory. One that is made at a login needs a parent that is safe to make it in.
-func (l *look) judge(d directory, found sandbox.Root) {
+// directory reports why a directory cannot be used. A directory that logins create homes in
+// must be one in which that is safe.
+func (l *inspection) directory(d directory, found sandbox.Root) {
 	switch {
-	case errors.Is(found.Err, fs.ErrNotExist) && d.id == "": // /home, which not every host has
+	case errors.Is(found.Err, fs.ErrNotExist) && d.id == "": // for example /home on some hosts
 	case errors.Is(found.Err, fs.ErrNotExist):
-		l.Tell(d.id, true, "there is no directory %s: %s", d.path, d.otherwise)
+		l.Tell(d.id, true, "there is no directory %s: %s", d.path, d.consequence)
 	case errors.Is(found.Err, fs.ErrPermission) && !isRoot():
 	case found.Err != nil:
-		l.Tell(d.id, true, "%s cannot be used: %v: %s", d.path, found.Err, d.otherwise)
+		l.Tell(d.id, true, "%s cannot be used: %v: %s", d.path, found.Err, d.consequence)
 	case !found.Dir:
-		l.Tell(d.id, true, "%s is not a directory: %s", d.path, d.otherwise)
-	case d.made:
-		if err := supervisor.CheckHomes(d.path); err != nil && !errors.Is(err, fs.ErrPermission) {
-			l.Tell(d.id, true, "create_home makes none in %s: %v", d.path, err)
+		l.Tell(d.id, true, "%s is not a directory: %s", d.path, d.consequence)
+	case d.homesAreNew:
+		err := supervisor.CheckHomes(d.path)
+		if err != nil && !errors.Is(err, fs.ErrPermission) {
+			l.Tell(d.id, true, "create_home makes no home in %s: %v", d.path, err)
 		}
 	}
 }

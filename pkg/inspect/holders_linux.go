@@ -14,35 +14,38 @@ import (
 	"ftpd/pkg/config"
 )
 
-// findHolders finds the processes that listen where a would, in the order of their numbers. It is sure that there are no others where
-// it could look into every process.
-func findHolders(a config.Address) (holders []holder, sure bool) {
+// findHolders returns the processes with a listening socket that conflicts with a, in the
+// order of their process ids. The list is complete if the descriptors of all processes could
+// be read.
+func findHolders(a config.Address) (holders []holder, complete bool) {
 	inodes := listeningInodes(a)
-	sure = isRoot()
+	complete = isRoot()
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range dirs {
 		files, err := os.ReadDir(filepath.Join(dir, "fd"))
 		if err != nil {
-			continue // ended, or another user's
+			continue // the process has ended, or belongs to another user
 		}
 		for _, f := range files {
 			target, _ := os.Readlink(filepath.Join(dir, "fd", f.Name()))
-			if inode, ok := strings.CutPrefix(target, "socket:["); ok && slices.Contains(inodes, strings.TrimSuffix(inode, "]")) {
+			inode, ok := strings.CutPrefix(target, "socket:[")
+			if ok && slices.Contains(inodes, strings.TrimSuffix(inode, "]")) {
 				holders = append(holders, newHolder(dir))
 				break
 			}
 		}
 	}
 	slices.SortFunc(holders, func(a, b holder) int { return a.pid - b.pid })
-	return holders, sure
+	return holders, complete
 }
 
-// newHolder reads what /proc/PID says.
+// newHolder describes the process with the directory proc in /proc.
 func newHolder(proc string) holder {
 	h := holder{name: "a program"}
 	h.pid, _ = strconv.Atoi(filepath.Base(proc))
 	if program, err := os.Readlink(filepath.Join(proc, "exe")); err == nil {
-		h.name = filepath.Base(strings.TrimSuffix(program, " (deleted)")) // an upgrade has replaced it
+		// The suffix marks a program that an upgrade has replaced.
+		h.name = filepath.Base(strings.TrimSuffix(program, " (deleted)"))
 	} else if name, err := os.ReadFile(filepath.Join(proc, "comm")); err == nil {
 		h.name = strings.TrimSpace(string(name))
 	}
@@ -53,28 +56,29 @@ func newHolder(proc string) holder {
 	return h
 }
 
-// serves says whether the holder is an ftpd that serves the configuration of this file.
+// serves reports whether the holder is an ftpd that serves the configuration of this file.
 func (h holder) serves(file string) bool {
 	if h.name != "ftpd" || len(h.args) < 2 || h.args[1] != "serve" {
 		return false
 	}
-	its := "/etc/ftpd.toml"
+	served := "/etc/ftpd.toml"
 	for i, arg := range h.args[2:] {
 		if arg == "--config" && i+3 < len(h.args) {
-			its = h.args[i+3]
+			served = h.args[i+3]
 		} else if value, ok := strings.CutPrefix(arg, "--config="); ok {
-			its = value
+			served = value
 		}
 	}
-	if !filepath.IsAbs(its) {
-		its = filepath.Join(h.dir, its)
+	if !filepath.IsAbs(served) {
+		served = filepath.Join(h.dir, served)
 	}
-	one, err := os.Stat(its)
-	other, err2 := os.Stat(file)
-	return err == nil && err2 == nil && os.SameFile(one, other)
+	servedInfo, err := os.Stat(served)
+	info, err2 := os.Stat(file)
+	return err == nil && err2 == nil && os.SameFile(servedInfo, info)
 }
 
-// listeningInodes are the sockets, as /proc/net/tcp and tcp6 number them, that listen on the port at an address that overlaps.
+// listeningInodes returns the inode numbers, from /proc/net/tcp and tcp6, of the sockets that
+// listen on the port of a at an address that overlaps with a.
 func listeningInodes(a config.Address) []string {
 	var inodes []string
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
@@ -92,7 +96,9 @@ func listeningInodes(a config.Address) []string {
 	return inodes
 }
 
-// listeningInode reads a line of such a table: "0: 0100007F:1F90 00000000:0000 0A … uid timeout inode …".
+// listeningInode parses a line of /proc/net/tcp or tcp6, "0: 0100007F:1F90 00000000:0000 0A …
+// uid timeout inode …". It returns the inode number if the socket listens on the port of a at
+// an address that overlaps with a.
 func listeningInode(line string, a config.Address) (inode string, ok bool) {
 	const listening = "0A"
 	fields := strings.Fields(line)
@@ -103,11 +109,12 @@ func listeningInode(line string, a config.Address) (inode string, ok bool) {
 	if !ok || address.Port() != a.Port() {
 		return "", false
 	}
-	its, ours := address.Addr(), a.Addr().Unmap().WithZone("")
-	return fields[9], its == ours || its.IsUnspecified() || ours.IsUnspecified()
+	listens, wanted := address.Addr(), a.Addr().Unmap().WithZone("")
+	return fields[9], listens == wanted || listens.IsUnspecified() || wanted.IsUnspecified()
 }
 
-// procAddress reads an address as the tables have it: each 32 bits in the order of this machine, in hexadecimal.
+// procAddress parses an address of these tables: in hexadecimal, each 32 bits in the byte
+// order of the machine.
 func procAddress(text string) (netip.AddrPort, bool) {
 	address, port, _ := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(address)

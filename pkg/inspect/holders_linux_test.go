@@ -16,26 +16,40 @@ func address(t *testing.T, text string) config.Address {
 	return config.Address{AddrPort: netip.MustParseAddrPort(text)}
 }
 
-// The lines are those of a machine with its bytes in this one's order: 127.0.0.1 is written from its numbers.
+// The addresses in the lines are zeros only, so that the test does not depend on the byte
+// order of the machine.
 func TestListeningInode(t *testing.T) {
+	const rest = " 00000000:00000000 00:00000000 00000000 0 0 4711 1 0"
+	const anyIPv6 = "00000000000000000000000000000000"
 	for _, test := range []struct {
 		name, line, address, inode string
 	}{
-		{"any address", "0: 00000000:0015 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1 0", "127.0.0.1:21", "4711"},
-		{"asked for any", "1: 00000000000000000000000000000000:0015 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 4712 1", "0.0.0.0:21", "4712"},
-		{"another port", "0: 00000000:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1 0", "127.0.0.1:21", ""},
-		{"a connection", "0: 00000000:0015 00000000:0000 01 00000000:00000000 00:00000000 00000000 0 0 4711 1 0", "127.0.0.1:21", ""},
-		{"the head", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode", "127.0.0.1:21", ""},
+		{
+			"listens on all addresses", "0: 00000000:0015 00000000:0000 0A" + rest,
+			"127.0.0.1:21", "4711",
+		},
+		{
+			"all addresses are wanted",
+			"1: " + anyIPv6 + ":0015 " + anyIPv6 + ":0000 0A 0:0 0:0 0 0 0 4712 1",
+			"0.0.0.0:21", "4712",
+		},
+		{"another port", "0: 00000000:0016 00000000:0000 0A" + rest, "127.0.0.1:21", ""},
+		{"a connection", "0: 00000000:0015 00000000:0000 01" + rest, "127.0.0.1:21", ""},
+		{
+			"the head", "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when " +
+				"retrnsmt   uid  timeout inode", "127.0.0.1:21", "",
+		},
 		{"short", "0: 0:0 x 0A", "127.0.0.1:21", ""},
-		{"no number", "0: x:0015 00000000:0000 0A 00000000:00000000 00:00000000 00000000 0 0 4711 1 0", "127.0.0.1:21", ""},
+		{"no number", "0: x:0015 00000000:0000 0A" + rest, "127.0.0.1:21", ""},
 	} {
-		if inode, ok := listeningInode(test.line, address(t, test.address)); inode != test.inode && ok || ok != (test.inode != "") {
+		inode, ok := listeningInode(test.line, address(t, test.address))
+		if inode != test.inode && ok || ok != (test.inode != "") {
 			t.Errorf("%s: %q, %v", test.name, inode, ok)
 		}
 	}
 }
 
-// Who listens is found in the kernel's own tables, for both families.
+// findHolders finds the process that listens, for IPv4 and IPv6, in the tables of the kernel.
 func TestFindHolders(t *testing.T) {
 	for _, where := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
 		l, err := net.Listen("tcp", where)
@@ -45,13 +59,14 @@ func TestFindHolders(t *testing.T) {
 		}
 		defer l.Close()
 		holders, _ := findHolders(address(t, l.Addr().String()))
-		if !slices.ContainsFunc(holders, func(h holder) bool { return h.pid == os.Getpid() && h.name == "inspect.test" }) {
+		isTest := func(h holder) bool { return h.pid == os.Getpid() && h.name == "inspect.test" }
+		if !slices.ContainsFunc(holders, isTest) {
 			t.Errorf("%s: %v", where, holders)
 		}
 	}
 }
 
-// The service that serves this very file is not in its own way; another ftpd is.
+// serves recognizes an ftpd that serves the file, however the command line names it.
 func TestHolderServes(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"ftpd.toml", "other.toml"} {
@@ -63,18 +78,21 @@ func TestHolderServes(t *testing.T) {
 	if err := os.Symlink(file, filepath.Join(dir, "link.toml")); err != nil {
 		t.Fatal(err)
 	}
+	ftpd := func(args ...string) holder {
+		return holder{name: "ftpd", args: append([]string{"ftpd"}, args...), dir: dir}
+	}
 	for _, test := range []struct {
 		h    holder
 		want bool
 	}{
-		{holder{name: "ftpd", args: []string{"ftpd", "serve", "--config", file}}, true},
-		{holder{name: "ftpd", args: []string{"ftpd", "serve", "--config=" + file}}, true},
-		{holder{name: "ftpd", args: []string{"ftpd", "serve", "--config", "ftpd.toml"}, dir: dir}, true},
-		{holder{name: "ftpd", args: []string{"ftpd", "serve", "--config", dir + "/link.toml"}}, true},
-		{holder{name: "ftpd", args: []string{"ftpd", "serve", "--config", "other.toml"}, dir: dir}, false},
-		{holder{name: "ftpd", args: []string{"ftpd", "serve", "--config"}}, false},
-		{holder{name: "ftpd", args: []string{"ftpd", "serve"}}, false},
-		{holder{name: "ftpd", args: []string{"ftpd", "share", "--config", file}}, false},
+		{ftpd("serve", "--config", file), true},
+		{ftpd("serve", "--config="+file), true},
+		{ftpd("serve", "--config", "ftpd.toml"), true},
+		{ftpd("serve", "--config", dir+"/link.toml"), true},
+		{ftpd("serve", "--config", "other.toml"), false},
+		{ftpd("serve", "--config"), false},
+		{ftpd("serve"), false},
+		{ftpd("share", "--config", file), false},
 		{holder{name: "vsftpd", args: []string{"ftpd", "serve", "--config", file}}, false},
 		{holder{name: "ftpd"}, false},
 	} {

@@ -4,7 +4,7 @@ package inspect
 
 import "ftpd/pkg/config"
 
-// findHolders finds nobody on this system.
-func findHolders(config.Address) (holders []holder, sure bool) { return nil, false }
+// findHolders finds no processes on this system.
+func findHolders(config.Address) (holders []holder, complete bool) { return nil, false }
 
 func (h holder) serves(string) bool { return false }

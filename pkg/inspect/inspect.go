@@ -1,6 +1,8 @@
-// Package inspect looks at this host as a start of the service would find it, and starts nothing: whether what the configuration names is
-// there, whether its ports are free, and what the kernel has. It tells what it finds as problems of the configuration. An error is what a
-// start would fail for; a warning is what users would meet, or would miss.
+// Package inspect checks whether the service could start on this host, without starting it:
+// whether the files and directories that the configuration names exist, whether the ports are
+// free, and which layers of confinement the kernel has. The results are problems of the
+// configuration. An error means that a start would fail. A warning means that the service
+// would start, but users would meet a failure or a part of the confinement would be missing.
 package inspect
 
 import (
@@ -17,32 +19,36 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// Facts are what is good to know though nothing is wrong.
+// Facts are the results that are not problems.
 type Facts struct {
-	Certificates []Certificate `json:"certificates"` // that of [tls] first
+	Certificates []Certificate `json:"certificates"` // the one of [tls] is first
 	Kernel       Kernel        `json:"kernel"`
 }
 
-// A Certificate is one that the configuration names, and how long it is good.
+// A Certificate is a certificate that the configuration names, with its remaining life.
 type Certificate struct {
 	Key     string    `json:"key"` // "tls.certificate", "host.certificate"
 	File    string    `json:"file"`
 	Expires time.Time `json:"expires"`   // in UTC
-	Days    int       `json:"days_left"` // whole days from now; negative when it is over
+	Days    int       `json:"days_left"` // whole days from now; negative if it has expired
 }
 
-// Kernel is what confines the service here.
+// Kernel lists the layers of confinement.
 type Kernel struct {
-	Layers  []string `json:"layers"`  // "openat2", "landlock ABI 7"
-	Missing []string `json:"missing"` // one sentence for each layer that is not there
+	Layers  []string `json:"layers"`  // available: "openat2", "landlock ABI 7"
+	Missing []string `json:"missing"` // one sentence for each missing layer
 }
 
-// Look looks at what lies outside the files, and tells the source what is wrong there. The source has no errors. A service with this
-// configuration may run: its ports are its own. Certificates are judged as of now.
+// Look checks the host and adds the problems that it finds to source, which must have no
+// errors. A service with the same configuration may run: the addresses it listens on count as
+// free. The remaining life of certificates is counted from now.
 func Look(ctx context.Context, source *config.Source, now time.Time) Facts {
-	l := &look{Source: source, system: config.BackendUnix == source.Config.Auth.Backend}
-	here, err := supervisor.InOneProcess(source.Config, false)
-	l.ordinary = err == nil && here
+	l := &inspection{
+		Source:      source,
+		systemUsers: source.Config.Auth.Backend == config.BackendUnix,
+	}
+	inOne, err := supervisor.InOneProcess(source.Config, false)
+	l.oneProcess = err == nil && inOne
 	l.accounts()
 	l.pam()
 	l.directories(ctx)
@@ -51,16 +57,17 @@ func Look(ctx context.Context, source *config.Source, now time.Time) Facts {
 	return Facts{certificates(source.Config, now), l.kernel()}
 }
 
-// A look is one round around the host.
-type look struct {
+// An inspection is one run of the checks.
+type inspection struct {
 	*config.Source
-	system   bool // system users may log in, which takes PAM
-	ordinary bool // one process does, without root: what an ordinary user would start
+	systemUsers bool // system users may log in, which needs PAM
+	oneProcess  bool // the service needs one process only and no root, so any user may start it
 }
 
-// accounts tells who is missing to run the processes of the service.
-func (l *look) accounts() {
-	if l.ordinary {
+// accounts reports what is missing to run the processes of the service: the account of the
+// core, and the program ftpd-auth.
+func (l *inspection) accounts() {
+	if l.oneProcess {
 		if _, err := supervisor.InOneProcess(l.Config, isRoot()); err != nil {
 			l.Tell("", true, "%v", err)
 		}
@@ -69,13 +76,14 @@ func (l *look) accounts() {
 	if err := supervisor.CheckAccount(); err != nil {
 		l.Tell("", false, "%v", err)
 	}
-	if _, err := unixauth.Find(); err != nil && l.system {
-		l.Tell("auth.backend", false, "\"unix\": %v; \"virtual\" does without", err)
+	if _, err := unixauth.Find(); err != nil && l.systemUsers {
+		l.Tell("auth.backend", false, "\"unix\": %v; \"virtual\" does not need it", err)
 	}
 }
 
-// kernel tells which layers this kernel has, and warns of those that it lacks.
-func (l *look) kernel() Kernel {
+// kernel returns the layers that this kernel has, and reports the missing ones as warnings. A
+// kernel without the confinement of files is an error.
+func (l *inspection) kernel() Kernel {
 	k := Kernel{Layers: []string{}, Missing: []string{}}
 	if err := vfs.Probe(); err != nil {
 		l.Tell("", false, "%v", err)
@@ -96,15 +104,17 @@ func (l *look) kernel() Kernel {
 	return k
 }
 
-// certificates tells how long each is good.
+// certificates returns the certificates that the configuration names. It omits those that
+// cannot be read, because config has reported them.
 func certificates(c *config.Config, now time.Time) []Certificate {
 	found := []Certificate{}
 	add := func(key, file, private string) {
 		if file == "" {
 			return
 		}
-		if pair, err := config.ReadPair(file, private); err == nil { // what is wrong is told already
-			found = append(found, Certificate{key, file, pair.Leaf.NotAfter.UTC(), daysLeft(pair.Leaf, now)})
+		if pair, err := config.ReadPair(file, private); err == nil {
+			expires := pair.Leaf.NotAfter.UTC()
+			found = append(found, Certificate{key, file, expires, daysLeft(pair.Leaf, now)})
 		}
 	}
 	add("tls.certificate", c.TLS.Certificate, c.TLS.Key)
@@ -114,18 +124,22 @@ func certificates(c *config.Config, now time.Time) []Certificate {
 	return found
 }
 
+// daysLeft returns the whole days until c expires. After that it returns -1 on the first day,
+// -2 on the second, and so on.
 func daysLeft(c *x509.Certificate, now time.Time) int {
 	left := c.NotAfter.Sub(now)
 	if left < 0 {
-		left -= 24*time.Hour - 1 // a certificate that is over has no day left, and then one less each day
+		left -= 24*time.Hour - 1 // rounds down, where the division rounds towards zero
 	}
 	return int(left / (24 * time.Hour))
 }
 
-// String is the line that people read.
+// String returns the line of the certificate in the output of ftpd check.
 func (c Certificate) String() string {
-	return fmt.Sprintf("%s: %s is good until %s, for %d days", c.Key, c.File, c.Expires.Format(time.DateOnly), c.Days)
+	return fmt.Sprintf("%s: %s is good until %s, for %d days",
+		c.Key, c.File, c.Expires.Format(time.DateOnly), c.Days)
 }
 
-// isRoot says whether everything can be found out.
+// isRoot reports whether the process runs as root, and thus whether the checks can see
+// everything.
 func isRoot() bool { return os.Geteuid() == 0 }

@@ -8,23 +8,27 @@ import (
 	"path/filepath"
 )
 
-// logs tells which logs a start could not open. It makes none.
-func (l *look) logs() {
+// logs reports the log files that a start could not open. It creates no file.
+func (l *inspection) logs() {
 	l.log("log.file", l.Config.Log.File)
 	l.log("log.transfer_log", l.Config.Log.TransferLog)
 }
 
-func (l *look) log(id, file string) {
+func (l *inspection) log(id, file string) {
 	if file == "" {
 		return
 	}
-	if err := writable(file); err != nil && (isRoot() || !errors.Is(err, fs.ErrPermission)) { // root may be who starts it
+	err := checkWritable(file)
+	if errors.Is(err, fs.ErrPermission) && !isRoot() {
+		return // root may start the service
+	}
+	if err != nil {
 		l.Tell(id, false, "%v", err)
 	}
 }
 
-// writable says why a file could be neither opened for writing nor made.
-func writable(file string) error {
+// checkWritable returns an error if a file can be neither opened for writing nor created.
+func checkWritable(file string) error {
 	info, err := os.Stat(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		dir := filepath.Dir(file)
@@ -33,7 +37,7 @@ func writable(file string) error {
 		}
 		return nil
 	}
-	if err != nil || !info.Mode().IsRegular() && !info.IsDir() { // to open a FIFO may take for ever
+	if err != nil || !info.Mode().IsRegular() && !info.IsDir() { // opening a FIFO may block
 		return err
 	}
 	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)

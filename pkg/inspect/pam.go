@@ -14,30 +14,35 @@ import (
 	"strings"
 )
 
-// pamDirs is where libpam looks for the file of a service, in this order.
+// pamDirs are the directories in which libpam looks for the file of a service, in this order.
 var pamDirs = []string{"/etc/pam.d", "/usr/lib/pam.d"}
 
-// withoutEffect are modules that change the process which opens a session. That process ends with the login: transfers run in another.
+// withoutEffect lists PAM modules that change the process which opens a session, with the
+// reason why they have no effect: that process ends after the login, and transfers run in
+// another process.
 var withoutEffect = map[string]string{
-	"pam_limits":    "transfers run in a process with the limits of the service (in its unit: LimitNOFILE= and others)",
-	"pam_namespace": "transfers run in a process that sees the files of the host; a [[user.mount]] shows other directories",
-	"pam_selinux":   "transfers run in a process with the context of the service",
+	"pam_limits": "transfers run in a process with the limits of the service " +
+		"(in its unit: LimitNOFILE= and others)",
+	"pam_namespace": "transfers run in a process that sees the files of the host; " +
+		"a [[user.mount]] shows other directories",
+	"pam_selinux": "transfers run in a process with the context of the service",
 }
 
-// pam tells what is wrong with the file of the PAM service.
-func (l *look) pam() {
-	if !l.system {
+// pam reports the problems of the file of the PAM service.
+func (l *inspection) pam() {
+	if !l.systemUsers {
 		return
 	}
 	r := pamReader{dirs: pamDirs}
 	name := l.Config.Auth.PAMService
 	file, ok := r.find(name)
 	if !ok {
-		l.Tell("auth.pam_service", true, "there is no %s: PAM goes by %s/other, or refuses everybody", path.Join(r.dirs[0], name), r.dirs[0])
+		l.Tell("auth.pam_service", true, "there is no %s: PAM uses %s/other, or refuses all users",
+			path.Join(r.dirs[0], name), r.dirs[0])
 		return
 	}
 	if !r.read(file, 0) {
-		r.tell(file, 1, "it cannot be read")
+		r.report(file, 1, "it cannot be read")
 	}
 	for _, f := range r.findings {
 		l.Tell("auth.pam_service", true, "%s", f)
@@ -45,19 +50,20 @@ func (l *look) pam() {
 }
 
 const (
-	maxPAMDepth = 16 // as libpam's own bound for substacks
-	maxPAMFiles = 64 // in all
-	maxPAMFile  = 1 << 20
+	maxPAMDepth = 16      // of nested files; libpam has the same bound for substacks
+	maxPAMFiles = 64      // in total
+	maxPAMFile  = 1 << 20 // bytes
 )
 
-// A pamReader reads PAM files as libpam does, as far as the session goes.
+// A pamReader reads the session lines of PAM files in the way of libpam.
 type pamReader struct {
 	dirs     []string
 	findings []string // each begins with file:line
-	files    int
+	files    int      // read so far
 }
 
-// find is the file of a name. An absolute name is the file itself.
+// find returns the path of the PAM file with the given name, and whether the file exists. An
+// absolute name is the path itself.
 func (r *pamReader) find(name string) (file string, ok bool) {
 	if filepath.IsAbs(name) {
 		_, err := os.Stat(name)
@@ -65,14 +71,15 @@ func (r *pamReader) find(name string) (file string, ok bool) {
 	}
 	for _, dir := range r.dirs {
 		file := filepath.Join(dir, name)
-		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) { // one that cannot be looked at is there
+		if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) { // other errors: it exists
 			return file, true
 		}
 	}
 	return filepath.Join(r.dirs[0], name), false
 }
 
-// read goes through a file, and through those that it includes. It is false for one that cannot be opened.
+// read reads a file and the files that it includes. It returns false if the file cannot be
+// opened.
 func (r *pamReader) read(file string, depth int) bool {
 	r.files++
 	f, err := os.Open(file)
@@ -95,10 +102,12 @@ func (r *pamReader) read(file string, depth int) bool {
 	return true
 }
 
-// A control in brackets may hold blanks: [success=1 default=ignore].
+// pamFields matches one field. A control in brackets may hold blanks: [success=1
+// default=ignore].
 var pamFields = regexp.MustCompile(`\[[^\]]*\]|[^\s\[]+`)
 
-// line reads one line: "type control module arguments…", "type include file", or "@include file".
+// line parses one line: "type control module arguments…", "type include file", or "@include
+// file".
 func (r *pamReader) line(file string, n int, line string, depth int) {
 	line, _, _ = strings.Cut(line, "#")
 	fields := pamFields.FindAllString(line, -1)
@@ -114,24 +123,25 @@ func (r *pamReader) line(file string, n int, line string, depth int) {
 		return
 	}
 	module := strings.TrimSuffix(path.Base(fields[2]), ".so")
-	if why, ok := withoutEffect[module]; ok {
-		r.tell(file, n, module+" has no effect: "+why)
+	if reason, ok := withoutEffect[module]; ok {
+		r.report(file, n, module+" has no effect: "+reason)
 	}
 }
 
+// include reads the file with the given name for line n of a file.
 func (r *pamReader) include(file string, n int, name string, depth int) {
 	included, ok := r.find(name)
 	if !ok {
-		r.tell(file, n, "there is no "+included+": PAM refuses everybody")
+		r.report(file, n, "there is no "+included+": PAM refuses all users")
 	} else if r.files >= maxPAMFiles || depth >= maxPAMDepth {
-		r.tell(file, n, "files include each other without an end: PAM refuses everybody")
+		r.report(file, n, "files include each other without an end: PAM refuses all users")
 		r.files = maxPAMFiles + 1 // so that the rest is not read
 	} else if !r.read(included, depth+1) {
-		r.tell(file, n, fmt.Sprintf("%.200q cannot be read", included))
+		r.report(file, n, fmt.Sprintf("%.200q cannot be read", included))
 	}
 }
 
-func (r *pamReader) tell(file string, n int, text string) {
+func (r *pamReader) report(file string, n int, text string) {
 	finding := fmt.Sprintf("%s:%d: %s", file, n, text)
 	if !slices.Contains(r.findings, finding) { // a file may be included twice
 		r.findings = append(r.findings, finding)

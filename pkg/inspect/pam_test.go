@@ -9,29 +9,83 @@ import (
 	"testing"
 )
 
-// Modules are found through every way of including a file, and only where they act on a session. Names of files are below the
-// test's folder, in etc and lib.
+// read finds modules through every way of including a file, and only in lines of the type
+// session. The files are in the directories etc and lib of the test.
 func TestPAMModulesWithoutEffect(t *testing.T) {
+	const limits = "session required pam_limits.so conf=/etc/x\n"
 	for _, test := range []struct {
 		name  string
 		files map[string]string
 		want  []string // beginnings
 	}{
-		{"none", map[string]string{"etc/ftp": "#%PAM-1.0\nauth required pam_unix.so\nsession optional pam_mkhomedir.so\n"}, nil},
-		{"direct", map[string]string{"etc/ftp": "auth required pam_unix.so\n\nsession required pam_limits.so conf=/etc/x\n"}, []string{"etc/ftp:3: pam_limits has no effect"}},
-		{"spellings", map[string]string{"etc/ftp": "-Session\t[success=ok default=ignore]  /lib/security/pam_namespace.so\nsession required \\\n  pam_selinux.so close\n"},
-			[]string{"etc/ftp:1: pam_namespace has", "etc/ftp:2: pam_selinux has"}},
-		{"not of the session", map[string]string{"etc/ftp": "account required pam_limits.so\n#session required pam_limits.so\nsession required pam_unix.so # pam_limits.so\n"}, nil},
-		{"@include", map[string]string{"etc/ftp": "@include common\n", "etc/common": "\nsession required pam_limits.so\n"}, []string{"etc/common:2: pam_limits"}},
-		{"include and substack", map[string]string{
-			"etc/ftp": "auth include auth-only\nsession include one\nsession substack two\n",
-			"lib/one": "session required pam_limits.so\n", "etc/two": "session required pam_selinux.so\n", "etc/auth-only": "session required pam_namespace.so\n",
-		}, []string{"lib/one:1: pam_limits", "etc/two:1: pam_selinux"}},
-		{"etc before lib", map[string]string{"etc/ftp": "session include x\n", "etc/x": "session required pam_unix.so\n", "lib/x": "session required pam_limits.so\n"}, nil},
-		{"twice is once", map[string]string{"etc/ftp": "@include x\n@include x\n", "etc/x": "session required pam_limits.so\n"}, []string{"etc/x:1: pam_limits"}},
-		{"missing", map[string]string{"etc/ftp": "session include nowhere\n"}, []string{"etc/ftp:1: there is no etc/nowhere: PAM refuses everybody"}},
-		{"in a circle", map[string]string{"etc/ftp": "@include ftp\n"}, []string{"etc/ftp:1: files include each other without an end"}},
-		{"a bomb", map[string]string{"etc/ftp": strings.Repeat("@include ftp\n", 1000)}, []string{"etc/ftp:1: files include each other without an end"}},
+		{
+			"none",
+			map[string]string{"etc/ftp": "#%PAM-1.0\nauth required pam_unix.so\n" +
+				"session optional pam_mkhomedir.so\n"},
+			nil,
+		},
+		{
+			"direct",
+			map[string]string{"etc/ftp": "auth required pam_unix.so\n\n" + limits},
+			[]string{"etc/ftp:3: pam_limits has no effect"},
+		},
+		{
+			"spellings",
+			map[string]string{"etc/ftp": "-Session\t[success=ok default=ignore]  " +
+				"/lib/security/pam_namespace.so\n" +
+				"session required \\\n  pam_selinux.so close\n"},
+			[]string{"etc/ftp:1: pam_namespace has", "etc/ftp:2: pam_selinux has"},
+		},
+		{
+			"not of the session",
+			map[string]string{"etc/ftp": "account required pam_limits.so\n" +
+				"#" + limits + "session required pam_unix.so # pam_limits.so\n"},
+			nil,
+		},
+		{
+			"@include",
+			map[string]string{"etc/ftp": "@include common\n", "etc/common": "\n" + limits},
+			[]string{"etc/common:2: pam_limits"},
+		},
+		{
+			"include and substack",
+			map[string]string{
+				"etc/ftp": "auth include auth-only\n" +
+					"session include one\nsession substack two\n",
+				"lib/one":       limits,
+				"etc/two":       "session required pam_selinux.so\n",
+				"etc/auth-only": "session required pam_namespace.so\n",
+			},
+			[]string{"lib/one:1: pam_limits", "etc/two:1: pam_selinux"},
+		},
+		{
+			"etc before lib",
+			map[string]string{
+				"etc/ftp": "session include x\n",
+				"etc/x":   "session required pam_unix.so\n", "lib/x": limits,
+			},
+			nil,
+		},
+		{
+			"included twice",
+			map[string]string{"etc/ftp": "@include x\n@include x\n", "etc/x": limits},
+			[]string{"etc/x:1: pam_limits"},
+		},
+		{
+			"missing",
+			map[string]string{"etc/ftp": "session include nowhere\n"},
+			[]string{"etc/ftp:1: there is no etc/nowhere: PAM refuses all users"},
+		},
+		{
+			"in a circle",
+			map[string]string{"etc/ftp": "@include ftp\n"},
+			[]string{"etc/ftp:1: files include each other without an end"},
+		},
+		{
+			"a bomb",
+			map[string]string{"etc/ftp": strings.Repeat("@include ftp\n", 1000)},
+			[]string{"etc/ftp:1: files include each other without an end"},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -55,7 +109,8 @@ func TestPAMModulesWithoutEffect(t *testing.T) {
 				got = append(got, strings.ReplaceAll(f, dir+"/", ""))
 			}
 			if !slices.EqualFunc(got, test.want, strings.HasPrefix) {
-				t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
+				t.Errorf("got\n  %s\nwant\n  %s",
+					strings.Join(got, "\n  "), strings.Join(test.want, "\n  "))
 			}
 			if r.files > maxPAMFiles+1 {
 				t.Errorf("%d files were read", r.files)
@@ -64,7 +119,7 @@ func TestPAMModulesWithoutEffect(t *testing.T) {
 	}
 }
 
-func TestPAMFileIsFoundOrNot(t *testing.T) {
+func TestMissingPAMFile(t *testing.T) {
 	dir := t.TempDir()
 	r := pamReader{dirs: []string{filepath.Join(dir, "etc"), filepath.Join(dir, "lib")}}
 	if file, ok := r.find("ftp"); ok || file != filepath.Join(dir, "etc", "ftp") {
@@ -72,7 +127,7 @@ func TestPAMFileIsFoundOrNot(t *testing.T) {
 	}
 }
 
-// FuzzPAM reads whatever an administrator may have written.
+// FuzzPAM reads files with arbitrary contents. Each finding must name a line of the file.
 func FuzzPAM(f *testing.F) {
 	f.Add("session required pam_limits.so\n@include x\n")
 	f.Add("session [a b \\\n")
@@ -90,7 +145,8 @@ func FuzzPAM(f *testing.F) {
 		for _, finding := range r.findings {
 			var n int
 			place := strings.TrimPrefix(finding, file+":")
-			if _, err := fmt.Sscanf(place, "%d: ", &n); err != nil || n < 1 || n > strings.Count(text, "\n")+1 {
+			_, err := fmt.Sscanf(place, "%d: ", &n)
+			if err != nil || n < 1 || n > strings.Count(text, "\n")+1 {
 				t.Errorf("%q: %s", text, finding)
 			}
 		}

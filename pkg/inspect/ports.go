@@ -11,8 +11,9 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// ports tells which addresses a start could not have, and who has them. Those of the service itself, which may run already, are free.
-func (l *look) ports(ctx context.Context) {
+// ports reports the addresses that a start could not listen on, and the processes that listen
+// there. Addresses of a running service with the same configuration count as free.
+func (l *inspection) ports(ctx context.Context) {
 	c := l.Config.Server
 	addresses := slices.Concat(c.Listen, c.ListenTLS)
 	for i, err := range supervisor.TryListen(ctx, addresses) {
@@ -23,26 +24,28 @@ func (l *look) ports(ctx context.Context) {
 		switch {
 		case err == nil:
 		case errors.Is(err, syscall.EADDRINUSE):
-			l.taken(id, addresses[i])
+			l.addressInUse(id, addresses[i])
 		case !errors.Is(err, syscall.EACCES):
 			l.Tell(id, false, "%v", err)
-		case l.ordinary: // who starts it may be allowed to
+		case l.oneProcess: // a warning, because another user may be allowed to listen there
 			l.Tell(id, true, "%v", err)
 		}
 	}
 }
 
-// taken tells of an address that somebody listens on.
-func (l *look) taken(id string, a config.Address) {
-	holders, sure := findHolders(a)
+// addressInUse reports an address that a process listens on already.
+func (l *inspection) addressInUse(id string, a config.Address) {
+	holders, complete := findHolders(a)
 	switch {
 	case slices.ContainsFunc(holders, func(h holder) bool { return h.serves(l.Files[0]) }):
 	case len(holders) > 0:
 		l.Tell(id, false, "cannot listen on %s: %s does already", a, holders[0])
-	case sure:
-		l.Tell(id, false, "cannot listen on %s: another program does, or another line of this file means it too", a)
+	case complete:
+		l.Tell(id, false, "cannot listen on %s: another program does already, "+
+			"or another line of this file has the same address", a)
 	default:
-		l.Tell(id, true, "something listens on %s already: this service, if it runs; as root, ftpd check says what it is", a)
+		l.Tell(id, true, "something listens on %s already: this service, if it runs; "+
+			"run ftpd check as root to see which program", a)
 	}
 }
 
