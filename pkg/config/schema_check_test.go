@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -17,7 +16,7 @@ import (
 )
 
 // The schema is held against the loader: what the loader takes, the schema takes. Here it is read by a small reader of JSON schema,
-// which knows the words that the schema uses and no other; TestTaplo asks a real one.
+// which knows the words that the schema uses and no other; TestTaplo of the system tests runs a real one.
 
 // refusals are what a schema has against a value.
 func refusals(s map[string]any, v any, at string) (found []string) {
@@ -232,51 +231,4 @@ func FuzzSchemaTakesWhatTypesRead(f *testing.F) {
 			}
 		}
 	})
-}
-
-// Taplo, which editors use, takes etc/ftpd.toml as it is and with all that is commented out, and refuses a wrong key in it. It finds the schema
-// by the first line.
-func TestTaplo(t *testing.T) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skip(err)
-	}
-	taplo := filepath.Join(cache, "ftpd-tests/npm/node_modules/.bin/taplo") // where scripts/needs installs what npm has
-	if _, err := os.Stat(taplo); err != nil {
-		t.Skip("needs taplo; run: scripts/needs test && go test ./pkg/config -run TestTaplo")
-	}
-	dir := t.TempDir()
-	write(t, filepath.Join(dir, schemaFile), string(Schema()))
-	as := string(example(t))
-	if !strings.HasPrefix(as, "#:schema /usr/share/ftpd/ftpd.schema.json\n") {
-		t.Fatal("etc/ftpd.toml does not name its schema in the first line")
-	}
-	as = strings.Replace(as, "/usr/share/ftpd", dir, 1)
-	all := regexp.MustCompile(`(?m)^#([a-z_]+ =)`).ReplaceAllString(as, "$1")
-	all = regexp.MustCompile(`(?m)^# ( *(\[\[[a-z.]+\]\]$|[a-z_]+ = ))`).ReplaceAllString(all, "$1")
-	for _, test := range []struct {
-		texts, refusals []string
-	}{
-		{[]string{as, all}, nil},
-		{[]string{strings.Replace(all, "\nidle_timeout =", "\nidle_timout =", 1), strings.Replace(all, "\numask = \"022\"", "\numask = \"089\"", 1)},
-			[]string{"'idle_timout' was unexpected", "\"089\" does not match"}},
-	} {
-		args := []string{"lint", "--colors", "never"}
-		for i, text := range test.texts {
-			file := filepath.Join(dir, fmt.Sprintf("%d-%d.toml", len(test.refusals), i))
-			write(t, file, text)
-			args = append(args, file)
-		}
-		cmd := exec.CommandContext(t.Context(), taplo, args...)
-		cmd.Dir = dir
-		out, err := cmd.CombinedOutput()
-		if (err == nil) != (test.refusals == nil) {
-			t.Errorf("%v\n%s", err, out)
-		}
-		for _, refusal := range test.refusals {
-			if !strings.Contains(string(out), refusal) {
-				t.Errorf("taplo does not say %s:\n%s", refusal, out)
-			}
-		}
-	}
 }
