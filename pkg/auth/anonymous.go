@@ -8,7 +8,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Anonymous lets anybody in as config.AnonymousUser (case-sensitive), with any password. Everybody else is asked of Next.
+// Anonymous accepts config.AnonymousUser (case-sensitive) with any password. It passes other
+// names to Next.
 type Anonymous struct {
 	Config *config.Config
 	RunAs  RunAs
@@ -23,7 +24,8 @@ func (a *Anonymous) Authenticate(ctx context.Context, c Credentials) (*Account, 
 	return configured(a.Config, a.RunAs, config.AnonymousUser)
 }
 
-// configured is the account of a user whom only the configuration knows. It is in no system group, so no [[group]] is meant.
+// configured returns the account of a user that exists in the configuration only. The user is
+// in no system group, so no [[group]] applies.
 func configured(c *config.Config, r RunAs, name string) (*Account, error) {
 	settings, err := c.For(name, nil)
 	if err != nil {

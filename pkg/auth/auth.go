@@ -1,4 +1,6 @@
-// Package auth is where login backends and server meet, so that neither knows the other.
+// Package auth defines what a login is, so that the server and the backends that check logins
+// do not depend on each other. It contains the backends of the configuration's own users, and
+// the rules that hold for all users.
 package auth
 
 import (
@@ -10,36 +12,43 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// A Password is what a client typed. It prints as *** in every verb.
+// A Password is the text that a client sent with PASS. It is printed as *** by every verb of
+// package fmt.
 type Password string
 
-// Format implements fmt.Formatter; a String method would not be asked under verbs such as %d.
+// Format implements fmt.Formatter. A String method would not suffice, because verbs such as %d
+// do not call it.
 func (Password) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
 
-// Credentials are what a client presents with USER and PASS. Both are bytes of whatever encoding the client has.
+// Credentials are the name and the password that a client sent with USER and PASS. Both are
+// bytes in an unknown encoding.
 type Credentials struct {
 	User     string
 	Password Password
-	Remote   netip.Addr // filled in by the supervisor from the admission, never believed from the core
+	Remote   netip.Addr // set by the supervisor from the admission, never by the core
 }
 
-// An Account is a user who may come in.
+// An Account describes a user who may log in.
 type Account struct {
-	Name   string                   `json:"name"`             // canonical: PAM's name, looked up by NSS
-	Home   string                   `json:"home"`             // an absolute path of the host, inside server.roots
-	As     *impersonate.Credentials `json:"as,omitempty"`     // nil: the server's own identity
-	Groups []string                 `json:"groups,omitempty"` // names of all groups, for [[group]], allow and deny
+	// Name is the canonical name, from PAM and the name service.
+	Name string `json:"name"`
+	// Home is an absolute path of the host, inside server.roots.
+	Home string `json:"home"`
+	// As is the identity of the user; nil is the server's own.
+	As *impersonate.Credentials `json:"as,omitempty"`
+	// Groups are the names of all groups of the user, for [[group]], allow and deny.
+	Groups []string `json:"groups,omitempty"`
 }
 
-// An Authorizer decides who may come in. Its errors are *Refusal for a user who may not, ErrBusy where the
-// login found no place to wait, anything else for a backend that failed. The client reads 421 at ErrBusy,
-// and else the same 530.
+// An Authorizer decides whether a user may log in. Its error is a *Refusal for a user who may
+// not, ErrBusy when there was no place to wait for the check, and any other error when the
+// backend failed. The client receives 421 at ErrBusy and the same 530 at every other error.
 type Authorizer interface {
 	Authenticate(context.Context, Credentials) (*Account, error)
 }
 
-// A Refusal is a login that was refused. Cause is for the log alone, Public for the client where he has proved who he is; "" is the
-// text that all others get.
+// A Refusal is the error for a login that was refused. Cause is for the log only. Public is for
+// a client that has proved its identity; "" is the text that is sent to all others.
 type Refusal struct{ Cause, Public string }
 
 func (r *Refusal) Error() string { return r.Cause }

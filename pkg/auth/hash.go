@@ -14,8 +14,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// matches says whether the password has that hash. It takes as long, and as much memory, as the hash was made to take, within the bounds
-// that config.Hash has.
+// matches reports whether the password has this hash. It uses the time and the memory that the
+// hash prescribes, within the bounds of config.Hash.
 func matches(h config.Hash, p Password) (bool, error) {
 	match, err := matcher(h)
 	if err != nil {
@@ -27,7 +27,8 @@ func matches(h config.Hash, p Password) (bool, error) {
 // A matchFunc compares a password with one hash.
 type matchFunc func(Password) (bool, error)
 
-// matcher says why a hash that config.Hash took cannot be used. Its errors do not show the hash.
+// matcher returns the function that compares passwords with h. Its error states why the hash
+// cannot be used although config.Hash accepted it, and does not show the hash.
 func matcher(h config.Hash) (matchFunc, error) {
 	var digest algorithm.Digest
 	var err error
@@ -49,17 +50,18 @@ func matcher(h config.Hash) (matchFunc, error) {
 	return func(p Password) (bool, error) { return digest.MatchAdvanced(string(p)) }, nil
 }
 
-// matchesYescrypt hashes with the setting in h, as crypt(3) does.
+// matchesYescrypt hashes p with the parameters and the salt in h, as crypt(3) does, and compares
+// the result with h.
 func matchesYescrypt(h config.Hash, p Password) (bool, error) {
-	again, err := yescrypt.Hash([]byte(p), []byte(h))
+	computed, err := yescrypt.Hash([]byte(p), []byte(h))
 	if err != nil {
 		return false, fmt.Errorf("the yescrypt hash: %w", err)
 	}
-	return subtle.ConstantTimeCompare(again, []byte(h)) == 1, nil
+	return subtle.ConstantTimeCompare(computed, []byte(h)) == 1, nil
 }
 
-// NewHash hashes a password for the configuration, by argon2id with the second set of parameters that RFC 9106 §4 recommends (64 MiB
-// of memory, three passes).
+// NewHash hashes a password for the configuration. It uses argon2id with the second set of
+// parameters that RFC 9106 §4 recommends (64 MiB of memory, three passes).
 func NewHash(p Password) (config.Hash, error) {
 	hasher, err := argon2.New(argon2.WithProfileRFC9106LowMemory())
 	if err != nil {

@@ -9,42 +9,56 @@ import (
 	"sync"
 )
 
-// ErrBusy reports that a login could not be checked because of the others that wait for theirs.
-// The client may try again; it has not failed.
+// ErrBusy is the error for a login that was not checked because too many others wait. It is not
+// a failed login, and the client may try again.
 var ErrBusy = errors.New("too many logins are waiting")
 
-// A Queue lets a bounded number of logins work and makes the others wait. Turns go round over the clients' addresses, so that one
-// address with many logins delays another address's login by one turn at most; within an address, first come, first served. The
-// waiting are bounded, too: when all places are taken, a newcomer takes the last place of the address that has most. Addresses under
-// suspicion get a quarter of the turns while others wait. So a flood costs a quiet address nothing but a turn or two, however many
-// addresses it comes from.
+// A Queue limits how many logins run at one time. The others wait, and the number of places for
+// them is bounded, too. The queue is fair to addresses, which are those of Network:
+//
+//   - Addresses get turns one after the other, so that an address with many logins delays a
+//     login from another address by at most one turn. Logins from one address get their turns in
+//     the order in which they arrived.
+//   - When all places are taken, a new login takes the last place of the address with most
+//     places.
+//   - Suspect addresses get a quarter of the turns while others wait.
+//
+// So a flood of logins, from however many addresses, delays a login from a quiet address by a
+// turn or two.
 type Queue struct {
-	places  int                     // how many may wait; immutable
+	places  int                     // how many logins may wait; immutable
 	suspect func(netip.Prefix) bool // immutable
 
-	mu      sync.Mutex
-	free    int                        // guarded by mu; how many more may work
-	length  int                        // guarded by mu; how many wait
-	waiting map[netip.Prefix][]*waiter // guarded by mu; no list is empty
-	turns   []netip.Prefix             // guarded by mu; the keys of waiting that are under no suspicion, next first
-	late    []netip.Prefix             // guarded by mu; the others
-	given   int                        // guarded by mu; turns so far while both waited
+	mu       sync.Mutex
+	free     int                        // guarded by mu; turns that are free
+	length   int                        // guarded by mu; number of waiting logins
+	waiting  map[netip.Prefix][]*waiter // guarded by mu; no list is empty
+	suspects []netip.Prefix             // guarded by mu; the suspect keys of waiting, in order
+	trusted  []netip.Prefix             // guarded by mu; the other keys of waiting, in order
+	shared   int                        // guarded by mu; turns given while both lists had addresses
 }
 
+// A waiter is a login that waits for its turn.
 type waiter struct {
-	ready chan error // buffered; nil: the turn has come, else: the place is lost
+	ready chan error // buffered; receives nil for a turn, or an error when the place is lost
 }
 
-// NewQueue lets so many logins work at one time, and places of them wait. suspect says whether a client, as Network has it, has failed
-// before; nil is nobody.
-func NewQueue(working, places int, suspect func(netip.Prefix) bool) *Queue {
+// NewQueue returns a queue in which so many logins run at one time and as many as places wait.
+// suspect reports whether an address has failed before; nil suspects none.
+func NewQueue(running, places int, suspect func(netip.Prefix) bool) *Queue {
 	if suspect == nil {
 		suspect = func(netip.Prefix) bool { return false }
 	}
-	return &Queue{places: places, suspect: suspect, free: working, waiting: map[netip.Prefix][]*waiter{}}
+	return &Queue{
+		places:  places,
+		suspect: suspect,
+		free:    running,
+		waiting: map[netip.Prefix][]*waiter{},
+	}
 }
 
-// Enter waits for a turn. The caller gives it back with Leave, once. The error wraps ErrBusy or the context's cause.
+// Enter waits for a turn. The caller returns the turn with Leave, once. The error wraps ErrBusy
+// or the cause of ctx.
 func (q *Queue) Enter(ctx context.Context, client netip.Addr) error {
 	from := Network(client)
 	w := q.wait(from)
@@ -52,12 +66,12 @@ func (q *Queue) Enter(ctx context.Context, client netip.Addr) error {
 	case err := <-w.ready:
 		return err
 	case <-ctx.Done():
-		q.giveUp(from, w)
+		q.cancel(from, w)
 		return fmt.Errorf("the login waited for its turn: %w", context.Cause(ctx))
 	}
 }
 
-// Leave gives a turn back to whoever is next.
+// Leave returns a turn, which goes to the next waiting login.
 func (q *Queue) Leave() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -65,17 +79,19 @@ func (q *Queue) Leave() {
 	q.nextLocked()
 }
 
+// wait adds a login to the queue. If there is no place for it, the returned waiter is ready with
+// an error.
 func (q *Queue) wait(from netip.Prefix) *waiter {
 	w := &waiter{ready: make(chan error, 1)}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	mine := len(q.waiting[from])
-	if q.free == 0 && q.length >= q.places && !q.evictLocked(mine+1) {
+	ahead := len(q.waiting[from])
+	if q.free == 0 && q.length >= q.places && !q.evictLocked(ahead+1) {
 		w.ready <- q.full()
 		return w
 	}
-	if mine == 0 {
-		q.lineUpLocked(from)
+	if ahead == 0 {
+		q.appendLocked(from)
 	}
 	q.waiting[from] = append(q.waiting[from], w)
 	q.length++
@@ -83,49 +99,52 @@ func (q *Queue) wait(from netip.Prefix) *waiter {
 	return w
 }
 
-// nextLocked gives the free turns away.
+// nextLocked gives the free turns to waiting logins.
 func (q *Queue) nextLocked() {
 	for q.free > 0 && len(q.waiting) > 0 {
 		from := q.nextClientLocked()
 		w := q.waiting[from][0]
 		q.removeLocked(from, 0)
 		if len(q.waiting[from]) > 0 {
-			q.lineUpLocked(from)
+			q.appendLocked(from)
 		}
 		q.free--
 		w.ready <- nil
 	}
 }
 
-func (q *Queue) lineUpLocked(from netip.Prefix) {
+// appendLocked adds an address at the end of its list.
+func (q *Queue) appendLocked(from netip.Prefix) {
 	if q.suspect(from) {
-		q.late = append(q.late, from)
+		q.suspects = append(q.suspects, from)
 	} else {
-		q.turns = append(q.turns, from)
+		q.trusted = append(q.trusted, from)
 	}
 }
 
-// nextClientLocked takes out whose turn it is: one in four is a late one's while both wait.
+// nextClientLocked removes the address that gets the next turn from its list, and returns it.
+// While both lists have addresses, every fourth turn goes to a suspect address.
 func (q *Queue) nextClientLocked() netip.Prefix {
-	line := &q.turns
+	list := &q.trusted
 	switch {
-	case len(q.turns) == 0:
-		line = &q.late
-	case len(q.late) > 0:
-		if q.given++; q.given%4 == 0 {
-			line = &q.late
+	case len(q.trusted) == 0:
+		list = &q.suspects
+	case len(q.suspects) > 0:
+		if q.shared++; q.shared%4 == 0 {
+			list = &q.suspects
 		}
 	}
-	from := (*line)[0]
-	*line = (*line)[1:]
+	from := (*list)[0]
+	*list = (*list)[1:]
 	return from
 }
 
-// evictLocked takes the last place of the address that has most of them, if those are more than mine.
-func (q *Queue) evictLocked(mine int) bool {
+// evictLocked frees the last place of the address with most places, if that has more than own
+// of them. It reports whether it freed a place.
+func (q *Queue) evictLocked(own int) bool {
 	var longest netip.Prefix
 	for from, ws := range q.waiting {
-		if len(ws) > mine && len(ws) > len(q.waiting[longest]) {
+		if len(ws) > own && len(ws) > len(q.waiting[longest]) {
 			longest = from
 		}
 	}
@@ -134,35 +153,38 @@ func (q *Queue) evictLocked(mine int) bool {
 		return false
 	}
 	q.waiting[longest][last].ready <- q.full()
-	q.removeLocked(longest, last) // more are left, so its turn stays
+	q.removeLocked(longest, last) // other places are left, so the address stays in its list
 	return true
 }
 
-// full is the error of a login without a place.
+// full returns the error for a login without a place.
 func (q *Queue) full() error {
 	return fmt.Errorf("%w: all %d places are taken "+
 		"(limits.max_sessions_per_ip bounds those of one address)", ErrBusy, q.places)
 }
 
-// giveUp takes w out. A turn that came at the same moment is passed on.
-func (q *Queue) giveUp(from netip.Prefix, w *waiter) {
+// cancel removes w from the queue. If w got its turn at the same moment, the turn goes to the
+// next login.
+func (q *Queue) cancel(from netip.Prefix, w *waiter) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if i := slices.Index(q.waiting[from], w); i >= 0 {
 		q.removeLocked(from, i)
 		if len(q.waiting[from]) == 0 {
-			gone := func(p netip.Prefix) bool { return p == from }
-			q.turns, q.late = slices.DeleteFunc(q.turns, gone), slices.DeleteFunc(q.late, gone)
+			isFrom := func(p netip.Prefix) bool { return p == from }
+			q.trusted = slices.DeleteFunc(q.trusted, isFrom)
+			q.suspects = slices.DeleteFunc(q.suspects, isFrom)
 		}
 		return
 	}
-	if err := <-w.ready; err == nil { // never blocks: who is not waiting was told
+	if err := <-w.ready; err == nil { // never blocks: a waiter that is not in the queue is ready
 		q.free++
 		q.nextLocked()
 	}
 }
 
-// removeLocked takes the i-th waiter of an address out; the caller sees to its turn.
+// removeLocked removes the i-th waiter of an address. The caller keeps the lists of addresses
+// consistent.
 func (q *Queue) removeLocked(from netip.Prefix, i int) {
 	q.length--
 	q.waiting[from] = slices.Delete(q.waiting[from], i, i+1)
@@ -171,7 +193,8 @@ func (q *Queue) removeLocked(from netip.Prefix, i int) {
 	}
 }
 
-// Network is what counts as one client: an IPv4 address, or an IPv6 /64, of which a single host may use every address.
+// Network returns the addresses that count as one client: a single IPv4 address, or an IPv6
+// /64, because one host may use all addresses of a /64.
 func Network(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")
 	bits := 32

@@ -18,21 +18,25 @@ var (
 	addrD = netip.MustParseAddr("2001:db8::2") // the same /64 as addrC
 )
 
-// A line is several logins that enter a queue one after the other and note the order of their turns.
+// A line is a queue with logins that enter it one after the other. It records the order in which
+// they get their turns or lose their places.
 type line struct {
 	*Queue
-	order []string
-	left  map[string]context.CancelCauseFunc
+	order   []string
+	cancels map[string]context.CancelCauseFunc
 }
 
-func newLine(working, places int) *line {
-	return &line{Queue: NewQueue(working, places, nil), left: map[string]context.CancelCauseFunc{}}
+func newLine(running, places int) *line {
+	return &line{
+		Queue:   NewQueue(running, places, nil),
+		cancels: map[string]context.CancelCauseFunc{},
+	}
 }
 
 // enter adds a login, which keeps its turn until the test calls leave.
 func (l *line) enter(name string, addr netip.Addr) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	l.left[name] = cancel
+	l.cancels[name] = cancel
 	go func() {
 		switch err := l.Queue.Enter(ctx, addr); {
 		case errors.Is(err, ErrBusy):
@@ -40,7 +44,7 @@ func (l *line) enter(name string, addr netip.Addr) {
 		case err != nil:
 			name += ": " + errors.Unwrap(err).Error()
 		}
-		l.order = append(l.order, name) // one goroutine runs at a time: synctest.Wait is between any two
+		l.order = append(l.order, name) // needs no lock: synctest.Wait is between any two appends
 	}()
 	synctest.Wait()
 }
@@ -57,16 +61,18 @@ func (l *line) want(t *testing.T, order string) {
 	}
 }
 
-// wantEmpty checks that nothing is left behind in the queue's bookkeeping.
+// wantEmpty checks that the queue has so many free turns and no login.
 func (l *line) wantEmpty(t *testing.T, free int) {
 	t.Helper()
-	if l.free != free || l.length != 0 || len(l.waiting) != 0 || len(l.turns)+len(l.late) != 0 {
-		t.Fatalf("queue left with free %d, length %d, waiting %v, turns %v", l.free, l.length, l.waiting, l.turns)
+	if l.free != free || l.length != 0 || len(l.waiting) != 0 ||
+		len(l.trusted)+len(l.suspects) != 0 {
+		t.Fatalf("queue left with free %d, length %d, waiting %v, trusted %v, suspects %v",
+			l.free, l.length, l.waiting, l.trusted, l.suspects)
 	}
 }
 
-// A flood from one address delays another's login by one turn.
-func TestQueueGoesRoundTheAddresses(t *testing.T) {
+// A flood from one address delays a login from another address by one turn.
+func TestQueueIsFairToAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(1, 40)
 		for i := range 5 {
@@ -84,8 +90,9 @@ func TestQueueGoesRoundTheAddresses(t *testing.T) {
 	})
 }
 
-// Addresses that have failed before get one turn in four, wherever they stand, and all of them when nobody else waits.
-func TestQueuePrefersTheUnsuspected(t *testing.T) {
+// Suspect addresses get one turn in four, wherever they are in the queue, and every turn when
+// no other address waits.
+func TestQueuePrefersTrustedAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(1, 40)
 		l.suspect = func(p netip.Prefix) bool { return p == Network(addrA) }
@@ -103,7 +110,7 @@ func TestQueuePrefersTheUnsuspected(t *testing.T) {
 	})
 }
 
-func TestQueueBoundsWork(t *testing.T) {
+func TestQueueBoundsRunningLogins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(2, 40)
 		for i := range 3 {
@@ -118,7 +125,7 @@ func TestQueueBoundsWork(t *testing.T) {
 	})
 }
 
-// One address may fill every place, until another one's login comes: that takes the last of them.
+// One address may take every place. A login from another address then takes the last of them.
 func TestQueueFullOfOneAddress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(1, 4)
@@ -131,12 +138,13 @@ func TestQueueFullOfOneAddress(t *testing.T) {
 		for range 5 {
 			l.leave()
 		}
-		l.want(t, "a0, a5: too many logins are waiting, a4: too many logins are waiting, a1, b0, a2, a3")
+		l.want(t, "a0, a5: too many logins are waiting, a4: too many logins are waiting, "+
+			"a1, b0, a2, a3")
 		l.wantEmpty(t, 1)
 	})
 }
 
-// The log names what an administrator can change.
+// The error names what an administrator can change.
 func TestQueueNamesTheLimit(t *testing.T) {
 	q := NewQueue(0, 1, nil)
 	left, leave := context.WithCancelCause(t.Context())
@@ -145,13 +153,15 @@ func TestQueueNamesTheLimit(t *testing.T) {
 		t.Error(err)
 	}
 	q.wait(Network(addrA))
-	const full = "too many logins are waiting: all 1 places are taken (limits.max_sessions_per_ip bounds those of one address)"
+	const full = "too many logins are waiting: all 1 places are taken " +
+		"(limits.max_sessions_per_ip bounds those of one address)"
 	if err := q.Enter(t.Context(), addrA); err.Error() != full {
 		t.Error(err)
 	}
 }
 
-// When every place is taken, the newcomer of a quiet address gets the last one of the busiest; one that is busy itself does not.
+// When every place is taken, a login from a quiet address gets the last place of the address
+// with most places. A login from an address with as many places gets none.
 func TestQueueFullOfManyAddresses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(1, 8)
@@ -170,7 +180,7 @@ func TestQueueFullOfManyAddresses(t *testing.T) {
 			l.leave()
 		}
 		if got := l.order[len(l.order)-1]; got != "quiet" {
-			t.Errorf("after four addresses' turns comes %s", got)
+			t.Errorf("%s has the turn after those of four addresses", got)
 		}
 		for range 4 {
 			l.leave()
@@ -194,21 +204,22 @@ func TestQueueFullOfSingles(t *testing.T) {
 	})
 }
 
-func TestQueueLeftByWhoGivesUp(t *testing.T) {
+func TestQueueContextEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(1, 40)
 		for _, name := range []string{"a0", "a1", "a2"} {
 			l.enter(name, addrA)
 		}
 		l.enter("b0", addrB)
-		gone := errors.New("hung up")
-		l.left["a1"](gone)
+		hungUp := errors.New("hung up")
+		l.cancels["a1"](hungUp)
 		synctest.Wait()
-		l.left["b0"](gone)
+		l.cancels["b0"](hungUp)
 		synctest.Wait()
 		l.want(t, "a0, a1: hung up, b0: hung up")
-		if want := map[netip.Prefix]int{Network(addrA): 1}; !reflect.DeepEqual(lengths(l.waiting), want) || len(l.turns) != 1 {
-			t.Errorf("waiting %v, turns %v", lengths(l.waiting), l.turns)
+		want := map[netip.Prefix]int{Network(addrA): 1}
+		if !reflect.DeepEqual(lengths(l.waiting), want) || len(l.trusted) != 1 {
+			t.Errorf("waiting %v, trusted %v", lengths(l.waiting), l.trusted)
 		}
 		l.leave()
 		l.leave()
@@ -217,13 +228,13 @@ func TestQueueLeftByWhoGivesUp(t *testing.T) {
 	})
 }
 
-// A turn that comes at the moment when its owner gives up goes to the next.
-func TestQueueTurnAndGivingUpTogether(t *testing.T) {
+// If a login is cancelled at the moment when it gets its turn, the turn goes to the next login.
+func TestQueueTurnAndCancelTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLine(1, 40)
 		w := l.wait(Network(addrA))
 		l.enter("b0", addrB)
-		l.giveUp(Network(addrA), w)
+		l.cancel(Network(addrA), w)
 		synctest.Wait()
 		l.want(t, "b0")
 		l.leave()

@@ -7,14 +7,16 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// RunAs finds the identity of a system account, at each login, so that its groups are those of the moment. It is nil in a server that
-// impersonates nobody, whose users have the server's own rights.
+// RunAs returns the identity of a system account. It is called at each login, so that the
+// groups are the current ones. It is nil in a server without impersonation, in which all users
+// have the rights of the server.
 type RunAs func(account string) (*impersonate.Credentials, error)
 
-var errNoRunAs = errors.New(`run_as is "", which is for a server that impersonates nobody: name an account`)
+var errNoRunAs = errors.New(
+	`run_as is "", which is for a server that impersonates nobody: name an account`)
 
-// identity is whose rights a user of the configuration has. The account was named by the administrator, so it may be one of the
-// system's own, such as www-data; but never root.
+// identity returns the identity that a user of the configuration gets. The administrator chose
+// the account, so it may be one of the system, such as www-data, but never root.
 func (r RunAs) identity(account string) (*impersonate.Credentials, error) {
 	switch {
 	case r == nil && account == "":

@@ -7,18 +7,20 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Virtual lets the users of the configuration in, each [[user]] with a password. Everybody else is asked of Next; a name that has a
-// password here never is, so that one password alone opens it.
+// Virtual logs in the users of the configuration: each [[user]] with a password. It passes other
+// names to next. It never passes on a name that has a password in the configuration, so that
+// only this password is valid for the name.
 type Virtual struct {
 	users  map[string]matchFunc
-	decoy  matchFunc // of names that nobody has; nil without users
+	decoy  matchFunc // for names without a user, so that they take as long; nil without users
 	config *config.Config
 	runAs  RunAs
-	queue  *Queue // hashing takes a processor and memory, so logins take turns
+	queue  *Queue // bounds how many logins use a processor and memory for hashing
 	next   Authorizer
 }
 
-// NewVirtual refuses a configuration with a hash that cannot be used. A nil next knows nobody.
+// NewVirtual returns a Virtual, or an error for a configuration with a hash that cannot be
+// used. Without next, other names are refused.
 func NewVirtual(c *config.Config, r RunAs, queue *Queue, next Authorizer) (*Virtual, error) {
 	v := &Virtual{users: map[string]matchFunc{}, config: c, runAs: r, queue: queue, next: next}
 	for _, u := range c.Users {
@@ -37,8 +39,9 @@ func NewVirtual(c *config.Config, r RunAs, queue *Queue, next Authorizer) (*Virt
 	return v, nil
 }
 
-// Authenticate implements Authorizer. The core answers refusals after auth.failure_delay, whatever they took. Where a hash or the
-// queue takes longer, an unknown name is told apart all the same, so it has a hash to wait for as well; PAM sees to that by itself.
+// Authenticate implements Authorizer. The core answers all refusals after auth.failure_delay,
+// but a hash or the queue may take longer, so that a client could recognize unknown names by a
+// faster answer. That is why an unknown name is hashed as well; PAM does the same itself.
 func (v *Virtual) Authenticate(ctx context.Context, c Credentials) (*Account, error) {
 	match, known := v.users[c.User]
 	switch {
@@ -59,7 +62,7 @@ func (v *Virtual) Authenticate(ctx context.Context, c Credentials) (*Account, er
 	return configured(v.config, v.runAs, c.User)
 }
 
-// matches waits for its turn.
+// matches reports whether the password matches, after it has waited for a turn in the queue.
 func (v *Virtual) matches(ctx context.Context, match matchFunc, c Credentials) (bool, error) {
 	if match == nil {
 		return false, nil

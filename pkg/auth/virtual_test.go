@@ -11,17 +11,21 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// village has the virtual user carla with the password "pä ss", settings for the system user alice, and anonymous users.
+// village returns a configuration with the virtual user carla, whose password is "pä ss",
+// settings for the system user alice, and anonymous users.
 func village() *config.Config {
 	c := config.Default()
 	c.Defaults.Home, c.Defaults.RunAs = "/srv/{user}", "www-data"
-	c.Anonymous = config.Anonymous{Enabled: true, Directory: "/srv/pub", RunAs: "ftp", Permissions: config.ReadOnly}
-	c.Groups = []config.Group{{Name: "staff", Override: config.Override{Set: []string{"home"}, Settings: config.Settings{Home: "/srv/staff"}}}}
+	c.Anonymous = config.Anonymous{Enabled: true, Directory: "/srv/pub", RunAs: "ftp",
+		Permissions: config.ReadOnly}
+	c.Groups = []config.Group{{Name: "staff", Override: config.Override{
+		Set: []string{"home"}, Settings: config.Settings{Home: "/srv/staff"},
+	}}}
 	c.Users = []config.User{{Name: "alice"}, {Name: "carla", Password: foreign[0]}}
 	return c
 }
 
-// accounts is a RunAs that knows some accounts.
+// accounts is a RunAs with some accounts.
 func accounts(name string) (*impersonate.Credentials, error) {
 	switch name {
 	case "www-data":
@@ -34,7 +38,7 @@ func accounts(name string) (*impersonate.Credentials, error) {
 	return nil, errors.New("the system has no account of that name")
 }
 
-// compose is what the supervisor puts together, without the policy.
+// compose returns the Authorizer that the supervisor composes, without the policy.
 func compose(t *testing.T, c *config.Config, r RunAs, queue *Queue, next Authorizer) Authorizer {
 	t.Helper()
 	v, err := NewVirtual(c, r, queue, next)
@@ -49,34 +53,44 @@ func TestConfiguredUsers(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		edit     func(*config.Config)
-		here     bool // the server impersonates nobody
+		ordinary bool // the server runs as an ordinary user, without impersonation
 		user     string
 		password Password
 		want     *Account
 		cause    string
-		asked    bool // of the system
+		next     bool // the login is passed to the system
 	}{
-		{name: "virtual", user: "carla", password: "pä ss", want: &Account{Name: "carla", Home: "/srv/carla", As: www}},
+		{name: "virtual", user: "carla", password: "pä ss",
+			want: &Account{Name: "carla", Home: "/srv/carla", As: www}},
 		{name: "wrong password", user: "carla", password: "pass", cause: "carla: wrong password"},
-		{name: "capitals are another name", user: "Carla", password: "pä ss", asked: true},
-		{name: "without a password it is the system's", user: "alice", password: "x", asked: true},
-		{name: "unknown here", user: "bob", password: "x", asked: true},
-		{name: "anonymous", user: "anonymous", want: &Account{Name: "anonymous", Home: "/srv/pub", As: &impersonate.Credentials{UID: 970, GID: 970}}},
-		{name: "anonymous in capitals", user: "ANONYMOUS", asked: true},
-		{name: "no alias", user: "ftp", asked: true},
-		{name: "no anonymous users", user: "anonymous", asked: true, edit: func(c *config.Config) { c.Anonymous.Enabled = false }},
-		{name: "run_as is gone", user: "carla", password: "pä ss", cause: `carla: run_as = "gone": the system has no account of that name`,
-			edit: func(c *config.Config) { c.Defaults.RunAs = "gone" }},
-		{name: "root by another name", user: "carla", password: "pä ss", cause: `carla: run_as = "toor": no file is accessed as root`,
-			edit: func(c *config.Config) { c.Defaults.RunAs = "toor" }},
-		{name: "no run_as, as root", user: "carla", password: "pä ss", edit: func(c *config.Config) { c.Defaults.RunAs = "" },
-			cause: `carla: run_as is "", which is for a server that impersonates nobody: name an account`},
-		{name: "no run_as, as an ordinary user", user: "carla", password: "pä ss", here: true, want: &Account{Name: "carla", Home: "/srv/carla"},
-			edit: func(c *config.Config) { c.Defaults.RunAs = "" }},
-		{name: "run_as, as an ordinary user", user: "carla", password: "pä ss", here: true,
+		{name: "capitals are another name", user: "Carla", password: "pä ss", next: true},
+		{name: "a [[user]] without a password", user: "alice", password: "x", next: true},
+		{name: "not in the configuration", user: "bob", password: "x", next: true},
+		{name: "anonymous", user: "anonymous", want: &Account{
+			Name: "anonymous", Home: "/srv/pub", As: &impersonate.Credentials{UID: 970, GID: 970},
+		}},
+		{name: "anonymous in capitals", user: "ANONYMOUS", next: true},
+		{name: "no alias", user: "ftp", next: true},
+		{name: "no anonymous users", user: "anonymous", next: true,
+			edit: func(c *config.Config) { c.Anonymous.Enabled = false }},
+		{name: "run_as does not exist", user: "carla", password: "pä ss",
+			edit:  func(c *config.Config) { c.Defaults.RunAs = "gone" },
+			cause: `carla: run_as = "gone": the system has no account of that name`},
+		{name: "root by another name", user: "carla", password: "pä ss",
+			edit:  func(c *config.Config) { c.Defaults.RunAs = "toor" },
+			cause: `carla: run_as = "toor": no file is accessed as root`},
+		{name: "no run_as, as root", user: "carla", password: "pä ss",
+			edit: func(c *config.Config) { c.Defaults.RunAs = "" },
+			cause: `carla: run_as is "", ` +
+				`which is for a server that impersonates nobody: name an account`},
+		{name: "no run_as, as an ordinary user", user: "carla", password: "pä ss", ordinary: true,
+			edit: func(c *config.Config) { c.Defaults.RunAs = "" },
+			want: &Account{Name: "carla", Home: "/srv/carla"}},
+		{name: "run_as, as an ordinary user", user: "carla", password: "pä ss", ordinary: true,
 			cause: `carla: run_as = "www-data": this server impersonates nobody`},
-		{name: "the name of a group is no group", user: "staff", password: "pä ss", want: &Account{Name: "staff", Home: "/srv/staff", As: www},
-			edit: func(c *config.Config) { c.Users[1].Name = "staff" }},
+		{name: "a user with the name of a group", user: "staff", password: "pä ss",
+			edit: func(c *config.Config) { c.Users[1].Name = "staff" },
+			want: &Account{Name: "staff", Home: "/srv/staff", As: www}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := village()
@@ -84,13 +98,14 @@ func TestConfiguredUsers(t *testing.T) {
 				c.edit(cfg)
 			}
 			runAs, system := RunAs(accounts), &staff{home: "/home/alice"}
-			if c.here {
+			if c.ordinary {
 				runAs = nil
 			}
-			got, err := compose(t, cfg, runAs, NewQueue(1, 1, nil), system).Authenticate(t.Context(), Credentials{User: c.user, Password: c.password})
+			a := compose(t, cfg, runAs, NewQueue(1, 1, nil), system)
+			got, err := a.Authenticate(t.Context(), Credentials{User: c.user, Password: c.password})
 			wantCause(t, err, c.cause)
-			if system.asked.Load() != c.asked {
-				t.Errorf("the system was asked: %v", system.asked.Load())
+			if passed := system.asked.Load(); passed != c.next {
+				t.Errorf("passed to the system: %v", passed)
 			}
 			if c.want != nil && !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
@@ -99,7 +114,7 @@ func TestConfiguredUsers(t *testing.T) {
 	}
 }
 
-// A login is not refused because the name service was busy with the accounts of others.
+// A login is busy, not refused, if the name service is busy with other accounts.
 func TestNameServiceIsBusy(t *testing.T) {
 	busy := func(string) (*impersonate.Credentials, error) { return nil, ErrBusy }
 	login := Credentials{User: "anonymous", Remote: addrA}
@@ -110,10 +125,11 @@ func TestNameServiceIsBusy(t *testing.T) {
 	}
 }
 
-// A name that nobody has waits for its turn to be hashed as others do, where no other backend could know it.
+// An unknown name waits for its turn and is hashed as a known name is, if there is no other
+// backend.
 func TestUnknownNameTakesATurn(t *testing.T) {
-	hung := errors.New("the client hung up")
-	for user, users := range map[string]bool{"nobody": true, "carla": true, "stranger": false} {
+	hungUp := errors.New("the client hung up")
+	for user, users := range map[string]bool{"unknown": true, "carla": true, "stranger": false} {
 		c := village()
 		if !users {
 			c.Users = nil
@@ -127,24 +143,26 @@ func TestUnknownNameTakesATurn(t *testing.T) {
 			t.Errorf("%s: %v", user, err)
 		}
 		if queue.free != 1 {
-			t.Fatal("the turn was not given back")
+			t.Fatal("the turn was not returned")
 		}
 		if err := queue.Enter(t.Context(), addrA); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(hung)
-		if _, err := a.Authenticate(ctx, login); errors.Is(err, hung) != users {
-			t.Errorf("%s, while somebody else has the turn: %v", user, err)
+		cancel(hungUp)
+		if _, err := a.Authenticate(ctx, login); errors.Is(err, hungUp) != users {
+			t.Errorf("%s, while another login has the turn: %v", user, err)
 		}
 	}
 }
 
-// A configuration with a hash that cannot be used does not start.
+// A hash that cannot be used is an error at the start, which does not show the hash.
 func TestNewVirtualRefusesHashes(t *testing.T) {
 	c := village()
 	c.Users[1].Password = "$2b$05$short"
-	if _, err := NewVirtual(c, accounts, NewQueue(1, 1, nil), nil); err == nil || !strings.Contains(err.Error(), `"carla"`) || strings.Contains(err.Error(), "short") {
+	_, err := NewVirtual(c, accounts, NewQueue(1, 1, nil), nil)
+	if err == nil || !strings.Contains(err.Error(), `"carla"`) ||
+		strings.Contains(err.Error(), "short") {
 		t.Errorf("got %v", err)
 	}
 }
