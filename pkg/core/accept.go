@@ -6,6 +6,8 @@ import (
 	"os"
 	"syscall"
 	"time"
+
+	"ftpd/pkg/transport"
 )
 
 // An acceptor takes connections from one listener. It keeps two descriptors in reserve, the ends of a pipe, so that a client can be
@@ -48,7 +50,7 @@ func (a *acceptor) serve(nc net.Conn) {
 		nc.Close()
 		return
 	}
-	c, err := newRawConn(tcp)
+	c, err := transport.NewTCPConn(tcp)
 	if err != nil {
 		nc.Close()
 		return
@@ -57,7 +59,7 @@ func (a *acceptor) serve(nc net.Conn) {
 		refuseConn(c, errNoDescriptor, a.implicit)
 		return
 	}
-	c.setControl()
+	c.SetControl()
 	go a.srv.serveConn(c, a.implicit) // ends with the session
 }
 
@@ -94,4 +96,31 @@ func transient(err error) bool {
 		}
 	}
 	return false
+}
+
+// maxProxied bounds the control connections whose PROXY header is awaited; no other limit counts
+// them yet.
+const maxProxied = 256
+
+// readProxyHeader reads the PROXY header of a control connection from a load balancer. On other
+// connections the same bytes are a command.
+func (srv *Server) readProxyHeader(c transport.Conn) error {
+	if !srv.config.Server.ProxyProtocolFrom.Contains(c.Remote().Addr()) {
+		return nil
+	}
+	if srv.proxied.Add(1) > maxProxied {
+		srv.proxied.Add(-1)
+		return errors.New("too many connections wait to be introduced")
+	}
+	defer srv.proxied.Add(-1)
+	limit := time.Duration(srv.config.Limits.LoginTimeout)
+	c.SetReadDeadline(transport.ProxyHeaderDeadline(limit))
+	if srv.draining.Load() { // Shutdown may have woken the connection before the deadline was set
+		return errShutdown
+	}
+	err := transport.ReadProxyHeader(c)
+	if err != nil && srv.draining.Load() {
+		return errShutdown
+	}
+	return err
 }

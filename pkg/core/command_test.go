@@ -11,10 +11,13 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ftpd/pkg/internal/memnet"
+	"ftpd/pkg/transport"
 )
 
 // say sends lines and returns what the server says to them without any time passing.
-func say(t *testing.T, c *memConn, text string) string {
+func say(t *testing.T, c *memnet.Conn, text string) string {
 	t.Helper()
 	if _, err := c.Write([]byte(text + "\r\n")); err != nil {
 		t.Fatal(err)
@@ -22,7 +25,7 @@ func say(t *testing.T, c *memConn, text string) string {
 	return heard(c)
 }
 
-func heard(c *memConn) string {
+func heard(c *memnet.Conn) string {
 	synctest.Wait()
 	c.SetReadDeadline(time.Now().Add(time.Nanosecond))
 	defer c.SetReadDeadline(time.Time{})
@@ -170,7 +173,7 @@ func TestWaitingTransfersAreBounded(t *testing.T) {
 }
 
 // mostAhead is what may wait: a session reads once more when it has less than maxAhead.
-const mostAhead = maxAhead + len(Buffer{}.room)
+const mostAhead = maxAhead + transport.BufferSize
 
 // waiting is how many bytes of lines wait in the one session.
 func (w *world) waiting() int {
@@ -191,7 +194,7 @@ func passivePort(t *testing.T, reply string) uint16 {
 
 func (w *world) upload(t *testing.T, port uint16, text string) {
 	t.Helper()
-	d, err := w.net.dial(w.remote, w.at(port))
+	d, err := w.net.Connect(w.remote, w.at(port))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,18 +204,18 @@ func (w *world) upload(t *testing.T, port uint16, text string) {
 
 // A panic ends its session, whether it happens in a line, in a section or in a transfer, and no other one.
 func TestPanics(t *testing.T) {
-	for name, provoke := range map[string]func(*testing.T, *world, *memConn){
-		"line": func(t *testing.T, w *world, c *memConn) {
+	for name, provoke := range map[string]func(*testing.T, *world, *memnet.Conn){
+		"line": func(t *testing.T, w *world, c *memnet.Conn) {
 			w.server().commands["NOOP"].run = func(*Session, context.Context, string) (Reply, error) { panic("at the disco") }
 			c.Write([]byte("NOOP\r\n"))
 		},
-		"transfer": func(t *testing.T, w *world, c *memConn) {
+		"transfer": func(t *testing.T, w *world, c *memnet.Conn) {
 			w.supervisor.broken = true
 			port := passivePort(t, say(t, c, "EPSV"))
 			if got := say(t, c, "LIST"); !strings.HasPrefix(got, "150 ") {
 				t.Fatal(got)
 			}
-			d, err := w.net.dial(w.remote, w.at(port))
+			d, err := w.net.Connect(w.remote, w.at(port))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/transport"
 )
 
 // take handles bytes of the client's. They are a buffer's, so what stays must be copied.
@@ -224,7 +225,7 @@ func (s *Session) say(r Reply) {
 		s.out.Data = s.out.Data[:0]
 	}
 	s.out.Data = r.Append(s.out.Data)
-	if len(s.out.Data) >= len(s.out.room)/2 {
+	if len(s.out.Data) >= transport.BufferSize/2 {
 		s.flush()
 	}
 }

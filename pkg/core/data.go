@@ -10,12 +10,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"ftpd/pkg/transport"
 )
 
 // A dataOpener is what PASV or PORT prepared for the next transfer.
 type dataOpener interface { // *passive, *active
 	// open waits for the data connection, for as long as data connections may take. It is called once.
-	open(context.Context) (Conn, error)
+	open(context.Context) (transport.Conn, error)
 	// claim takes it for a transfer that begins. The error is the reply where it is known that there will be no data connection.
 	claim() error
 	// refuse is called when the reply to a transfer command was a refusal: what was prepared may serve the next one.
@@ -33,7 +35,7 @@ var (
 // A passive waits for the client's data connection. The first connection from the right address is taken and the port given back at
 // once, so that it is nobody else's to connect to.
 type passive struct {
-	listener Listener
+	listener transport.Listener
 	port     uint16
 	client   netip.Addr
 	of       *ports
@@ -41,14 +43,14 @@ type passive struct {
 	done     chan struct{} // closed when conn or err is there
 
 	mu       sync.Mutex
-	timer    *time.Timer // guarded by mu; closes the listener when nobody comes
-	conn     Conn        // guarded by mu
-	err      error       // guarded by mu; also why conn cannot be used any more
-	stranger string      // guarded by mu; the last one that was turned away
-	refused  refusedData // guarded by mu
+	timer    *time.Timer    // guarded by mu; closes the listener when nobody comes
+	conn     transport.Conn // guarded by mu
+	err      error          // guarded by mu; also why conn cannot be used any more
+	stranger string         // guarded by mu; the last one that was turned away
+	refused  refusedData    // guarded by mu
 }
 
-func newPassive(l Listener, port uint16, client netip.Addr, of *ports) *passive {
+func newPassive(l transport.Listener, port uint16, client netip.Addr, of *ports) *passive {
 	p := &passive{listener: l, port: port, client: client, of: of, done: make(chan struct{})}
 	p.await()
 	go p.accept() // ends with the listener, which the timer or close closes
@@ -79,7 +81,7 @@ func (p *passive) accept() {
 			p.finish(nil, err)
 			return
 		}
-		if !p.introduced(c) && p.take(c) {
+		if !p.takeProxied(c) && p.take(c) {
 			return
 		}
 	}
@@ -87,7 +89,7 @@ func (p *passive) accept() {
 
 // take settles who the client's data connection is. It is false for a stranger, who is turned away while the right one may still come
 // (RFC 2577 §4).
-func (p *passive) take(c Conn) bool {
+func (p *passive) take(c transport.Conn) bool {
 	if !p.welcome(c.Remote().Addr()) {
 		p.turnAway(c, nil)
 		return false
@@ -99,7 +101,7 @@ func (p *passive) take(c Conn) bool {
 }
 
 // turnAway closes a connection that is not the client's, or whose header (why) is no good.
-func (p *passive) turnAway(c Conn, why error) {
+func (p *passive) turnAway(c transport.Conn, why error) {
 	p.mu.Lock()
 	p.stranger = c.Remote().Addr().String()
 	if why != nil {
@@ -109,12 +111,38 @@ func (p *passive) turnAway(c Conn, why error) {
 	c.Close()
 }
 
+// maxProxiedData bounds the connections to one passive port whose PROXY header is awaited.
+const maxProxiedData = 8
+
+// takeProxied reports whether a data connection comes from a load balancer. Such a connection is
+// taken when its PROXY header has arrived; other connections may arrive before that.
+func (p *passive) takeProxied(c transport.Conn) bool {
+	if !p.of.proxies.Contains(c.Remote().Addr()) {
+		return false
+	}
+	if p.awaited.Add(1) > maxProxiedData {
+		p.awaited.Add(-1)
+		p.turnAway(c, errors.New("too many wait to be introduced"))
+		return true
+	}
+	go func() { // ends at the header's deadline
+		defer p.awaited.Add(-1)
+		c.SetReadDeadline(transport.ProxyHeaderDeadline(p.of.patient))
+		if err := transport.ReadProxyHeader(c); err != nil {
+			p.turnAway(c, err)
+		} else {
+			p.take(c)
+		}
+	}()
+	return true
+}
+
 func (p *passive) welcome(peer netip.Addr) bool {
 	return peer.WithZone("") == p.client.WithZone("") || p.of.foreign.Contains(peer)
 }
 
 // finish settles what open returns; only the first call counts.
-func (p *passive) finish(c Conn, err error) bool {
+func (p *passive) finish(c transport.Conn, err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
@@ -132,7 +160,7 @@ func (p *passive) finish(c Conn, err error) bool {
 	return true
 }
 
-func (p *passive) open(ctx context.Context) (Conn, error) {
+func (p *passive) open(ctx context.Context) (transport.Conn, error) {
 	p.await()
 	select {
 	case <-p.done:
@@ -170,7 +198,7 @@ func (p *passive) close() {
 	case p.conn == nil:
 	case p.refused.held != nil:
 		p.refused.closed = true
-		p.conn.SetReadDeadline(atOnce)
+		p.conn.SetReadDeadline(transport.PastDeadline)
 	default:
 		p.conn.Finish()
 	}
@@ -195,7 +223,7 @@ func (s *Session) claim() error {
 // A dataConn is the server-DTP's end of one data connection (RFC 959 §2.3). It fails with errStalled when no byte moves for as long as
 // the client may take, and with ctx's cause when that ends.
 type dataConn struct {
-	conn   Conn
+	conn   transport.Conn
 	secure *secureData   // nil without TLS
 	stall  time.Duration // 0 is for ever
 	moved  atomic.Int64  // bytes so far, without what TLS adds

@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"ftpd/pkg/transport"
 )
 
 // What becomes of a passive data connection when its transfer command is refused. The port goes on waiting. In clear a connection that
@@ -43,7 +45,7 @@ func (p *passive) holdLocked() {
 	var until time.Time
 	switch {
 	case r.private:
-		until = atOnce
+		until = transport.PastDeadline
 	case p.of.patient > 0:
 		until = time.Now().Add(p.of.patient)
 	}
@@ -66,7 +68,7 @@ func (p *passive) hold(decided chan struct{}) {
 
 // settle decides what becomes of a held connection. It returns what ends it, or nil where the next transfer has it. untouched means that
 // hold has read nothing.
-func (p *passive) settle(untouched bool) (end func(Conn)) {
+func (p *passive) settle(untouched bool) (end func(transport.Conn)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	r := &p.refused
@@ -80,13 +82,13 @@ func (p *passive) settle(untouched bool) (end func(Conn)) {
 	}
 	until := time.Now().Add(partingTime)
 	if r.closed {
-		until = atOnce
+		until = transport.PastDeadline
 	}
 	p.conn.SetReadDeadline(until) // from now on close may hurry it
 	if r.private {
 		return waitForEnd
 	}
-	return Conn.Linger
+	return transport.Conn.Linger
 }
 
 func (p *passive) claim() error {
@@ -98,7 +100,7 @@ func (p *passive) claim() error {
 		return p.failureLocked()
 	}
 	r.claimed = true
-	p.conn.SetReadDeadline(atOnce)
+	p.conn.SetReadDeadline(transport.PastDeadline)
 	held := r.held
 	p.mu.Unlock()
 	<-held // hold only looks at the connection
@@ -113,9 +115,9 @@ const partingTime = time.Second
 // (ftplib) reads the reply only when it has sent all, and none where the connection was reset; one that has begun a handshake (basic-ftp)
 // takes an end before the reply for a failure of TLS, and gives up the whole session. There is one such connection in a session: the one
 // before has had its time.
-func (s *Session) partFrom(c Conn) {
+func (s *Session) partFrom(c transport.Conn) {
 	if s.parting != nil {
-		s.parting.SetReadDeadline(atOnce)
+		s.parting.SetReadDeadline(transport.PastDeadline)
 	}
 	s.parting = c
 	c.SetReadDeadline(time.Now().Add(partingTime))
@@ -123,7 +125,7 @@ func (s *Session) partFrom(c Conn) {
 }
 
 // waitForEnd does so until the read deadline.
-func waitForEnd(c Conn) {
+func waitForEnd(c transport.Conn) {
 	io.Copy(io.Discard, c)
 	c.Finish()
 }

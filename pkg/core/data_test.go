@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/internal/memnet"
 )
 
 // Every port of the range is found, however crowded it is, and no other one; then the answer is that all are busy.
 func TestReserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		local, client := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
-		p := &ports{network: &memNet{}, all: config.PortRange{First: 65_400, Last: 65_535}}
+		p := &ports{network: &memnet.Network{}, all: config.PortRange{First: 65_400, Last: 65_535}}
 		var taken []*passive
 		seen := map[uint16]bool{}
 		rising := 0
@@ -56,7 +57,7 @@ func TestReserveReusesNoneOfTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		local, client := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
 		for _, test := range []struct{ size, distance int }{{1, 0}, {2, 1}, {9, 4}, {50, 25}, {200, maxRecent}} {
-			p := &ports{network: &memNet{}, all: config.PortRange{First: 50_000, Last: 50_000 + uint16(test.size-1)}}
+			p := &ports{network: &memnet.Network{}, all: config.PortRange{First: 50_000, Last: 50_000 + uint16(test.size-1)}}
 			last := map[uint16]int{}
 			for i := range 20 * test.size {
 				got, err := p.Reserve(local, client)
@@ -92,7 +93,7 @@ func TestPortsByDefault(t *testing.T) {
 
 // A fullConn takes nothing, and what it holds becomes less for as many looks.
 type fullConn struct {
-	*memConn
+	*memnet.Conn
 	looks int
 }
 
@@ -105,11 +106,11 @@ func (c *fullConn) Unacknowledged() int {
 func TestSlowIsNotStalled(t *testing.T) {
 	for looks, want := range map[int]time.Duration{0: 8 * time.Second, 20: (20 + 8) * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
-			server, client := memPipe(netip.AddrPort{}, netip.AddrPort{})
-			if _, err := server.Write(make([]byte, windowSize)); err != nil {
+			server, client := memnet.Pipe(netip.AddrPort{}, netip.AddrPort{})
+			if _, err := server.Write(make([]byte, memnet.WindowSize)); err != nil {
 				t.Fatal(err)
 			}
-			d := dataConn{conn: &fullConn{memConn: server, looks: looks}, stall: 8 * time.Second}
+			d := dataConn{conn: &fullConn{Conn: server, looks: looks}, stall: 8 * time.Second}
 			began := time.Now()
 			if err := d.write(t.Context(), []byte("more")); !errors.Is(err, errStalled) {
 				t.Error(err)
@@ -127,8 +128,8 @@ func TestSlowIsNotStalled(t *testing.T) {
 func TestOneRefusedUploadParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &Session{}
-		first, client := memPipe(netip.AddrPort{}, netip.AddrPort{})
-		second, other := memPipe(netip.AddrPort{}, netip.AddrPort{})
+		first, client := memnet.Pipe(netip.AddrPort{}, netip.AddrPort{})
+		second, other := memnet.Pipe(netip.AddrPort{}, netip.AddrPort{})
 		s.partFrom(first)
 		s.partFrom(second)
 		synctest.Wait()

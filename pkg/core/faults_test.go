@@ -17,6 +17,7 @@ import (
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/vfs"
 )
 
@@ -248,10 +249,10 @@ func TestLargeListings(t *testing.T) {
 	})
 }
 
-func (w *world) listing(t *testing.T, c *memConn, verb string) []string {
+func (w *world) listing(t *testing.T, c *memnet.Conn, verb string) []string {
 	t.Helper()
 	port := passivePort(t, say(t, c, "EPSV"))
-	d, err := w.net.dial(w.remote, w.at(port))
+	d, err := w.net.Connect(w.remote, w.at(port))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/internal/memnet"
 )
 
 // Whatever a line is, the same command is found for it in either case, its argument is the end of the line, who is not logged in gets
@@ -89,8 +90,8 @@ func FuzzActive(f *testing.F) {
 		parsesBack(t, arg)
 		c := config.Default()
 		c.Data.ForeignNetworks = foreign
-		srv := &Server{config: c, ports: newPorts(Options{Config: c, Network: &memNet{}})}
-		conn, _ := memPipe(netip.MustParseAddrPort(servers[is4]), netip.MustParseAddrPort(clients[is4]))
+		srv := &Server{config: c, ports: newPorts(Options{Config: c, Network: &memnet.Network{}})}
+		conn, _ := memnet.Pipe(netip.MustParseAddrPort(servers[is4]), netip.MustParseAddrPort(clients[is4]))
 		for verb, run := range map[string]func(*Session, context.Context, string) (Reply, error){"PORT": (*Session).port, "EPRT": (*Session).eprt} {
 			s := &Session{srv: srv, conn: conn}
 			r, err := run(s, t.Context(), arg)
@@ -172,7 +173,7 @@ func FuzzHostName(f *testing.F) {
 	c := config.Default()
 	c.Hosts = []config.Host{{Name: "ftp.example.org", Banner: "Example.\nWelcome."}}
 	srv := New(Options{Config: c, Supervisor: &fakeSupervisor{}})
-	conn, _ := memPipe(netip.MustParseAddrPort("192.0.2.1:21"), netip.MustParseAddrPort("192.0.2.99:4321"))
+	conn, _ := memnet.Pipe(netip.MustParseAddrPort("192.0.2.1:21"), netip.MustParseAddrPort("192.0.2.99:4321"))
 	f.Fuzz(func(t *testing.T, arg string) {
 		s := &Session{srv: srv, conn: conn}
 		r, err := s.hostName(t.Context(), arg)

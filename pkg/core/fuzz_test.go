@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ftpd/pkg/internal/memnet"
 )
 
 // sessionStates are what a session may be in when a client's lines arrive: what the client has said before, and whether the data
@@ -95,10 +97,10 @@ func converse(t *testing.T, lines []byte, number int) {
 	if state.before != "" {
 		text += c.say(state.before)
 	}
-	var data *memConn
+	var data *memnet.Conn
 	if state.dial {
 		var err error
-		if data, err = w.net.dial(w.remote, w.at(50000)); err != nil {
+		if data, err = w.net.Connect(w.remote, w.at(50000)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +122,7 @@ func converse(t *testing.T, lines []byte, number int) {
 
 // A talker is a client's end of a control connection.
 type talker struct {
-	conn *memConn
+	conn *memnet.Conn
 	tls  *tls.Conn // nil: in clear text
 }
 
@@ -160,12 +162,8 @@ func (c talker) heard() string {
 	return string(text)
 }
 
-// over says whether the server has closed the connection.
-func (c talker) over() bool {
-	c.conn.in.mu.Lock()
-	defer c.conn.in.mu.Unlock()
-	return c.conn.in.ended || c.conn.in.broken
-}
+// over reports whether the server has closed the connection.
+func (c talker) over() bool { return c.conn.Ended(0) }
 
 // stillThere looks whether the session answers, at the latest when all that it may wait for is over, or has ended.
 func (c talker) stillThere(t *testing.T) (said string) {
@@ -188,7 +186,7 @@ func (w *world) homeInside(t *testing.T) (check func()) {
 		os.WriteFile(secret, []byte("outside"), 0o644),
 		os.WriteFile(filepath.Join(w.supervisor.home, "d/f"), []byte("inside"), 0o644),
 		os.WriteFile(large, nil, 0o644),
-		os.Truncate(large, 4*windowSize),
+		os.Truncate(large, 4*memnet.WindowSize),
 	)
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +203,7 @@ func (w *world) homeInside(t *testing.T) (check func()) {
 // leftNothing checks that every session has ended, without a panic, and that no port is left open.
 func (w *world) leftNothing(t *testing.T) {
 	t.Helper()
-	if len(w.net.listeners) > 0 {
+	if w.net.Listeners() > 0 {
 		t.Error("listeners are left")
 	}
 	if len(w.supervisor.ended) != w.supervisor.ids {

@@ -10,24 +10,25 @@ import (
 	"testing/synctest"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/vfs"
 )
 
 // A hash that is under way ends with the block that is being read, whoever ends it; its place and its file are free then.
 func TestHashEnds(t *testing.T) {
 	for name, test := range map[string]struct {
-		act  func(*world, *memConn)
+		act  func(*world, *memnet.Conn)
 		want string
 	}{
-		"ABOR":       {func(_ *world, c *memConn) { c.Write([]byte("ABOR\r\n")) }, "426 Hashing aborted.\r\n226 Abort successful.\r\n"},
-		"hanging up": {func(_ *world, c *memConn) { c.CloseWrite() }, ""},
-		"hanging up after QUIT": {func(_ *world, c *memConn) {
+		"ABOR":       {func(_ *world, c *memnet.Conn) { c.Write([]byte("ABOR\r\n")) }, "426 Hashing aborted.\r\n226 Abort successful.\r\n"},
+		"hanging up": {func(_ *world, c *memnet.Conn) { c.CloseWrite() }, ""},
+		"hanging up after QUIT": {func(_ *world, c *memnet.Conn) {
 			c.Write([]byte("QUIT\r\n"))
 			c.CloseWrite()
 		}, "221 Goodbye.\r\n"},
-		"a cut file": {func(w *world, _ *memConn) { os.Truncate(filepath.Join(w.supervisor.home, "big"), 10) },
+		"a cut file": {func(w *world, _ *memnet.Conn) { os.Truncate(filepath.Join(w.supervisor.home, "big"), 10) },
 			"451 The file became shorter while it was sent.\r\n"},
-		"nothing": {func(*world, *memConn) {}, "213 SHA-256 0-3000000 "},
+		"nothing": {func(*world, *memnet.Conn) {}, "213 SHA-256 0-3000000 "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
+	"ftpd/pkg/internal/memnet"
 )
 
 // Transfers share a rate in equal parts, lose none of it when one of them ends, and go not far ahead after a pause.
@@ -97,7 +98,7 @@ func TestLimiterCancelled(t *testing.T) {
 // Of several limits the lowest decides; a wait for it is no stall, and no second passes without a byte.
 func TestTransferWaitsForItsLimiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server, client := memPipe(newWorld(t).local, newWorld(t).remote)
+		server, client := memnet.Pipe(newWorld(t).local, newWorld(t).remote)
 		tr := &transfer{limits: []*limiter{newLimiter(1 << 30), newLimiter(1000), newLimiter(1001)}}
 		tr.data.conn, tr.data.stall = server, time.Second/2
 		began := time.Now()

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/vfs"
 )
 
@@ -39,7 +40,7 @@ func links(t *testing.T, count int) (home string, names []string) {
 }
 
 // inListing plays with a session that is logged in, and ends it.
-func inListing(t *testing.T, home string, play func(*testing.T, *world, *memConn)) {
+func inListing(t *testing.T, home string, play func(*testing.T, *world, *memnet.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.supervisor.home = home
@@ -53,10 +54,10 @@ func inListing(t *testing.T, home string, play func(*testing.T, *world, *memConn
 }
 
 // begin starts a listing whose data connection nobody reads yet.
-func (w *world) begin(t *testing.T, c *memConn, line string) *memConn {
+func (w *world) begin(t *testing.T, c *memnet.Conn, line string) *memnet.Conn {
 	t.Helper()
 	port := passivePort(t, say(t, c, "EPSV"))
-	d, err := w.net.dial(w.remote, w.at(port))
+	d, err := w.net.Connect(w.remote, w.at(port))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func (w *world) begin(t *testing.T, c *memConn, line string) *memConn {
 }
 
 // drainData reads a data connection to its end.
-func drainData(d *memConn) {
+func drainData(d *memnet.Conn) {
 	block := make([]byte, 32<<10)
 	for {
 		if _, err := d.Read(block); err != nil {
@@ -89,7 +90,7 @@ func TestListingsThatFail(t *testing.T) {
 		{"NLST dir/*", "getdents64", 2},
 	} {
 		t.Run(test.line+test.call, func(t *testing.T) {
-			inListing(t, home, func(t *testing.T, w *world, c *memConn) {
+			inListing(t, home, func(t *testing.T, w *world, c *memnet.Conn) {
 				calls := 0
 				w.refit(t, func(call string) error {
 					if call == test.call {
@@ -120,7 +121,7 @@ func TestListingsWithBadEntries(t *testing.T) {
 	for _, number := range []syscall.Errno{syscall.ESTALE, syscall.EIO, syscall.EPERM, syscall.EOVERFLOW} {
 		for cmd, want := range map[string]string{"LIST dir": line, "LIST dir/0*": line, "MLSD dir": "type=file;perm=adfrw; "} {
 			t.Run(cmd+number.Error(), func(t *testing.T) {
-				inListing(t, home, func(t *testing.T, w *world, c *memConn) {
+				inListing(t, home, func(t *testing.T, w *world, c *memnet.Conn) {
 					w.refit(t, failDescriptions(2, number))
 					var bad, all []string
 					for _, line := range w.listing(t, c, cmd) {
@@ -137,7 +138,7 @@ func TestListingsWithBadEntries(t *testing.T) {
 			})
 		}
 	}
-	inListing(t, home, func(t *testing.T, w *world, c *memConn) {
+	inListing(t, home, func(t *testing.T, w *world, c *memnet.Conn) {
 		w.refit(t, failDescriptions(2, syscall.EIO))
 		if got := say(t, c, "STAT dir"); strings.Count(got, "\r\n"+line) != 2 {
 			t.Error(got)
@@ -204,10 +205,10 @@ func TestLargeDirectory(t *testing.T) {
 	home, names := links(t, maxSorted+7000)
 	for _, test := range []struct {
 		name string
-		play func(*testing.T, *world, *memConn)
+		play func(*testing.T, *world, *memnet.Conn)
 	}{
 		{"nobody reads", listingThatNobodyReads},
-		{"pattern", func(t *testing.T, w *world, c *memConn) { listPatterns(t, w, c, names) }},
+		{"pattern", func(t *testing.T, w *world, c *memnet.Conn) { listPatterns(t, w, c, names) }},
 		{"abort", abortPattern},
 		{"removed", listingOfWhatIsRemoved}, // the last one
 	} {
@@ -216,7 +217,7 @@ func TestLargeDirectory(t *testing.T) {
 }
 
 // A listing whose client is gone is 426.
-func listingThatNobodyReads(t *testing.T, w *world, c *memConn) {
+func listingThatNobodyReads(t *testing.T, w *world, c *memnet.Conn) {
 	for _, line := range []string{"LIST dir", "MLSD dir", "NLST dir/*"} {
 		w.begin(t, c, line).Close()
 		if got := heard(c); got != "426 Data connection closed; transfer aborted.\r\n" {
@@ -226,7 +227,7 @@ func listingThatNobodyReads(t *testing.T, w *world, c *memConn) {
 }
 
 // One whose directory was removed before it was read is refused as it would have been before the 150.
-func listingOfWhatIsRemoved(t *testing.T, w *world, c *memConn) {
+func listingOfWhatIsRemoved(t *testing.T, w *world, c *memnet.Conn) {
 	d := w.begin(t, c, "NLST dir")
 	if err := os.RemoveAll(filepath.Join(w.supervisor.home, "dir")); err != nil {
 		t.Fatal(err)
@@ -239,7 +240,7 @@ func listingOfWhatIsRemoved(t *testing.T, w *world, c *memConn) {
 
 // A pattern finds what it matches anywhere in a large directory. Where that would take long to know beforehand, a pattern that matches
 // nothing brings nothing.
-func listPatterns(t *testing.T, w *world, c *memConn, names []string) {
+func listPatterns(t *testing.T, w *world, c *memnet.Conn, names []string) {
 	var nines []string
 	for i := range len(names) / 10 {
 		nines = append(nines, names[10*i+9])
@@ -261,7 +262,7 @@ func listPatterns(t *testing.T, w *world, c *memConn, names []string) {
 }
 
 // A search that brings no byte can be aborted.
-func abortPattern(t *testing.T, w *world, c *memConn) {
+func abortPattern(t *testing.T, w *world, c *memnet.Conn) {
 	began, calls, held := false, 0, make(chan struct{})
 	w.refit(t, func(call string) error {
 		if call == "getdents64" && began {
@@ -275,7 +276,7 @@ func abortPattern(t *testing.T, w *world, c *memConn) {
 		t.Fatal(got)
 	}
 	began = true // the transfer waits for its data connection
-	d, err := w.net.dial(w.remote, w.at(port))
+	d, err := w.net.Connect(w.remote, w.at(port))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,7 +296,7 @@ func abortPattern(t *testing.T, w *world, c *memConn) {
 
 // Lines that are long, since links lead far, count for the bound as well: LIST sorts them no longer, STAT refuses.
 func TestListingOfLongLines(t *testing.T) {
-	inListing(t, t.TempDir(), func(t *testing.T, w *world, c *memConn) {
+	inListing(t, t.TempDir(), func(t *testing.T, w *world, c *memnet.Conn) {
 		var want []string
 		for i := range 3 * maxText / 4000 {
 			name := fmt.Sprintf("%06d", i)

@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/transport"
 )
 
 // ports gives out passive ports.
 type ports struct {
-	network Network
+	network transport.Network
 	all     config.PortRange
 	patient time.Duration // limits.connect_timeout; 0 is for ever
 	foreign config.Networks
@@ -31,7 +32,7 @@ func newPorts(o Options) *ports {
 		foreign: o.Config.Data.ForeignNetworks, proxies: o.Config.Server.ProxyProtocolFrom,
 		active: uint16(o.Config.Data.ActivePort)}
 	if p.network == nil {
-		p.network = tcp{}
+		p.network = transport.TCP
 	}
 	if p.all == (config.PortRange{}) {
 		p.all = o.Ports
@@ -53,7 +54,7 @@ const (
 func (p *ports) Reserve(local, client netip.Addr) (*passive, error) {
 	for port := range p.candidates() {
 		l, err := p.network.Listen(netip.AddrPortFrom(local, port))
-		if errors.Is(err, ErrPortBusy) {
+		if errors.Is(err, transport.ErrPortBusy) {
 			continue
 		}
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
-	"ftpd/pkg/zerocopy"
+	"ftpd/pkg/transport"
 )
 
 // Rates hold for what data connections carry, listings too, in each direction apart: for a session, for all sessions of a user, and for
@@ -119,7 +119,7 @@ func (t *transfer) piece() int {
 // pace has the kernel spread what it sends of a piece over the time until the next one: it would otherwise leave at the speed of the
 // line, and meet some router's full queue. The limiters decide about the rate, so the kernel's is somewhat higher: it may count headers.
 func (t *transfer) pace() {
-	c, ok := t.data.conn.(*rawConn)
+	c, ok := t.data.conn.(*transport.TCPConn)
 	if !ok || len(t.limits) == 0 {
 		return
 	}
@@ -127,5 +127,5 @@ func (t *transfer) pace() {
 	for _, l := range t.limits {
 		lowest = min(lowest, l.rate)
 	}
-	zerocopy.Pace(c.raw, int64(lowest*5/4))
+	c.Pace(int64(lowest * 5 / 4))
 }

@@ -17,6 +17,7 @@ import (
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/monitor"
+	"ftpd/pkg/transport"
 	"ftpd/pkg/zerocopy"
 )
 
@@ -28,7 +29,7 @@ type Options struct {
 	Zone       *time.Location        // for LIST when files.utc_times is false; nil is UTC
 	Ports      config.PortRange      // the system's ephemeral ports; zero is 32768-60999
 	Public     map[string]netip.Addr // addresses of the host names in [nat]; a name that is missing was not found yet
-	Network    Network               // nil: TCP
+	Network    transport.Network     // nil: TCP
 	// Certificates are what TLS shows; nil: there is no TLS.
 	Certificates *Certificates
 }
@@ -47,14 +48,14 @@ type Server struct {
 	security   *security
 	hosts      map[string]*config.Host // virtual ones, by hostKey
 	tlsOnly    bool                    // nobody may log in without TLS
-	buffers    Buffers
+	buffers    transport.Buffers
 	blocks     blocks
 	pipes      zerocopy.Pipes
 	hashes     *hashes
 	speeds     speeds
 	rates      *rates
 
-	introducing atomic.Int32 // control connections whose PROXY header is awaited
+	proxied atomic.Int32 // control connections whose PROXY header is awaited
 
 	draining atomic.Bool // no session begins or stays without a transfer
 
@@ -96,12 +97,12 @@ func New(o Options) *Server {
 }
 
 // ServeConn serves one session on c, until it ends. It takes c over.
-func (srv *Server) ServeConn(c Conn) { srv.serveConn(c, false) }
+func (srv *Server) ServeConn(c transport.Conn) { srv.serveConn(c, false) }
 
 // ServeTLSConn does so with TLS from the first byte on (implicit TLS). There must be a certificate.
-func (srv *Server) ServeTLSConn(c Conn) { srv.serveConn(c, true) }
+func (srv *Server) ServeTLSConn(c transport.Conn) { srv.serveConn(c, true) }
 
-func (srv *Server) serveConn(c Conn, implicit bool) {
+func (srv *Server) serveConn(c transport.Conn, implicit bool) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	s := &Session{srv: srv, conn: c, implicit: implicit, cancel: cancel, started: time.Now(), active: time.Now()}
@@ -110,7 +111,7 @@ func (srv *Server) serveConn(c Conn, implicit bool) {
 		return
 	}
 	defer srv.leave(s)
-	why := srv.introduceControl(c)
+	why := srv.readProxyHeader(c)
 	switch why {
 	case io.EOF:
 		c.Close()
@@ -137,7 +138,7 @@ func (srv *Server) serveConn(c Conn, implicit bool) {
 }
 
 // refuseConn answers a client that gets no session. One that expects TLS could not read the answer, and gets no handshake for it.
-func refuseConn(c Conn, r Reply, implicit bool) {
+func refuseConn(c transport.Conn, r Reply, implicit bool) {
 	if !implicit {
 		c.SetWriteDeadline(time.Now().Add(lastWord)) // so little fits into any socket's buffer
 		c.Write(r.Append(nil))

@@ -13,6 +13,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/transport"
 	"ftpd/pkg/vfs"
 )
 
@@ -22,7 +23,7 @@ import (
 // from "bytes are there" to "parked again". What takes long (a login, a transfer) is a job beside it; the lines after it wait.
 type Session struct {
 	srv      *Server                 // immutable
-	conn     Conn                    // the control connection; serve reads it, whoever has the turn writes it
+	conn     transport.Conn          // the control connection; serve reads it, whoever has the turn writes it
 	id       string                  // immutable after the admission
 	implicit bool                    // TLS begins with the connection; immutable
 	started  time.Time               // immutable
@@ -37,34 +38,34 @@ type Session struct {
 	turn sync.Mutex // held while lines run; guards all that follows
 
 	in      ftpwire.Input
-	ahead   []byte  // was read and not run: a part of a line, or lines that wait for the job's end
-	waiting int     // so many bytes of ahead are lines that wait
-	out     *Buffer // replies that are not written yet; nil when there are none
-	job     *job    // the login or the transfer under way
-	former  *job    // a transfer of a user who has logged out since; beside it, job is a login or nil
-	doubt   *doubt  // about the last upload; nil when there is none
-	heard   bool    // a byte has come from the client
-	deaf    bool    // the client has closed its side, and all before it was read
-	ended   bool    // nothing more is read or said
-	cause   error   // why it ended; nil after QUIT
+	ahead   []byte            // was read and not run: a part of a line, or lines that wait for the job's end
+	waiting int               // so many bytes of ahead are lines that wait
+	out     *transport.Buffer // replies that are not written yet; nil when there are none
+	job     *job              // the login or the transfer under way
+	former  *job              // a transfer of a user who has logged out since; beside it, job is a login or nil
+	doubt   *doubt            // about the last upload; nil when there is none
+	heard   bool              // a byte has come from the client
+	deaf    bool              // the client has closed its side, and all before it was read
+	ended   bool              // nothing more is read or said
+	cause   error             // why it ended; nil after QUIT
 
 	deadline time.Time // the read deadline in force; zero when none is
 	active   time.Time // of the last line, or the last job's end
 	loginBy  time.Time // zero when somebody is logged in, or may take his time
 
-	user      string     // what USER named
-	failures  int        // of logins
-	login     *login     // nil before it
-	dir       string     // working directory, an absolute FTP path
-	chosen    dataType   // by TYPE
-	opener    dataOpener // what PASV or PORT prepared; nil once used
-	parting   Conn       // of the last upload that was refused behind its 150; its client may still send
-	epsvOnly  bool       // after EPSV ALL (RFC 2428 §4)
-	restart   int64      // REST marker for the next transfer only
-	announced int64      // bytes of the next upload, by ALLO; 0: not known
-	rename    string     // RNFR's path, for a RNTO that follows at once; "" when there is none
-	facts     factSet    // what MLST and MLSD tell
-	client    string     // what CLNT named, cut to maxClient
+	user      string         // what USER named
+	failures  int            // of logins
+	login     *login         // nil before it
+	dir       string         // working directory, an absolute FTP path
+	chosen    dataType       // by TYPE
+	opener    dataOpener     // what PASV or PORT prepared; nil once used
+	parting   transport.Conn // of the last upload that was refused behind its 150; its client may still send
+	epsvOnly  bool           // after EPSV ALL (RFC 2428 §4)
+	restart   int64          // REST marker for the next transfer only
+	announced int64          // bytes of the next upload, by ALLO; 0: not known
+	rename    string         // RNFR's path, for a RNTO that follows at once; "" when there is none
+	facts     factSet        // what MLST and MLSD tell
+	client    string         // what CLNT named, cut to maxClient
 
 	algorithm *algorithm    // of HASH
 	idle      time.Duration // how long the session may be idle; 0 is for ever
@@ -142,7 +143,7 @@ func (s *Session) greet(ctx context.Context) bool {
 }
 
 // burst handles what Await brought and parks the session again. When held is not nil, nothing more is read until it is closed.
-func (s *Session) burst(ctx context.Context, in *Buffer, err error) (held <-chan struct{}, open bool) {
+func (s *Session) burst(ctx context.Context, in *transport.Buffer, err error) (held <-chan struct{}, open bool) {
 	return s.inTurn(ctx, func() {
 		switch {
 		case s.ended:
@@ -247,7 +248,7 @@ func (s *Session) expire() {
 }
 
 // wake makes the wait for the client return at once.
-func (s *Session) wake() { s.conn.SetReadDeadline(atOnce) }
+func (s *Session) wake() { s.conn.SetReadDeadline(transport.PastDeadline) }
 
 // hungUp ends a session whose client is gone. A client that has sent all its lines and closed its side (a script through netcat) is
 // not gone while they wait for its login, and one that has said QUIT need not wait for the end of its transfer (RFC 959 §4.1.1). Without

@@ -12,7 +12,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -336,42 +335,6 @@ func (l *loopback) spent(t *testing.T) {
 	held := p.refused.held
 	p.mu.Unlock()
 	<-held
-}
-
-// Silent looks at what the kernel has, a byte or an end, and waits for nothing.
-func TestSilent(t *testing.T) {
-	for name, arrives := range map[string]func(*net.TCPConn) error{
-		"a byte":  func(c *net.TCPConn) error { _, err := c.Write([]byte("x")); return err },
-		"an end":  (*net.TCPConn).CloseWrite,
-		"a reset": func(c *net.TCPConn) error { c.SetLinger(0); return c.Close() },
-	} {
-		l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		client, err := net.DialTCP("tcp", nil, l.Addr().(*net.TCPAddr))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
-		server, err := tcpListener{l}.Accept()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer server.Close()
-		if !server.Silent() {
-			t.Error("something was there before", name)
-		}
-		if err := arrives(client); err != nil {
-			t.Fatal(err)
-		}
-		for late := time.Now().Add(patience); server.Silent(); runtime.Gosched() {
-			if time.Now().After(late) {
-				t.Fatal("it is silent behind", name)
-			}
-		}
-	}
 }
 
 // Who goes on at once after a refusal need not end the data connection first, and who leaves is not kept by it.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/transport"
 )
 
 // A secureControl is the TLS of a control connection. It stands between the bytes that Await brings and the lines: what has arrived is
@@ -24,7 +25,7 @@ type secureControl struct {
 
 // A controlWire is what its tls.Conn reads and writes.
 type controlWire struct {
-	Conn // writes go through; deadlines and the end are the session's
+	transport.Conn // writes go through; deadlines and the end are the session's
 
 	mu      sync.Mutex
 	arrived sync.Cond
@@ -131,7 +132,7 @@ func (c *secureControl) handshake(ctx context.Context) error {
 	c.wire.Conn.SetWriteDeadline(time.Time{})
 	stop := context.AfterFunc(ctx, func() {
 		c.wire.end(context.Cause(ctx))
-		c.wire.Conn.SetWriteDeadline(atOnce)
+		c.wire.Conn.SetWriteDeadline(transport.PastDeadline)
 	})
 	err := c.Handshake()
 	if !stop() {
@@ -172,9 +173,9 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 	buf := s.srv.buffers.Get()
 	defer s.srv.buffers.Put(buf)
 	for !s.ended && !s.leaving.Load() {
-		n, err := s.tls.Read(buf.room[:])
+		n, err := s.tls.Read(buf.Data)
 		if n > 0 {
-			s.takeText(ctx, buf.room[:n])
+			s.takeText(ctx, buf.Data[:n])
 		}
 		switch {
 		case err == errNothing:

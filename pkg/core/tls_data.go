@@ -8,6 +8,8 @@ import (
 	"errors"
 	"io"
 	"time"
+
+	"ftpd/pkg/transport"
 )
 
 // A secureData is the TLS of a data connection. It stands above the waits of its dataConn, so that a client that stalls, an ABOR and a
@@ -19,11 +21,11 @@ type secureData struct {
 
 // A dataWire is what its tls.Conn reads and writes. crypto/tls asks the kernel once for each record of 16 KiB; here records gather.
 type dataWire struct {
-	Conn   // for the addresses alone
-	data   *dataConn
-	blocks *blocks
-	proof  *proof
-	ctx    context.Context // of the call that goes on
+	transport.Conn // for the addresses alone
+	data           *dataConn
+	blocks         *blocks
+	proof          *proof
+	ctx            context.Context // of the call that goes on
 
 	open     bool   // the handshake is over; during it nothing may wait to be gathered
 	eof      bool   // the client has closed its side

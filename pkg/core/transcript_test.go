@@ -13,6 +13,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"ftpd/pkg/internal/memnet"
+	"ftpd/pkg/transport"
 )
 
 // Transcripts are the tests of the protocol, and its manual: one file in testdata for each behaviour, whose first lines tell its story.
@@ -62,13 +65,13 @@ func TestTranscripts(t *testing.T) {
 // A player goes through a transcript.
 type player struct {
 	*world
-	control *memConn
+	control *memnet.Conn
 	said    []byte // by the server, not yet looked at
-	data    *memConn
+	data    *memnet.Conn
 	dialled bool     // since the last offer
 	listed  []string // lines of the data connection, not yet looked at
 	listing bool
-	active  Listener // where listen waits
+	active  transport.Listener // where listen waits
 	passive uint16
 	seen    int // events
 	cut     context.CancelFunc
@@ -108,7 +111,7 @@ func (p *player) finish(file string) {
 	if p.cut != nil {
 		p.cut()
 	}
-	if n := len(p.net.listeners); n > 0 {
+	if n := p.net.Listeners(); n > 0 {
 		p.t.Errorf("%s: %d listeners are left", file, n)
 	}
 	if len(p.supervisor.ended) != p.supervisor.ids {
@@ -264,7 +267,7 @@ func (p *player) act(word, rest string) error {
 		p.farewell()
 		return p.data.Finish()
 	case "reset":
-		p.data.reset()
+		p.data.Reset()
 		return nil
 	case "read":
 		n, err := strconv.Atoi(rest)
@@ -286,7 +289,7 @@ func (p *player) act(word, rest string) error {
 
 func (p *player) dial(from netip.AddrPort) (err error) {
 	p.dialled = p.dialled || from == p.remote
-	p.data, err = p.net.dial(from, netip.AddrPortFrom(p.local.Addr().Unmap(), p.passive))
+	p.data, err = p.net.Connect(from, netip.AddrPortFrom(p.local.Addr().Unmap(), p.passive))
 	return err
 }
 
@@ -303,7 +306,7 @@ func (p *player) serveData(word, rest string) (err error) {
 	if err != nil {
 		return err
 	}
-	p.data, p.dialled = c.(*memConn), true
+	p.data, p.dialled = c.(*memnet.Conn), true
 	if from := p.data.Remote().Addr().String(); from != rest {
 		return fmt.Errorf("the data connection comes from %s", from)
 	}
@@ -345,12 +348,9 @@ func (p *player) listen() (ended bool, err error) {
 	if p.secured != nil {
 		return p.listenSecured()
 	}
-	buf := make([]byte, windowSize)
-	p.control.in.mu.Lock()
-	ready := len(p.control.in.data) > 0
-	ended = p.control.in.ended || p.control.in.broken
-	p.control.in.mu.Unlock()
-	if ready {
+	ended = p.control.Ended(0)
+	if unread := p.control.Unread(); unread > 0 {
+		buf := make([]byte, unread)
 		n, err := p.control.Read(buf)
 		if err != nil {
 			return false, err

@@ -16,6 +16,8 @@ import (
 	"sync"
 	"testing/synctest"
 	"time"
+
+	"ftpd/pkg/internal/memnet"
 )
 
 // testCertificate is the server's, signed by itself.
@@ -41,14 +43,14 @@ type clientTLS struct {
 	secured   *tls.Conn // nil before TLS
 	over      bool      // the server has ended TLS
 	tlsConfig *tls.Config
-	protect   bool      // data connections, too
-	inner     *tls.Conn // of the data connection; nil before it was used
-	of        *memConn  // which one inner belongs to
+	protect   bool         // data connections, too
+	inner     *tls.Conn    // of the data connection; nil before it was used
+	of        *memnet.Conn // which one inner belongs to
 }
 
 // A gate holds back what the client sends, or lets it through byte by byte.
 type gate struct {
-	*memConn
+	*memnet.Conn
 	hold, dribble bool
 	last          bool // the first piece goes through, then it is held back
 	held          []byte
@@ -61,10 +63,10 @@ func (g *gate) Write(p []byte) (int, error) {
 	}
 	if !g.dribble {
 		g.hold, g.last = g.last, false
-		return g.memConn.Write(p)
+		return g.Conn.Write(p)
 	}
 	for i := range p {
-		if _, err := g.memConn.Write(p[i : i+1]); err != nil {
+		if _, err := g.Conn.Write(p[i : i+1]); err != nil {
 			return i, err
 		}
 		synctest.Wait()
@@ -87,7 +89,7 @@ func (p *player) write(text string) error {
 
 func (p *player) talkTLS(word, rest string) error {
 	if p.gate == nil {
-		p.gate = &gate{memConn: p.control}
+		p.gate = &gate{Conn: p.control}
 	}
 	switch word {
 	case "secure":
@@ -129,7 +131,7 @@ func (p *player) talkTLS(word, rest string) error {
 }
 
 func (p *player) listenSecured() (ended bool, err error) {
-	buf := make([]byte, windowSize)
+	buf := make([]byte, memnet.WindowSize)
 	for !p.over {
 		p.control.SetReadDeadline(time.Now().Add(time.Nanosecond))
 		n, err := p.secured.Read(buf)

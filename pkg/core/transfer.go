@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ftpd/pkg/events"
+	"ftpd/pkg/transport"
 )
 
 // A transfer is one use of the data connection, from its 150 to its 226. It runs as a job of its session.
@@ -139,8 +140,8 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 	if t.deserted() {
 		t.interrupt()
 	}
-	if c, ok := t.data.conn.(*rawConn); ok {
-		c.setData(t.data.stall)
+	if c, ok := t.data.conn.(*transport.TCPConn); ok {
+		c.SetData(t.data.stall)
 	}
 	defer context.AfterFunc(ctx, t.interrupt)()
 	if !t.private {
@@ -183,7 +184,7 @@ func (s *Session) dismissFor(ctx context.Context, err error) {
 }
 
 // interrupt ends a wait for the client; arm then finds the context's cause, and look that no bound was set.
-func (t *transfer) interrupt() { t.data.conn.SetDeadline(atOnce) }
+func (t *transfer) interrupt() { t.data.conn.SetDeadline(transport.PastDeadline) }
 
 // send moves all of src to the client.
 func (t *transfer) send(ctx context.Context, src io.Reader) error {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"time"
 
+	"ftpd/pkg/transport"
 	"ftpd/pkg/vfs"
 	"ftpd/pkg/zerocopy"
 )
@@ -116,11 +117,11 @@ func (t *transfer) store(up *vfs.Upload, pipe *zerocopy.Pipe) error {
 
 // socket is the data connection's, where the kernel may move bytes itself; else nil.
 func (t *transfer) socket() syscall.RawConn {
-	c, ok := t.data.conn.(*rawConn)
+	c, ok := t.data.conn.(*transport.TCPConn)
 	if !ok || t.private || !t.s.srv.config.Data.Sendfile {
 		return nil
 	}
-	return c.raw
+	return c.Raw()
 }
 
 // pass makes a call that moves bytes between the connection and a file, and waits as read and write do. Its error is a connError

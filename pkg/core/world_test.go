@@ -17,6 +17,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/monitor"
 )
 
@@ -197,7 +198,7 @@ type world struct {
 	t          *testing.T
 	config     *config.Config
 	supervisor *fakeSupervisor
-	net        *memNet
+	net        *memnet.Network
 	srv        *Server
 	certified  bool           // the server has testCertificate
 	implicit   bool           // TLS begins with the connection
@@ -211,7 +212,7 @@ func newWorld(t *testing.T) *world {
 		t:          t,
 		config:     config.Default(),
 		supervisor: &fakeSupervisor{home: t.TempDir()},
-		net:        &memNet{},
+		net:        &memnet.Network{},
 		local:      netip.MustParseAddrPort("192.0.2.1:21"),
 		remote:     netip.MustParseAddrPort("192.0.2.99:4321"),
 	}
@@ -243,8 +244,8 @@ func (w *world) certificates() *Certificates {
 func (w *world) at(port uint16) netip.AddrPort { return netip.AddrPortFrom(w.local.Addr(), port) }
 
 // connect starts a session and returns the client's end.
-func (w *world) connect() *memConn {
-	server, client := memPipe(w.local, w.remote)
+func (w *world) connect() *memnet.Conn {
+	server, client := memnet.Pipe(w.local, w.remote)
 	srv := w.server()
 	serve := srv.ServeConn
 	if w.implicit {
@@ -340,7 +341,7 @@ func (p *player) goes(word, rest string) error {
 	case "hang":
 		switch rest {
 		case "hard":
-			p.control.reset()
+			p.control.Reset()
 		case "politely":
 			p.secured.CloseWrite()
 		}

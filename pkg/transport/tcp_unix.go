@@ -1,6 +1,6 @@
 //go:build unix
 
-package core
+package transport
 
 import (
 	"errors"
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// These few lines are the only ones of the package that depend on the system. The callback of syscall.RawConn.Read may try a
-// read(2) on Unix, whose sockets do not block; on Windows it may not (rawconn_windows.go).
+// The callback of syscall.RawConn.Read may call read(2) on Unix, where sockets do not block. It may
+// not on Windows (tcp_windows.go).
 
-// A readiness is the callback of RawConn.Read, made once for a connection, and what it found.
+// A readiness is the callback of RawConn.Read, allocated once for a connection, and its result.
 type readiness struct {
 	attempt func(fd uintptr) bool
 	buffers *Buffers
@@ -35,9 +35,9 @@ func (r *readiness) init() {
 	}
 }
 
-// Await reads at once and waits only when nothing is there. A callback that returned false before it had tried would wait for the
-// next arrival and miss the one that is there.
-func (c *rawConn) Await(buffers *Buffers) (*Buffer, error) {
+// Await reads at once and waits only if nothing has arrived. If the callback returned false before
+// it had tried to read, RawConn.Read would wait for the next arrival and miss what has arrived.
+func (c *TCPConn) Await(buffers *Buffers) (*Buffer, error) {
 	r := &c.ready
 	r.buffers, r.n, r.err = buffers, 0, nil
 	err := c.raw.Read(r.attempt)
@@ -58,6 +58,7 @@ func (c *rawConn) Await(buffers *Buffers) (*Buffer, error) {
 	return nil, err
 }
 
+// readNow reads what has arrived. The error is EAGAIN if nothing has.
 func readNow(fd uintptr, p []byte) (int, error) {
 	for {
 		n, err := syscall.Read(int(fd), p)
@@ -67,8 +68,8 @@ func readNow(fd uintptr, p []byte) (int, error) {
 	}
 }
 
-// drain throws away what has arrived, up to max bytes, and does not wait for more.
-func (c *rawConn) drain(max int) {
+// drain discards what has arrived, up to max bytes, and does not wait for more.
+func (c *TCPConn) drain(max int) {
 	p := make([]byte, 4<<10)
 	c.raw.Read(func(fd uintptr) bool {
 		for max > 0 {
@@ -82,7 +83,8 @@ func (c *rawConn) drain(max int) {
 	})
 }
 
-func (c *rawConn) Silent() (silent bool) {
+// Silent reports whether neither a byte nor the end is unread.
+func (c *TCPConn) Silent() (silent bool) {
 	c.SetReadDeadline(time.Time{})
 	c.raw.Read(func(fd uintptr) bool {
 		_, err := readNow(fd, make([]byte, 1))

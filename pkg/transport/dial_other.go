@@ -1,6 +1,6 @@
 //go:build !linux
 
-package core
+package transport
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// DialOn is not there: no supervisor of these systems gives such a socket.
+// DialOn returns errors.ErrUnsupported: the supervisor of these systems never passes a socket.
 func (tcp) DialOn(_ context.Context, socket *os.File, _ netip.AddrPort) (Conn, error) {
 	socket.Close()
 	return nil, errors.ErrUnsupported
