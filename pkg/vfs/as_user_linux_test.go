@@ -20,7 +20,7 @@ import (
 	"ftpd/pkg/internal/coretest"
 )
 
-// Main's thread runs no section, as in the service.
+// No section runs on the main thread, as in the service.
 func init() { runtime.LockOSThread() }
 
 const (
@@ -29,7 +29,7 @@ const (
 	teamID  = 61003 // a supplementary group of alice
 )
 
-// users are alice and bob, each with a home that the other may enter.
+// users holds the identities of alice and bob, and their homes, which both may enter.
 type users struct {
 	alice, bob         *impersonate.Identity
 	aliceHome, bobHome string
@@ -39,7 +39,9 @@ func newUsers(t *testing.T, dir string) users {
 	t.Helper()
 	threads := impersonate.NewThreads(100)
 	u := users{
-		alice:     threads.Identity(impersonate.Credentials{UID: aliceID, GID: aliceID, Groups: []uint32{aliceID, teamID}}),
+		alice: threads.Identity(
+			impersonate.Credentials{UID: aliceID, GID: aliceID, Groups: []uint32{aliceID, teamID}},
+		),
 		bob:       threads.Identity(impersonate.Credentials{UID: bobID, GID: bobID}),
 		aliceHome: filepath.Join(dir, "alice"),
 		bobHome:   filepath.Join(dir, "bob"),
@@ -49,7 +51,7 @@ func newUsers(t *testing.T, dir string) users {
 	return u
 }
 
-// as prepares something as a user.
+// as runs prepare with the identity of a user.
 func as(t *testing.T, id *impersonate.Identity, call func() error) {
 	t.Helper()
 	if err := id.Do(call); err != nil {
@@ -76,7 +78,9 @@ func TestFilesBelongToTheUser(t *testing.T) {
 		return
 	}
 	u := newUsers(t, dir)
-	for mask, want := range map[config.Mode][2]fs.FileMode{0o022: {0o644, 0o755}, 0o077: {0o600, 0o700}, 0: {0o666, 0o777}} {
+	for mask, want := range map[config.Mode][2]fs.FileMode{
+		0o022: {0o644, 0o755}, 0o077: {0o600, 0o700}, 0: {0o666, 0o777},
+	} {
 		f := open(t, u.aliceHome, by(u.alice), umask(mask))
 		is(t, "upload", upload(f, "/file", "x", Creation{}), nil)
 		owned(t, f, "/file", aliceID, aliceID, want[0])
@@ -95,10 +99,12 @@ func TestWhatTheUserMay(t *testing.T) {
 	u := newUsers(t, dir)
 	as(t, u.alice, func() error {
 		team := filepath.Join(u.aliceHome, "team")
-		return errors.Join(os.WriteFile(team, []byte("team"), 0o660), os.Chown(team, -1, teamID), os.Mkdir(u.aliceHome+"/closed", 0o700))
+		return errors.Join(os.WriteFile(team, []byte("team"), 0o660), os.Chown(team, -1, teamID),
+			os.Mkdir(u.aliceHome+"/closed", 0o700))
 	})
 	as(t, u.bob, func() error {
-		return errors.Join(os.WriteFile(u.bobHome+"/private", nil, 0o600), os.WriteFile(u.bobHome+"/public", nil, 0o644))
+		return errors.Join(os.WriteFile(u.bobHome+"/private", nil, 0o600),
+			os.WriteFile(u.bobHome+"/public", nil, 0o644))
 	})
 	whole := open(t, dir, by(u.alice))
 	bob := open(t, dir, by(u.bob))
@@ -137,19 +143,29 @@ func TestAHomeThatIsClosed(t *testing.T) {
 	}
 	u := newUsers(t, dir)
 	as(t, u.bob, func() error { return os.Chmod(u.bobHome, 0o700) })
-	_, err := Open(Options{Mounts: []config.Mount{{Path: "/", Directory: u.bobHome}}, Identity: u.alice})
+	_, err := Open(Options{
+		Mounts: []config.Mount{{Path: "/", Directory: u.bobHome}}, Identity: u.alice,
+	})
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), u.bobHome) {
 		t.Errorf("another's home: %v", err)
 	}
-	_, err = Open(Options{Mounts: []config.Mount{{Path: "/", Directory: u.aliceHome}, {Path: "/bob", Directory: u.bobHome}}, Identity: u.alice})
+	_, err = Open(Options{
+		Mounts: []config.Mount{
+			{Path: "/", Directory: u.aliceHome}, {Path: "/bob", Directory: u.bobHome},
+		},
+		Identity: u.alice,
+	})
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), u.bobHome) {
 		t.Errorf("another's home as a mount: %v", err)
 	}
-	_, err = Open(Options{Mounts: []config.Mount{{Path: "/", Directory: u.aliceHome}}, Identity: impersonate.NewThreads(1).Identity(impersonate.Credentials{})})
+	_, err = Open(Options{
+		Mounts:   []config.Mount{{Path: "/", Directory: u.aliceHome}},
+		Identity: impersonate.NewThreads(1).Identity(impersonate.Credentials{}),
+	})
 	is(t, "as root", err, impersonate.ErrRoot)
 }
 
-// A directory with the setgid bit gives its group to what is made in it.
+// New entries of a directory with the setgid bit have the group of the directory.
 func TestSetgidDirectory(t *testing.T) {
 	dir := coretest.Run(t, nil, coretest.Caps...)
 	if dir == "" {
@@ -158,7 +174,8 @@ func TestSetgidDirectory(t *testing.T) {
 	u := newUsers(t, dir)
 	as(t, u.alice, func() error {
 		team := filepath.Join(u.aliceHome, "team")
-		return errors.Join(os.Mkdir(team, 0o770), os.Chown(team, -1, teamID), os.Chmod(team, 0o770|os.ModeSetgid))
+		return errors.Join(os.Mkdir(team, 0o770), os.Chown(team, -1, teamID),
+			os.Chmod(team, 0o770|os.ModeSetgid))
 	})
 	f := open(t, u.aliceHome, by(u.alice), umask(0o022))
 	is(t, "upload", upload(f, "/team/file", "x", Creation{}), nil)
@@ -167,7 +184,7 @@ func TestSetgidDirectory(t *testing.T) {
 	owned(t, f, "/team/dir", aliceID, teamID, 0o755|fs.ModeDir|fs.ModeSetgid)
 }
 
-// Where a directory has a default ACL, that decides about new entries and the umask does not, as for every other program.
+// In a directory with a default ACL the umask is ignored, as for every other program.
 func TestDefaultACL(t *testing.T) {
 	dir := coretest.Run(t, nil, coretest.Caps...)
 	if dir == "" {
@@ -176,7 +193,8 @@ func TestDefaultACL(t *testing.T) {
 	u := newUsers(t, dir)
 	shared := filepath.Join(u.aliceHome, "shared")
 	as(t, u.alice, func() error {
-		return errors.Join(os.Mkdir(shared, 0o755), unix.Setxattr(shared, "system.posix_acl_default", aclWith(bobID), 0))
+		return errors.Join(os.Mkdir(shared, 0o755),
+			unix.Setxattr(shared, "system.posix_acl_default", aclWith(bobID), 0))
 	})
 	f := open(t, u.aliceHome, by(u.alice), umask(0o022))
 	is(t, "upload", upload(f, "/shared/file", "x", Creation{}), nil)
@@ -190,7 +208,8 @@ func TestDefaultACL(t *testing.T) {
 	owned(t, f, "/file", aliceID, aliceID, 0o644)
 }
 
-// aclWith is an ACL as the kernel takes it: rwx for the owner and one more user, r-x for the group and others.
+// aclWith returns an ACL in the format of the kernel: rwx for the owner and for one more user,
+// r-x for the group and others.
 func aclWith(uid uint32) []byte {
 	const userObj, user, groupObj, mask, other, none = 1, 2, 4, 16, 32, ^uint32(0)
 	acl := binary.LittleEndian.AppendUint32(nil, 2)
@@ -205,20 +224,25 @@ func aclWith(uid uint32) []byte {
 	return acl
 }
 
-// The core alone may nothing in a user's home: a call outside of a section would fail. Every operation works there all the same, with
-// permissions that depend on the path, too.
+// The core itself has no access to a user's home, so a call outside of a section would fail. Every
+// operation works there, also if permissions depend on the path.
 func TestEveryCallIsInASection(t *testing.T) {
 	dir := coretest.Run(t, nil, coretest.Caps...)
 	if dir == "" {
 		return
 	}
 	u := newUsers(t, dir)
-	for i, with := range []func(*Options){umask(0o022), permissions(config.Full, config.Rule{Path: "/none"})} {
+	for i, with := range []func(*Options){
+		umask(0o022), permissions(config.Full, config.Rule{Path: "/none"}),
+	} {
 		for _, operation := range operations {
-			home := filepath.Join(u.aliceHome, string(rune('a'+i))+strings.ReplaceAll(operation.name, " ", "-"))
+			home := filepath.Join(u.aliceHome,
+				string(rune('a'+i))+strings.ReplaceAll(operation.name, " ", "-"))
 			as(t, u.alice, func() error {
-				return errors.Join(os.MkdirAll(home+"/dir", 0o700), os.Mkdir(home+"/empty", 0o700), os.Symlink("file", home+"/link"),
-					os.WriteFile(home+"/file", []byte("file"), 0o600), os.WriteFile(home+"/dir/file", []byte("file"), 0o600), os.Chmod(home, 0o700))
+				return errors.Join(os.MkdirAll(home+"/dir", 0o700), os.Mkdir(home+"/empty", 0o700),
+					os.Symlink("file", home+"/link"),
+					os.WriteFile(home+"/file", []byte("file"), 0o600),
+					os.WriteFile(home+"/dir/file", []byte("file"), 0o600), os.Chmod(home, 0o700))
 			})
 			if _, err := os.ReadDir(home); !errors.Is(err, fs.ErrPermission) {
 				t.Fatalf("the core itself reads the home: %v", err)

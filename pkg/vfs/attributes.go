@@ -7,11 +7,13 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Chmod gives what name leads to the mode, which is as of chmod(2): 0 to 0o7777. A directory keeps its setuid, setgid and sticky bits
-// where the mode has none, as under chmod(1). A file is never given one: the kernel would let its owner, and then anybody could run
-// a program as him (ErrMode).
+// Chmod sets the mode (as of chmod(2), 0 to 0o7777) of the file or directory that name leads to.
+// A directory keeps the setuid, setgid and sticky bits that it has, as with chmod(1). A file is
+// never given one of these bits (ErrMode), because the kernel would allow it to its owner, and
+// then every user could run a program as that owner.
 //
-// Chmod, Chgrp and SetTimes return what is there afterwards: not every file system takes what it is given, or says so.
+// Chmod, Chgrp and SetTimes return the attributes after the change, because not every file system
+// stores the given value or reports that it did not.
 func (f *FS) Chmod(name string, mode uint32) (Entry, error) {
 	const special = 0o7000
 	return f.change("change mode", name, config.Chmod, func(n *node) error {
@@ -25,7 +27,7 @@ func (f *FS) Chmod(name string, mode uint32) (Entry, error) {
 	})
 }
 
-// specialBits are the bits of a mode beyond the nine permissions, as of chmod(2).
+// specialBits returns the setuid, setgid and sticky bits of a mode, as of chmod(2).
 func specialBits(m fs.FileMode) (bits uint32) {
 	if m&fs.ModeSetuid != 0 {
 		bits |= 0o4000
@@ -39,19 +41,21 @@ func specialBits(m fs.FileMode) (bits uint32) {
 	return bits
 }
 
-// Chgrp gives what name leads to to the group gid (0 to 1<<32-2). The kernel decides whether the user may: the owner, to a group that
-// he is a member of.
+// Chgrp sets the group (0 to 1<<32-2) of the file or directory that name leads to. The kernel
+// decides whether the user may: only the owner may, and only to a group that the owner is a member
+// of.
 func (f *FS) Chgrp(name string, gid uint32) (Entry, error) {
 	return f.change("change group", name, config.Chmod, func(n *node) error { return n.chgrp(gid) })
 }
 
-// MayChgrp says whether Chgrp would find name and the configuration permit it.
+// MayChgrp returns nil if name exists and the configuration permits Chgrp.
 func (f *FS) MayChgrp(name string) error {
 	_, err := f.change("change group", name, config.Chmod, func(*node) error { return nil })
 	return err
 }
 
-// SetTimes sets the times of the last change and the last access of the regular file that name leads to (else ErrNotRegular).
+// SetTimes sets the times of the last change and of the last access of the regular file that name
+// leads to. Any other kind of file is ErrNotRegular.
 func (f *FS) SetTimes(name string, t time.Time) (Entry, error) {
 	return f.change("set times", name, config.Touch, func(n *node) error {
 		if !n.entry.Mode.IsRegular() {
@@ -61,8 +65,11 @@ func (f *FS) SetTimes(name string, t time.Time) (Entry, error) {
 	})
 }
 
-// change finds what name leads to, asks for what the user needs there, runs act on it, and describes it anew.
-func (f *FS) change(op, name string, want config.Permissions, act func(*node) error) (now Entry, err error) {
+// change resolves name, checks that the user has the permission want there, runs act, and returns
+// the attributes after it.
+func (f *FS) change(
+	op, name string, want config.Permissions, act func(*node) error,
+) (after Entry, err error) {
 	err = f.on(op, name, want, func(at location) error {
 		n, err := at.root.node(at.rel)
 		if err != nil {
@@ -75,14 +82,15 @@ func (f *FS) change(op, name string, want config.Permissions, act func(*node) er
 		if err := act(n); err != nil {
 			return attributeKind(err)
 		}
-		now, err = n.now()
+		after, err = n.describe()
 		return err
 	})
-	return now, err
+	return after, err
 }
 
-// attributeKind is kind for a call on a node, whose name is known to be possible: what is not is the group, as where none is mapped to
-// it, the mode or the time.
+// attributeKind is kind for a call on a node. The name of a node is known to be possible, so what
+// kind takes for an impossible name is an impossible group (such as one without a mapping), mode or
+// time.
 func attributeKind(err error) error {
 	if k := kind(err); k != ErrName {
 		return k
@@ -90,8 +98,8 @@ func attributeKind(err error) error {
 	return ErrCannot
 }
 
-// SetUmask sets the umask (0 to 0o777) for what is made from now on.
+// SetUmask sets the umask (0 to 0o777) for files and directories that are made later.
 func (f *FS) SetUmask(mask config.Mode) { f.umask.Store(uint32(mask) & 0o777) }
 
-// Umask is the umask in force.
+// Umask returns the current umask.
 func (f *FS) Umask() config.Mode { return config.Mode(f.umask.Load()) }

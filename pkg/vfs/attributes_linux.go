@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A node is a file or directory whose attributes are changed, held by a descriptor that only names it.
+// A node is a file or directory with attributes to change. Its descriptor is opened with O_PATH.
 type node struct {
 	root  *root
 	fd    int
@@ -16,7 +16,7 @@ type node struct {
 	place string
 }
 
-// node opens what rel leads to.
+// node opens the file or directory that rel leads to.
 func (r *root) node(rel string) (*node, error) {
 	fd, err := r.resolve(rel, unix.O_PATH)
 	if err != nil {
@@ -30,8 +30,8 @@ func (r *root) node(rel string) (*node, error) {
 	return n, nil
 }
 
-// now describes the node anew, past what a network's or a user's file system keeps in a cache.
-func (n *node) now() (Entry, error) {
+// describe returns the current attributes. It bypasses the caches of network and FUSE file systems.
+func (n *node) describe() (Entry, error) {
 	var st unix.Statx_t
 	err := n.root.statxAnew(n.fd, &st)
 	return entryOf(&st), err
@@ -45,10 +45,13 @@ func (n *node) chgrp(gid uint32) error { return n.root.kernel.chgrp(n.fd, gid) }
 
 func (n *node) setTimes(t time.Time) error { return n.root.kernel.setTimes(n.fd, t) }
 
-// chmod changes what fd names. Before Linux 6.6 there is no call for that (an old container says EPERM to it), but the way through
-// /proc. fchmod(2) refuses such descriptors.
+// chmod changes the mode of the file behind fd, which is opened with O_PATH; fchmod(2) refuses
+// such descriptors. fchmodat2(2) exists since Linux 6.6, and an old container refuses it with
+// EPERM. Then the path below /proc is used.
 func (k kernel) chmod(fd int, mode uint32) error {
-	err := k.call("fchmodat2", func() error { return unix.Fchmodat(fd, "", mode, unix.AT_EMPTY_PATH) })
+	err := k.call("fchmodat2", func() error {
+		return unix.Fchmodat(fd, "", mode, unix.AT_EMPTY_PATH)
+	})
 	switch err {
 	case unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM:
 		return k.call("chmod", func() error { return unix.Chmod(descriptor(fd), mode) })
@@ -56,21 +59,27 @@ func (k kernel) chmod(fd int, mode uint32) error {
 	return err
 }
 
-// chgrp changes the group of what fd names, and not its owner.
+// chgrp changes the group of the file behind fd, and not its owner.
 func (k kernel) chgrp(fd int, gid uint32) error {
-	return k.call("fchownat", func() error { return unix.Fchownat(fd, "", -1, int(gid), unix.AT_EMPTY_PATH) })
+	return k.call("fchownat", func() error {
+		return unix.Fchownat(fd, "", -1, int(gid), unix.AT_EMPTY_PATH)
+	})
 }
 
-// setTimes sets both times of what fd names; before Linux 5.8 through /proc.
+// setTimes sets both times of the file behind fd. Before Linux 5.8 it uses the path below /proc.
 func (k kernel) setTimes(fd int, t time.Time) error {
 	at, err := unix.TimeToTimespec(t)
 	if err != nil {
 		return err
 	}
 	both := []unix.Timespec{at, at}
-	err = k.call("utimensat", func() error { return unix.UtimesNanoAt(fd, "", both, unix.AT_EMPTY_PATH) })
+	err = k.call("utimensat", func() error {
+		return unix.UtimesNanoAt(fd, "", both, unix.AT_EMPTY_PATH)
+	})
 	if err == unix.EINVAL {
-		err = k.call("utimensat", func() error { return unix.UtimesNanoAt(unix.AT_FDCWD, descriptor(fd), both, 0) })
+		err = k.call("utimensat", func() error {
+			return unix.UtimesNanoAt(unix.AT_FDCWD, descriptor(fd), both, 0)
+		})
 	}
 	return err
 }

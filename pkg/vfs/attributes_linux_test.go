@@ -13,7 +13,7 @@ import (
 	"ftpd/pkg/internal/coretest"
 )
 
-// refusing fails the first call of each of these names.
+// refusing returns an option that fails the first call of each of these names.
 func refusing(numbers map[string]unix.Errno) func(*Options) {
 	return func(o *Options) {
 		o.Faults = func(call string) error {
@@ -26,11 +26,13 @@ func refusing(numbers map[string]unix.Errno) func(*Options) {
 	}
 }
 
-// Kernels before 6.6 and 5.8 have no call that changes what a descriptor only names; an old container refuses it.
+// Before Linux 6.6 and 5.8 no call changes the mode or the times of a file behind an O_PATH
+// descriptor. An old container refuses the call.
 func TestAttributesOnOlderKernels(t *testing.T) {
 	for _, number := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOSYS, unix.EPERM} {
 		dir := tree(t, "file")
-		f := open(t, dir, refusing(map[string]unix.Errno{"fchmodat2": number, "utimensat": unix.EINVAL}))
+		f := open(t, dir,
+			refusing(map[string]unix.Errno{"fchmodat2": number, "utimensat": unix.EINVAL}))
 		is(t, "chmod", second(f.Chmod("/file", 0o640)), nil)
 		if got := modeOf(t, dir, "file"); got != 0o640 {
 			t.Errorf("%v: the mode is %v", number, got)
@@ -41,12 +43,13 @@ func TestAttributesOnOlderKernels(t *testing.T) {
 			t.Errorf("the time is %v, %v", e.ModTime, err)
 		}
 	}
-	f := open(t, tree(t, "file"), refusing(map[string]unix.Errno{"fchmodat2": unix.ENOSYS, "chmod": unix.EROFS}))
+	f := open(t, tree(t, "file"),
+		refusing(map[string]unix.Errno{"fchmodat2": unix.ENOSYS, "chmod": unix.EROFS}))
 	is(t, "chmod fails", second(f.Chmod("/file", 0o640)), ErrReadOnly)
 }
 
-// What a file system has no call for is its own error, and a group or mode that it cannot have is none
-// of the name.
+// A change that the file system does not support is ErrCannot. So is an impossible group or mode,
+// which is not an error of the name.
 func TestAttributesThatAFileSystemHasNot(t *testing.T) {
 	for _, number := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOSYS, unix.EINVAL} {
 		f := open(t, tree(t, "file"), func(o *Options) {
@@ -63,17 +66,19 @@ func TestAttributesThatAFileSystemHasNot(t *testing.T) {
 	}
 }
 
-// The time of the last access is set as well.
+// SetTimes also sets the time of the last access.
 func TestSetTimesSetsBoth(t *testing.T) {
 	dir := tree(t, "file")
 	is(t, "set times", second(open(t, dir).SetTimes("/file", time.Unix(1_000_000_000, 5))), nil)
 	var st unix.Stat_t
-	if err := unix.Stat(dir+"/file", &st); err != nil || st.Atim != st.Mtim || st.Mtim != (unix.Timespec{Sec: 1_000_000_000, Nsec: 5}) {
+	if err := unix.Stat(dir+"/file", &st); err != nil || st.Atim != st.Mtim ||
+		st.Mtim != (unix.Timespec{Sec: 1_000_000_000, Nsec: 5}) {
 		t.Errorf("%v and %v, %v", st.Atim, st.Mtim, err)
 	}
 }
 
-// A user changes the attributes of files of his own, with one call or the other, and of nobody else's.
+// Users can change the attributes of their own files, with the new calls and with the old ones, and
+// not those of other users.
 func TestAttributesAsTheUser(t *testing.T) {
 	dir := coretest.Run(t, nil, coretest.Caps...)
 	if dir == "" {

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// A node is a file or directory whose attributes are changed, by the name that it has below a directory.
+// A node is a file or directory with attributes to change, identified by its name below a
+// directory.
 type node struct {
 	faults Faults
 	parent *parent
@@ -19,7 +20,7 @@ type node struct {
 	place  string
 }
 
-// node finds what rel leads to.
+// node finds the file or directory that rel leads to.
 func (r *root) node(rel string) (*node, error) {
 	e, place, err := r.stat(rel, true, false)
 	if err != nil {
@@ -30,15 +31,15 @@ func (r *root) node(rel string) (*node, error) {
 		return nil, err
 	}
 	n := &node{faults: r.faults, parent: dir, below: dir.dir, name: base, entry: e, place: place}
-	if !r.places { // a link may lead out of its own directory
+	if !r.needsPlaces { // a link may lead out of its own directory, but not out of the root
 		n.below, n.name = r.top, filepath.FromSlash(rel)
 	}
 	return n, nil
 }
 
-// now describes the node anew.
-func (n *node) now() (Entry, error) {
-	if err := n.faults.ask("stat"); err != nil {
+// describe returns the current attributes.
+func (n *node) describe() (Entry, error) {
+	if err := n.faults.check("stat"); err != nil {
 		return Entry{}, err
 	}
 	info, err := n.below.Stat(n.name)
@@ -51,11 +52,13 @@ func (n *node) now() (Entry, error) {
 func (n *node) close() { n.parent.close() }
 
 func (n *node) chmod(mode uint32) error {
-	if err := n.faults.ask("chmod"); err != nil {
+	if err := n.faults.check("chmod"); err != nil {
 		return err
 	}
 	m := fs.FileMode(mode & 0o777)
-	for bit, special := range map[uint32]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {
+	for bit, special := range map[uint32]fs.FileMode{
+		0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky,
+	} {
 		if mode&bit != 0 {
 			m |= special
 		}
@@ -64,14 +67,14 @@ func (n *node) chmod(mode uint32) error {
 }
 
 func (n *node) chgrp(gid uint32) error {
-	if err := n.faults.ask("chown"); err != nil {
+	if err := n.faults.check("chown"); err != nil {
 		return err
 	}
 	return n.below.Chown(n.name, -1, int(gid))
 }
 
 func (n *node) setTimes(t time.Time) error {
-	if err := n.faults.ask("chtimes"); err != nil {
+	if err := n.faults.check("chtimes"); err != nil {
 		return err
 	}
 	return n.below.Chtimes(n.name, t, t)

@@ -20,7 +20,8 @@ func modeOf(t *testing.T, elem ...string) fs.FileMode {
 	return info.Mode()
 }
 
-// A file is never made setuid, setgid or sticky, and loses what it has; a directory keeps its bits, as under chmod(1).
+// Chmod never gives a file the setuid, setgid or sticky bit, and removes one that it has. A
+// directory keeps its bits, as with chmod(1).
 func TestChmod(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes are no modes there")
@@ -55,12 +56,13 @@ func TestChmod(t *testing.T) {
 			t.Fatal(err)
 		}
 		err := second(open(t, dir).Chmod(test.name, test.mode))
-		if test.name == "/out" { // confined: below the root, or refused
+		if test.name == "/out" { // the link leads to a place below the root, or is refused
 			continue
 		}
 		is(t, test.name, err, test.err)
 		if got := modeOf(t, dir, looked); got != test.want {
-			t.Errorf("%s %o: the mode %v became %v, want %v", test.name, test.mode, test.before, got, test.want)
+			t.Errorf("%s %o: the mode %v became %v, want %v",
+				test.name, test.mode, test.before, got, test.want)
 		}
 	}
 }
@@ -68,7 +70,10 @@ func TestChmod(t *testing.T) {
 func TestSetTimes(t *testing.T) {
 	dir := tree(t, "file", "link -> file", "dir/", "nowhere -> gone")
 	f := open(t, dir)
-	for _, at := range []time.Time{time.Unix(1_000_000_000, 0), time.Date(1999, 1, 2, 3, 4, 5, 0, time.UTC), time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC)} {
+	for _, at := range []time.Time{
+		time.Unix(1_000_000_000, 0), time.Date(1999, 1, 2, 3, 4, 5, 0, time.UTC),
+		time.Date(2040, 1, 1, 0, 0, 0, 0, time.UTC),
+	} {
 		for _, name := range []string{"/file", "/link"} {
 			is(t, name, second(f.SetTimes(name, at)), nil)
 			if e, err := f.Stat("/file"); err != nil || !e.ModTime.Equal(at) {
@@ -106,11 +111,13 @@ func TestChgrp(t *testing.T) {
 	}
 }
 
-// Rules and mounts hold for where a link leads.
+// Rules and mounts hold for the target of a link.
 func TestAttributesThroughLinks(t *testing.T) {
 	dir := tree(t, "closed/file", "link -> closed/file")
-	f := open(t, dir, permissions(config.Full, config.Rule{Path: "/closed", Permissions: config.ReadOnly}))
-	for _, err := range []error{second(f.Chmod("/link", 0o600)), second(f.SetTimes("/link", time.Unix(0, 0))), second(f.Chmod("/closed/file", 0o600)),
+	f := open(t, dir,
+		permissions(config.Full, config.Rule{Path: "/closed", Permissions: config.ReadOnly}))
+	for _, err := range []error{second(f.Chmod("/link", 0o600)),
+		second(f.SetTimes("/link", time.Unix(0, 0))), second(f.Chmod("/closed/file", 0o600)),
 		second(f.Chgrp("/link", uint32(os.Getgid()))), f.MayChgrp("/link")} {
 		if err == nil {
 			t.Error("changed")

@@ -7,12 +7,12 @@ import (
 	"ftpd/pkg/config"
 )
 
-// CanCreate is the error that Create would have, but makes no file and cuts none off.
+// CanCreate returns the error that Create would return, but neither creates nor truncates a file.
 func (f *FS) CanCreate(name string, c Creation) error {
 	return f.on("create", name, 0, func(at location) error {
 		err := f.canOpenOrMake(at, c)
 		if err != nil && !f.uploadable(at) {
-			return ErrNotAllowed // whatever there is
+			return ErrNotAllowed // regardless of what exists there
 		}
 		return err
 	})

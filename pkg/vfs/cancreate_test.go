@@ -10,7 +10,7 @@ import (
 	"ftpd/pkg/config"
 )
 
-// CanCreate says what Create says, and leaves everything as it is.
+// CanCreate returns the same error as Create and changes nothing.
 func TestCanCreate(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -35,10 +35,14 @@ func TestCanCreate(t *testing.T) {
 	} {
 		home := t.TempDir()
 		old := filepath.Join(home, "old")
-		if err := errors.Join(os.WriteFile(old, []byte("text"), 0o600), os.Mkdir(filepath.Join(home, "sub"), 0o700)); err != nil {
+		if err := errors.Join(os.WriteFile(old, []byte("text"), 0o600),
+			os.Mkdir(filepath.Join(home, "sub"), 0o700)); err != nil {
 			t.Fatal(err)
 		}
-		view, err := Open(Options{Mounts: []config.Mount{{Path: "/", Directory: home}}, Rights: config.Rights{Base: test.allowed}})
+		view, err := Open(Options{
+			Mounts: []config.Mount{{Path: "/", Directory: home}},
+			Rights: config.Rights{Base: test.allowed},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +56,7 @@ func TestCanCreate(t *testing.T) {
 			t.Errorf("%s %+v: a file was made", test.name, test.c)
 		}
 		if up, err := view.Create(test.name, test.c); !errors.Is(err, test.want) {
-			t.Errorf("%s %+v with %v: Create says %v", test.name, test.c, test.allowed, err)
+			t.Errorf("%s %+v with %v: Create returned %v", test.name, test.c, test.allowed, err)
 		} else if err == nil {
 			up.Abort()
 		}

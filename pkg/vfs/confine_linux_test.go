@@ -18,7 +18,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// The home lies beside "outside", which nothing may reach; both have a directory "d" with a file "who" that tells them apart.
+// The home lies beside "outside", which no name may reach. Both have a file "d/who", whose content
+// names the directory that it lies in.
 func confined(t *testing.T) (home, outside string) {
 	dir := tree(t, "home/d/who", "outside/d/who", "outside/who")
 	home, outside = filepath.Join(dir, "home"), filepath.Join(dir, "outside")
@@ -34,21 +35,31 @@ func confined(t *testing.T) (home, outside string) {
 func TestLinksStayInside(t *testing.T) {
 	home, outside := confined(t)
 	for name, target := range map[string]string{
-		"absolute": "/d/who", "up": "../../../../../../../../d/who", "dir": "/d", "deep/up": "../../../d/who",
-		"host": outside + "/who", "beside": "../outside/who", "passwd": "/etc/passwd", "far": "../../../../../../../etc/passwd",
+		"absolute": "/d/who", "up": "../../../../../../../../d/who", "dir": "/d",
+		"deep/up": "../../../d/who", "host": outside + "/who", "beside": "../outside/who",
+		"passwd": "/etc/passwd", "far": "../../../../../../../etc/passwd",
 		"proc": "/proc/self/root/etc/passwd", "root": "/",
 	} {
-		if err := errors.Join(os.MkdirAll(filepath.Join(home, "deep"), 0o777), os.Symlink(target, filepath.Join(home, name))); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Join(home, "deep"), 0o777),
+			os.Symlink(target, filepath.Join(home, name))); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, f := range []*FS{open(t, home), open(t, home, permissions(config.Full, config.Rule{Path: "/x"}))} {
-		for _, name := range []string{"/absolute", "/up", "/dir/who", "/deep/up", "/root/root/d/who", "/d/../../../d/who", "/../../d/who"} {
+	for _, f := range []*FS{
+		open(t, home), open(t, home, permissions(config.Full, config.Rule{Path: "/x"})),
+	} {
+		for _, name := range []string{
+			"/absolute", "/up", "/dir/who", "/deep/up", "/root/root/d/who", "/d/../../../d/who",
+			"/../../d/who",
+		} {
 			if got, err := read(f, name); got != "home/d/who" || err != nil {
 				t.Errorf("%s: %q, %v", name, got, err)
 			}
 		}
-		for _, name := range []string{"/host", "/beside", "/passwd", "/far", "/proc", "/root/etc/passwd", "/../outside/who"} {
+		for _, name := range []string{
+			"/host", "/beside", "/passwd", "/far", "/proc", "/root/etc/passwd",
+			"/../outside/who",
+		} {
 			is(t, name, second(read(f, name)), fs.ErrNotExist)
 			is(t, name, second(f.Stat(name)), fs.ErrNotExist)
 		}
@@ -58,11 +69,15 @@ func TestLinksStayInside(t *testing.T) {
 	}
 }
 
-// A rule holds for what a name leads to, not for how it is written.
+// A rule holds for the file that a name leads to, however the name is spelled.
 func TestRulesThroughLinks(t *testing.T) {
-	home := tree(t, "secret/file", "open/file", "link -> secret", "open/link -> ../secret/file", "open/up -> ..", "absolute -> /secret", "secret/out -> ../open/file")
+	home := tree(t, "secret/file", "open/file", "link -> secret", "open/link -> ../secret/file",
+		"open/up -> ..", "absolute -> /secret", "secret/out -> ../open/file")
 	f := open(t, home, permissions(config.Full, config.Rule{Path: "/secret"}))
-	for _, name := range []string{"/link/file", "/open/link", "/open/up/secret/file", "/absolute/file", "/open/up/link/file"} {
+	for _, name := range []string{
+		"/link/file", "/open/link", "/open/up/secret/file", "/absolute/file",
+		"/open/up/link/file",
+	} {
 		is(t, "read "+name, second(read(f, name)), ErrNotAllowed)
 		is(t, "stat "+name, second(f.Stat(name)), ErrNotAllowed)
 		is(t, "write "+name, upload(f, name, "x", Creation{}), ErrNotAllowed)
@@ -81,18 +96,20 @@ func TestRulesThroughLinks(t *testing.T) {
 		t.Errorf("a link in there to what is permitted: %q, %v", got, err)
 	}
 	is(t, "a link itself", f.Remove("/link"), nil)
-	if file, err := f.Open("/open/up/open/file"); err != nil || file.HostPath() != filepath.Join(home, "open/file") {
+	if file, err := f.Open("/open/up/open/file"); err != nil ||
+		file.HostPath() != filepath.Join(home, "open/file") {
 		t.Errorf("path of the host: %v", err)
 	} else {
 		_ = file.Close()
 	}
 }
 
-// A directory of the view turns into a link to outside and back all the time. Nothing of outside is ever seen; the control, which
-// cleans the path and opens it, sees it.
+// A directory of the view is exchanged with a link to outside and back all the time. The view never
+// reads a file outside. The control, which cleans the path and opens it, does.
 func TestConfinementRace(t *testing.T) {
 	home, outside := confined(t)
-	if err := errors.Join(os.Symlink("../outside/d", home+"/out"), os.Symlink(outside+"/d", home+"/abs")); err != nil {
+	if err := errors.Join(os.Symlink("../outside/d", home+"/out"),
+		os.Symlink(outside+"/d", home+"/abs")); err != nil {
 		t.Fatal(err)
 	}
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -108,7 +125,8 @@ func TestConfinementRace(t *testing.T) {
 		}
 	}()
 	count := map[string]int{}
-	plain, ruled := open(t, home), open(t, home, permissions(config.Full, config.Rule{Path: "/none"}))
+	plain := open(t, home)
+	ruled := open(t, home, permissions(config.Full, config.Rule{Path: "/none"}))
 	for i := 0; i < 20000 || (count["control outside"] == 0 && i < 1000000); i++ {
 		count["control "+who(os.ReadFile(home+path.Clean("/d/who")))]++
 		count["view "+who(readBytes(plain, "/d/who"))]++
@@ -132,7 +150,9 @@ func TestConfinementRace(t *testing.T) {
 }
 
 // swap exchanges two names of one directory.
-func swap(a, b string) { _ = unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE) }
+func swap(a, b string) {
+	_ = unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+}
 
 func readBytes(f *FS, name string) ([]byte, error) {
 	s, err := read(f, name)
@@ -149,7 +169,8 @@ func who(b []byte, err error) string {
 	return "inside"
 }
 
-// A working directory that is moved out of the view is not there any more, and no way out.
+// A working directory that is moved out of the view does not exist there any more, and does not
+// lead outside.
 func TestDirectoriesThatAreMovedOut(t *testing.T) {
 	home, outside := confined(t)
 	f := open(t, home, permissions(config.Full, config.Rule{Path: "/none"}))
@@ -169,7 +190,7 @@ func TestDirectoriesThatAreMovedOut(t *testing.T) {
 	is(t, "close", d.Close(), nil)
 }
 
-// The home may be renamed while somebody is in it.
+// The view stays usable when the home is renamed.
 func TestAHomeThatIsRenamed(t *testing.T) {
 	home, _ := confined(t)
 	f := open(t, home, permissions(config.Full, config.Rule{Path: "/secret"}))
@@ -219,7 +240,7 @@ func TestSpecialFiles(t *testing.T) {
 	}
 }
 
-// An open file waits for nothing, but it is not left in a mode that other readers of the descriptor would trip over.
+// An open file has the flags of a blocking descriptor again, as other readers of it expect.
 func TestDescriptorFlags(t *testing.T) {
 	f := open(t, tree(t, "file"))
 	file, err := f.Open("/file")
@@ -231,15 +252,20 @@ func TestDescriptorFlags(t *testing.T) {
 	if err != nil || flags&unix.O_NONBLOCK != 0 {
 		t.Errorf("flags %#x, %v", flags, err)
 	}
-	if flags, err := unix.FcntlInt(file.Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+	if flags, err := unix.FcntlInt(file.Fd(), unix.F_GETFD, 0); err != nil ||
+		flags&unix.FD_CLOEXEC == 0 {
 		t.Errorf("descriptor flags %#x, %v", flags, err)
 	}
 }
 
-// What the kernel shows as files is never served, also where the view has it: /proc/self/mem would be the server's own memory.
+// The file systems of the kernel are never served, even if the view contains them: /proc/self/mem
+// would be the memory of the server.
 func TestKernelFileSystems(t *testing.T) {
 	f := open(t, "/")
-	for _, name := range []string{"/proc/self/mem", "/proc/self/environ", "/proc/1/status", "/proc/self/fd/0", "/sys/kernel/uevent_seqnum"} {
+	for _, name := range []string{
+		"/proc/self/mem", "/proc/self/environ", "/proc/1/status", "/proc/self/fd/0",
+		"/sys/kernel/uevent_seqnum",
+	} {
 		if _, err := f.Open(name); err == nil {
 			t.Errorf("%s was opened", name)
 		}
@@ -254,11 +280,12 @@ func TestKernelFileSystems(t *testing.T) {
 	if _, err := os.Stat("/sys/kernel"); err == nil { // a chroot may have none
 		is(t, "stat", second(f.Stat("/sys/kernel")), fs.ErrPermission)
 	}
-	is(t, "as a home", second(Open(Options{Mounts: []config.Mount{{Path: "/", Directory: "/proc/self"}}})), fs.ErrPermission)
+	_, err := Open(Options{Mounts: []config.Mount{{Path: "/", Directory: "/proc/self"}}})
+	is(t, "as a home", err, fs.ErrPermission)
 	is(t, "another file", second(f.Stat("/etc/passwd")), nil)
 }
 
-// Where the system lacks what the view is built on, it says so.
+// Open reports which system call is missing or refused.
 func TestMissingParts(t *testing.T) {
 	is(t, "probe", Probe(), nil)
 	dir := tree(t, "file")
@@ -282,12 +309,12 @@ func TestMissingParts(t *testing.T) {
 			},
 		})
 		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s fails with %v: %v, want a word about %q", c.call, c.err, err, c.want)
+			t.Errorf("%s fails with %v: %v, want an error about %q", c.call, c.err, err, c.want)
 		}
 	}
 }
 
-// A path is not told apart from one outside by accident of its beginning.
+// A place is compared by components: "home2" does not lie below "home".
 func TestPlaces(t *testing.T) {
 	dir := tree(t, "home/x", "home2/x", "home (deleted)/x")
 	r, err := openRoot(dir+"/home", true, nil)
@@ -295,7 +322,9 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.close()
-	for name, want := range map[string]string{"home": ".", "home/x": "x", "home2/x": "", "home2": "", "home (deleted)/x": "", ".": ""} {
+	for name, want := range map[string]string{
+		"home": ".", "home/x": "x", "home2/x": "", "home2": "", "home (deleted)/x": "", ".": "",
+	} {
 		file, err := os.Open(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
@@ -311,7 +340,8 @@ func TestPlaces(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer whole.close()
-	if e, place, err := whole.stat("etc/passwd", true, false); err != nil || place != "etc/passwd" || !e.Mode.IsRegular() {
+	if e, place, err := whole.stat("etc/passwd", true, false); err != nil ||
+		place != "etc/passwd" || !e.Mode.IsRegular() {
 		t.Errorf("below /: %q, %v", place, err)
 	}
 	if place, err := whole.enter("."); place != "." || err != nil {
@@ -319,7 +349,7 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// A name that changes between two looks is tried again, but not for ever.
+// A resolution that a rename disturbed is tried again, but not for ever.
 func TestRetries(t *testing.T) {
 	left := 0
 	f := open(t, tree(t, "file"), func(o *Options) {

@@ -12,38 +12,40 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Detail says how much a listing tells about each entry.
+// Detail is how much a listing contains about each entry.
 type Detail int
 
 const (
-	NamesOnly Detail = iota // the name, and of the mode the type where the directory has it
-	Links                   // everything; links themselves, with Target
-	Targets                 // everything; of links what they lead to, and none that LeadsNowhere
+	NamesOnly Detail = iota // the name; in Mode the type, if the directory has it
+	Links                   // everything; of a link the link itself, with Target
+	Targets                 // everything; of a link its target; no links for which LeadsNowhere
 
-	Created Detail = 1 << 8 // beside one of these: asks for the time of creation, too
+	Created Detail = 1 << 8 // added to one of the above: the time of creation as well
 )
 
-// batchSize is how many entries one section yields: its cost vanishes among so many, and the first ones come soon.
+// batchSize is how many entries one section yields: enough to make the cost of the section
+// negligible, and few enough to yield the first entries soon.
 const batchSize = 500
 
-// A batch is what a listing works with. The pool spares each listing 150 KiB.
+// A batch holds the buffers of a listing. Taken from the pool, they save each listing 150 KiB.
 type batch struct {
-	raw     [64 << 10]byte // of getdents64(2)
+	raw     [64 << 10]byte // buffer of getdents64(2)
 	entries []Entry
 }
 
 var batches = sync.Pool{New: func() any { return &batch{entries: make([]Entry, 0, batchSize)} }}
 
-// A Dir is a directory that is being listed, by one goroutine. It must be closed.
+// A Dir is a directory that is being listed by one goroutine. It must be closed.
 type Dir struct {
 	fs     *FS
 	at     location
 	detail Detail // without Created
-	born   bool   // Created was asked for
-	reader *dirReader
-	batch  *batch // nil when closed
-	mounts []*mount
-	hidden []string // names that mounts stand in front of
+
+	withCreated bool // Created was requested
+	reader      *dirReader
+	batch       *batch // nil when closed
+	mounts      []*mount
+	hidden      []string // names in the directory that mounts hide
 }
 
 // OpenDir opens a directory for listing.
@@ -59,13 +61,16 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 			return err
 		}
 		reader.names.hide = f.hide
-		dir = &Dir{fs: f, at: at, detail: detail &^ Created, born: detail&Created != 0, reader: reader}
+		dir = &Dir{
+			fs: f, at: at, detail: detail &^ Created, withCreated: detail&Created != 0,
+			reader: reader,
+		}
 		reader.names.folds = sync.OnceValue(dir.folds)
-		dir.findMounts(at.mount.at(place))
+		dir.findMounts(at.mount.viewPath(place))
 		return nil
 	})
 	if err != nil {
-		if dir != nil { // opened, but the section ended badly
+		if dir != nil { // the directory was opened, but the section failed afterwards
 			dir.reader.close()
 		}
 		return nil, err
@@ -74,24 +79,26 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 	return dir, nil
 }
 
-// Only leaves out all entries whose names want refuses; they are not described, either. Before the first call of Next it says so.
-// Next may then yield no entry without being at the end: one section looks at a bounded number of names.
+// Only restricts the listing to entries whose names want accepts. Other entries are not even
+// described. It is called before the first call of Next. Next may then yield no entry before the
+// end, because one section looks at a bounded number of names.
 func (d *Dir) Only(want func(name []byte) bool) { d.reader.names.want = want }
 
-// A filter chooses names.
+// A filter selects names.
 type filter struct {
 	hide   hiding
-	folds  func() bool       // the directory does; asked only where that matters
-	want   func([]byte) bool // nil: all
-	looked int               // at so many names, in this section
+	folds  func() bool       // reports whether the directory ignores case; called only if needed
+	want   func([]byte) bool // nil: all names
+	looked int               // names refused in this section
 }
 
-// maxLooked is how many names one section looks at when few of them are wanted.
+// maxLooked is how many names one section refuses at most.
 const maxLooked = 5000
 
 var errEnough = errors.New("enough for one section")
 
-// pass says whether a name is wanted; errEnough, that the next one is for the next section.
+// pass reports whether a name is selected. errEnough means that it is not, and that the section
+// has to end.
 func (f *filter) pass(name []byte) (bool, error) {
 	if (f.want == nil || f.want(name)) && (len(f.hide) == 0 || !f.hides(string(name))) {
 		return true, nil
@@ -102,12 +109,13 @@ func (f *filter) pass(name []byte) (bool, error) {
 	return false, nil
 }
 
-// hides reports whether files.hide has a name, or another spelling of it.
+// hides reports whether files.hide matches a name, or another spelling of it.
 func (f *filter) hides(name string) bool {
 	return f.hide.name(name) || f.hide.like(name) && f.folds()
 }
 
-// findMounts takes note of the mounts that lie in the directory, by the name it was opened by, and of what they hide where it really is.
+// findMounts collects the mounts to list in the directory, which are those below the name that it
+// was opened by, and the entries that mounts hide at the place of the directory.
 func (d *Dir) findMounts(place spelled) {
 	for _, m := range d.fs.mounts {
 		if m.path == "/" {
@@ -116,20 +124,21 @@ func (d *Dir) findMounts(place spelled) {
 		if path.Dir(m.path) == d.at.name {
 			d.mounts = append(d.mounts, m)
 		}
-		if depth(m.path) == depth(place.path)+1 && d.fs.leads(d.at.mount, place, m.spelled) != different {
+		if depth(m.path) == depth(place.path)+1 &&
+			d.fs.leads(d.at.mount, place, m.spelled) != different {
 			d.hidden = append(d.hidden, path.Base(m.path))
 		}
 	}
 }
 
-// covered reports whether a mount stands in front of an entry.
+// covered reports whether a mount hides an entry.
 func (d *Dir) covered(entry string) bool {
 	return slices.ContainsFunc(d.hidden, func(name string) bool {
 		return entry == name || fold(entry) == fold(name) && d.reader.names.folds()
 	})
 }
 
-// folds reports whether the directory ignores case; where it cannot be asked it is taken to.
+// folds reports whether the directory ignores case. It returns true if that cannot be found out.
 func (d *Dir) folds() bool {
 	dir, err := d.at.root.parent(d.at.rel)
 	if err != nil {
@@ -139,9 +148,11 @@ func (d *Dir) folds() bool {
 	return dir.folds()
 }
 
-// Next yields about 500 further entries, in the directory's own order and without "." and "..", or io.EOF at the end. The slice is
-// good until the next call of Next or Close. An entry that was removed meanwhile is left out; one that cannot be described for another
-// reason is Unknown, since a client takes what a listing does not show for deleted. A directory that cannot be read ends the listing.
+// Next yields about 500 further entries, in the order of the directory and without "." and "..",
+// or io.EOF at the end. The slice is valid until the next call of Next or Close. An entry that
+// was removed meanwhile is left out. An entry that cannot be described for another reason is
+// Unknown, because a client takes a file that is missing in a listing for deleted. A directory
+// that cannot be read ends the listing.
 func (d *Dir) Next() ([]Entry, error) {
 	if d.batch == nil {
 		return nil, fs.ErrClosed
@@ -157,13 +168,13 @@ func (d *Dir) Next() ([]Entry, error) {
 	return d.batch.entries, nil
 }
 
-// fill reads a batch.
+// fill reads the entries of one batch.
 func (d *Dir) fill() error {
 	for _, m := range d.mounts {
 		if pass, _ := d.reader.names.pass([]byte(path.Base(m.path))); !pass {
 			continue
 		}
-		d.batch.entries = append(d.batch.entries, m.top(d.born))
+		d.batch.entries = append(d.batch.entries, m.top(d.withCreated))
 	}
 	d.mounts = nil
 	d.reader.names.looked = 0
@@ -188,12 +199,13 @@ func (d *Dir) fill() error {
 	return nil
 }
 
-// follow describes what a link leads to, under the link's name. The error is also the entry's.
+// follow describes the target of a link, under the name of the link. An error is returned, and also
+// stored in the entry.
 func (d *Dir) follow(link Entry) (Entry, error) {
 	if link.Unknown != nil {
 		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Unknown: link.Unknown}, nil
 	}
-	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true, d.born)
+	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true, d.withCreated)
 	if err == nil {
 		err = d.fs.permit(d.at.mount, place, config.List)
 	}
@@ -205,7 +217,7 @@ func (d *Dir) follow(link Entry) (Entry, error) {
 	return e, nil
 }
 
-// top describes the mount's directory, under the name that it has in the view.
+// top describes the directory of the mount, under the name that it has in the view.
 func (m *mount) top(created bool) Entry {
 	name := path.Base(m.path)
 	e, _, err := m.root.stat(".", true, created)
@@ -221,7 +233,7 @@ func (d *Dir) Close() error {
 	if d.batch == nil {
 		return nil
 	}
-	clear(d.batch.entries[:cap(d.batch.entries)]) // lets the names go
+	clear(d.batch.entries[:cap(d.batch.entries)]) // releases the strings
 	batches.Put(d.batch)
 	d.batch = nil
 	d.reader.close()

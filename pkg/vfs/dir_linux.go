@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A dirReader reads a directory by getdents64(2).
+// A dirReader reads a directory with getdents64(2).
 type dirReader struct {
 	root       *root
 	fd         int
-	start, end int // what is left in the buffer
+	start, end int // bounds of the unread records in the buffer
 	mask       uintptr
 	names      filter
 }
@@ -38,7 +38,7 @@ func (r *root) openDir(rel string, created bool) (*dirReader, string, error) {
 	return d, place, nil
 }
 
-// reader reads the directory.
+// reader opens the directory for reading.
 func (p *parent) reader() (*dirReader, error) {
 	fd, err := p.root.openat(p.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -49,7 +49,7 @@ func (p *parent) reader() (*dirReader, error) {
 
 func (d *dirReader) close() { d.root.kernel.close(d.fd) }
 
-// next reads one entry, or io.EOF. Between two calls the buffer is the reader's.
+// next returns one entry, or io.EOF. The buffer must stay unchanged between two calls.
 func (d *dirReader) next(detail Detail, buf []byte) (Entry, error) {
 	for {
 		if d.start == d.end {
@@ -84,7 +84,8 @@ func (d *dirReader) next(detail Detail, buf []byte) (Entry, error) {
 
 var errRecord = errors.New("the directory is damaged")
 
-// record takes the next linux_dirent64 from the buffer: ino, off (8 bytes each), reclen (2), type (1), name. The name keeps its NUL.
+// record takes the next linux_dirent64 from the buffer: ino and off (8 bytes each), reclen (2),
+// type (1), name. The returned name includes its NUL.
 func (d *dirReader) record(buf []byte) (name []byte, format uint32, err error) {
 	const head = 19
 	rest := buf[d.start:d.end]
@@ -101,10 +102,12 @@ func (d *dirReader) record(buf []byte) (name []byte, format uint32, err error) {
 	if nul < 1 {
 		return nil, 0, errRecord
 	}
-	return name[:nul+1], uint32(rest[18]) << 12, nil // DT_… is the format of st_mode, shifted; 0 is none
+	// DT_… is the format of st_mode, shifted; 0 is unknown.
+	return name[:nul+1], uint32(rest[18]) << 12, nil
 }
 
-// entry describes a name as far as was asked. The error is ENOENT where there is no such name any more.
+// entry describes a name as far as detail requires. The error is ENOENT if the name does not exist
+// any more.
 func (d *dirReader) entry(name []byte, format uint32, detail Detail) (Entry, error) {
 	text := string(name[:len(name)-1])
 	if detail == NamesOnly {
@@ -115,7 +118,7 @@ func (d *dirReader) entry(name []byte, format uint32, detail Detail) (Entry, err
 	e := entryOf(&st)
 	if err == nil && e.Mode&fs.ModeSymlink != 0 {
 		e.Target, err = d.root.readlinkat(d.fd, text)
-		if err == unix.EINVAL { // it is no link any more
+		if err == unix.EINVAL { // it is not a link any more
 			err = nil
 		}
 	}

@@ -43,7 +43,8 @@ func TestLargeListing(t *testing.T) {
 }
 
 func TestListingDetails(t *testing.T) {
-	f := open(t, tree(t, "file", "dir/x", "tofile -> file", "todir -> dir", "nowhere -> none", "out -> ../../../../../../etc", "round -> round"))
+	f := open(t, tree(t, "file", "dir/x", "tofile -> file", "todir -> dir", "nowhere -> none",
+		"out -> ../../../../../../etc", "round -> round"))
 	links, targets := byName(list(t, f, "/", Links)), byName(list(t, f, "/", Targets))
 	if e := links["file"]; !e.Mode.IsRegular() || e.Size != 4 || e.ModTime.IsZero() {
 		t.Errorf("file: %+v", e)
@@ -51,7 +52,10 @@ func TestListingDetails(t *testing.T) {
 	if e := links["dir"]; !e.Mode.IsDir() {
 		t.Errorf("dir: %+v", e)
 	}
-	for name, target := range map[string]string{"tofile": "file", "todir": "dir", "nowhere": "none", "round": "round", "out": "../../../../../../etc"} {
+	for name, target := range map[string]string{
+		"tofile": "file", "todir": "dir", "nowhere": "none", "round": "round",
+		"out": "../../../../../../etc",
+	} {
 		if e := links[name]; e.Mode&fs.ModeSymlink == 0 || e.Target != target {
 			t.Errorf("link: %+v", e)
 		}
@@ -82,9 +86,10 @@ func byName(entries []Entry) map[string]Entry {
 	return m
 }
 
-// A link shows as what it leads to only where that may be listed.
+// A listing describes the target of a link only if the user may list it.
 func TestTargetsThatMayNotBeListed(t *testing.T) {
-	f := open(t, tree(t, "secret/file", "link -> secret/file"), permissions(config.Full, config.Rule{Path: "/secret"}))
+	f := open(t, tree(t, "secret/file", "link -> secret/file"),
+		permissions(config.Full, config.Rule{Path: "/secret"}))
 	if e, ok := byName(list(t, f, "/", Targets))["link"]; ok {
 		t.Errorf("link: %+v", e)
 	}
@@ -104,7 +109,7 @@ func TestEmptyListing(t *testing.T) {
 	is(t, "a closed one", second(d.Next()), fs.ErrClosed)
 }
 
-// The names are all that a listing leaves for the collector.
+// A listing allocates nothing but the names.
 func TestListingGarbage(t *testing.T) {
 	if runtime.GOOS != "linux" || osRoot {
 		t.Skip("os.Root makes garbage")
@@ -141,11 +146,12 @@ func TestListingGarbage(t *testing.T) {
 	})
 	const perListing = 60
 	if wanted := float64(entries + count/2*2 + perListing); allocs > wanted {
-		t.Errorf("%.0f allocations for %d entries, %d of them links, want at most %.0f", allocs, entries, count/2, wanted)
+		t.Errorf("%.0f allocations for %d entries, %d of them links, want at most %.0f",
+			allocs, entries, count/2, wanted)
 	}
 }
 
-// When a file was created is told where that was asked for, through links too.
+// A listing has the time of creation only if Created is requested, also for the target of a link.
 func TestCreated(t *testing.T) {
 	before := time.Now().Add(-time.Minute)
 	f := open(t, tree(t, "file", "dir/x", "tofile -> file"))
@@ -154,7 +160,8 @@ func TestCreated(t *testing.T) {
 		t.Fatal(err)
 	}
 	if e.Created.IsZero() {
-		t.Skip("this file system does not say; run: TMPDIR=DIR go test ./pkg/vfs, with DIR on ext4, xfs or btrfs")
+		t.Skip("this file system has no time of creation; " +
+			"run: TMPDIR=DIR go test ./pkg/vfs, with DIR on ext4, xfs or btrfs")
 	}
 	for name, e := range byName(list(t, f, "/", Targets|Created)) {
 		if e.Created.Before(before) || e.Created.After(time.Now().Add(time.Minute)) {
@@ -166,12 +173,14 @@ func TestCreated(t *testing.T) {
 	}
 }
 
-// A listing of some names describes no others, and a section looks at a bounded number of them.
+// A listing of some names does not describe other entries, and a section looks at a bounded
+// number of names.
 func TestSomeNames(t *testing.T) {
 	const count = 2*maxLooked + 100
 	dir := tree(t, "first", "last")
 	for i := range count {
-		if err := os.Link(filepath.Join(dir, "first"), filepath.Join(dir, fmt.Sprint(i))); err != nil {
+		if err := os.Link(filepath.Join(dir, "first"),
+			filepath.Join(dir, fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,15 +11,15 @@ type Entry struct {
 	Mode    fs.FileMode
 	Size    int64 // bytes
 	ModTime time.Time
-	Created time.Time // zero where the system does not say, or was not asked
-	Links   uint64    // hard links; 1 where the system does not say
-	UID     uint32    // 0 where the system has no numbers for owners
+	Created time.Time // zero if unknown, or not requested
+	Links   uint64    // hard links; 1 if unknown
+	UID     uint32    // 0 if the system has no numbers for owners
 	GID     uint32
-	Dev     uint64 // with Ino the file's identity; both 0 where the system does not say
+	Dev     uint64 // with Ino the identity of the file; both 0 if unknown
 	Ino     uint64
 	Target  string // of a link that was not followed
 
-	// Unknown is why a listing has no more than the name, and of the mode the type: ModeIrregular
-	// where that is not known either. nil: all is known.
+	// Unknown is the reason why a listing has only the name of the entry and its type, which
+	// is ModeIrregular if it is unknown too. It is nil if all is known.
 	Unknown error
 }

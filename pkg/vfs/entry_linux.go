@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// entryOf is what statx(2) told, without a name.
+// entryOf converts the result of statx(2) to an Entry without a name.
 func entryOf(st *unix.Statx_t) Entry {
 	return Entry{
 		Mode:    fileMode(uint32(st.Mode)),
@@ -31,7 +31,7 @@ func createdOf(st *unix.Statx_t) time.Time {
 	return time.Unix(st.Btime.Sec, int64(st.Btime.Nsec))
 }
 
-// fileMode turns st_mode into Go's.
+// fileMode converts st_mode to an fs.FileMode.
 func fileMode(mode uint32) fs.FileMode {
 	m := fs.FileMode(mode&0o777) | fileType(mode&unix.S_IFMT)
 	if mode&unix.S_ISUID != 0 {

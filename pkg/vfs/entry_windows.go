@@ -9,10 +9,11 @@ import (
 
 const nonblock = 0
 
-// localize turns a relative FTP path into one of the system's, which has no backslashes, colons or reserved names in it.
+// localize converts a relative FTP path to a path of the system, where backslashes, colons and
+// reserved names are impossible.
 func localize(rel string) (string, error) { return filepath.Localize(rel) }
 
-// entryOf is what the system told, without a name. Owners are no numbers there.
+// entryOf converts a FileInfo to an Entry without a name. Windows has no numbers for owners.
 func entryOf(info fs.FileInfo) Entry {
 	e := Entry{Mode: info.Mode(), Size: info.Size(), ModTime: info.ModTime(), Links: 1}
 	if d, ok := info.Sys().(*syscall.Win32FileAttributeData); ok {

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// What went wrong, for the reply. Beside these there are fs.ErrPermission, fs.ErrNotExist, fs.ErrExist, fs.ErrClosed and
-// impersonate.ErrBusy; any other error wraps the system's.
+// The errors of this package. Besides these, methods return fs.ErrPermission, fs.ErrNotExist,
+// fs.ErrExist, fs.ErrClosed and impersonate.ErrBusy. Any other error wraps that of the system.
 var (
 	ErrNotAllowed = errors.New("not permitted by the configuration")
 	ErrNotDir     = errors.New("not a directory")
@@ -30,13 +30,15 @@ var (
 )
 
 var (
-	errMount  = fmt.Errorf("a mount, or a directory above one, stays where it is: %w", fs.ErrPermission)
-	errRuled  = fmt.Errorf("rules hold inside: %w", ErrNotAllowed)
+	errMount = fmt.Errorf("a mount, or a directory above one, stays where it is: %w",
+		fs.ErrPermission)
+	errRuled  = fmt.Errorf("a rule or a mount lies inside the directory: %w", ErrNotAllowed)
 	errHidden = fmt.Errorf("hidden by a mount: %w", fs.ErrNotExist)
 	errNoID   = fmt.Errorf("value too large, as where an idmapped mount has no id for the user: %w", ErrCannot)
 )
 
-// kinds are the errors of every system. A loop of links leads nowhere, as a dangling one does.
+// kinds maps the error numbers that all systems have. A loop of links leads nowhere, like a
+// dangling link.
 var kinds = map[syscall.Errno]error{
 	syscall.EACCES:       fs.ErrPermission,
 	syscall.EPERM:        fs.ErrPermission,
@@ -59,8 +61,8 @@ var kinds = map[syscall.Errno]error{
 	syscall.EOVERFLOW:    errNoID,
 }
 
-// kind turns a system error number into the error that a caller asks for. The number is not kept beside it: some numbers answer to
-// two questions (ENOTEMPTY is fs.ErrExist, too).
+// kind replaces a system error number by an error that callers compare with. The result does not
+// wrap the number, because some numbers match two errors (ENOTEMPTY matches fs.ErrExist as well).
 func kind(err error) error {
 	var number syscall.Errno
 	if errors.As(err, &number) {
@@ -70,7 +72,7 @@ func kind(err error) error {
 		if k, ok := systemKinds[number]; ok {
 			return k
 		}
-		if number.Is(errors.ErrUnsupported) { // ENOSYS, EOPNOTSUPP and their like
+		if number.Is(errors.ErrUnsupported) { // such as ENOSYS and EOPNOTSUPP
 			return ErrCannot
 		}
 		return err
@@ -83,9 +85,9 @@ func kind(err error) error {
 	return err
 }
 
-// LeadsNowhere reports whether err says that a link leads to nothing that the user may see: a target
-// that is missing, outside the view, not permitted, or the link itself. A failure of the file system
-// is none of these.
+// LeadsNowhere reports whether err means that a link leads to nothing that the user may see: its
+// target is missing, outside the view or not permitted, or the link is part of a loop. A failure of
+// the file system is none of these.
 func LeadsNowhere(err error) bool {
 	for _, k := range []error{fs.ErrNotExist, fs.ErrPermission, ErrNotAllowed, ErrNotDir, ErrName} {
 		if errors.Is(err, k) {
@@ -95,8 +97,9 @@ func LeadsNowhere(err error) bool {
 	return false
 }
 
-// openKind is kind for a call on what is open already. No number is about a name there: what kind would take for that is an error of
-// its own, without the number.
+// openKind is kind for a call on an open file. No error number is about a name there, so what kind
+// takes for an impossible name or an irregular file becomes an error with only the text of the
+// number.
 func openKind(err error) error {
 	k := kind(err)
 	if k == ErrName || k == ErrNotRegular {
@@ -105,7 +108,8 @@ func openKind(err error) error {
 	return k
 }
 
-// rootKind is for os.Root's own errors: what is neither a number nor a known error is a path that leaves the root.
+// rootKind is kind for an error of os.Root. An error without a number that is not one of the known
+// errors means that the path leaves the root.
 func rootKind(err error) error {
 	for _, known := range []error{fs.ErrNotExist, fs.ErrExist, fs.ErrClosed} {
 		if errors.Is(err, known) {

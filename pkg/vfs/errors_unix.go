@@ -4,4 +4,4 @@ package vfs
 
 import "syscall"
 
-var systemKinds map[syscall.Errno]error // the common ones are all
+var systemKinds map[syscall.Errno]error // none besides those in kinds

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// systemKinds are the numbers that Windows uses where others have an errno.
+// systemKinds maps the error numbers that only Windows has.
 var systemKinds = map[syscall.Errno]error{
 	windows.ERROR_ACCESS_DENIED:     fs.ErrPermission,
 	windows.ERROR_SHARING_VIOLATION: fs.ErrPermission,

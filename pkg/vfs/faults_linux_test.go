@@ -18,7 +18,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// operations are whole operations on a tree with "file", "link" to it, "dir/file", "empty/" and a mount.
+// operations are complete operations on a tree with "file", "link" to it, "dir/file", "empty/"
+// and a mount.
 var operations = []struct {
 	name string
 	run  func(f *FS) error
@@ -49,12 +50,16 @@ var operations = []struct {
 	{"rename", func(f *FS) error { return f.Rename("/dir/file", "/empty/file") }},
 	{"may rename", func(f *FS) error { return f.MayRename("/dir/file") }},
 	{"chmod", func(f *FS) error { return second(f.Chmod("/dir/file", 0o600)) }},
-	{"chgrp", func(f *FS) error { return second(f.Chgrp("/link", 1<<32-1)) }}, // as it is
+	{"chgrp", func(f *FS) error { return second(f.Chgrp("/link", 1<<32-1)) }}, // -1 keeps the group
 	{"set times", func(f *FS) error { return second(f.SetTimes("/link", time.Unix(1, 0))) }},
 	{"find a name", func(f *FS) error { return second(f.Unique("/dir/new")) }},
-	{"may make only a new file", func(f *FS) error { return f.CanCreate("/dir/new", Creation{New: true}) }},
+	{"may make only a new file", func(f *FS) error {
+		return f.CanCreate("/dir/new", Creation{New: true})
+	}},
 	{"look for space", func(f *FS) error { return second(f.Free("/dir/new")) }},
-	{"only a new file", func(f *FS) error { return upload(f, "/dir/new", "x", Creation{New: true}) }},
+	{"only a new file", func(f *FS) error {
+		return upload(f, "/dir/new", "x", Creation{New: true})
+	}},
 }
 
 func listAll(f *FS, name string, detail Detail) error {
@@ -76,8 +81,8 @@ func listAll(f *FS, name string, detail Detail) error {
 	return errors.Join(append(unknown, err, d.Close())...)
 }
 
-// Each system call of each operation fails once. The error arrives, whatever it was; no descriptor stays open; and where the call
-// that fails comes before the one that changes something, nothing is changed.
+// Each system call of each operation fails once. The operation returns its error, no descriptor
+// stays open, and nothing is changed if no call before the failed one changes anything.
 func TestEachCallFails(t *testing.T) {
 	for _, operation := range operations {
 		made := 0
@@ -89,14 +94,15 @@ func TestEachCallFails(t *testing.T) {
 			}
 			made = n
 			if !errors.Is(err, unix.EIO) {
-				t.Errorf("%s: call %d (%s) failed, the operation says %v", operation.name, n, calls[n-1], err)
+				t.Errorf("%s: call %d (%s) failed, the operation returned %v",
+					operation.name, n, calls[n-1], err)
 			}
 		}
 		if made == 0 {
 			t.Errorf("%s makes no calls that the seam sees", operation.name)
 		}
 	}
-	for n := 1; ; n++ { // opening the view itself
+	for n := 1; ; n++ { // the calls of Open
 		calls, err := failAt(t, "open", nil, n)
 		if len(calls) < n {
 			break
@@ -107,11 +113,15 @@ func TestEachCallFails(t *testing.T) {
 	}
 }
 
-// changing are the calls that change something; after one of them the operation is past the point of no return.
-var changing = []string{"openat", "ftruncate", "mkdirat", "unlinkat", "renameat2", "write", "fchmodat2", "fchownat", "utimensat"}
+// changing are the calls that change files. After one of them an operation cannot be undone.
+var changing = []string{
+	"openat", "ftruncate", "mkdirat", "unlinkat", "renameat2", "write", "fchmodat2", "fchownat",
+	"utimensat",
+}
 
-// failAt runs an operation with its n-th call failing, on a view whose permissions depend on the path, and with a umask, so that
-// all calls are made that there are. It returns the calls so far. A nil operation is Open.
+// failAt runs an operation and fails its n-th system call. The view has a umask and permissions
+// that depend on the path, so that every call is made. failAt returns the calls up to that one. A
+// nil operation stands for Open.
 func failAt(t *testing.T, name string, run func(*FS) error, n int) (calls []string, err error) {
 	t.Helper()
 	dir := tree(t, "file", "link -> file", "nowhere -> none", "dir/file", "empty/")
@@ -144,10 +154,13 @@ func failAt(t *testing.T, name string, run func(*FS) error, n int) (calls []stri
 		err = errors.Join(err, f.Close())
 	}
 	if after := openDescriptors(t); !slices.Equal(after, descriptors) {
-		t.Errorf("%s: after call %d of %v failed, descriptors %v are %v", name, n, calls, descriptors, after)
+		t.Errorf("%s: after call %d of %v failed, descriptors %v are %v",
+			name, n, calls, descriptors, after)
 	}
 	reached := len(calls) >= n
-	harmless := reached && !slices.ContainsFunc(calls[:n-1], func(call string) bool { return slices.Contains(changing, call) })
+	harmless := reached && !slices.ContainsFunc(calls[:n-1], func(call string) bool {
+		return slices.Contains(changing, call)
+	})
 	if after := snapshot(t, dir); harmless && !slices.Equal(before, after) {
 		t.Errorf("%s: call %d of %v failed and %v became %v", name, n, calls, before, after)
 	}
@@ -162,19 +175,21 @@ func openDescriptors(t *testing.T) (all []string) {
 	}
 	for _, e := range entries {
 		target, err := os.Readlink("/proc/self/fd/" + e.Name())
-		if err == nil && !strings.HasPrefix(target, "anon_inode:") { // the runtime's own come and go
+		// the runtime opens and closes such descriptors itself
+		if err == nil && !strings.HasPrefix(target, "anon_inode:") {
 			all = append(all, fmt.Sprintf("%s -> %s", e.Name(), target))
 		}
 	}
 	return all
 }
 
-// An entry that is gone when it is described is left out. One that the file system refuses to describe
-// stays, with its type, and says why.
+// An entry that was removed before it is described is left out. An entry that the file system
+// refuses to describe stays, with its type and the error.
 func TestEntriesThatGoAndStay(t *testing.T) {
 	for number, want := range map[unix.Errno]int{
-		unix.ENOENT: 1, unix.EACCES: 2, unix.EPERM: 2, unix.EIO: 2, unix.EUCLEAN: 2, unix.EOVERFLOW: 2,
-		unix.ESTALE: 2, unix.ENOTCONN: 2, unix.EINVAL: 2, unix.ENOMEM: 2, unix.ENAMETOOLONG: 2,
+		unix.ENOENT: 1, unix.EACCES: 2, unix.EPERM: 2, unix.EIO: 2, unix.EUCLEAN: 2,
+		unix.EOVERFLOW: 2, unix.ESTALE: 2, unix.ENOTCONN: 2, unix.EINVAL: 2, unix.ENOMEM: 2,
+		unix.ENAMETOOLONG: 2,
 	} {
 		failed := false
 		f := open(t, tree(t, "a", "b"), func(o *Options) {
@@ -191,7 +206,9 @@ func TestEntriesThatGoAndStay(t *testing.T) {
 			}
 		})
 		got := list(t, f, "/", Links)
-		unknown := slices.DeleteFunc(slices.Clone(got), func(e Entry) bool { return e.Unknown == nil })
+		unknown := slices.DeleteFunc(slices.Clone(got), func(e Entry) bool {
+			return e.Unknown == nil
+		})
 		if len(got) != want || len(unknown) != want-1 || !failed {
 			t.Errorf("an entry fails with %v: %+v, want %d entries", number, got, want)
 		}
@@ -203,12 +220,13 @@ func TestEntriesThatGoAndStay(t *testing.T) {
 	}
 }
 
-// A link to a file system that has died, and a mount of one, stay in a listing by their names. What the
-// link leads to has no type that is known.
+// A link to a file system that has died, and a mount of one, stay in a listing with their names.
+// The type of the link's target is unknown.
 func TestDeadTargetsAndMounts(t *testing.T) {
 	dead := false
 	f := open(t, tree(t, "file", "link -> file"), func(o *Options) {
-		o.Mounts = append(o.Mounts, config.Mount{Path: "/mount", Directory: tree(t), Permissions: config.Full})
+		o.Mounts = append(o.Mounts,
+			config.Mount{Path: "/mount", Directory: tree(t), Permissions: config.Full})
 		o.Faults = func(call string) error {
 			if call == "openat2" && dead {
 				return unix.ENOTCONN
@@ -225,8 +243,11 @@ func TestDeadTargetsAndMounts(t *testing.T) {
 	all, err := d.Next()
 	is(t, "listing", err, nil)
 	for _, e := range all {
-		want, unknown := map[string]fs.FileMode{"link": fs.ModeIrregular, "mount": fs.ModeDir}[e.Name]
-		if unknown && (e.Mode != want || !errors.Is(e.Unknown, unix.ENOTCONN)) || !unknown && e.Unknown != nil {
+		want, unknown := map[string]fs.FileMode{
+			"link": fs.ModeIrregular, "mount": fs.ModeDir,
+		}[e.Name]
+		if unknown && (e.Mode != want || !errors.Is(e.Unknown, unix.ENOTCONN)) ||
+			!unknown && e.Unknown != nil {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -235,9 +256,12 @@ func TestDeadTargetsAndMounts(t *testing.T) {
 	}
 }
 
-// Two uploads race for one name that is not there: the second replaces what the first made only where it may.
+// Two uploads create the same new name. The second replaces the file of the first only with the
+// permission "overwrite".
 func TestAFileThatAppearsMeanwhile(t *testing.T) {
-	for base, want := range map[config.Permissions]error{config.Full: nil, config.Full &^ config.Overwrite: ErrNotAllowed} {
+	for base, want := range map[config.Permissions]error{
+		config.Full: nil, config.Full &^ config.Overwrite: ErrNotAllowed,
+	} {
 		dir := tree(t)
 		f := open(t, dir, permissions(base), func(o *Options) {
 			o.Faults = func(call string) error {
@@ -254,7 +278,7 @@ func TestAFileThatAppearsMeanwhile(t *testing.T) {
 	}
 }
 
-// On a file system that cannot promise not to replace, the name is looked at first.
+// On a file system without RENAME_NOREPLACE, Rename looks for the new name first.
 func TestRenameWithoutThePromise(t *testing.T) {
 	dir := tree(t, "from", "to")
 	refused := 0

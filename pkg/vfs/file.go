@@ -12,19 +12,22 @@ import (
 	"ftpd/pkg/zerocopy"
 )
 
-// A File is a regular file, open for reading: the bytes that it had when it was opened. What others add meanwhile is not read, so that
-// reading ends; what they cut off is missing, which is ErrCutOff. (Where the size is 0 the file is read to its end: some file systems do
-// not know sizes.) Reading needs no section. One goroutine reads; the File does not depend on the FS any more.
+// A File is a regular file that is open for reading. Reading ends at the size that the file had
+// when it was opened, so that it ends even while another process appends. If the file became
+// shorter, the error is ErrCutOff. A file of size 0 is read to its end, because some file systems
+// do not know sizes. Reading needs no section. One goroutine reads. A File stays usable when the FS
+// is closed.
 type File struct {
 	*os.File
 	size   int64
-	at     int64 // where the next byte is read
-	skip   int64 // bytes that are read first, and not wanted
+	at     int64 // the offset of the next byte
+	skip   int64 // bytes to read and discard first
 	host   string
 	faults Faults
 }
 
-// Open opens a regular file for reading. It never waits for the other end of a FIFO: what is no regular file is ErrNotRegular.
+// Open opens a regular file for reading. Any other kind of file is ErrNotRegular. Open never waits
+// for the other end of a FIFO.
 func (f *FS) Open(name string) (*File, error) {
 	var opened *File
 	err := f.on("open", name, config.Read, func(at location) error {
@@ -36,7 +39,9 @@ func (f *FS) Open(name string) (*File, error) {
 			_ = o.file.Close()
 			return err
 		}
-		opened = &File{File: o.file, size: o.size, host: f.hostPath(at, o.place), faults: at.root.faults}
+		opened = &File{
+			File: o.file, size: o.size, host: f.hostPath(at, o.place), faults: at.root.faults,
+		}
 		return nil
 	})
 	if err != nil {
@@ -45,7 +50,7 @@ func (f *FS) Open(name string) (*File, error) {
 	return opened, nil
 }
 
-// Read reads as os.File does. It may yield no byte without being at the end.
+// Read reads like os.File.Read, but may return 0 bytes and no error before the end.
 func (f *File) Read(p []byte) (int, error) {
 	if f.skip > 0 {
 		return 0, f.skipSome(p)
@@ -54,20 +59,22 @@ func (f *File) Read(p []byte) (int, error) {
 }
 
 func (f *File) read(p []byte) (int, error) {
-	most := f.left(len(p))
+	most := f.remaining(len(p))
 	if most == 0 {
 		return 0, io.EOF
 	}
-	if err := f.faults.ask("read"); err != nil {
+	if err := f.faults.check("read"); err != nil {
 		return 0, openKind(err)
 	}
 	n, err := f.File.Read(p[:most])
 	f.at += int64(n)
-	return n, f.failed(err)
+	return n, f.readError(err)
 }
 
-// StartAt sets where reading begins, before the first byte is read; beyond the end is ErrOffset. Where the size is 0 the bytes before
-// offset are read: file systems that do not know sizes often cannot seek. Then the end may show only later, by a Read.
+// StartAt sets the offset of the first byte to read. It is called before the first Read. An offset
+// beyond the end is ErrOffset. If the size is 0, the bytes before offset are read and discarded,
+// because a file system that does not know sizes often cannot seek; a later Read may then return
+// ErrOffset.
 func (f *File) StartAt(offset int64) error {
 	switch {
 	case offset == 0:
@@ -83,7 +90,7 @@ func (f *File) StartAt(offset int64) error {
 	return err
 }
 
-// skipSome reads bytes that are not wanted.
+// skipSome reads bytes that precede the offset of StartAt into room, which is overwritten.
 func (f *File) skipSome(room []byte) error {
 	n, err := f.read(room[:min(int64(len(room)), f.skip)])
 	f.skip -= int64(n)
@@ -93,70 +100,74 @@ func (f *File) skipSome(room []byte) error {
 	return err
 }
 
-// left is how many of n bytes may be read.
-func (f *File) left(n int) int {
+// remaining returns how many of n bytes may be read.
+func (f *File) remaining(n int) int {
 	if f.size == 0 {
 		return n
 	}
 	return int(min(int64(n), max(0, f.size-f.at)))
 }
 
-// failed tells an early end from the right one.
-func (f *File) failed(err error) error {
+// readError returns ErrCutOff for an end of file before the size, and otherwise the error of Read.
+func (f *File) readError(err error) error {
 	switch {
 	case err == io.EOF && f.at < f.size:
 		return ErrCutOff
 	case err == nil || err == io.EOF:
 		return err
 	}
-	return moving(err)
+	return transferKind(err)
 }
 
-// Size is the length in bytes when the file was opened.
+// Size returns the length in bytes at the time of Open.
 func (f *File) Size() int64 { return f.size }
 
-// HostPath is the file's path on the host, for the log: the real one where the view asks for it, else with links unresolved.
+// HostPath returns the path of the file on the host, for the log. Links in it are resolved if
+// permissions depend on the path.
 func (f *File) HostPath() string { return f.host }
 
-// An opened is a regular file that root.open has opened, and its place in the mount.
+// An opened is a regular file that root.open has opened, with its place in the mount.
 type opened struct {
 	file  *os.File
 	size  int64
-	place string // "" where places are not asked for
+	place string // "" if the view does not need places
 }
 
-// hostPath is the path on the host of a resolved place.
+// hostPath returns the path on the host of a resolved place.
 func (f *FS) hostPath(at location, place string) string {
-	if !f.places {
+	if !f.needsPlaces {
 		place = at.rel
 	}
 	return filepath.Join(at.mount.directory, filepath.FromSlash(path.Clean(place)))
 }
 
-// SendTo moves some bytes to a socket inside the kernel, at most most of them. At the end of the file it returns io.EOF.
-// errors.ErrUnsupported says to Read instead; then none has moved. See zerocopy.Send. Its own end of file is none before the size: of
-// a file system that does not know sizes, or has an old one in its cache, read(2) yields more.
+// SendTo moves at most most bytes to a socket inside the kernel (zerocopy.Send). It returns io.EOF
+// at the size of the file. errors.ErrUnsupported means that no byte has moved and that the caller
+// has to Read instead. It is also returned when sendfile(2) reports the end of the file before the
+// size, because read(2) can return more bytes on a file system that does not know sizes or has an
+// old one in its cache.
 func (f *File) SendTo(socket syscall.RawConn, most int) (int, error) {
 	if f.skip > 0 {
 		return 0, errors.ErrUnsupported
 	}
-	most = f.left(most)
+	most = f.remaining(most)
 	if most == 0 {
 		return 0, io.EOF
 	}
-	if err := f.faults.ask("sendfile"); err != nil {
-		return 0, moving(err)
+	if err := f.faults.check("sendfile"); err != nil {
+		return 0, transferKind(err)
 	}
 	n, err := zerocopy.Send(socket, f.File, most)
 	if err == io.EOF {
 		return 0, errors.ErrUnsupported
 	}
 	f.at += int64(n)
-	return n, moving(err)
+	return n, transferKind(err)
 }
 
-// moving is openKind for what may also be the socket's error, or a refusal to move bytes this way.
-func moving(err error) error {
+// transferKind is openKind for a call that can also fail because of the socket, or because the
+// bytes cannot be moved in this way.
+func transferKind(err error) error {
 	var socket *zerocopy.SocketError
 	if err == nil || errors.As(err, &socket) || errors.Is(err, errors.ErrUnsupported) {
 		return err

@@ -1,22 +1,29 @@
-// Package vfs is the only code that touches users' files: confined to what a session may see, with the permissions of the
-// configuration, as the user.
+// Package vfs is the only code that touches the files of users. It confines a session to its
+// view, applies the permissions of the configuration, and makes system calls as the user.
 //
-// A session sees a view: a small table of mounts, each a directory of the host at an FTP path, the home at "/". A name goes to the
-// mount with the longest path at or above it, is cut off there, and the rest is resolved by the kernel with the mount's directory as
-// its root, as under chroot(2): "..", absolute symbolic links and directories that move meanwhile never lead outside (Linux:
-// openat2(2) with RESOLVE_IN_ROOT; elsewhere: os.Root, which refuses absolute links). Hence
+// A view is a small table of mounts. A mount is a directory of the host at an FTP path; the home
+// is the mount at "/". A name belongs to the mount with the longest path at or above it. The rest
+// of the name is resolved by the kernel with the mount's directory as its root, as under chroot(2).
+// So "..", absolute symbolic links, and directories that are moved at the same moment never lead
+// outside. (Linux: openat2(2) with RESOLVE_IN_ROOT. Other systems: os.Root, which refuses absolute
+// links.) The consequences:
 //
-//   - an absolute link is looked up below the mount, even where it names a path of the host that lies inside;
-//   - a link does not lead from one mount into another, nor into what a mount hides;
-//   - a mount shows in the listing of its parent, in front of or instead of what lies there. The parent has to exist, or to be a mount
-//     itself: no other directory is made up. Neither a mount nor the directories above it can be removed or renamed.
+//   - An absolute link is looked up below the mount, even if it names a path of the host that
+//     lies inside the mount.
+//   - A link does not lead from one mount into another, nor into a directory that a mount hides.
+//   - A mount is listed in its parent directory, where it hides an entry of the same name. The
+//     parent has to exist, or to be a mount itself: vfs does not make up directories. A mount and
+//     the directories above it can be neither removed nor renamed.
 //
-// Permissions are asked here, where the file is touched, for the path at which it really is: through links, where the configuration
-// makes a difference between paths. CWD needs none, but leads only where anything is permitted at or below. Where a file system takes
-// several spellings for one name, permissions, mounts and hidden names hold for all of them (spelling.go).
+// Permissions are checked here, where the file is touched. If the configuration has different
+// permissions for different paths, they are checked for the real path below the mount (the place),
+// after all links. CWD needs no permission, but enters a directory only if some permission is
+// granted in it or below it. Where a file system takes several spellings for one name,
+// permissions, mounts and hidden names hold for all of them (spelling.go).
 //
-// One method is one section (impersonate.Identity.Do), so the kernel decides as it would for that user. A section never waits for
-// the network. Reading, writing and closing an open file happen outside.
+// One method is one section (impersonate.Identity.Do), so the kernel decides as it would for that
+// user. A section never waits for the network. Reading, writing and closing an open file need no
+// section.
 package vfs
 
 import (
@@ -31,53 +38,59 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// Options say what a session may see, and as whom.
+// Options hold the mounts of a view, its user and the restrictions of the configuration.
 type Options struct {
-	Mounts   []config.Mount        // the first is the home, at "/"; permissions in it are not asked, they are among Rights
-	Identity *impersonate.Identity // nil: the process's own
+	Mounts   []config.Mount        // the home at "/" first; Rights include their permissions
+	Identity *impersonate.Identity // nil: the identity of the process
 	Rights   config.Rights
-	Umask    config.Mode // the process's own umask is 0, so that this one decides
-	Hide     []string    // patterns of names that are not there, as path.Match has them
+	Umask    config.Mode // the only umask, because that of the process is 0
+	Hide     []string    // patterns of hidden names, for path.Match
 	Faults   Faults
 }
 
-// Faults is asked before each system call on users' files, by the call's name. An error fails the call, which is then not made; by
-// waiting it stops the call. It is for tests; nil lets all pass.
+// Faults is called before each system call on users' files, with the name of the call. If it
+// returns an error, the system call is not made and fails with that error. A Faults that waits
+// delays the call. It is for tests; nil lets all calls pass.
 type Faults func(call string) error
 
-// ask asks, where there is anybody to ask.
-func (f Faults) ask(call string) error {
+// check calls f, if it is set.
+func (f Faults) check(call string) error {
 	if f == nil {
 		return nil
 	}
 	return f(call)
 }
 
-// An FS is the view of one session. Its methods may be called from several goroutines at the same time. Names are absolute FTP paths
-// of any bytes but NUL; errors are those of errors.go.
+// An FS is the view of one session. Its methods may be called from several goroutines at the same
+// time. Names are absolute FTP paths, of any bytes but NUL. The errors are listed in errors.go.
 type FS struct {
 	mounts   []*mount // immutable; the longest path first, the home last
 	identity *impersonate.Identity
-	base     config.Permissions // where no rule says otherwise
+	base     config.Permissions // of paths without a rule
 	rules    []rule             // the longest path first
 	hide     hiding
 	umask    atomic.Uint32
-	suffix   func() string // of unique names
-	places   bool          // permissions depend on the path, so the path of each resolved file is asked for
+	suffix   func() string // returns the suffix of a unique name
 
-	// closing keeps descriptors alive while a call uses them: one that was closed, and opened anew by another session, would lead there.
+	// needsPlaces is true if permissions depend on the path. Then each resolved file is
+	// checked at its place.
+	needsPlaces bool
+
+	// closing is held for reading by each call, so that Close does not close a descriptor in
+	// use: its number could already belong to a file of another session.
 	closing sync.RWMutex
 	closed  bool // guarded by closing
 }
 
-// Open opens the directories of the mounts, as the user. The error says which one it was and why.
+// Open opens the directories of the mounts, as the user. An error names the directory and the
+// cause.
 func Open(o Options) (*FS, error) {
 	f := &FS{
-		identity: o.Identity,
-		base:     o.Rights.Base,
-		hide:     hidingOf(o.Hide),
-		suffix:   randomSuffix,
-		places:   len(o.Mounts) > 1 || len(o.Rights.Rules) > 0 || len(o.Hide) > 0,
+		identity:    o.Identity,
+		base:        o.Rights.Base,
+		hide:        hidingOf(o.Hide),
+		suffix:      randomSuffix,
+		needsPlaces: len(o.Mounts) > 1 || len(o.Rights.Rules) > 0 || len(o.Hide) > 0,
 	}
 	for _, r := range o.Rights.Rules {
 		f.rules = append(f.rules, rule{spell(r.Path), r.Permissions})
@@ -96,7 +109,7 @@ func Open(o Options) (*FS, error) {
 
 func (f *FS) openMounts(o Options) error {
 	for _, m := range o.Mounts {
-		root, err := openRoot(m.Directory, f.places, o.Faults)
+		root, err := openRoot(m.Directory, f.needsPlaces, o.Faults)
 		if err != nil {
 			what := "home"
 			if m.Path != "/" {
@@ -110,8 +123,8 @@ func (f *FS) openMounts(o Options) error {
 	return nil
 }
 
-// Close ends the view, after the calls that are under way. Open files and directories stay usable until they are closed themselves;
-// a directory yields nothing more.
+// Close waits for the calls that are running and closes the view. Open files stay usable until
+// they are closed themselves; an open directory yields no more entries.
 func (f *FS) Close() error {
 	f.closing.Lock()
 	defer f.closing.Unlock()
@@ -125,7 +138,8 @@ func (f *FS) Close() error {
 	return nil
 }
 
-// section runs call as the user while the view is open. An error of the identity itself keeps its words.
+// section runs call as the user while the view is open. It returns an error of the identity
+// unchanged.
 func (f *FS) section(call func() error) error {
 	f.closing.RLock()
 	defer f.closing.RUnlock()
@@ -135,15 +149,16 @@ func (f *FS) section(call func() error) error {
 	return f.identity.Do(func() error { return kind(call()) })
 }
 
-// on runs call as the user, with the place of name in the table of mounts, and says in the error what was being done. want is what
-// the user needs at name: who has not got it does not learn from another error what exists there.
+// on runs call as the user, with the location of name in the table of mounts. Its error names op
+// and name. want is the permission that the user needs at name. Without it the error is
+// ErrNotAllowed in any case, so that a client does not learn what exists there.
 func (f *FS) on(op, name string, want config.Permissions, call func(at location) error) error {
 	at, err := f.locate(name)
 	switch {
 	case err != nil:
-	case !f.places && !f.base.Has(want):
+	case !f.needsPlaces && !f.base.Has(want):
 		err = ErrNotAllowed
-	case !f.places:
+	case !f.needsPlaces:
 		err = f.section(func() error { return call(at) })
 	default:
 		err = f.section(func() error { return f.guarded(at, want, call) })
@@ -154,7 +169,7 @@ func (f *FS) on(op, name string, want config.Permissions, call func(at location)
 	return nil
 }
 
-// guarded runs call where permissions depend on the path.
+// guarded runs call for a view in which permissions depend on the path.
 func (f *FS) guarded(at location, want config.Permissions, call func(location) error) error {
 	name := spell(at.name)
 	if err := f.shown(at.mount, name); err != nil {
@@ -170,7 +185,7 @@ func (f *FS) guarded(at location, want config.Permissions, call func(location) e
 	return err
 }
 
-// ChangeDir checks that name is a directory which the user may enter.
+// ChangeDir checks that name is a directory that the user may enter.
 func (f *FS) ChangeDir(name string) error {
 	return f.on("enter", name, 0, func(at location) error {
 		place, err := at.root.enter(at.rel)
@@ -181,13 +196,13 @@ func (f *FS) ChangeDir(name string) error {
 	})
 }
 
-// Stat describes what name leads to, through links inside the view.
+// Stat describes the file that name leads to, through links inside the view.
 func (f *FS) Stat(name string) (Entry, error) { return f.stat("stat", name, true, false) }
 
-// StatCreated is Stat, and asks for the time of creation, too.
+// StatCreated is Stat with the time of creation.
 func (f *FS) StatCreated(name string) (Entry, error) { return f.stat("stat", name, true, true) }
 
-// Lstat describes name itself.
+// Lstat describes name itself, and does not follow a link.
 func (f *FS) Lstat(name string) (Entry, error) { return f.stat("lstat", name, false, false) }
 
 func (f *FS) stat(op, name string, follow, created bool) (Entry, error) {
@@ -207,7 +222,7 @@ func (f *FS) stat(op, name string, follow, created bool) (Entry, error) {
 	return found, nil
 }
 
-// MakeDir makes a directory.
+// MakeDir creates a directory.
 func (f *FS) MakeDir(name string) error {
 	return f.on("make directory", name, config.Mkdir, func(at location) error {
 		if at.rel == "." {
@@ -223,7 +238,7 @@ func (f *FS) MakeDir(name string) error {
 	})
 }
 
-// Remove removes a file, a link or anything else but a directory (ErrIsDir).
+// Remove removes a file, a link or any other entry except a directory (ErrIsDir).
 func (f *FS) Remove(name string) error {
 	return f.on("remove", name, config.Delete, func(at location) error {
 		return f.within(at, config.Delete, (*parent).unlink)
@@ -240,15 +255,18 @@ func (f *FS) RemoveDir(name string) error {
 	})
 }
 
-// Rename renames a file or directory inside one mount. What exists at the new name is replaced where the user may overwrite it, else
-// that is fs.ErrExist. A directory with rules or mounts in it stays: they hold for paths, so it would leave them behind.
+// Rename renames a file or directory inside one mount. It replaces an existing file at the new
+// name if the user may overwrite it, else the error is fs.ErrExist. A directory that contains a
+// rule or a mount cannot be renamed, because rules and mounts hold for paths and would not move
+// with it.
 func (f *FS) Rename(from, to string) error {
 	target, err := f.locate(to)
 	if err != nil {
 		return fmt.Errorf("rename to %q: %w", to, err)
 	}
 	return f.on("rename", from, config.Rename, func(at location) error {
-		if f.holdsMount(at.mount, spell(at.name)) || f.holdsMount(target.mount, spell(target.name)) {
+		if f.holdsMount(at.mount, spell(at.name)) ||
+			f.holdsMount(target.mount, spell(target.name)) {
 			return errMount
 		}
 		if at.mount != target.mount {
@@ -259,13 +277,15 @@ func (f *FS) Rename(from, to string) error {
 				return errRuled
 			}
 			return f.within(target, config.Rename, func(toDir *parent, toBase string) error {
-				return dir.rename(base, toDir, toBase, f.permit(at.mount, path.Join(toDir.place, toBase), config.Overwrite) == nil)
+				newPlace := path.Join(toDir.place, toBase)
+				replace := f.permit(at.mount, newPlace, config.Overwrite) == nil
+				return dir.rename(base, toDir, toBase, replace)
 			})
 		})
 	})
 }
 
-// MayRename says whether name is there and the configuration permits to rename it.
+// MayRename returns nil if name exists and the configuration permits to rename it.
 func (f *FS) MayRename(name string) error {
 	return f.on("rename", name, config.Rename, func(at location) error {
 		if f.holdsMount(at.mount, spell(at.name)) {
@@ -284,8 +304,11 @@ func (f *FS) MayRename(name string) error {
 	})
 }
 
-// within resolves the directory that at lies in, asks for what the user needs at this place, and runs act on the last component.
-func (f *FS) within(at location, want config.Permissions, act func(dir *parent, base string) error) error {
+// within resolves the parent directory of at, checks that the user has the permission want at the
+// place, and runs act on the last component.
+func (f *FS) within(
+	at location, want config.Permissions, act func(dir *parent, base string) error,
+) error {
 	if at.rel == "." {
 		return errMount
 	}
@@ -301,8 +324,8 @@ func (f *FS) within(at location, want config.Permissions, act func(dir *parent, 
 	return act(dir, base)
 }
 
-// mode takes the umask away from the mode of a new file or directory, where the parent has no default ACL: there the ACL decides and
-// the kernel ignores the umask, so do we.
+// mode returns the mode of a new file or directory without the bits of the umask. If the parent
+// has a default ACL, the umask is ignored, as it is by the kernel.
 func (f *FS) mode(dir *parent, mode uint32) (uint32, error) {
 	umask := f.umask.Load()
 	if umask == 0 {

@@ -15,10 +15,13 @@ import (
 	"ftpd/pkg/config"
 )
 
-// open makes a view of dir with all rights, changed by with.
+// open opens a view of dir with all rights, changed by the options in with.
 func open(t *testing.T, dir string, with ...func(*Options)) *FS {
 	t.Helper()
-	o := Options{Mounts: []config.Mount{{Path: "/", Directory: dir}}, Rights: config.Rights{Base: config.Full}}
+	o := Options{
+		Mounts: []config.Mount{{Path: "/", Directory: dir}},
+		Rights: config.Rights{Base: config.Full},
+	}
 	for _, change := range with {
 		change(&o)
 	}
@@ -35,10 +38,13 @@ func permissions(base config.Permissions, rules ...config.Rule) func(*Options) {
 }
 
 func mountAt(path, dir string) func(*Options) {
-	return func(o *Options) { o.Mounts = append(o.Mounts, config.Mount{Path: path, Directory: dir}) }
+	return func(o *Options) {
+		o.Mounts = append(o.Mounts, config.Mount{Path: path, Directory: dir})
+	}
 }
 
-// tree makes files below a new directory: "dir/" is a directory, "link -> target" a link, anything else a file with its own name in it.
+// tree makes entries in a new directory: "dir/" is a directory, "link -> target" a link, any
+// other name a file that contains its own name.
 func tree(t *testing.T, names ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -155,7 +161,9 @@ func TestEverydayCalls(t *testing.T) {
 	is(t, "read a directory", second(f.Open("/a")), ErrIsDir)
 	is(t, "write a directory", second(f.Create("/a", Creation{})), ErrIsDir)
 	is(t, "write the root", second(f.Create("/", Creation{})), ErrIsDir)
-	for _, call := range []error{f.Remove("/"), f.RemoveDir("/"), f.Rename("/", "/z"), f.Rename("/a", "/")} {
+	for _, call := range []error{
+		f.Remove("/"), f.RemoveDir("/"), f.Rename("/", "/z"), f.Rename("/a", "/"),
+	} {
 		is(t, "the root", call, fs.ErrPermission)
 	}
 	is(t, "into itself", f.Rename("/a", "/a/b/c"), ErrName)
@@ -167,7 +175,8 @@ func TestStat(t *testing.T) {
 	dir := tree(t, "file", "dir/", "link -> file", "nowhere -> none", "round -> round")
 	f := open(t, dir)
 	e, err := f.Stat("/file")
-	if err != nil || e.Name != "file" || e.Size != 4 || e.Mode != 0o666 || e.Links != 1 || e.ModTime.IsZero() {
+	if err != nil || e.Name != "file" || e.Size != 4 || e.Mode != 0o666 || e.Links != 1 ||
+		e.ModTime.IsZero() {
 		t.Errorf("file: %+v, %v", e, err)
 	}
 	if runtime.GOOS != "windows" && (e.Ino == 0 || int(e.UID) != os.Getuid()) {
@@ -176,7 +185,8 @@ func TestStat(t *testing.T) {
 	if e, err := f.Stat("/"); err != nil || e.Name != "/" || !e.Mode.IsDir() {
 		t.Errorf("root: %+v, %v", e, err)
 	}
-	if e, err := f.Stat("/link"); err != nil || e.Name != "link" || !e.Mode.IsRegular() || e.Target != "" {
+	if e, err := f.Stat("/link"); err != nil || e.Name != "link" || !e.Mode.IsRegular() ||
+		e.Target != "" {
 		t.Errorf("through a link: %+v, %v", e, err)
 	}
 	if e, err := f.Lstat("/link"); err != nil || e.Mode&fs.ModeSymlink == 0 || e.Target != "file" {
@@ -189,12 +199,18 @@ func TestStat(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	f := open(t, tree(t))
-	for _, name := range []string{"", "a", "../a", "/a\x00b", "/" + strings.Repeat("x", 256), "/" + strings.Repeat("x/", 3000)} {
+	for _, name := range []string{
+		"", "a", "../a", "/a\x00b", "/" + strings.Repeat("x", 256),
+		"/" + strings.Repeat("x/", 3000),
+	} {
 		for call, err := range map[string]error{
-			"enter": f.ChangeDir(name), "stat": second(f.Stat(name)), "lstat": second(f.Lstat(name)), "list": second(f.OpenDir(name, Links)),
-			"open": second(f.Open(name)), "create": second(f.Create(name, Creation{})), "mkdir": f.MakeDir(name), "remove": f.Remove(name),
+			"enter": f.ChangeDir(name), "stat": second(f.Stat(name)),
+			"lstat": second(f.Lstat(name)), "list": second(f.OpenDir(name, Links)),
+			"open": second(f.Open(name)), "create": second(f.Create(name, Creation{})),
+			"mkdir": f.MakeDir(name), "remove": f.Remove(name),
 			"rmdir": f.RemoveDir(name), "from": f.Rename(name, "/b"), "to": f.Rename("/b", name),
-			"chmod": second(f.Chmod(name, 0o600)), "touch": second(f.SetTimes(name, time.Unix(1, 0))), "unique": second(f.Unique(name)),
+			"chmod": second(f.Chmod(name, 0o600)),
+			"touch": second(f.SetTimes(name, time.Unix(1, 0))), "unique": second(f.Unique(name)),
 		} {
 			if !errors.Is(err, ErrName) && !(call == "to" && errors.Is(err, fs.ErrNotExist)) {
 				t.Errorf("%s %.20q: %v, want %v", call, name, err, ErrName)
@@ -208,7 +224,7 @@ func TestNames(t *testing.T) {
 }
 
 func TestUploads(t *testing.T) {
-	const old = "file" // what the file holds
+	const old = "file" // the content of the file before
 	for _, c := range []struct {
 		name     string
 		creation Creation
@@ -257,14 +273,17 @@ func TestAnUploadThatIsGivenUpKeepsItsBytes(t *testing.T) {
 
 func TestDownload(t *testing.T) {
 	dir := tree(t, "dir/file", "link -> dir")
-	for _, f := range []*FS{open(t, dir), open(t, dir, permissions(config.Full, config.Rule{Path: "/x"}))} {
+	for _, f := range []*FS{
+		open(t, dir), open(t, dir, permissions(config.Full, config.Rule{Path: "/x"})),
+	} {
 		file, err := f.Open("/dir/file")
 		if err != nil {
 			t.Fatal(err)
 		}
 		err = file.StartAt(4)
 		b, err2 := io.ReadAll(file)
-		if errors.Join(err, err2) != nil || string(b) != "file" || file.Size() != 8 || file.HostPath() != filepath.Join(dir, "dir/file") {
+		if errors.Join(err, err2) != nil || string(b) != "file" || file.Size() != 8 ||
+			file.HostPath() != filepath.Join(dir, "dir/file") {
 			t.Errorf("%q, size %d, path %s: %v %v", b, file.Size(), file.HostPath(), err, err2)
 		}
 		is(t, "close", file.Close(), nil)
@@ -293,8 +312,14 @@ func TestOpenSaysWhichDirectory(t *testing.T) {
 		want string
 		is   error
 	}{
-		{func(o *Options) { o.Mounts[0].Directory = dir + "/none" }, "open home " + dir + "/none: file does not exist", fs.ErrNotExist},
-		{mountAt("/m", dir+"/file"), `open directory of the mount "/m", ` + dir + "/file: not a directory", ErrNotDir},
+		{
+			func(o *Options) { o.Mounts[0].Directory = dir + "/none" },
+			"open home " + dir + "/none: file does not exist", fs.ErrNotExist,
+		},
+		{
+			mountAt("/m", dir+"/file"),
+			`open directory of the mount "/m", ` + dir + "/file: not a directory", ErrNotDir,
+		},
 		{func(o *Options) { o.Mounts = nil }, "the first mount is not the home", nil},
 	} {
 		o := Options{Mounts: []config.Mount{{Path: "/", Directory: dir}}}

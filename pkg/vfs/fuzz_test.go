@@ -16,16 +16,19 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Whatever names and a link say, a call returns, and neither finds nor changes anything but what lies in the home.
+// With any names and any link, each call returns, and it finds and changes only files in the home.
 func FuzzResolve(f *testing.F) {
 	for _, seed := range [][3]string{
-		{"/a/b", "b", "/c"}, {"/link/x", "/", "/dir/x"}, {"/link", "../../../../etc/passwd", "/x"}, {"/link/../secret", "dir", "/link/"},
+		{"/a/b", "b", "/c"}, {"/link/x", "/", "/dir/x"}, {"/link", "../../../../etc/passwd", "/x"},
+		{"/link/../secret", "dir", "/link/"},
 		{"//./a/..//link", "link", "/dir"},
-		{"/\xff\x00", "", "/\xff"}, {"/dir/up/link/file", "..", "/link/../x"}, {"/secret/file", "secret", "/dir/file"},
+		{"/\xff\x00", "", "/\xff"}, {"/dir/up/link/file", "..", "/link/../x"},
+		{"/secret/file", "secret", "/dir/file"},
 		{"/link/file", "./secret/.", "/link/other"},
 		{"/mount/../link", "mount", "/mount/new"}, {"/link/outside", "/../..", "/link/made"},
 		{"/link/file", "../outside", "/../outside/made"}, {"/dir", "dir/file", "/secret/new"},
-		{"/mount/file", "/proc/self/cwd", "/link/x"}, {"relative", ".", "relative"}, {"/link", "outside/file", "/link"},
+		{"/mount/file", "/proc/self/cwd", "/link/x"}, {"relative", ".", "relative"},
+		{"/link", "outside/file", "/link"},
 	} {
 		f.Add(seed[0], seed[1], seed[2], true)
 		f.Add(seed[0], seed[1], seed[2], false)
@@ -33,9 +36,12 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(resolves)
 }
 
-// Names and links made of what matters: the fuzzer needs long to find these.
+// Names and links are built from the components that matter, which the fuzzer takes long to find.
 func TestRandomNames(t *testing.T) {
-	parts := []string{"..", "..", ".", "link", "link", "dir", "up", "secret", "mount", "file", "outside", "home", ""}
+	parts := []string{
+		"..", "..", ".", "link", "link", "dir", "up", "secret", "mount", "file", "outside",
+		"home", "",
+	}
 	random := rand.New(rand.NewPCG(1, 2))
 	join := func() string {
 		var all []string
@@ -49,11 +55,14 @@ func TestRandomNames(t *testing.T) {
 		if random.IntN(2) == 0 {
 			target = "/" + target
 		}
-		t.Run(name+" and "+to+" with link to "+target, func(t *testing.T) { resolves(t, name, target, to, random.IntN(2) == 0) })
+		t.Run(name+" and "+to+" with link to "+target, func(t *testing.T) {
+			resolves(t, name, target, to, random.IntN(2) == 0)
+		})
 	}
 }
 
-// resolves goes to name and to in a home with a link. Where it is ruled, there are a mount and a directory that may not be read.
+// resolves makes all calls with name and to in a home with a link. With ruled, the view has a
+// mount and a directory that the user may not read.
 func resolves(t *testing.T, name, target, to string, ruled bool) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the tree needs links")
@@ -82,17 +91,21 @@ func resolves(t *testing.T, name, target, to string, ruled bool) {
 		}
 	}
 	for _, err := range []error{
-		second(view.Stat(name)), second(view.Lstat(name)), view.ChangeDir(name), view.CanCreate(name, Creation{}), second(view.Chmod(name, 0o600)),
+		second(view.Stat(name)), second(view.Lstat(name)), view.ChangeDir(name),
+		view.CanCreate(name, Creation{}), second(view.Chmod(name, 0o600)),
 		second(view.SetTimes(name, time.Unix(1, 0))),
-		view.Rename(name, to), view.MakeDir(name), upload(view, name, "inside", Creation{Append: true}),
+		view.Rename(name, to), view.MakeDir(name),
+		upload(view, name, "inside", Creation{Append: true}),
 		upload(view, to, "inside", Creation{}), unique(view, name), view.MakeDir(to),
-		view.Rename(to, name), view.Remove(name), view.Remove(to), view.RemoveDir(name), view.RemoveDir(to),
+		view.Rename(to, name), view.Remove(name), view.Remove(to), view.RemoveDir(name),
+		view.RemoveDir(to),
 	} {
 		if err != nil && err.Error() == "" {
-			t.Error("an error without words")
+			t.Error("an error without a text")
 		}
 	}
-	for _, dir := range []string{"home", "home/dir", "home/secret"} { // Chmod above may have closed them to whoever is not root
+	// Without root, the Chmod above may have made them unreadable.
+	for _, dir := range []string{"home", "home/dir", "home/secret"} {
 		_ = os.Chmod(filepath.Join(parent, dir), 0o700)
 	}
 	if after := snapshot(t, outside); !slices.Equal(before, after) {
@@ -101,12 +114,13 @@ func resolves(t *testing.T, name, target, to string, ruled bool) {
 	if entries, err := os.ReadDir(parent); len(entries) != 2 || err != nil {
 		t.Errorf("beside the home: %v, %v", entries, err)
 	}
-	if got, err := os.ReadFile(filepath.Join(home, "secret/file")); ruled && string(got) != "home/secret/file" || ruled && err != nil {
+	if got, err := os.ReadFile(filepath.Join(home, "secret/file")); ruled &&
+		string(got) != "home/secret/file" || ruled && err != nil {
 		t.Errorf("secret/file holds %q, %v", got, err)
 	}
 }
 
-// listed are the names in a directory, read with every detail; none where it cannot be opened.
+// listed returns the names in a directory, read with each detail, and none if it cannot be opened.
 func listed(t *testing.T, f *FS, name string) (all []string) {
 	t.Helper()
 	for detail := range Targets + 1 {
@@ -133,10 +147,12 @@ func unique(f *FS, prefix string) error {
 	return upload(f, name, "inside", Creation{New: true})
 }
 
-// Whatever a name and a mount's path are, the name is located in the mount with the longest path at or above it, by a place below that
-// has no way up; and rights see the same path.
+// For any name and any path of a mount, locate returns the mount with the longest path at or
+// above the name and a relative path without "..". Rights.At treats the same names as below that
+// path.
 func FuzzLocate(f *testing.F) {
-	for _, seed := range [][2]string{{"/a/b", "/a"}, {"/ab", "/a"}, {"/a/../b//c/.", "/b/c"}, {"/../..", "/"}, {"/a/b/c", "/a/b"},
+	for _, seed := range [][2]string{{"/a/b", "/a"}, {"/ab", "/a"}, {"/a/../b//c/.", "/b/c"},
+		{"/../..", "/"}, {"/a/b/c", "/a/b"},
 		{"a", "/a"}, {"/\x00", "/"}, {"/a/", "//a/"}} {
 		f.Add(seed[0], seed[1])
 	}
@@ -144,30 +160,36 @@ func FuzzLocate(f *testing.F) {
 		if !strings.HasPrefix(mounted, "/") {
 			return
 		}
-		rules := config.NewRights(config.Full, []config.Rule{{Path: path.Clean(mounted), Permissions: config.List}})
+		rules := config.NewRights(config.Full,
+			[]config.Rule{{Path: path.Clean(mounted), Permissions: config.List}})
 		view := &FS{}
 		for _, p := range []string{"/", path.Clean(mounted), "/a/b"} {
 			view.add(&mount{path: p, spelled: spell(p)})
 		}
 		at, err := view.locate(name)
-		if bad := !strings.HasPrefix(name, "/") || len(name) > maxName || strings.Contains(name, "\x00"); bad || err != nil {
+		if bad := !strings.HasPrefix(name, "/") || len(name) > maxName ||
+			strings.Contains(name, "\x00"); bad || err != nil {
 			if !bad || err != ErrName {
 				t.Errorf("%q: %v", name, err)
 			}
 			return
 		}
-		if at.name != path.Clean(name) || path.Join(at.path, at.rel) != at.name || slices.Contains(strings.Split(at.rel, "/"), "..") ||
+		if at.name != path.Clean(name) || path.Join(at.path, at.rel) != at.name ||
+			slices.Contains(strings.Split(at.rel, "/"), "..") ||
 			path.IsAbs(at.rel) || at.rel == "" {
 			t.Errorf("%q is located at %q as %q, %q", name, at.path, at.name, at.rel)
 		}
 		for _, m := range view.mounts {
-			if inside := strings.HasPrefix(at.name+"/", strings.TrimSuffix(m.path, "/")+"/"); inside && len(m.path) > len(at.path) ||
+			inside := strings.HasPrefix(at.name+"/", strings.TrimSuffix(m.path, "/")+"/")
+			if inside && len(m.path) > len(at.path) ||
 				m == at.mount && !inside {
 				t.Errorf("%q is located at %q, and there is %q", name, at.path, m.path)
 			}
 		}
-		if inside := config.Within(at.name, path.Clean(mounted)); inside != (rules.At(name) == config.List) {
-			t.Errorf("%q is below %q: %v, but its rights are %v", name, mounted, inside, rules.At(name))
+		inside := config.Within(at.name, path.Clean(mounted))
+		if inside != (rules.At(name) == config.List) {
+			t.Errorf("%q is below %q: %v, but its rights are %v",
+				name, mounted, inside, rules.At(name))
 		}
 	})
 }

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// hiding are the patterns of names that are not there for anybody (files.hide): neither listed, nor reached, nor made, and nothing
-// below them.
+// hiding is a list of patterns of hidden names (files.hide). No user can list, reach or make a file
+// with such a name, or anything below it.
 type hiding []pattern
 
-// A pattern is as path.Match has it, beside it the one for folded names.
+// A pattern is a pattern for path.Match, with another one for folded names.
 type pattern struct{ text, folded string }
 
 func hidingOf(patterns []string) (h hiding) {
@@ -24,18 +24,19 @@ func hidingOf(patterns []string) (h hiding) {
 
 var errHiddenName = fmt.Errorf("hidden by files.hide: %w", fs.ErrNotExist)
 
-// match reports whether a pattern matches a name; config has checked the pattern.
+// match reports whether a pattern matches a name. Package config has checked the syntax of the
+// pattern.
 func match(pattern, name string) bool {
 	matches, _ := path.Match(pattern, name)
 	return matches
 }
 
-// name says whether one name is hidden.
+// name reports whether one name is hidden.
 func (h hiding) name(name string) bool {
 	return slices.ContainsFunc(h, func(p pattern) bool { return match(p.text, name) })
 }
 
-// path says whether a cleaned path has a hidden name in it.
+// path reports whether a cleaned path contains a hidden name.
 func (h hiding) path(name string) bool {
 	if len(h) == 0 {
 		return false

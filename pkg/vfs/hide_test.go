@@ -8,11 +8,15 @@ import (
 	"testing"
 )
 
-// A hidden name is not there, whatever is asked of it, by whatever way one comes to it.
+// A hidden name does not exist for any call, by any path or link that leads to it.
 func TestHiddenNames(t *testing.T) {
-	dir := tree(t, ".git/config", "open/.git/config", "open/file", "a.bak", "link -> open/.git", "file -> a.bak", "dir/", "full/")
+	dir := tree(t, ".git/config", "open/.git/config", "open/file", "a.bak", "link -> open/.git",
+		"file -> a.bak", "dir/", "full/")
 	f := open(t, dir, func(o *Options) { o.Hide = []string{".git", "*.bak"} })
-	for _, name := range []string{"/.git", "/.git/config", "/open/.git/config", "/a.bak", "/link", "/link/config", "/file", "/open/../a.bak"} {
+	for _, name := range []string{
+		"/.git", "/.git/config", "/open/.git/config", "/a.bak", "/link", "/link/config",
+		"/file", "/open/../a.bak",
+	} {
 		unreachable(t, "stat "+name, second(f.Stat(name)))
 		unreachable(t, "open "+name, second(f.Open(name)))
 	}
@@ -27,23 +31,27 @@ func TestHiddenNames(t *testing.T) {
 	unreachable(t, "enter it", f.ChangeDir("/open/.git"))
 	is(t, "another file", second(f.Stat("/open/file")), nil)
 
-	if got, want := names(t, f, "/", NamesOnly), []string{"dir", "file", "full", "link", "open"}; !slices.Equal(got, want) {
+	want := []string{"dir", "file", "full", "link", "open"}
+	if got := names(t, f, "/", NamesOnly); !slices.Equal(got, want) {
 		t.Errorf("listed %v, want %v", got, want)
 	}
 }
 
-// unreachable wants what a name that is not there has for an error. What a link leads to may be refused otherwise.
+// unreachable checks that err is the error for a name that does not exist. For a link, other
+// refusals are accepted.
 func unreachable(t *testing.T, what string, err error) {
 	t.Helper()
 	linked := strings.Contains(what, "link") || strings.Contains(what, "/file")
-	if !errors.Is(err, fs.ErrNotExist) && !(linked && (errors.Is(err, ErrIsDir) || errors.Is(err, fs.ErrPermission))) {
+	if !errors.Is(err, fs.ErrNotExist) &&
+		!(linked && (errors.Is(err, ErrIsDir) || errors.Is(err, fs.ErrPermission))) {
 		t.Errorf("%s: %v", what, err)
 	}
 }
 
 func TestHiddenMount(t *testing.T) {
 	dir := tree(t, "other/file", "home/")
-	f := open(t, dir+"/home", mountAt("/.m", dir+"/other"), mountAt("/m", dir+"/other"), func(o *Options) { o.Hide = []string{".*"} })
+	f := open(t, dir+"/home", mountAt("/.m", dir+"/other"), mountAt("/m", dir+"/other"),
+		func(o *Options) { o.Hide = []string{".*"} })
 	unreachable(t, "the mount", second(f.Stat("/.m/x")))
 	is(t, "another mount", second(f.Stat("/m/file")), nil)
 	if got := names(t, f, "/", NamesOnly); !slices.Equal(got, []string{"m"}) {

@@ -10,12 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A kernel is the seam: each system call on users' files goes through one of its methods, so that a test can fail or stop each one.
+// A kernel makes the system calls on users' files, each through one of its methods, so that a test
+// can fail or delay each call.
 type kernel struct{ faults Faults }
 
-// call makes one system call, again where a signal interrupted it.
+// call makes one system call. It repeats a call that a signal interrupted.
 func (k kernel) call(name string, f func() error) error {
-	if err := k.faults.ask(name); err != nil {
+	if err := k.faults.check(name); err != nil {
 		return err
 	}
 	for {
@@ -25,10 +26,11 @@ func (k kernel) call(name string, f func() error) error {
 	}
 }
 
-// close gives a descriptor back. It was only read from, or only names a place, so there is nothing to be told.
+// close closes a descriptor. It was used for reading or to name a place only, so an error is of no
+// interest.
 func (k kernel) close(fd int) { _ = unix.Close(fd) }
 
-// open opens a directory of the host, as a place to resolve from.
+// open opens a directory of the host with O_PATH.
 func (k kernel) open(dir string) (fd int, err error) {
 	err = k.call("open", func() error {
 		fd, err = unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
@@ -37,7 +39,7 @@ func (k kernel) open(dir string) (fd int, err error) {
 	return fd, err
 }
 
-// openat2 resolves rel below dir as below a root directory.
+// openat2 opens rel below dir, with dir as the root of the resolution.
 func (k kernel) openat2(dir int, rel string, flags int) (fd int, err error) {
 	how := unix.OpenHow{
 		Flags:   uint64(flags | unix.O_CLOEXEC),
@@ -50,7 +52,7 @@ func (k kernel) openat2(dir int, rel string, flags int) (fd int, err error) {
 	return fd, err
 }
 
-// openat opens one component of dir, which must not be a link.
+// openat opens one component of dir. A link is not followed.
 func (k kernel) openat(dir int, name string, flags int, mode uint32) (fd int, err error) {
 	err = k.call("openat", func() error {
 		fd, err = unix.Openat(dir, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
@@ -59,13 +61,14 @@ func (k kernel) openat(dir int, name string, flags int, mode uint32) (fd int, er
 	return fd, err
 }
 
-// statx describes what fd is open on.
+// statx describes the file behind fd.
 func (k kernel) statx(fd int, st *unix.Statx_t) error {
 	var empty byte
 	return k.statxAt(fd, &empty, unix.STATX_BASIC_STATS, st)
 }
 
-// created is when what fd is open on was created; zero where the file system does not say.
+// created returns when the file behind fd was created, and zero if the file system does not store
+// it.
 func (k kernel) created(fd int) (time.Time, error) {
 	var empty byte
 	var st unix.Statx_t
@@ -73,14 +76,14 @@ func (k kernel) created(fd int) (time.Time, error) {
 	return createdOf(&st), err
 }
 
-// statxAnew is statx, and has the file system look again.
+// statxAnew is statx with a fresh result from a network or FUSE file system.
 func (k kernel) statxAnew(fd int, st *unix.Statx_t) error {
 	var empty byte
 	return k.statxCall(fd, &empty, unix.AT_STATX_FORCE_SYNC, unix.STATX_BASIC_STATS, st)
 }
 
-// statxAt describes one component of dir, itself and not what it leads to. The name ends with a NUL; it is a pointer, so that a
-// listing need not copy each name to have it described.
+// statxAt describes one component of dir without following a link. The name ends with a NUL. It is
+// a pointer, so that a listing need not copy each name.
 func (k kernel) statxAt(dir int, name *byte, mask uintptr, st *unix.Statx_t) error {
 	return k.statxCall(dir, name, 0, mask, st)
 }
@@ -109,7 +112,7 @@ func (k kernel) getdents(fd int, buf []byte) (n int, err error) {
 	return n, err
 }
 
-// readlinkat reads the link that name in dir is; the empty name means dir itself.
+// readlinkat reads the link with that name in dir, or dir itself if the name is empty.
 func (k kernel) readlinkat(dir int, name string) (string, error) {
 	buf := make([]byte, unix.PathMax)
 	n := 0
@@ -126,13 +129,14 @@ func (k kernel) readlinkat(dir int, name string) (string, error) {
 	return string(buf[:n]), nil
 }
 
-// hostPath asks the kernel where in the host fd is.
+// hostPath returns the path on the host of the file behind fd.
 func (k kernel) hostPath(fd int) (string, error) {
 	return k.readlinkat(unix.AT_FDCWD, descriptor(fd))
 }
 
-// hasXattr reports whether a directory has an extended attribute. Where that cannot be asked (no such attributes, no /proc) it has
-// none. fgetxattr(2) refuses descriptors that only name a place.
+// hasXattr reports whether a directory has an extended attribute. It returns false if the file
+// system has no such attributes, or if there is no /proc. It uses a path below /proc, because
+// fgetxattr(2) refuses descriptors that are opened with O_PATH.
 func (k kernel) hasXattr(fd int, name string) (bool, error) {
 	size := 0
 	err := k.call("getxattr", func() (err error) {
@@ -148,7 +152,8 @@ func (k kernel) hasXattr(fd int, name string) (bool, error) {
 
 func descriptor(fd int) string { return "/proc/self/fd/" + strconv.Itoa(fd) }
 
-// faccessat2 asks for the thread's own identity (AT_EACCESS), not that of the process.
+// faccessat2 checks access for the identity of the thread (AT_EACCESS), not for that of the
+// process.
 func (k kernel) faccessat2(dir int, name string, mode uint32, flags int) error {
 	return k.call("faccessat2", func() error { return unix.Faccessat2(dir, name, mode, flags) })
 }
@@ -162,7 +167,9 @@ func (k kernel) unlinkat(dir int, name string, flags int) error {
 }
 
 func (k kernel) renameat2(dir int, name string, toDir int, toName string, flags uint) error {
-	return k.call("renameat2", func() error { return unix.Renameat2(dir, name, toDir, toName, flags) })
+	return k.call("renameat2", func() error {
+		return unix.Renameat2(dir, name, toDir, toName, flags)
+	})
 }
 
 // setFlags replaces the status flags of an open file.

@@ -9,40 +9,40 @@ import (
 	"ftpd/pkg/config"
 )
 
-// maxName is the longest name in bytes, as everywhere on Linux (PATH_MAX without its NUL).
+// maxName is the length of the longest name in bytes: PATH_MAX of Linux without its NUL.
 const maxName = 4095
 
 // A mount is a directory of the host in the view.
 type mount struct {
-	path      string // FTP path, cleaned
+	path      string // the cleaned FTP path
 	spelled   spelled
-	directory string // of the host
+	directory string // path on the host
 	root      *root
 }
 
-// at is the FTP path of a place.
-func (m *mount) at(place string) spelled { return spell(path.Join(m.path, place)) }
+// viewPath returns the FTP path of a place.
+func (m *mount) viewPath(place string) spelled { return spell(path.Join(m.path, place)) }
 
-// A rule gives the permissions at and below a path.
+// A rule holds the permissions at a path and below it.
 type rule struct {
 	spelled
 	permissions config.Permissions
 }
 
-// A location is a name's place in the table of mounts.
+// A location is the position of a name in the table of mounts.
 type location struct {
 	*mount
 	name string // the cleaned FTP path
-	rel  string // the same relative to the mount; "." is the mount itself
+	rel  string // relative to the mount; "." is the mount itself
 }
 
-// add keeps the mounts in the order in which they are tried.
+// add inserts a mount, the longest path first: in this order mounts are searched.
 func (f *FS) add(m *mount) {
 	f.mounts = append(f.mounts, m)
 	slices.SortStableFunc(f.mounts, func(a, b *mount) int { return len(b.path) - len(a.path) })
 }
 
-// locate finds the mount of a name.
+// locate returns the location of a name.
 func (f *FS) locate(name string) (location, error) {
 	if !strings.HasPrefix(name, "/") || len(name) > maxName || strings.IndexByte(name, 0) >= 0 {
 		return location{}, ErrName
@@ -55,38 +55,45 @@ func (f *FS) locate(name string) (location, error) {
 	return location{mount: m, name: name, rel: m.below(name)}, nil
 }
 
-// mountOf finds the mount of a cleaned FTP path. There is always one: the home's path is "/".
+// mountOf returns the mount of a cleaned FTP path. It always exists, because the home has the path
+// "/".
 func (f *FS) mountOf(name string) *mount {
 	i := slices.IndexFunc(f.mounts, func(m *mount) bool { return config.Within(name, m.path) })
 	return f.mounts[i]
 }
 
-// holdsMount reports whether a cleaned FTP path, which lies in m, is a mount or lies above one.
+// holdsMount reports whether a cleaned FTP path in m is a mount or lies above one.
 func (f *FS) holdsMount(m *mount, name spelled) bool {
-	return slices.ContainsFunc(f.mounts, func(o *mount) bool { return f.leads(m, name, o.spelled) != different })
+	return slices.ContainsFunc(f.mounts, func(o *mount) bool {
+		return f.leads(m, name, o.spelled) != different
+	})
 }
 
-// ruled reports whether a rule or a mount is at a place of a mount or below.
+// ruled reports whether a rule or a mount exists at a place of m or below it.
 func (f *FS) ruled(m *mount, place string) bool {
-	name := m.at(place)
+	name := m.viewPath(place)
 	return f.holdsMount(m, name) ||
-		slices.ContainsFunc(f.rules, func(r rule) bool { return f.leads(m, name, r.spelled) != different })
+		slices.ContainsFunc(f.rules, func(r rule) bool {
+			return f.leads(m, name, r.spelled) != different
+		})
 }
 
-// permit asks for what the user needs at a resolved place of a mount.
+// permit checks that a resolved place of m is visible and that the user has the permission want
+// there.
 func (f *FS) permit(m *mount, place string, want config.Permissions) error {
-	name := m.at(place)
+	name := m.viewPath(place)
 	if err := f.shown(m, name); err != nil {
 		return err
 	}
 	return f.allow(m, name, want)
 }
 
-// shown is nil where a place of a mount is in the view. Where a link led to what another mount hides, there is nothing.
+// shown returns nil if a place of m is visible in the view. A place that a link leads to is not
+// visible if another mount hides it.
 func (f *FS) shown(m *mount, name spelled) error {
 	for _, other := range f.mounts {
 		if other == m {
-			break // it holds all that those do which follow
+			break // m contains all the mounts that follow
 		}
 		if f.covers(m, name, other.spelled) != different {
 			return errHidden
@@ -98,7 +105,8 @@ func (f *FS) shown(m *mount, name spelled) error {
 	return nil
 }
 
-// allow asks for what the user needs at a place of a mount, whether or not that is in the view.
+// allow checks that the user has the permission want at a place of m. It does not check whether
+// the place is visible.
 func (f *FS) allow(m *mount, name spelled, want config.Permissions) error {
 	granted, by := f.permissions(m, name)
 	switch {
@@ -110,8 +118,10 @@ func (f *FS) allow(m *mount, name spelled, want config.Permissions) error {
 	return ErrNotAllowed
 }
 
-// permissions are those of the rule with the longest path at or above a place of a mount, or else of the whole tree. Beside them is
-// the path of that rule where the place spells it otherwise. Where nothing tells yet whether it does, both have to permit.
+// permissions returns the permissions of the rule with the longest path at or above a place of m,
+// or those of the whole tree if there is no such rule. by is the path of that rule if the place is
+// another spelling of it. If it cannot be known yet whether it is one, a permission is granted only
+// if it is granted in both cases.
 func (f *FS) permissions(m *mount, name spelled) (granted config.Permissions, by string) {
 	granted = config.Full
 	for _, r := range f.rules {
@@ -130,16 +140,18 @@ func (f *FS) permissions(m *mount, name spelled) (granted config.Permissions, by
 	return granted & f.base, by
 }
 
-// enterable asks whether anything is permitted at a resolved place of a mount, or below.
+// enterable checks that any permission is granted at a resolved place of m or below it.
 func (f *FS) enterable(m *mount, place string) error {
-	name := m.at(place)
+	name := m.viewPath(place)
 	if err := f.shown(m, name); err != nil {
 		return err
 	}
 	if granted, _ := f.permissions(m, name); granted != 0 {
 		return nil
 	}
-	if slices.ContainsFunc(f.rules, func(r rule) bool { return r.permissions != 0 && f.leads(m, name, r.spelled) != different }) {
+	if slices.ContainsFunc(f.rules, func(r rule) bool {
+		return r.permissions != 0 && f.leads(m, name, r.spelled) != different
+	}) {
 		return nil
 	}
 	return ErrNotAllowed

@@ -13,14 +13,17 @@ import (
 	"ftpd/pkg/config"
 )
 
-// calls are all that a client can ask for, on a tree with "file", "dir/" and "full/file" below base, and what each needs.
+// calls are all operations of a client, on a tree with "file", "dir/" and "full/file" below base,
+// with the permissions that each needs.
 var calls = []struct {
 	name string
 	need config.Permissions
 	call func(f *FS, base string) error
 }{
 	{"STAT", config.List, func(f *FS, base string) error { return second(f.Stat(base + "/file")) }},
-	{"lstat", config.List, func(f *FS, base string) error { return second(f.Lstat(base + "/file")) }},
+	{"lstat", config.List, func(f *FS, base string) error {
+		return second(f.Lstat(base + "/file"))
+	}},
 	{"LIST", config.List, func(f *FS, base string) error {
 		d, err := f.OpenDir(base+"/dir", Links)
 		if err == nil {
@@ -29,10 +32,18 @@ var calls = []struct {
 		return err
 	}},
 	{"RETR", config.Read, func(f *FS, base string) error { return second(read(f, base+"/file")) }},
-	{"STOR new", config.Write, func(f *FS, base string) error { return upload(f, base+"/new", "x", Creation{}) }},
-	{"APPE new", config.Write | config.Append, func(f *FS, base string) error { return upload(f, base+"/new", "x", Creation{Append: true}) }},
-	{"STOR", config.Overwrite, func(f *FS, base string) error { return upload(f, base+"/file", "x", Creation{}) }},
-	{"REST 1, STOR", config.Overwrite, func(f *FS, base string) error { return upload(f, base+"/file", "x", Creation{Offset: 1}) }},
+	{"STOR new", config.Write, func(f *FS, base string) error {
+		return upload(f, base+"/new", "x", Creation{})
+	}},
+	{"APPE new", config.Write | config.Append, func(f *FS, base string) error {
+		return upload(f, base+"/new", "x", Creation{Append: true})
+	}},
+	{"STOR", config.Overwrite, func(f *FS, base string) error {
+		return upload(f, base+"/file", "x", Creation{})
+	}},
+	{"REST 1, STOR", config.Overwrite, func(f *FS, base string) error {
+		return upload(f, base+"/file", "x", Creation{Offset: 1})
+	}},
 	{"REST at the end, STOR", config.Append, func(f *FS, base string) error {
 		e, err := os.Stat(filepath.Join(f.mounts[len(f.mounts)-1].directory, base, "file"))
 		if err != nil {
@@ -40,12 +51,18 @@ var calls = []struct {
 		}
 		return upload(f, base+"/file", "x", Creation{Offset: e.Size()})
 	}},
-	{"APPE", config.Append, func(f *FS, base string) error { return upload(f, base+"/file", "x", Creation{Append: true}) }},
+	{"APPE", config.Append, func(f *FS, base string) error {
+		return upload(f, base+"/file", "x", Creation{Append: true})
+	}},
 	{"DELE", config.Delete, func(f *FS, base string) error { return f.Remove(base + "/file") }},
 	{"RMD", config.Delete, func(f *FS, base string) error { return f.RemoveDir(base + "/dir") }},
 	{"RNFR", config.Rename, func(f *FS, base string) error { return f.MayRename(base + "/file") }},
-	{"RNTO new", config.Rename, func(f *FS, base string) error { return f.Rename(base+"/file", base+"/new") }},
-	{"RNTO", config.Rename | config.Overwrite, func(f *FS, base string) error { return f.Rename(base+"/file", base+"/full/file") }},
+	{"RNTO new", config.Rename, func(f *FS, base string) error {
+		return f.Rename(base+"/file", base+"/new")
+	}},
+	{"RNTO", config.Rename | config.Overwrite, func(f *FS, base string) error {
+		return f.Rename(base+"/file", base+"/full/file")
+	}},
 	{"STOU", config.Write, func(f *FS, base string) error {
 		name, err := f.Unique(base + "/unique")
 		if err != nil {
@@ -53,17 +70,25 @@ var calls = []struct {
 		}
 		return upload(f, name, "x", Creation{New: true})
 	}},
-	{"SITE CHMOD", config.Chmod, func(f *FS, base string) error { return second(f.Chmod(base+"/file", 0o600)) }},
-	{"SITE CHGRP", config.Chmod, func(f *FS, base string) error { return f.MayChgrp(base + "/file") }},
-	{"MFMT", config.Touch, func(f *FS, base string) error { return second(f.SetTimes(base+"/file", time.Unix(1, 0))) }},
+	{"SITE CHMOD", config.Chmod, func(f *FS, base string) error {
+		return second(f.Chmod(base+"/file", 0o600))
+	}},
+	{"SITE CHGRP", config.Chmod, func(f *FS, base string) error {
+		return f.MayChgrp(base + "/file")
+	}},
+	{"MFMT", config.Touch, func(f *FS, base string) error {
+		return second(f.SetTimes(base+"/file", time.Unix(1, 0)))
+	}},
 	{"MKD", config.Mkdir, func(f *FS, base string) error { return f.MakeDir(base + "/new") }},
 }
 
-var words = []config.Permissions{config.List, config.Read, config.Write, config.Overwrite, config.Append, config.Delete, config.Rename, config.Mkdir,
+var words = []config.Permissions{config.List, config.Read, config.Write, config.Overwrite,
+	config.Append, config.Delete, config.Rename, config.Mkdir,
 	config.Chmod, config.Touch}
 
-// Each call works with exactly the words that it needs, and fails without each one of them, leaving the tree as it is: in the whole
-// tree, and where a rule takes a word away that the rest of the tree has.
+// Each call works with exactly the permissions that it needs. Without one of them it fails and
+// leaves the tree unchanged, whether the permission is missing in the whole tree or because of a
+// rule.
 func TestPermissions(t *testing.T) {
 	for _, c := range calls {
 		sets := map[config.Permissions]bool{c.need: true, config.Full: true, 0: false}
@@ -83,18 +108,21 @@ func TestPermissions(t *testing.T) {
 				if allowed && err != nil {
 					t.Errorf("%s with %v in the %s: %v", c.name, set, where, err)
 				}
-				if !allowed && !errors.Is(err, ErrNotAllowed) && !(set&config.Rename != 0 && errors.Is(err, fs.ErrExist)) {
-					t.Errorf("%s with %v in the %s: %v, want %v", c.name, set, where, err, ErrNotAllowed)
+				if !allowed && !errors.Is(err, ErrNotAllowed) &&
+					!(set&config.Rename != 0 && errors.Is(err, fs.ErrExist)) {
+					t.Errorf("%s with %v in the %s: %v, want %v",
+						c.name, set, where, err, ErrNotAllowed)
 				}
 				if after := snapshot(t, dir); !allowed && !slices.Equal(before, after) {
-					t.Errorf("%s with %v in the %s changed %v to %v", c.name, set, where, before, after)
+					t.Errorf("%s with %v in the %s changed %v to %v",
+						c.name, set, where, before, after)
 				}
 			}
 		}
 	}
 }
 
-// snapshot is a tree as text.
+// snapshot returns a text that describes a tree.
 func snapshot(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
@@ -115,16 +143,25 @@ func snapshot(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// Who may not see a directory does not learn from errors what is in there.
+// A user without permissions in a directory does not learn from errors what exists there.
 func TestNoWordNoOracle(t *testing.T) {
 	dir := tree(t, "drop/file", "drop/dir/")
-	for _, with := range []func(*Options){permissions(0), permissions(config.Full, config.Rule{Path: "/drop"})} {
+	for _, with := range []func(*Options){
+		permissions(0), permissions(config.Full, config.Rule{Path: "/drop"}),
+	} {
 		f := open(t, dir, with)
-		for _, name := range []string{"/drop/file", "/drop/none", "/drop/dir", "/drop/none/none", "/drop/file/none"} {
+		for _, name := range []string{
+			"/drop/file", "/drop/none", "/drop/dir", "/drop/none/none", "/drop/file/none",
+		} {
 			for call, err := range map[string]error{
-				"stat": second(f.Stat(name)), "list": second(f.OpenDir(name, Links)), "open": second(f.Open(name)), "mkdir": f.MakeDir(name),
-				"remove": f.Remove(name), "rmdir": f.RemoveDir(name), "rename": f.Rename(name, "/x"), "may rename": f.MayRename(name), "create": second(f.Create(name, Creation{})),
-				"chmod": second(f.Chmod(name, 0o600)), "touch": second(f.SetTimes(name, time.Unix(1, 0))), "unique": second(f.Unique(name)),
+				"stat": second(f.Stat(name)), "list": second(f.OpenDir(name, Links)),
+				"open": second(f.Open(name)), "mkdir": f.MakeDir(name),
+				"remove": f.Remove(name), "rmdir": f.RemoveDir(name),
+				"rename": f.Rename(name, "/x"), "may rename": f.MayRename(name),
+				"create": second(f.Create(name, Creation{})),
+				"chmod":  second(f.Chmod(name, 0o600)),
+				"touch":  second(f.SetTimes(name, time.Unix(1, 0))),
+				"unique": second(f.Unique(name)),
 			} {
 				if !errors.Is(err, ErrNotAllowed) {
 					t.Errorf("%s %s: %v, want %v", call, name, err, ErrNotAllowed)
@@ -135,7 +172,8 @@ func TestNoWordNoOracle(t *testing.T) {
 }
 
 func TestEntering(t *testing.T) {
-	f := open(t, tree(t, "none/x/", "way/in/drop/deeper/", "way/other/"), permissions(0, config.Rule{Path: "/way/in/drop", Permissions: config.DropBox}))
+	f := open(t, tree(t, "none/x/", "way/in/drop/deeper/", "way/other/"),
+		permissions(0, config.Rule{Path: "/way/in/drop", Permissions: config.DropBox}))
 	for name, want := range map[string]error{
 		"/": nil, "/way": nil, "/way/in": nil, "/way/in/drop": nil, "/way/in/drop/deeper": nil,
 		"/none": ErrNotAllowed, "/none/x": ErrNotAllowed, "/way/other": ErrNotAllowed,
@@ -146,10 +184,11 @@ func TestEntering(t *testing.T) {
 	is(t, "nothing is permitted anywhere", nothing.ChangeDir("/"), ErrNotAllowed)
 }
 
-// The longest rule wins.
+// The rule with the longest path applies.
 func TestRulesInsideRules(t *testing.T) {
 	f := open(t, tree(t, "a/b/c/file", "a/b/file", "a/file"), permissions(0,
-		config.Rule{Path: "/a", Permissions: config.ReadOnly}, config.Rule{Path: "/a/b"}, config.Rule{Path: "/a/b/c", Permissions: config.Full}))
+		config.Rule{Path: "/a", Permissions: config.ReadOnly}, config.Rule{Path: "/a/b"},
+		config.Rule{Path: "/a/b/c", Permissions: config.Full}))
 	is(t, "outer", second(read(f, "/a/file")), nil)
 	is(t, "middle", second(read(f, "/a/b/file")), ErrNotAllowed)
 	is(t, "inner", second(read(f, "/a/b/c/file")), nil)
@@ -160,7 +199,8 @@ func TestRulesInsideRules(t *testing.T) {
 
 func TestADirectoryWithRulesStays(t *testing.T) {
 	dir := tree(t, "a/secret/file", "link -> .")
-	f := open(t, dir, permissions(config.Full, config.Rule{Path: "/a/secret", Permissions: config.List}))
+	f := open(t, dir,
+		permissions(config.Full, config.Rule{Path: "/a/secret", Permissions: config.List}))
 	is(t, "renamed above the rule", f.Rename("/a", "/b"), ErrNotAllowed)
 	if f.Rename("/link/a", "/b") == nil {
 		t.Error("renamed through a link")
@@ -170,7 +210,7 @@ func TestADirectoryWithRulesStays(t *testing.T) {
 	is(t, "elsewhere", f.Rename("/a/c", "/d"), nil)
 }
 
-// What exists is not replaced without "overwrite", whatever it is.
+// No existing entry is replaced without the permission "overwrite".
 func TestRenameWithoutOverwrite(t *testing.T) {
 	dir := tree(t, "from", "file", "link -> nowhere", "dir/", "empty/")
 	f := open(t, dir, permissions(config.Full&^config.Overwrite))

@@ -13,19 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A root is the directory of a mount, held by a descriptor that only names it. It stays the same directory whatever it is called
-// meanwhile. All paths are relative; "." is the directory itself.
+// A root is the directory of a mount, held by a descriptor that is opened with O_PATH. It stays the
+// same directory if it is renamed. All paths are relative to it; "." is the directory itself.
 type root struct {
 	kernel
-	fd     int
-	dev    uint64
-	places bool
+	fd          int
+	dev         uint64
+	needsPlaces bool
 }
 
-// Confinement names the call of the kernel that holds sessions to their directories.
+// Confinement is the name of the system call that confines sessions to their directories.
 const Confinement = "openat2"
 
-// Probe says what this system lacks to confine anybody, nil if nothing.
+// Probe returns an error if this system lacks a call that confinement needs.
 func Probe() error {
 	r, err := openRoot("/", false, nil)
 	if err != nil {
@@ -35,9 +35,10 @@ func Probe() error {
 	return nil
 }
 
-// openRoot opens a directory of the host that the user may enter. With places, the other methods tell where things really are.
-func openRoot(dir string, places bool, faults Faults) (*root, error) {
-	r := &root{kernel: kernel{faults}, places: places}
+// openRoot opens a directory of the host that the user may enter. With needsPlaces the other
+// methods return places.
+func openRoot(dir string, needsPlaces bool, faults Faults) (*root, error) {
+	r := &root{kernel: kernel{faults}, needsPlaces: needsPlaces}
 	fd, err := r.kernel.open(dir)
 	if err != nil {
 		return nil, r.explain(err, dir, r.kernel.open)
@@ -56,8 +57,9 @@ func (r *root) check() error {
 	case errors.Is(err, unix.ENOSYS):
 		return errors.New("the system has no openat2(2): Linux 5.6 or later is needed")
 	case errors.Is(err, unix.EPERM):
-		return errors.New("openat2(2) is refused: the system call filter of this container is too old")
-	case err != nil && r.places && errors.Is(err, unix.ENOENT):
+		return errors.New(
+			"openat2(2) is refused: the system call filter of this container is too old")
+	case err != nil && r.needsPlaces && errors.Is(err, unix.ENOENT):
 		return errors.New("rules and mounts need /proc, to know where a link leads")
 	case err != nil:
 		return err
@@ -66,7 +68,7 @@ func (r *root) check() error {
 	if err := r.statx(r.fd, &st); err != nil {
 		return err
 	}
-	if err := r.served(r.fd, ^uint64(0)); err != nil {
+	if err := r.checkServed(r.fd, ^uint64(0)); err != nil {
 		return err
 	}
 	r.dev = unix.Mkdev(st.Dev_major, st.Dev_minor)
@@ -75,8 +77,8 @@ func (r *root) check() error {
 
 func (r *root) close() { r.kernel.close(r.fd) }
 
-// resolve opens what rel leads to below the root. The kernel answers EAGAIN where it could not tell whether ".." stayed inside,
-// because something was renamed meanwhile.
+// resolve opens the file that rel leads to below the root. The kernel returns EAGAIN if it cannot
+// decide whether ".." stays inside, because a directory was renamed meanwhile.
 func (r *root) resolve(rel string, flags int) (fd int, err error) {
 	for range 64 {
 		fd, err = r.openat2(r.fd, rel, flags)
@@ -84,32 +86,35 @@ func (r *root) resolve(rel string, flags int) (fd int, err error) {
 			break
 		}
 	}
-	if err == unix.EACCES && r.keepsOut(r.fd) {
-		return fd, errFUSE // not even "." can be opened then
+	if err == unix.EACCES && r.lacksAllowOther(r.fd) {
+		return fd, errFUSE // then not even "." can be opened
 	}
-	return fd, r.explain(err, rel, func(rel string) (int, error) { return r.openat2(r.fd, rel, unix.O_PATH) })
+	return fd, r.explain(err, rel, func(rel string) (int, error) {
+		return r.openat2(r.fd, rel, unix.O_PATH)
+	})
 }
 
-// errFUSE names what the administrator can change: FUSE compares all ids of a process with those of the user that
-// mounted the file system, and a section changes only the ones that count for files.
-var errFUSE = fmt.Errorf("the FUSE file system was mounted without the option allow_other, which users may give only "+
-	"where /etc/fuse.conf has user_allow_other: %w", fs.ErrPermission)
+// errFUSE names what the administrator can change. FUSE compares all ids of a process with those
+// of the user that mounted the file system, and a section changes only the ids for file access.
+var errFUSE = fmt.Errorf("the FUSE file system was mounted without the option allow_other, "+
+	"which users may give only where /etc/fuse.conf has user_allow_other: %w", fs.ErrPermission)
 
-// keepsOut reports whether fd is on a FUSE file system of another user without allow_other. The kernel refuses all but
-// statfs(2), which knows the type there and no sizes.
-func (k kernel) keepsOut(fd int) bool {
+// lacksAllowOther reports whether fd is on a FUSE file system of another user that was mounted
+// without allow_other. The kernel then refuses all calls but statfs(2), which returns the type and
+// no sizes.
+func (k kernel) lacksAllowOther(fd int) bool {
 	var st unix.Statfs_t
 	return k.fstatfs(fd, &st) == nil && int64(st.Type) == unix.FUSE_SUPER_MAGIC && st.Bsize == 0
 }
 
-// explain replaces EACCES where such a file system is the cause. open could not resolve name; the mount is the longest
-// part of it that it can.
+// explain replaces EACCES if such a file system is the cause. open could not resolve name. The
+// mount of the file system is the longest part of name that open can resolve.
 func (k kernel) explain(err error, name string, open func(string) (int, error)) error {
 	for failed := err; failed == unix.EACCES; name = path.Dir(name) {
 		var fd int
 		if fd, failed = open(name); failed == nil {
 			defer k.close(fd)
-			if k.keepsOut(fd) {
+			if k.lacksAllowOther(fd) {
 				return errFUSE
 			}
 		}
@@ -120,9 +125,10 @@ func (k kernel) explain(err error, name string, open func(string) (int, error)) 
 	return err
 }
 
-// place is where fd is below the root: "." for the root, "" where nobody asks.
+// place returns the path of fd below the root: "." for the root itself, "" if places are not
+// needed.
 func (r *root) place(fd int) (string, error) {
-	if !r.places {
+	if !r.needsPlaces {
 		return "", nil
 	}
 	base, err := r.hostPath(r.fd)
@@ -143,15 +149,19 @@ func (r *root) place(fd int) (string, error) {
 	return "", fmt.Errorf("moved out of the view: %w", unix.EACCES)
 }
 
-// The file systems of /proc and /sys are never served, whatever is: a file there can be the memory of this process.
+// unserved lists the file systems that are never served, whatever the configuration contains:
+// /proc, /sys and others of the kernel. A file there can be the memory of this process.
 var unserved = map[int64]bool{
-	unix.PROC_SUPER_MAGIC: true, unix.SYSFS_MAGIC: true, unix.CGROUP_SUPER_MAGIC: true, unix.CGROUP2_SUPER_MAGIC: true,
-	unix.DEBUGFS_MAGIC: true, unix.TRACEFS_MAGIC: true, unix.SECURITYFS_MAGIC: true, unix.BPF_FS_MAGIC: true,
+	unix.PROC_SUPER_MAGIC: true, unix.SYSFS_MAGIC: true,
+	unix.CGROUP_SUPER_MAGIC: true, unix.CGROUP2_SUPER_MAGIC: true,
+	unix.DEBUGFS_MAGIC: true, unix.TRACEFS_MAGIC: true,
+	unix.SECURITYFS_MAGIC: true, unix.BPF_FS_MAGIC: true,
 	unix.SELINUX_MAGIC: true, unix.EFIVARFS_MAGIC: true, unix.PSTOREFS_MAGIC: true,
 }
 
-// served refuses what lies on such a file system. The one of the root itself was asked at the start.
-func (r *root) served(fd int, dev uint64) error {
+// checkServed returns an error if fd is on a file system that is never served. The file system of
+// the root itself is checked only when the root is opened.
+func (r *root) checkServed(fd int, dev uint64) error {
 	if dev == r.dev {
 		return nil
 	}
@@ -165,24 +175,25 @@ func (r *root) served(fd int, dev uint64) error {
 	return nil
 }
 
-// describe is what is known about an open descriptor: what it is, and where.
+// describe returns the attributes and the place of an open descriptor.
 func (r *root) describe(fd int) (e Entry, place string, err error) {
 	var st unix.Statx_t
 	if err := r.statx(fd, &st); err != nil {
-		if err == unix.EACCES && r.keepsOut(fd) {
+		if err == unix.EACCES && r.lacksAllowOther(fd) {
 			err = errFUSE
 		}
 		return Entry{}, "", err
 	}
 	e = entryOf(&st)
-	if err := r.served(fd, e.Dev); err != nil {
+	if err := r.checkServed(fd, e.Dev); err != nil {
 		return Entry{}, "", err
 	}
 	place, err = r.place(fd)
 	return e, place, err
 }
 
-// stat describes what rel leads to, or with follow false the last link itself; with created, it asks for that time, too.
+// stat describes the file that rel leads to; with follow false it describes the last link itself.
+// created adds the time of creation.
 func (r *root) stat(rel string, follow, created bool) (Entry, string, error) {
 	flags := unix.O_PATH
 	if !follow {
@@ -203,7 +214,8 @@ func (r *root) stat(rel string, follow, created bool) (Entry, string, error) {
 	return e, place, err
 }
 
-// enter resolves a directory that the user may enter, and tells its place. The dot at the end makes the kernel ask for the right to.
+// enter resolves a directory that the user may enter, and returns its place. Because of the dot at
+// the end, the kernel checks the permission to enter it.
 func (r *root) enter(rel string) (string, error) {
 	fd, err := r.resolve(rel+"/.", unix.O_PATH|unix.O_DIRECTORY)
 	if err != nil {
@@ -214,8 +226,9 @@ func (r *root) enter(rel string) (string, error) {
 	return place, err
 }
 
-// open opens a regular file, for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). O_NONBLOCK and O_NOCTTY keep it from
-// waiting for a FIFO's other end or becoming a terminal's session before it is known what was opened.
+// open opens a regular file for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). The
+// kind of the file is known only afterwards. Until then O_NONBLOCK prevents that open waits for
+// the other end of a FIFO, and O_NOCTTY that a terminal becomes the controlling one.
 func (r *root) open(rel string, flags int) (opened, error) {
 	fd, err := r.resolve(rel, flags|unix.O_NONBLOCK|unix.O_NOCTTY)
 	if err != nil {
@@ -268,7 +281,7 @@ func (p *parent) close() {
 	}
 }
 
-// create makes a file that is not there yet.
+// create creates a file that does not exist yet.
 func (p *parent) create(name string, flags int, mode uint32) (*os.File, error) {
 	fd, err := p.root.openat(p.fd, name, flags|unix.O_CREAT|unix.O_EXCL, mode)
 	if err != nil {
@@ -277,7 +290,8 @@ func (p *parent) create(name string, flags int, mode uint32) (*os.File, error) {
 	return os.NewFile(uintptr(fd), name), nil
 }
 
-// writable asks the kernel whether the user may make files here. Where it cannot tell (before Linux 5.8), making one does.
+// writable checks whether the user may make files here. Before Linux 5.8 there is no such check;
+// the creation of the file then reports the error.
 func (p *parent) writable() error {
 	err := p.root.faccessat2(p.fd, ".", unix.W_OK|unix.X_OK, unix.AT_EACCESS)
 	if err == unix.ENOSYS {
@@ -290,8 +304,8 @@ func (p *parent) mkdir(name string, mode uint32) error {
 	return p.newName(p.root.mkdirat(p.fd, name, mode))
 }
 
-// newName makes ENOENT for something new, in a directory that was not removed meanwhile, the error of its name: exfat-fuse has no other
-// for a colon.
+// newName replaces ENOENT by ErrName after a failed creation, if the directory still exists:
+// exfat-fuse returns ENOENT for a name with a colon.
 func (p *parent) newName(err error) error {
 	if err != unix.ENOENT {
 		return err
@@ -306,25 +320,25 @@ func (p *parent) newName(err error) error {
 func (p *parent) unlink(name string) error { return p.root.unlinkat(p.fd, name, 0) }
 func (p *parent) rmdir(name string) error  { return p.root.unlinkat(p.fd, name, unix.AT_REMOVEDIR) }
 
-// free is what the user could store here.
+// free returns how many bytes the user could store here.
 func (p *parent) free() (int64, error) {
 	var st unix.Statfs_t
 	err := p.root.fstatfs(p.fd, &st)
 	return available(&st), err
 }
 
-// hasDefaultACL reports whether the ACL of new entries comes from the directory.
+// hasDefaultACL reports whether the directory has an ACL for new entries.
 func (p *parent) hasDefaultACL() (bool, error) {
 	return p.root.hasXattr(p.fd, "system.posix_acl_default")
 }
 
-// exists is nil where something has the name.
+// exists returns nil if the directory has an entry with that name.
 func (p *parent) exists(name string) error {
 	_, err := p.lookup(name)
 	return err
 }
 
-// lookup describes what has the name.
+// lookup describes the entry with that name.
 func (p *parent) lookup(name string) (Entry, error) {
 	nul, err := unix.BytePtrFromString(name)
 	if err != nil {
@@ -335,7 +349,7 @@ func (p *parent) lookup(name string) (Entry, error) {
 	return entryOf(&st), err
 }
 
-// rename renames, and replaces only if it may.
+// rename renames an entry. It replaces an existing one only with replace.
 func (p *parent) rename(name string, to *parent, toName string, replace bool) error {
 	err := p.move(name, to, toName, replace)
 	if err == unix.ENOENT && p.exists(name) == nil {
@@ -344,7 +358,8 @@ func (p *parent) rename(name string, to *parent, toName string, replace bool) er
 	return err
 }
 
-// move is rename. Where the file system cannot promise not to replace (NFS), the name is looked at first.
+// move renames an entry, without the check of newName. NFS cannot promise not to replace an
+// existing entry; there, move looks for it first.
 func (p *parent) move(name string, to *parent, toName string, replace bool) error {
 	if replace {
 		return p.root.renameat2(p.fd, name, to.fd, toName, 0)

@@ -11,34 +11,36 @@ import (
 	"strings"
 )
 
-// A root is the directory of a mount, as an os.Root: it refuses absolute links, and ones that lead outside. Where permissions depend
-// on the path there is no asking where an open file really is, so links are then not followed at all, and each directory on the way
-// is compared with what its name stood for. (The build tag osroot tests this on Linux.)
+// A root is the directory of a mount, as an os.Root, which refuses absolute links and links that
+// lead outside. There is no call that returns the real path of an open file. If permissions depend
+// on the path, links are therefore not followed at all, and each directory on the way is compared
+// with the entry that was looked up before. (The build tag osroot tests this on Linux.)
 type root struct {
-	top    *os.Root
-	places bool
-	faults Faults
+	top         *os.Root
+	needsPlaces bool
+	faults      Faults
 }
 
-// Confinement names what holds sessions to their directories.
+// Confinement is the name of what confines sessions to their directories.
 const Confinement = "os.Root"
 
-// Probe says what this system lacks to confine anybody, nil if nothing.
+// Probe returns an error if this system lacks what confinement needs.
 func Probe() error { return nil }
 
-// openRoot opens a directory of the host. With places, the other methods tell where things really are.
-func openRoot(dir string, places bool, faults Faults) (*root, error) {
-	if err := faults.ask("openroot"); err != nil {
+// openRoot opens a directory of the host. With needsPlaces the other methods return places.
+func openRoot(dir string, needsPlaces bool, faults Faults) (*root, error) {
+	if err := faults.check("openroot"); err != nil {
 		return nil, err
 	}
 	top, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, noRoot(err, func() (fs.FileInfo, error) { return os.Stat(dir) })
 	}
-	return &root{top: top, places: places, faults: faults}, nil
+	return &root{top: top, needsPlaces: needsPlaces, faults: faults}, nil
 }
 
-// noRoot is why a directory could not be opened. os.Root has an error without a number for what is none.
+// noRoot returns why a directory could not be opened: ErrNotDir if it is none, because the error of
+// os.Root has no number then.
 func noRoot(err error, stat func() (fs.FileInfo, error)) error {
 	if info, failed := stat(); failed == nil && !info.IsDir() {
 		return ErrNotDir
@@ -48,11 +50,11 @@ func noRoot(err error, stat func() (fs.FileInfo, error)) error {
 
 func (r *root) close() { _ = r.top.Close() }
 
-// A parent is a directory whose entries are looked at, made, renamed or removed.
+// A parent is a directory whose entries are described, made, renamed or removed.
 type parent struct {
 	root  *root
 	dir   *os.Root
-	place string // of the directory: "." for the root's
+	place string // of the directory; "." is the root
 }
 
 func (p *parent) close() {
@@ -70,10 +72,10 @@ func (r *root) parent(rel string) (*parent, error) {
 	if err != nil {
 		return nil, ErrName
 	}
-	if r.places {
+	if r.needsPlaces {
 		return r.walk(rel)
 	}
-	if err := r.faults.ask("openroot"); err != nil {
+	if err := r.faults.check("openroot"); err != nil {
 		return nil, err
 	}
 	dir, err := r.top.OpenRoot(local)
@@ -83,8 +85,8 @@ func (r *root) parent(rel string) (*parent, error) {
 	return &parent{root: r, dir: dir, place: rel}, nil
 }
 
-// walk resolves a directory without following links. A directory that was opened is the one whose name was looked at before, or that
-// name was changed meanwhile.
+// walk resolves a directory without following links. If an opened directory is not the one that was
+// looked up by that name before, the name was changed meanwhile.
 func (r *root) walk(rel string) (*parent, error) {
 	at := &parent{root: r, dir: r.top, place: rel}
 	for name := range strings.SplitSeq(rel, "/") {
@@ -109,7 +111,7 @@ func (p *parent) step(name string) (*os.Root, error) {
 	if !before.IsDir() {
 		return nil, ErrNotDir
 	}
-	if err := p.root.faults.ask("openroot"); err != nil {
+	if err := p.root.faults.check("openroot"); err != nil {
 		return nil, err
 	}
 	next, err := p.dir.OpenRoot(name)
@@ -127,7 +129,8 @@ func (p *parent) step(name string) (*os.Root, error) {
 	return next, nil
 }
 
-// split resolves the directory that rel lies in. The mount itself lies in itself, as ".".
+// split resolves the parent directory of rel. The parent of the mount is the mount itself, with the
+// base ".".
 func (r *root) split(rel string) (*parent, string, error) {
 	base := path.Base(rel)
 	if _, err := localize(base); err != nil {
@@ -137,8 +140,8 @@ func (r *root) split(rel string) (*parent, string, error) {
 	return dir, base, err
 }
 
-// stat describes what rel leads to, or with follow false the last link itself. When it was created costs nothing more, where it is
-// known at all.
+// stat describes the file that rel leads to; with follow false it describes the last link itself.
+// The time of creation is always included if the system has it, because it costs no further call.
 func (r *root) stat(rel string, follow, _ bool) (Entry, string, error) {
 	dir, base, err := r.split(rel)
 	if err != nil {
@@ -157,10 +160,10 @@ func (r *root) stat(rel string, follow, _ bool) (Entry, string, error) {
 		e.Target, err = dir.readlink(base)
 		return e, rel, err
 	}
-	if r.places {
+	if r.needsPlaces {
 		return Entry{}, "", fs.ErrPermission
 	}
-	if err := r.faults.ask("stat"); err != nil {
+	if err := r.faults.check("stat"); err != nil {
 		return Entry{}, "", err
 	}
 	info, err = r.top.Stat(filepath.FromSlash(rel))
@@ -170,7 +173,7 @@ func (r *root) stat(rel string, follow, _ bool) (Entry, string, error) {
 	return entryOf(info), rel, nil
 }
 
-// enter resolves a directory that the user may enter, and tells its place.
+// enter resolves a directory that the user may enter, and returns its place.
 func (r *root) enter(rel string) (string, error) {
 	dir, err := r.parent(rel)
 	if err != nil {
@@ -181,7 +184,8 @@ func (r *root) enter(rel string) (string, error) {
 	return rel, err
 }
 
-// open opens a regular file, for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND), without waiting for a FIFO's other end.
+// open opens a regular file for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). It does
+// not wait for the other end of a FIFO.
 func (r *root) open(rel string, flags int) (opened, error) {
 	dir, base, err := r.split(rel)
 	if err != nil {
@@ -192,12 +196,12 @@ func (r *root) open(rel string, flags int) (opened, error) {
 	if err != nil {
 		return opened{}, err
 	}
-	if err := r.faults.ask("open"); err != nil {
+	if err := r.faults.check("open"); err != nil {
 		return opened{}, err
 	}
 	var f *os.File
 	switch link := before.Mode()&fs.ModeSymlink != 0; {
-	case link && r.places:
+	case link && r.needsPlaces:
 		err = fs.ErrPermission
 	case link:
 		f, err = r.top.OpenFile(filepath.FromSlash(rel), flags|nonblock, 0)
@@ -208,7 +212,7 @@ func (r *root) open(rel string, flags int) (opened, error) {
 		return opened{}, err
 	}
 	info, err := regular(f)
-	if err == nil && r.places && !os.SameFile(before, info) {
+	if err == nil && r.needsPlaces && !os.SameFile(before, info) {
 		err = fs.ErrPermission
 	}
 	if err != nil {
@@ -218,7 +222,7 @@ func (r *root) open(rel string, flags int) (opened, error) {
 	return opened{file: f, size: info.Size(), place: rel}, nil
 }
 
-// regular describes an open file, if it is one.
+// regular returns the FileInfo of an open file, and an error if it is not a regular file.
 func regular(f *os.File) (fs.FileInfo, error) {
 	info, err := f.Stat()
 	switch {
@@ -233,19 +237,19 @@ func regular(f *os.File) (fs.FileInfo, error) {
 }
 
 func (p *parent) lstat(name string) (fs.FileInfo, error) {
-	if err := p.root.faults.ask("lstat"); err != nil {
+	if err := p.root.faults.check("lstat"); err != nil {
 		return nil, err
 	}
 	return p.dir.Lstat(name)
 }
 
-// exists is nil where something has the name.
+// exists returns nil if the directory has an entry with that name.
 func (p *parent) exists(name string) error {
 	_, err := p.lstat(name)
 	return err
 }
 
-// lookup describes what has the name.
+// lookup describes the entry with that name.
 func (p *parent) lookup(name string) (Entry, error) {
 	info, err := p.lstat(name)
 	if err != nil {
@@ -254,38 +258,39 @@ func (p *parent) lookup(name string) (Entry, error) {
 	return entryOf(info), nil
 }
 
-// plain reports whether a name is known to have one spelling only.
-func (p *parent) plain() bool { return false }
+// exactNames reports whether each name is known to have only one spelling. It is never known here.
+func (p *parent) exactNames() bool { return false }
 
 func (p *parent) readlink(name string) (string, error) {
-	if err := p.root.faults.ask("readlink"); err != nil {
+	if err := p.root.faults.check("readlink"); err != nil {
 		return "", err
 	}
 	return p.dir.Readlink(name)
 }
 
-// create makes a file that is not there yet.
+// create creates a file that does not exist yet.
 func (p *parent) create(name string, flags int, mode uint32) (*os.File, error) {
-	if err := p.possible("create", name); err != nil {
+	if err := p.checkCall("create", name); err != nil {
 		return nil, err
 	}
 	return p.dir.OpenFile(name, flags|os.O_CREATE|os.O_EXCL, fs.FileMode(mode))
 }
 
 func (p *parent) mkdir(name string, mode uint32) error {
-	if err := p.possible("mkdir", name); err != nil {
+	if err := p.checkCall("mkdir", name); err != nil {
 		return err
 	}
 	return p.dir.Mkdir(name, fs.FileMode(mode))
 }
 
-// unlink removes anything but a directory. os.Root.Remove takes both, so what it is is looked at first.
+// unlink removes any entry but a directory. os.Root.Remove removes both, so the type is checked
+// first.
 func (p *parent) unlink(name string) error { return p.remove(name, false) }
 
 func (p *parent) rmdir(name string) error { return p.remove(name, true) }
 
 func (p *parent) remove(name string, dir bool) error {
-	if err := p.possible("remove", name); err != nil {
+	if err := p.checkCall("remove", name); err != nil {
 		return err
 	}
 	info, err := p.lstat(name)
@@ -300,13 +305,14 @@ func (p *parent) remove(name string, dir bool) error {
 	return p.dir.Remove(name)
 }
 
-// rename renames by the paths from the top, since no call takes two directories. It replaces only if it may; nothing but a look
-// beforehand can be had for that.
+// rename renames an entry by paths below the root, because no call takes two directories. It
+// replaces an existing entry only with replace. No call checks this atomically, so rename looks for
+// the entry first.
 func (p *parent) rename(name string, to *parent, toName string, replace bool) error {
-	if err := p.possible("rename", name); err != nil {
+	if err := p.checkCall("rename", name); err != nil {
 		return err
 	}
-	if err := to.possible("rename", toName); err != nil {
+	if err := to.checkCall("rename", toName); err != nil {
 		return err
 	}
 	if _, err := to.lstat(toName); !replace && err == nil {
@@ -316,9 +322,9 @@ func (p *parent) rename(name string, to *parent, toName string, replace bool) er
 	return p.root.top.Rename(filepath.FromSlash(from), filepath.FromSlash(dest))
 }
 
-// free is what the user could store here.
+// free returns how many bytes the user could store here.
 func (p *parent) free() (int64, error) {
-	if err := p.root.faults.ask("fstatfs"); err != nil {
+	if err := p.root.faults.check("fstatfs"); err != nil {
 		return 0, err
 	}
 	dir, err := p.dir.Open(".")
@@ -329,26 +335,28 @@ func (p *parent) free() (int64, error) {
 	return freeAt(dir)
 }
 
-// possible asks whether the call may be made and the system can have such a name.
-func (p *parent) possible(call, name string) error {
+// checkCall returns an error if the system cannot have such a name, or if the test fails the call.
+func (p *parent) checkCall(call, name string) error {
 	if _, err := localize(name); err != nil {
 		return ErrName
 	}
-	return p.root.faults.ask(call)
+	return p.root.faults.check(call)
 }
 
-// hasDefaultACL reports whether the ACL of new entries comes from the directory.
+// hasDefaultACL reports whether the directory has an ACL for new entries. It always returns false
+// here.
 func (p *parent) hasDefaultACL() (bool, error) { return false, nil }
 
-// writable cannot tell here; making a file does.
+// writable returns nil: there is no check here. The creation of the file reports the error.
 func (p *parent) writable() error { return nil }
 
-// A dirReader reads a directory. Entries are described through the os.Root: what os.File.ReadDir knows comes by path.
+// A dirReader reads a directory. Entries are described through the os.Root, because os.File.ReadDir
+// would describe them by their paths.
 type dirReader struct {
 	parent *parent
-	owns   bool // closes the parent, too
+	owns   bool // close closes the parent as well
 	file   *os.File
-	read   []string // and not looked at yet
+	read   []string // names that were read and not yet returned
 	names  filter
 }
 
@@ -366,9 +374,9 @@ func (r *root) openDir(rel string, _ bool) (*dirReader, string, error) {
 	return d, rel, nil
 }
 
-// reader reads the directory, which must stay open meanwhile.
+// reader opens the directory for reading. The parent must stay open meanwhile.
 func (p *parent) reader() (*dirReader, error) {
-	if err := p.root.faults.ask("open"); err != nil {
+	if err := p.root.faults.check("open"); err != nil {
 		return nil, err
 	}
 	file, err := p.dir.Open(".")
@@ -385,11 +393,11 @@ func (d *dirReader) close() {
 	}
 }
 
-// next reads one entry, or io.EOF. The buffer is not used.
+// next returns one entry, or io.EOF. The buffer is not used.
 func (d *dirReader) next(detail Detail, _ []byte) (Entry, error) {
 	for {
 		if len(d.read) == 0 {
-			if err := d.parent.root.faults.ask("readdir"); err != nil {
+			if err := d.parent.root.faults.check("readdir"); err != nil {
 				return Entry{}, openKind(err)
 			}
 			names, err := d.file.Readdirnames(batchSize)

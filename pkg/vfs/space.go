@@ -2,8 +2,9 @@ package vfs
 
 import "math"
 
-// Free is how many bytes more the user could store on the file system where name lies or would lie, whatever his quota is.
-// errors.ErrUnsupported says that this system does not tell.
+// Free returns how many bytes the user could still store on the file system of name, or of the
+// directory where name would be created. It ignores quotas. errors.ErrUnsupported means that this
+// system has no such call.
 func (f *FS) Free(name string) (int64, error) {
 	free := int64(0)
 	err := f.on("look for space for", name, 0, func(at location) error {
@@ -15,16 +16,18 @@ func (f *FS) Free(name string) (int64, error) {
 	return free, err
 }
 
-// Free is how many bytes more the user could store on the file system of the upload, as FS.Free.
+// Free returns how many bytes the user could still store on the file system of the upload, like
+// FS.Free.
 func (u *Upload) Free() (int64, error) {
-	if err := u.faults.ask("fstatfs"); err != nil {
-		return 0, u.failed("look for space for", err)
+	if err := u.faults.check("fstatfs"); err != nil {
+		return 0, u.opError("look for space for", err)
 	}
 	free, err := freeAt(u.file)
-	return free, u.failed("look for space for", err)
+	return free, u.opError("look for space for", err)
 }
 
-// bytesOf is the size of blocks, or as much of it as there is a number for: file systems of the network claim anything.
+// bytesOf returns the size of blocks in bytes, at most math.MaxInt64, because network file systems
+// may report any number.
 func bytesOf(blocks, size uint64) int64 {
 	if size == 0 || blocks > math.MaxInt64/size {
 		return math.MaxInt64

@@ -2,7 +2,7 @@ package vfs
 
 import "golang.org/x/sys/unix"
 
-// available leaves out what only root may take.
+// available returns the free bytes without those that are reserved for root.
 func available(st *unix.Statfs_t) int64 {
 	unit := st.Frsize
 	if unit == 0 {

@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-// No upload makes a file larger than it may be, wherever its bytes go; what fits arrives.
+// No upload makes a file larger than Creation.Most, whatever its offset. The bytes that fit are
+// written.
 func TestMost(t *testing.T) {
 	for _, test := range []struct {
 		name, sent string
 		c          Creation
-		want       string // the content, and of a file that may not be touched as it was
+		want       string // the content after the upload; unchanged if the upload is refused
 		err        error
 	}{
 		{"/new", "12345", Creation{Most: 5}, "12345", nil},
@@ -42,7 +43,7 @@ func TestMost(t *testing.T) {
 	}
 }
 
-// There is some space in a directory and on the file system of an upload; a system that cannot say so, says that.
+// Free returns the space for a directory and for an upload, or errors.ErrUnsupported.
 func TestFree(t *testing.T) {
 	var failing error
 	f := open(t, tree(t, "dir/file"), func(o *Options) {
@@ -82,7 +83,8 @@ func TestBytesOf(t *testing.T) {
 		blocks, size uint64
 		want         int64
 	}{
-		{0, 4096, 0}, {3, 4096, 12288}, {math.MaxUint64, 1, math.MaxInt64}, {math.MaxInt64/4096 + 1, 4096, math.MaxInt64}, {1, 0, math.MaxInt64},
+		{0, 4096, 0}, {3, 4096, 12288}, {math.MaxUint64, 1, math.MaxInt64},
+		{math.MaxInt64/4096 + 1, 4096, math.MaxInt64}, {1, 0, math.MaxInt64},
 	} {
 		if got := bytesOf(test.blocks, test.size); got != test.want {
 			t.Errorf("%d blocks of %d bytes are %d", test.blocks, test.size, got)

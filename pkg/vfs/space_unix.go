@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeAt is what an ordinary user could store on the file system of an open file.
+// freeAt returns how many bytes an ordinary user could store on the file system of an open file.
 func freeAt(file *os.File) (free int64, err error) {
 	raw, err := file.SyscallConn()
 	if err != nil {

@@ -14,19 +14,20 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Rules, mounts and files.hide name paths, and many file systems take several spellings for one name: they ignore case (vfat, exFAT,
-// NTFS, CIFS, APFS, a casefold directory of ext4), Unicode's forms, or dots and blanks at the end, and have short names (PRIVAT~1).
-// The path of an open file is of no help: the kernel has the spelling that was looked up.
+// Rules, mounts and files.hide name paths. Many file systems take several spellings for one name.
+// They ignore case (vfat, exFAT, NTFS, CIFS, APFS, a casefold directory of ext4), differences of
+// Unicode normalization, or dots and blanks at the end, and they have short names (PRIVAT~1). The
+// path of an open file does not help, because the kernel returns the spelling that was looked up.
 //
-// So a name that could be another spelling of a ruled one is compared with it in its directory, by what the file system finds under
-// both. No file system is asked about other names, and none is written to.
+// Therefore a name that could be another spelling of a ruled name is compared with it: both are
+// looked up in the directory. Other names cost no call, and no file system is written to.
 
-// A spelled is a cleaned absolute FTP path, beside it what all its spellings have in common.
+// A spelled is a cleaned absolute FTP path with its folded text, which all its spellings share.
 type spelled struct{ path, folded string }
 
 func spell(name string) spelled { return spelled{name, foldPath(name)} }
 
-// head is the first n components.
+// head returns the first n components.
 func (s spelled) head(n int) spelled { return spelled{head(s.path, n), head(s.folded, n)} }
 
 func head(name string, n int) string {
@@ -41,7 +42,7 @@ func head(name string, n int) string {
 	return name[:max(at, 1)]
 }
 
-// depth is the number of components.
+// depth returns the number of components.
 func depth(name string) int {
 	if name == "/" {
 		return 0
@@ -49,7 +50,7 @@ func depth(name string) int {
 	return strings.Count(name, "/")
 }
 
-// foldPath folds each component. Most paths are their own folded ones.
+// foldPath folds each component. Most paths are already folded.
 func foldPath(name string) string {
 	if isFolded(name) {
 		return name
@@ -62,7 +63,7 @@ func foldPath(name string) string {
 	return folded.String()
 }
 
-// isFolded reports whether no component of an ASCII path has another folded text; false is no answer.
+// isFolded reports whether folding leaves an ASCII path as it is. A result of false is not certain.
 func isFolded(name string) bool {
 	for i, c := range []byte(name) {
 		switch {
@@ -75,15 +76,16 @@ func isFolded(name string) bool {
 	return true
 }
 
-// fold gives all spellings of a name the same text. So it does to some names that no file system takes for one.
+// fold returns a text that is the same for all spellings of a name. Two names with the same text
+// are not necessarily spellings of one name.
 func fold(name string) string {
 	if stream := strings.IndexByte(name, ':'); stream > 0 {
-		name = name[:stream] // NTFS has the file itself as "name:" and "name::$DATA"
+		name = name[:stream] // on NTFS "name:" and "name::$DATA" are the file itself
 	}
 	return foldLetters(strings.TrimRight(name, ". "))
 }
 
-// foldLetters folds a text that may be a pattern.
+// foldLetters folds the letters of a name or a pattern.
 func foldLetters(name string) string {
 	if strings.IndexFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
 		return strings.ToLower(name)
@@ -92,25 +94,28 @@ func foldLetters(name string) string {
 		switch {
 		case r <= unicode.MaxASCII:
 			return unicode.ToLower(r)
-		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point):
+		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf,
+			unicode.Other_Default_Ignorable_Code_Point):
 			return -1
 		}
 		return unicode.ToLower(unicode.ToUpper(r))
 	}, lettersOf.Replace(norm.NFKD.String(name)))
 }
 
-// lettersOf are those that case folding replaces by others, and NFKD does not.
+// lettersOf replaces the letters that case folding replaces and NFKD does not.
 var lettersOf = strings.NewReplacer("ß", "ss", "ẞ", "ss", "\u0345", "ι")
 
-// short reports whether a name may be one that DOS made of a longer one: at most eight bytes that end with "~" and a number, and an
-// ending of three.
+// short reports whether a name may be a short name of DOS: at most eight bytes that end with "~"
+// and a number, and an extension of at most three bytes.
 func short(name string) bool {
 	stem, ending, _ := strings.Cut(name, ".")
 	digits := strings.TrimRight(stem, "0123456789")
-	return len(stem) <= 8 && len(ending) <= 3 && len(digits) < len(stem) && strings.HasSuffix(digits, "~")
+	return len(stem) <= 8 && len(ending) <= 3 &&
+		len(digits) < len(stem) && strings.HasSuffix(digits, "~")
 }
 
-// swapCase is another spelling for file systems that ignore case, at least of a name with ASCII letters in it.
+// swapCase returns another spelling for file systems that ignore case, if the name has an ASCII
+// letter.
 func swapCase(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -121,17 +126,19 @@ func swapCase(name string) string {
 	}, name)
 }
 
-// A likeness says whether two spellings are one name. The order matters: of several components the least one counts.
+// A likeness is the result of a comparison of two spellings. The order matters: the likeness of two
+// paths is the lowest of their components.
 type likeness int
 
 const (
 	different likeness = iota
-	absent             // there is nothing of either spelling
-	perhaps            // as absent, where the directory takes several spellings for one; or it cannot be known
+	absent             // neither spelling exists
+	perhaps            // as absent, in a directory that ignores case; or it cannot be known
 	same
 )
 
-// covers compares the way to a place of m with p, which is at or above it.
+// covers compares p with the first components of a place of m. It returns different if the place
+// does not lie at p or below it.
 func (f *FS) covers(m *mount, place, p spelled) likeness {
 	n := depth(p.path)
 	if n > depth(place.path) {
@@ -140,7 +147,8 @@ func (f *FS) covers(m *mount, place, p spelled) likeness {
 	return f.compare(m, place.head(n), p)
 }
 
-// leads compares a place of m with the way to p, which is at or below it.
+// leads compares a place of m with the first components of p. It returns different if the place
+// does not lie at p or above it.
 func (f *FS) leads(m *mount, place, p spelled) likeness {
 	n := depth(place.path)
 	if n > depth(p.path) {
@@ -154,7 +162,8 @@ func (f *FS) compare(m *mount, place, p spelled) likeness {
 	if place.path == p.path {
 		return same
 	}
-	if place.folded != p.folded && !strings.Contains(place.path, "~") && !strings.Contains(p.path, "~") {
+	if place.folded != p.folded &&
+		!strings.Contains(place.path, "~") && !strings.Contains(p.path, "~") {
 		return different
 	}
 	least := same
@@ -171,7 +180,8 @@ func (f *FS) compare(m *mount, place, p spelled) likeness {
 	return least
 }
 
-// spellings compares two names in the directory above. A mount has its path from the configuration: there only one spelling is right.
+// spellings compares two names in the directory above. The path of a mount exists only in the
+// configuration, so it has only one spelling.
 func (f *FS) spellings(m *mount, above, name, other string) likeness {
 	if fold(name) != fold(other) && !short(name) && !short(other) || !config.Within(above, m.path) {
 		return different
@@ -187,7 +197,7 @@ func (f *FS) spellings(m *mount, above, name, other string) likeness {
 	return dir.likeness(name, other)
 }
 
-// below is a path of the view at or below a mount, relative to it.
+// below returns the path relative to the mount of an FTP path at or below the mount.
 func (m *mount) below(name string) string {
 	rel := strings.TrimPrefix(strings.TrimPrefix(name, m.path), "/")
 	if rel == "" {
@@ -196,15 +206,16 @@ func (m *mount) below(name string) string {
 	return rel
 }
 
-// gone reports whether nothing has a name, and nothing can have it.
+// gone reports whether err means that no entry has the name, or that none can have it.
 func gone(err error) bool {
 	k := kind(err)
-	return err != nil && (errors.Is(k, fs.ErrNotExist) || errors.Is(k, ErrName) || errors.Is(k, ErrNotDir))
+	return err != nil &&
+		(errors.Is(k, fs.ErrNotExist) || errors.Is(k, ErrName) || errors.Is(k, ErrNotDir))
 }
 
-// likeness compares two names of the directory.
+// likeness compares two names in the directory.
 func (p *parent) likeness(name, other string) likeness {
-	if p.plain() {
+	if p.exactNames() {
 		return different
 	}
 	found := p.lookups(name, other)
@@ -217,8 +228,8 @@ func (p *parent) likeness(name, other string) likeness {
 	return different
 }
 
-// lookups compares what two names lead to. Some file systems in user space make up an inode number for each spelling. There a name
-// is its own if the directory lists it.
+// lookups compares two names by the files they lead to. Some FUSE file systems make up an inode
+// number for each spelling. There, two names that the directory both lists are different.
 func (p *parent) lookups(name, other string) likeness {
 	one, err := p.lookup(name)
 	two, failed := p.lookup(other)
@@ -238,26 +249,28 @@ func (p *parent) lookups(name, other string) likeness {
 	return same
 }
 
-// folds reports whether the directory ignores case: another spelling of one of its entries leads to that entry. Where there is no entry to
-// try that with, it is taken to do so.
+// folds reports whether the directory ignores case, which is the case if another spelling of one of
+// its entries leads to that entry. It returns true if the directory has no entry to try this with.
 func (p *parent) folds() bool {
-	if p.plain() {
+	if p.exactNames() {
 		return false
 	}
 	entry, err := p.find(func(name string) bool { return swapCase(name) != name })
 	return err != nil || p.lookups(entry, swapCase(entry)) != different
 }
 
-// lists reports whether the directory has an entry of exactly this name. In one that cannot be read to the end there is none.
+// lists reports whether the directory lists exactly this name. It returns false if the directory
+// cannot be read to the end.
 func (p *parent) lists(name string) bool {
 	_, err := p.find(func(entry string) bool { return entry == name })
 	return err == nil
 }
 
-// maxSearched bounds the search for an entry: in larger directories names are taken for other spellings.
+// maxSearched bounds the search for an entry. In a larger directory, names that are not found are
+// taken for other spellings.
 const maxSearched = 50_000
 
-// find is the first entry that is wanted; io.EOF if there is none.
+// find returns the first entry for which wanted returns true, or io.EOF if there is none.
 func (p *parent) find(wanted func(string) bool) (string, error) {
 	dir, err := p.reader()
 	if err != nil {
@@ -275,7 +288,7 @@ func (p *parent) find(wanted func(string) bool) (string, error) {
 	return "", io.EOF
 }
 
-// hides reports whether files.hide has another spelling of a name on the way to a place.
+// hides reports whether files.hide matches another spelling of a name on the way to a place.
 func (f *FS) hides(m *mount, place string) bool {
 	if len(f.hide) == 0 || place == "." {
 		return false
@@ -300,12 +313,13 @@ func (f *FS) hidesIn(m *mount, above, name string) bool {
 		return !gone(err)
 	}
 	defer dir.close()
-	return like && dir.folds() || short(name) && dir.disguised(name)
+	return like && dir.folds() || short(name) && dir.listedOtherwise(name)
 }
 
-// disguised reports whether the directory has something by this name which it lists by another.
-func (p *parent) disguised(name string) bool {
-	if p.plain() {
+// listedOtherwise reports whether the directory has an entry with this name that it lists under
+// another name.
+func (p *parent) listedOtherwise(name string) bool {
+	if p.exactNames() {
 		return false
 	}
 	_, err := p.lookup(name)
@@ -317,7 +331,7 @@ func (h hiding) like(name string) bool {
 	folded := fold(name)
 	return slices.ContainsFunc(h, func(p pattern) bool {
 		if folded == name && p.folded == p.text {
-			return false // another spelling would not match, either
+			return false // another spelling would not match either
 		}
 		return match(p.folded, folded) || match(p.text, folded)
 	})

@@ -8,9 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// plain reports whether a name is known to have one spelling only. On these file systems it is the bytes that it is, but for
-// directories with the casefold flag, and an XFS that was made to ignore case.
-func (p *parent) plain() bool {
+// exactNames reports whether each name is known to have only one spelling, as on the file systems
+// below, except in directories with the casefold flag and on an XFS that was made to ignore case.
+func (p *parent) exactNames() bool {
 	var st unix.Statfs_t
 	if p.root.fstatfs(p.fd, &st) != nil {
 		return false
@@ -20,8 +20,9 @@ func (p *parent) plain() bool {
 		return true
 	case unix.EXT4_SUPER_MAGIC, unix.TMPFS_MAGIC, unix.F2FS_SUPER_MAGIC:
 		const casefold = 0x40000000 // FS_CASEFOLD_FL
-		var flags [2]uint32         // of which the kernel fills a half, or all
-		return p.ask(unix.FS_IOC_GETFLAGS, unsafe.Pointer(&flags)) == nil && flags[0]&casefold == 0
+		var flags [2]uint32         // the kernel writes one half or both
+		err := p.ioctl(unix.FS_IOC_GETFLAGS, unsafe.Pointer(&flags))
+		return err == nil && flags[0]&casefold == 0
 	case unix.XFS_SUPER_MAGIC:
 		const geometry = 0x80705864 // XFS_IOC_FSGEOMETRY_V1
 		const foldsASCII = 1 << 12  // XFS_FSOP_GEOM_FLAGS_DIRV2CI
@@ -30,20 +31,21 @@ func (p *parent) plain() bool {
 			flags uint32
 			_     [16]byte
 		}
-		return p.ask(geometry, unsafe.Pointer(&about)) == nil && about.flags&foldsASCII == 0
+		return p.ioctl(geometry, unsafe.Pointer(&about)) == nil && about.flags&foldsASCII == 0
 	}
 	return false
 }
 
-// ask makes an ioctl(2) on the directory, which the user has to be able to read.
-func (p *parent) ask(request uintptr, answer unsafe.Pointer) error {
+// ioctl makes an ioctl(2) on the directory, which the user must be able to read.
+func (p *parent) ioctl(request uintptr, result unsafe.Pointer) error {
 	dir, err := p.reader()
 	if err != nil {
 		return err
 	}
 	defer dir.close()
 	return p.root.call("ioctl", func() error {
-		if _, _, number := unix.Syscall(unix.SYS_IOCTL, uintptr(dir.fd), request, uintptr(answer)); number != 0 {
+		_, _, number := unix.Syscall(unix.SYS_IOCTL, uintptr(dir.fd), request, uintptr(result))
+		if number != 0 {
 			return number
 		}
 		return nil

@@ -4,5 +4,5 @@ package vfs
 
 import "syscall"
 
-// The process has no umask of its own, as in the service.
+// The umask of the process is 0, as in the service.
 func init() { syscall.Umask(0) }

@@ -10,11 +10,12 @@ import (
 	"ftpd/pkg/config"
 )
 
-// uniqueTries bounds the search for a name that nobody has.
+// uniqueTries bounds the search for a name that does not exist.
 const uniqueTries = 50
 
-// Unique finds an FTP path that is not there yet and where the user may make a file: prefix, a dot, and six letters or digits. When
-// nothing free is found that is fs.ErrExist. Whoever makes the file asks for a New one: others look for names, too.
+// Unique returns an FTP path that does not exist yet and where the user may make a file: prefix, a
+// dot, and six letters or digits. If the search finds none, the error is fs.ErrExist. The caller
+// then creates the file with Creation.New, because another session can find the same name.
 func (f *FS) Unique(prefix string) (name string, err error) {
 	err = f.on("find a name for", prefix, config.Write, func(at location) error {
 		return f.within(at, config.Write, func(dir *parent, base string) error {
@@ -34,10 +35,10 @@ func (f *FS) Unique(prefix string) (name string, err error) {
 	return name, err
 }
 
-// randomSuffix is one of a thousand million.
+// randomSuffix returns one of a thousand million suffixes.
 func randomSuffix() string { return strings.ToLower(rand.Text()[:6]) }
 
-// canMake is the error that making a new file would have.
+// canMake returns the error that the creation of a new file would return.
 func (p *parent) canMake(name string) error {
 	switch err := p.exists(name); {
 	case err == nil:

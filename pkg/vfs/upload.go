@@ -13,37 +13,42 @@ import (
 	"ftpd/pkg/zerocopy"
 )
 
-// Creation says how an upload starts.
+// Creation holds how an upload starts.
 type Creation struct {
-	Offset int64 // where in an existing file the bytes go (REST); what lies behind them stays. 0: the file starts anew
-	Append bool  // at the end (APPE); Offset is not looked at
-	New    bool  // the file must not be there yet (STOU), else fs.ErrExist; the two others are not looked at
-	Most   int64 // bytes that the file may have when all has arrived; beyond it is ErrLimit. 0: any
+	Offset int64 // of the first byte (REST); bytes behind the upload stay. 0: the file is truncated
+	Append bool  // write at the end (APPE); Offset is ignored
+	New    bool  // the file must not exist (STOU), else fs.ErrExist; Offset and Append are ignored
+	Most   int64 // bytes that the complete file may have, else ErrLimit. 0: any number
 }
 
-// An Upload is a file that arrives. Exactly one of Commit and Abort ends it. One goroutine writes; it does not depend on the FS any more.
+// An Upload is a file that is being received. It ends with exactly one call of Commit or Abort. One
+// goroutine writes. An Upload stays usable when the FS is closed.
 type Upload struct {
 	file   *os.File
 	name   string
 	host   string
-	room   int64 // bytes that it may still take
+	room   int64 // bytes that may still be written
 	faults Faults
 }
 
-// Create starts an upload. A file that is not there is made ("write"); one that is there is replaced or changed inside ("overwrite"),
-// or added to ("append", also for a restart exactly at its end). APPE needs "append" in any case. A restart beyond the end is
-// ErrOffset, one of a file that is not there fs.ErrNotExist. Nothing is cut off before all of this is known.
+// Create starts an upload. The user needs the permission "write" for a new file, "overwrite" to
+// replace or change an existing one, and "append" to add to it, also for a restart exactly at its
+// end. APPE needs "append" in any case. A restart beyond the end is ErrOffset, and a restart in a
+// file that does not exist is fs.ErrNotExist. The file is truncated only after all these checks.
 func (f *FS) Create(name string, c Creation) (*Upload, error) {
 	var started *Upload
 	err := f.on("create", name, 0, func(at location) error {
 		o, err := f.openOrMake(at, c)
 		if err != nil && !f.uploadable(at) {
-			return ErrNotAllowed // whatever there is
+			return ErrNotAllowed // regardless of what exists there
 		}
 		if err != nil {
 			return err
 		}
-		started = &Upload{file: o.file, name: at.name, host: f.hostPath(at, o.place), room: c.room(o.size), faults: at.root.faults}
+		started = &Upload{
+			file: o.file, name: at.name, host: f.hostPath(at, o.place),
+			room: c.room(o.size), faults: at.root.faults,
+		}
 		return nil
 	})
 	if err != nil {
@@ -58,7 +63,8 @@ func (f *FS) uploadable(at location) bool {
 	return granted&(config.Write|config.Overwrite|config.Append) != 0
 }
 
-// openOrMake tries the existing file, then a new one, and again where somebody else was faster.
+// openOrMake opens the existing file or else makes a new one. It tries again if another process
+// makes or removes the file between the two calls.
 func (f *FS) openOrMake(at location, c Creation) (opened, error) {
 	if c.New {
 		return f.makeFile(at, Creation{})
@@ -78,10 +84,10 @@ func (f *FS) openOrMake(at location, c Creation) (opened, error) {
 			return o, err
 		}
 	}
-	return opened{}, err // always made and removed by others, or a link that leads nowhere
+	return opened{}, err // made and removed again each time, or a dangling link
 }
 
-// openExisting opens the file that is there, through links, and prepares it for the bytes to come.
+// openExisting opens the existing file, through links, and prepares it for the first byte.
 func (f *FS) openExisting(at location, c Creation) (opened, error) {
 	o, err := at.root.open(at.rel, c.flags())
 	if err != nil {
@@ -98,8 +104,9 @@ func (f *FS) openExisting(at location, c Creation) (opened, error) {
 	return o, nil
 }
 
-// flags are those that the file is opened with. What is appended goes to the end whoever else appends, and
-// the kernel refuses to open an append-only file (chattr +a) in any other way.
+// flags returns the flags to open the file with. O_APPEND writes each byte at the end even if
+// another process appends too, and the kernel refuses to open an append-only file (chattr +a)
+// without it.
 func (c Creation) flags() int {
 	if c.Append {
 		return os.O_WRONLY | os.O_APPEND
@@ -107,7 +114,7 @@ func (c Creation) flags() int {
 	return os.O_WRONLY
 }
 
-// need says what the user needs to send to a file of that size.
+// need returns the permission that an upload to a file of that size needs.
 func (c Creation) need(size int64) config.Permissions {
 	if c.Append || c.Offset > 0 && c.Offset >= size {
 		return config.Append
@@ -115,7 +122,7 @@ func (c Creation) need(size int64) config.Permissions {
 	return config.Overwrite
 }
 
-// room is how many bytes may go to a file of that size.
+// room returns how many bytes may be written to a file of that size.
 func (c Creation) room(size int64) int64 {
 	switch {
 	case c.Most == 0:
@@ -128,7 +135,7 @@ func (c Creation) room(size int64) int64 {
 	return c.Most - c.Offset
 }
 
-// prepare cuts the file off, or goes to where the bytes start.
+// prepare checks the offset and the size, and then truncates the file or seeks to the offset.
 func (c Creation) prepare(o opened, faults Faults) error {
 	switch {
 	case !c.Append && c.Offset > o.size:
@@ -138,7 +145,7 @@ func (c Creation) prepare(o opened, faults Faults) error {
 	case c.Append:
 		return nil
 	case c.Offset > 0:
-		if err := faults.ask("lseek"); err != nil {
+		if err := faults.check("lseek"); err != nil {
 			return openKind(err)
 		}
 		_, err := o.file.Seek(c.Offset, io.SeekStart)
@@ -146,13 +153,13 @@ func (c Creation) prepare(o opened, faults Faults) error {
 	case o.size == 0:
 		return nil
 	}
-	if err := faults.ask("ftruncate"); err != nil {
+	if err := faults.check("ftruncate"); err != nil {
 		return openKind(err)
 	}
 	return openKind(o.file.Truncate(0))
 }
 
-// makeFile makes a new file.
+// makeFile creates a new file.
 func (f *FS) makeFile(at location, c Creation) (opened, error) {
 	want := config.Write
 	if c.Append {
@@ -171,10 +178,11 @@ func (f *FS) makeFile(at location, c Creation) (opened, error) {
 	return o, err
 }
 
-// Write adds bytes. After an error the number says how many arrived. Of what is beyond Creation.Most none does, which is ErrLimit.
+// Write writes p and returns how many bytes were written. Bytes beyond Creation.Most are not
+// written; the error is then ErrLimit.
 func (u *Upload) Write(p []byte) (int, error) {
-	if err := u.faults.ask("write"); err != nil {
-		return 0, u.failed("write", err)
+	if err := u.faults.check("write"); err != nil {
+		return 0, u.opError("write", err)
 	}
 	fits := min(int64(len(p)), u.room)
 	n, err := u.file.Write(p[:fits])
@@ -182,44 +190,47 @@ func (u *Upload) Write(p []byte) (int, error) {
 	if err == nil && n < len(p) {
 		err = ErrLimit
 	}
-	return n, u.failed("write", err)
+	return n, u.opError("write", err)
 }
 
-// TakeFrom adds all that a pipe holds, inside the kernel. errors.ErrUnsupported says to Write it instead: what is left is in the pipe.
+// TakeFrom moves all bytes of a pipe into the file inside the kernel. errors.ErrUnsupported means
+// that the caller has to Write the bytes that are left in the pipe.
 func (u *Upload) TakeFrom(p *zerocopy.Pipe) error {
 	held := int64(p.Held())
-	err := u.faults.ask("splice")
+	err := u.faults.check("splice")
 	switch {
 	case err == nil && held > u.room:
-		err = errors.ErrUnsupported // Write knows how many fit
+		err = errors.ErrUnsupported // Write writes as many bytes as fit
 	case err == nil:
 		err = p.Empty(u.file)
 	}
 	u.room -= held - int64(p.Held())
-	if err = moving(err); err != nil {
+	if err = transferKind(err); err != nil {
 		return fmt.Errorf("splice %q: %w", u.name, err)
 	}
 	return nil
 }
 
-// Commit ends an upload that is complete. Its error means that bytes may be lost: file systems of the network tell it here.
+// Commit ends a complete upload. An error means that bytes may be lost: network file systems report
+// failed writes when the file is closed.
 func (u *Upload) Commit() error { return u.close() }
 
-// Abort ends an upload that is not complete. The bytes that arrived stay, so that the client can resume.
+// Abort ends an incomplete upload. The received bytes stay, so that the client can resume.
 func (u *Upload) Abort() error { return u.close() }
 
 func (u *Upload) close() error {
-	err := u.faults.ask("close")
+	err := u.faults.check("close")
 	if closing := u.file.Close(); err == nil {
 		err = closing
 	}
-	return u.failed("close", err)
+	return u.opError("close", err)
 }
 
-// HostPath is the file's path on the host, for the log: the real one where the view asks for it, else with links unresolved.
+// HostPath returns the path of the file on the host, for the log. Links in it are resolved if
+// permissions depend on the path.
 func (u *Upload) HostPath() string { return u.host }
 
-func (u *Upload) failed(op string, err error) error {
+func (u *Upload) opError(op string, err error) error {
 	if err == nil {
 		return nil
 	}
