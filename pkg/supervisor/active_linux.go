@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// boundSocket is a TCP socket that is bound to an address of this host. Any number of them share it, as long as nobody listens there and
-// each one connects to another peer.
+// boundSocket returns a TCP socket that is bound to an address and port of this host. Any number
+// of sockets share that address, as long as none listens on it and each connects to another peer.
 func boundSocket(at netip.AddrPort) (*os.File, error) {
 	family := unix.AF_INET6
 	var name unix.Sockaddr
@@ -46,8 +46,9 @@ func boundSocket(at netip.AddrPort) (*os.File, error) {
 	return os.NewFile(uintptr(fd), "active"), nil
 }
 
-// probeActivePort tells, before the service starts, of a port that it can never have. One that another program listens on may be free
-// later, so that is a warning.
+// probeActivePort returns an error, before the service starts, for a data.active_port that the
+// service can never bind. It only warns of a port that another program listens on, because that
+// port may become free later.
 func probeActivePort(o Options) error {
 	port := o.Config.Data.ActivePort
 	if port == 0 {
@@ -58,9 +59,11 @@ func probeActivePort(o Options) error {
 	case err == nil:
 		return file.Close()
 	case errors.Is(err, unix.EACCES):
-		return fmt.Errorf("data.active_port = %d: ports below 1024 need root; set it to 0, or run ftpd as a service", port)
+		return fmt.Errorf("data.active_port = %d: ports below 1024 need root; "+
+			"set it to 0, or run ftpd as a service", port)
 	case errors.Is(err, unix.EADDRINUSE):
-		o.Log.Warn().Int("port", port).Msg("another program listens on data.active_port: active transfers are refused until it does not")
+		o.Log.Warn().Int("port", port).Msg("another program listens on data.active_port: " +
+			"active transfers are refused until it does not")
 	}
 	return nil
 }

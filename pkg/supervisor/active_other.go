@@ -11,7 +11,7 @@ import (
 
 func boundSocket(netip.AddrPort) (*os.File, error) { return nil, errors.ErrUnsupported }
 
-// probeActivePort refuses to start with a port that no data connection will have on this system.
+// probeActivePort refuses data.active_port, because this system offers no bound sockets.
 func probeActivePort(o Options) error {
 	if port := o.Config.Data.ActivePort; port != 0 {
 		return fmt.Errorf("data.active_port = %d: %w on this system", port, errors.ErrUnsupported)

@@ -15,21 +15,23 @@ import (
 	"ftpd/pkg/unixauth"
 )
 
-// maxWaiting bounds the logins that wait for their turn to have a password hashed.
+// maxWaiting bounds the logins that wait until their password is hashed.
 const maxWaiting = 512
 
-// A backend is who knows the users, with the helpers behind it.
+// A backend checks logins. It holds the helper processes that this takes.
 type backend struct {
 	auth   auth.Authorizer
 	bans   *bans
 	system *unixauth.Authorizer // nil without system users
 	names  *unixauth.Names      // for listings; nil without ftpd-auth
-	runs   *unixauth.Names      // for logins, which must not wait for listings; likewise
+	runs   *unixauth.Names      // for logins, which must not wait for listings; nil like names
 }
 
-// InOneProcess says whether the configuration asks for nothing that needs root: no system users, and files accessed with the rights
-// of whoever started the server, who is root or not. The error tells what that user cannot do, and what to change; what nobody could
-// do is a problem of the configuration already.
+// InOneProcess reports whether one process can serve the configuration, because nothing in it
+// needs root: it has no system users, and files are accessed with the rights of the user who
+// started the server. root states whether that user is root. The error names what this user
+// cannot do, and what to change. What no user can do is reported as a problem of the
+// configuration before.
 func InOneProcess(c *config.Config, root bool) (bool, error) {
 	runAs := c.RunAsInForce()
 	impersonates := slices.ContainsFunc(runAs, func(account string) bool { return account != "" })
@@ -37,20 +39,24 @@ func InOneProcess(c *config.Config, root bool) (bool, error) {
 	case c.Auth.Backend == config.BackendUnix:
 		return false, nil
 	case root && slices.Contains(runAs, ""):
-		return false, errors.New(`run_as = "" would access files as root: name an account, or run ftpd as another user`)
+		return false, errors.New(`run_as = "" would access files as root: ` +
+			`name an account, or run ftpd as another user`)
 	case !root && impersonates:
-		return false, errors.New(`run_as needs root: set run_as = "" in [defaults] (and [anonymous]) to access files as the user who starts ftpd`)
+		return false, errors.New(`run_as needs root: set run_as = "" in [defaults] ` +
+			`(and [anonymous]) to access files as the user who starts ftpd`)
 	}
 	return !root, nil
 }
 
-// startBackend starts the helpers that the configuration needs. Only root can. lost is auth.Policy's.
+// startBackend starts the helpers that the configuration needs. It needs root. lost becomes the
+// field Lost of auth.Policy.
 func startBackend(o Options, lost func(dir string) error) (*backend, error) {
 	if os.Geteuid() != 0 {
-		return nil, errors.New(`auth.backend = "unix" needs root, as PAM does: run ftpd as a service, or share a directory with ftpd share`)
+		return nil, errors.New(`auth.backend = "unix" needs root, as PAM does: ` +
+			`run ftpd as a service, or share a directory with ftpd share`)
 	}
 	b := &backend{bans: newBans(o.Config.Ban)}
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, b.bans.suspects)
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, b.bans.isSuspect)
 	helper, err := unixauth.Find()
 	if err == nil {
 		b.names, err = unixauth.StartNames(helper)
@@ -87,8 +93,12 @@ func newSystem(c *config.Config, helper string, queue *auth.Queue) (*unixauth.Au
 	})
 }
 
-// compose puts together who may come in: the policy over anonymous users, those of the configuration, and the system's (nil: none).
-func compose(c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.Authorizer, lost func(dir string) error) (auth.Authorizer, error) {
+// compose returns the Authorizer of the configuration. Its policy is checked first; then come the
+// anonymous users, the users of the configuration, and the system's users (nil: there are none).
+func compose(
+	c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.Authorizer,
+	lost func(dir string) error,
+) (auth.Authorizer, error) {
 	virtual, err := auth.NewVirtual(c, runAs, queue, system)
 	if err != nil {
 		return nil, err
@@ -111,7 +121,7 @@ func (b *backend) close() {
 	}
 }
 
-// runAs finds the identity of an account.
+// runAs returns the credentials of a system account.
 func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
 	if b.names == nil {
 		return unixauth.Files{}.RunAs(account)
@@ -119,17 +129,17 @@ func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
 	return b.runs.RunAs(account)
 }
 
-// desk is what answers the cores.
-func (b *backend) desk(o Options, keys *keyring) *desk {
-	d := newDesk(o, b.bans, b.auth, keys)
+// handler returns the handler of the requests that the cores send.
+func (b *backend) handler(o Options, keys *keyring) *handler {
+	d := newHandler(o, b.bans, b.auth, keys)
 	if b.names != nil {
 		d.owners = b.names
 	}
 	return d
 }
 
-func newDesk(o Options, b *bans, authorizer auth.Authorizer, keys *keyring) *desk {
-	return &desk{
+func newHandler(o Options, b *bans, authorizer auth.Authorizer, keys *keyring) *handler {
+	return &handler{
 		config:   o.Config,
 		bans:     b,
 		registry: newRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
@@ -143,6 +153,7 @@ func newDesk(o Options, b *bans, authorizer auth.Authorizer, keys *keyring) *des
 // forever stands for a timeout that is switched off.
 const forever = time.Duration(1) << 62
 
+// timeout returns a timeout of the configuration, where 0 switches it off.
 func timeout(d config.Duration) time.Duration {
 	if d == 0 {
 		return forever

@@ -5,8 +5,8 @@ import "time"
 // maxPause bounds the pause before a core is started again.
 const maxPause = 10 * time.Second
 
-// A backoff decides how long to wait before a core is started again: not at all after a core that has lived, twice as long each time
-// that one dies young.
+// A backoff computes the pause before a core is started again. There is no pause after a core that
+// ran for a minute. Each core that died earlier doubles the pause, up to maxPause.
 type backoff struct{ pause time.Duration }
 
 func (b *backoff) next(lived time.Duration) time.Duration {

@@ -13,8 +13,9 @@ import (
 	"ftpd/pkg/config"
 )
 
-// bans counts failed logins and keeps away who has too many of them ([ban]). A client is an IPv4 address or an IPv6 /64, of which one
-// host may use every address.
+// bans counts failed logins and bans the clients that have too many of them (section [ban] of the
+// configuration). A client is an IPv4 address or an IPv6 /64, because one host may use every
+// address of a /64.
 type bans struct {
 	rules config.Ban
 
@@ -22,38 +23,40 @@ type bans struct {
 	known map[offender]*offence // guarded by mu; at most maxOffenders
 }
 
-// An offender is a client together with the user name that it tried, or a client alone (no name).
+// An offender is a client together with the user name that it tried, or the client alone (user is
+// "").
 type offender struct {
 	client netip.Prefix
 	user   string
 }
 
-// An offence is what an offender has done.
+// An offence is the record of an offender.
 type offence struct {
 	failures int
-	since    time.Time // of the first one that counts
-	until    time.Time // the end of a ban; zero without one
-	cause    string    // of the ban
+	since    time.Time // the time of the first failure that counts
+	until    time.Time // the end of the ban; zero without a ban
+	cause    string    // the cause of the ban
 }
 
-// A ban is one that is in force, for people to see.
+// A ban is a ban in force, as the log and ftpd who show it.
 type ban struct {
 	Client netip.Prefix `json:"client"`
-	User   string       `json:"user,omitempty"` // "" where all of the client is banned
+	User   string       `json:"user,omitempty"` // "" where the client is banned for every user
 	Until  time.Time    `json:"until"`
 	Cause  string       `json:"cause"`
 }
 
 const (
 	maxOffenders  = 1 << 16
-	maxBannedName = 64 // bytes of a user name; what follows makes no difference
-	suspicious    = 2  // failures after which a client's logins wait behind others'
+	maxBannedName = 64 // bytes of a user name; names that differ only behind them count as one
+	suspicious    = 2  // failures after which the logins of a client wait behind all others
 )
 
 func newBans(rules config.Ban) *bans { return &bans{rules: rules, known: map[offender]*offence{}} }
 
-// client is who stands behind an address; ok is false for those who are never banned. Of these each address counts by itself: it has
-// nothing to do with its neighbours.
+// client returns the client that an address belongs to. ok is false for a client that is exempt
+// from bans. Each exempt address counts by itself, so that failures of one address do not count
+// for other addresses of its /64.
 func (b *bans) client(a netip.Addr) (p netip.Prefix, ok bool) {
 	if b.rules.Exempt.Contains(a) {
 		a = a.Unmap().WithZone("")
@@ -62,8 +65,9 @@ func (b *bans) client(a netip.Addr) (p netip.Prefix, ok bool) {
 	return auth.Network(a), true
 }
 
-// bars says why a client may not come in, "" being nothing: as the user of that name, or with no name as anybody.
-func (b *bans) bars(a netip.Addr, user string) string {
+// banCause returns the end and the cause of the ban that refuses a login as the user, or "" where
+// there is no such ban. With user "", it looks for a ban of the client alone.
+func (b *bans) banCause(a netip.Addr, user string) string {
 	client, ok := b.client(a)
 	if !ok {
 		return ""
@@ -78,35 +82,39 @@ func (b *bans) bars(a netip.Addr, user string) string {
 	return ""
 }
 
-// suspects says whether a client has failed so often that others come first.
-func (b *bans) suspects(client netip.Prefix) bool {
+// isSuspect reports whether a client has failed so often that the logins of others come first.
+func (b *bans) isSuspect(client netip.Prefix) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	off, ok := b.known[offender{client: client}]
-	return ok && off.failures >= suspicious && !b.pastLocked(off)
+	return ok && off.failures >= suspicious && !b.expiredLocked(off)
 }
 
-// failed counts a failed login. It returns the bans that begin with it.
+// failed counts a failed login. It returns the bans that begin with this failure.
 func (b *bans) failed(a netip.Addr, user string) []ban {
 	client, ok := b.client(a)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	name := cutName(user)
-	pair, address := b.countLocked(offender{client, name}), b.countLocked(offender{client: client})
+	pair := b.countLocked(offender{client, name})
+	address := b.countLocked(offender{client: client})
 	if !ok {
 		return nil
 	}
 	var begun []ban
 	if n := b.rules.Failures; n > 0 && pair.failures >= n {
-		begun = append(begun, b.banLocked(offender{client, name}, pair, fmt.Sprintf("ban.failures = %d failed logins as this user", n)))
+		cause := fmt.Sprintf("ban.failures = %d failed logins as this user", n)
+		begun = append(begun, b.banLocked(offender{client, name}, pair, cause))
 	}
 	if n := b.rules.AddressFailures; n > 0 && address.failures >= n {
-		begun = append(begun, b.banLocked(offender{client: client}, address, fmt.Sprintf("ban.address_failures = %d failed logins", n)))
+		cause := fmt.Sprintf("ban.address_failures = %d failed logins", n)
+		begun = append(begun, b.banLocked(offender{client: client}, address, cause))
 	}
 	return begun
 }
 
-// succeeded forgets how often somebody mistyped a password who knows it.
+// succeeded deletes the failures of a user who has logged in, because a user who knows the
+// password may have mistyped it before.
 func (b *bans) succeeded(a netip.Addr, user string) {
 	client, _ := b.client(a)
 	b.mu.Lock()
@@ -114,7 +122,7 @@ func (b *bans) succeeded(a netip.Addr, user string) {
 	delete(b.known, offender{client, cutName(user)})
 }
 
-// flooded bans a client whose commands came too fast.
+// flooded bans a client that has sent commands too fast. It returns the bans that begin.
 func (b *bans) flooded(a netip.Addr) []ban {
 	client, ok := b.client(a)
 	if !ok || b.rules.CommandsPerSecond == 0 {
@@ -124,12 +132,13 @@ func (b *bans) flooded(a netip.Addr) []ban {
 	defer b.mu.Unlock()
 	o := offender{client: client}
 	if off, ok := b.known[o]; ok && time.Now().Before(off.until) {
-		return nil // by another session already
+		return nil // another session of the client has begun the ban
 	}
-	return []ban{b.banLocked(o, b.recordLocked(o), fmt.Sprintf("more than ban.commands_per_second = %d", b.rules.CommandsPerSecond))}
+	cause := fmt.Sprintf("more than ban.commands_per_second = %d", b.rules.CommandsPerSecond)
+	return []ban{b.banLocked(o, b.recordLocked(o), cause)}
 }
 
-// list is every ban in force, those of whole clients first.
+// list returns every ban in force. Bans that name no user come first.
 func (b *bans) list() []ban {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -148,30 +157,32 @@ func (b *bans) list() []ban {
 	return all
 }
 
+// countLocked adds a failure to the record of an offender.
 func (b *bans) countLocked(o offender) *offence {
 	off := b.recordLocked(o)
-	if b.pastLocked(off) {
+	if b.expiredLocked(off) {
 		*off = offence{since: time.Now()}
 	}
 	off.failures++
 	return off
 }
 
-// pastLocked says that what was done does not count any more.
-func (b *bans) pastLocked(off *offence) bool {
+// expiredLocked reports whether the failures no longer count, and no ban is in force.
+func (b *bans) expiredLocked(off *offence) bool {
 	now := time.Now()
 	return now.Sub(off.since) > time.Duration(b.rules.Window) && !now.Before(off.until)
 }
 
 func (b *bans) banLocked(o offender, off *offence, cause string) ban {
-	b.known[o] = off // another record may just have pushed it out
+	b.known[o] = off // the record of the pair and that of the client may have evicted each other
 	off.until, off.cause = time.Now().Add(time.Duration(b.rules.Duration)), cause
-	off.failures = 0 // after the ban, it counts from the beginning
+	off.failures = 0 // after the ban, counting begins anew
 	return ban{o.client, o.user, off.until, cause}
 }
 
-// recordLocked is what is known of an offender. When the table is full, it takes the place of one that matters less: of some, one
-// without a ban, and of these the one with the fewest failures. So addresses by the million push out each other.
+// recordLocked returns the record of an offender, which it makes if there is none. A new record in
+// a full table evicts a less important one, so that millions of addresses evict each other and
+// not the bans.
 func (b *bans) recordLocked(o offender) *offence {
 	if off, ok := b.known[o]; ok {
 		return off
@@ -184,24 +195,27 @@ func (b *bans) recordLocked(o offender) *offence {
 	return off
 }
 
+// evictLocked deletes the least important of a few records. A map is ranged over in random order,
+// so these are a random sample.
 func (b *bans) evictLocked() {
-	const some = 8
+	const sample = 8
 	var least offender
 	var found *offence
-	looked, now := 0, time.Now()
-	for o, off := range b.known { // begins anywhere
-		if found == nil || matters(off, found, now) < 0 {
+	seen, now := 0, time.Now()
+	for o, off := range b.known {
+		if found == nil || compareOffences(off, found, now) < 0 {
 			least, found = o, off
 		}
-		if looked++; looked == some {
+		if seen++; seen == sample {
 			break
 		}
 	}
 	delete(b.known, least)
 }
 
-// matters compares which of two is worth more to remember.
-func matters(x, y *offence, now time.Time) int {
+// compareOffences orders two records by importance: a ban in force comes last, then more failures,
+// then the later first failure.
+func compareOffences(x, y *offence, now time.Time) int {
 	if xb, yb := now.Before(x.until), now.Before(y.until); xb != yb {
 		if xb {
 			return 1
@@ -211,4 +225,5 @@ func matters(x, y *offence, now time.Time) int {
 	return cmp.Or(x.failures-y.failures, x.since.Compare(y.since))
 }
 
+// cutName returns a copy of the beginning of a user name.
 func cutName(user string) string { return strings.Clone(user[:min(len(user), maxBannedName)]) }

@@ -19,7 +19,8 @@ func testBans() *bans {
 	return newBans(rules)
 }
 
-// A pair of address and name is banned alone, for its time; then it counts from the beginning.
+// A ban of an address together with a user name bans no other pair. When the ban is over, counting
+// begins anew.
 func TestBanOfAPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := testBans()
@@ -32,25 +33,29 @@ func TestBanOfAPair(t *testing.T) {
 		if len(begun) != 1 || begun[0].User != "alice" || begun[0].Client.String() != "192.0.2.1/32" {
 			t.Fatalf("the third failure: %v", begun)
 		}
-		if why := b.bars(stranger, "alice"); !strings.Contains(why, "ban.failures = 3") {
+		if why := b.banCause(stranger, "alice"); !strings.Contains(why, "ban.failures = 3") {
 			t.Errorf("alice: %q", why)
 		}
-		for _, free := range []string{b.bars(stranger, "bob"), b.bars(stranger, ""), b.bars(netip.MustParseAddr("192.0.2.2"), "alice")} {
+		neighbour := netip.MustParseAddr("192.0.2.2")
+		for _, free := range []string{
+			b.banCause(stranger, "bob"), b.banCause(stranger, ""), b.banCause(neighbour, "alice"),
+		} {
 			if free != "" {
 				t.Errorf("others: %q", free)
 			}
 		}
 		time.Sleep(time.Duration(b.rules.Duration))
-		if why := b.bars(stranger, "alice"); why != "" {
-			t.Errorf("after its time: %q", why)
+		if why := b.banCause(stranger, "alice"); why != "" {
+			t.Errorf("after the end of the ban: %q", why)
 		}
 		if begun := b.failed(stranger, "alice"); len(begun) != 0 {
-			t.Errorf("the first failure after it: %v", begun)
+			t.Errorf("the first failure after the ban: %v", begun)
 		}
 	})
 }
 
-// Many names from one address ban the address; an IPv6 /64 is one.
+// Failures with many names from one address ban the address. All addresses of an IPv6 /64 count as
+// one.
 func TestBanOfAnAddress(t *testing.T) {
 	b := testBans()
 	var begun []ban
@@ -62,15 +67,17 @@ func TestBanOfAnAddress(t *testing.T) {
 	if len(begun) != 1 || begun[0].User != "" || begun[0].Client.String() != "2001:db8::/64" {
 		t.Fatalf("begun: %v", begun)
 	}
-	if b.bars(netip.MustParseAddr("2001:db8::ffff"), "") == "" || b.bars(netip.MustParseAddr("2001:db8:1::1"), "") != "" {
-		t.Error("not the /64 is banned")
+	if b.banCause(netip.MustParseAddr("2001:db8::ffff"), "") == "" ||
+		b.banCause(netip.MustParseAddr("2001:db8:1::1"), "") != "" {
+		t.Error("the ban does not cover exactly the /64")
 	}
 	if all := b.list(); len(all) != 1 || all[0] != begun[0] {
 		t.Errorf("list: %v", all)
 	}
 }
 
-// Failures that lie a window apart are no attack, and who knows the password begins anew.
+// Failures that lie more than ban.window apart do not add up. A login that succeeds deletes the
+// failures before it.
 func TestFailuresThatDoNotAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := testBans()
@@ -83,16 +90,18 @@ func TestFailuresThatDoNotAddUp(t *testing.T) {
 		for range 4 {
 			b.succeeded(stranger, "alice")
 			if begun := b.failed(stranger, "alice"); len(begun) != 0 {
-				t.Fatal("a success did not count")
+				t.Fatal("a success did not delete the failures")
 			}
 		}
 	})
 }
 
+// Exempt networks are never banned, and rules that are 0 ban nothing.
 func TestExemptAndSwitchedOff(t *testing.T) {
 	b := testBans()
+	local4, local6 := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")
 	for range 1000 {
-		if begun := append(b.failed(netip.MustParseAddr("127.0.0.1"), "alice"), b.flooded(netip.MustParseAddr("::1"))...); len(begun) != 0 {
+		if begun := append(b.failed(local4, "alice"), b.flooded(local6)...); len(begun) != 0 {
 			t.Fatalf("an exempt network: %v", begun)
 		}
 	}
@@ -101,16 +110,17 @@ func TestExemptAndSwitchedOff(t *testing.T) {
 	for range 10 {
 		b.failed(spared, "alice")
 	}
-	if why := b.bars(netip.MustParseAddr("2001:db8::6"), ""); why != "" {
+	if why := b.banCause(netip.MustParseAddr("2001:db8::6"), ""); why != "" {
 		t.Errorf("beside an exempt address: %q", why)
 	}
 	for range 10 {
 		b.failed(netip.MustParseAddr("2001:db8::6"), "alice")
 	}
-	if why := b.bars(spared, "alice"); why != "" {
+	if why := b.banCause(spared, "alice"); why != "" {
 		t.Errorf("an exempt address beside a banned one: %q", why)
 	}
-	b = newBans(config.Ban{Window: config.Duration(time.Minute), Duration: config.Duration(time.Minute)})
+	minute := config.Duration(time.Minute)
+	b = newBans(config.Ban{Window: minute, Duration: minute})
 	for range 1000 {
 		if begun := append(b.failed(stranger, "alice"), b.flooded(stranger)...); len(begun) != 0 {
 			t.Fatalf("rules that are off: %v", begun)
@@ -128,7 +138,7 @@ func network(t *testing.T, text string) (n config.Network) {
 
 func TestBanOfAFlood(t *testing.T) {
 	b := testBans()
-	if begun := b.flooded(stranger); len(begun) != 1 || b.bars(stranger, "") == "" {
+	if begun := b.flooded(stranger); len(begun) != 1 || b.banCause(stranger, "") == "" {
 		t.Errorf("begun: %v", begun)
 	}
 	if begun := b.flooded(stranger); len(begun) != 0 {
@@ -141,22 +151,22 @@ func TestSuspects(t *testing.T) {
 		b := testBans()
 		client, _ := b.client(stranger)
 		for range suspicious {
-			if b.suspects(client) {
+			if b.isSuspect(client) {
 				t.Error("too early")
 			}
 			b.failed(stranger, "x")
 		}
-		if !b.suspects(client) {
+		if !b.isSuspect(client) {
 			t.Error("not at all")
 		}
 		time.Sleep(time.Duration(b.rules.Window) + time.Duration(b.rules.Duration))
-		if b.suspects(client) {
+		if b.isSuspect(client) {
 			t.Error("for ever")
 		}
 	})
 }
 
-// Any number of addresses takes bounded memory, and frees nobody who is banned.
+// Any number of addresses takes bounded memory, and ends no ban.
 func TestBansAreBounded(t *testing.T) {
 	b := testBans()
 	for range 5 {
@@ -168,9 +178,9 @@ func TestBansAreBounded(t *testing.T) {
 		b.failed(netip.AddrFrom4(addr), "root")
 	}
 	if n := len(b.known); n > maxOffenders {
-		t.Errorf("%d are known", n)
+		t.Errorf("%d records, want at most %d", n, maxOffenders)
 	}
-	if b.bars(stranger, "") == "" {
-		t.Error("the banned one was forgotten")
+	if b.banCause(stranger, "") == "" {
+		t.Error("the ban was evicted")
 	}
 }

@@ -16,17 +16,18 @@ import (
 	"time"
 )
 
-// lifetime is that of a certificate which nobody renews: longer than any run.
+// lifetime is how long a certificate that is made for one run is valid: longer than any run.
 const lifetime = 10 * 365 * 24 * time.Hour
 
-// SelfSigned makes a certificate for these names and addresses, with a key that is in memory only. Nobody vouches for it: whoever
-// connects compares its Fingerprint.
+// SelfSigned makes a certificate for these names and addresses, with a key that is in memory only.
+// No authority has signed it, so users compare its Fingerprint when they connect.
 func SelfSigned(names []string, addresses []netip.Addr) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, err
 	}
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127)) // at most 20 bytes (RFC 5280 §4.1.2.2)
+	// A serial number has at most 20 bytes (RFC 5280 §4.1.2.2).
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 127))
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +52,8 @@ func SelfSigned(names []string, addresses []netip.Addr) (*tls.Certificate, error
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// Fingerprint is the SHA-256 of a certificate, as clients show it: 32 hexadecimal bytes with colons in between.
+// Fingerprint returns the SHA-256 digest of a certificate, as clients show it: 32 hexadecimal bytes
+// with colons in between.
 func Fingerprint(c *tls.Certificate) string {
 	sum := sha256.Sum256(c.Certificate[0])
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")

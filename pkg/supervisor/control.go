@@ -18,33 +18,37 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A control answers at the admin socket. What it tells of sessions is the supervisor's own record, and what their cores say of them.
+// A control implements admin.Service, which the admin socket serves. It describes each session by
+// the supervisor's own record and by the state that its core reports.
 type control struct {
 	Options
-	desk    *desk
+	handler *handler
 	started time.Time
-	cores   func() []looker // those that run now
+	cores   func() []runningCore // returns the cores that run now
 }
 
-// A looker is a core, in this process or another one.
-type looker interface {
+// A runningCore is a core in this process or in another one.
+type runningCore interface {
 	Look(context.Context) []monitor.SessionState
 	Kick(session string) error
 }
 
-// serveAdmin opens the admin socket. Without one the service goes on, and says so. The caller calls close at the end.
-func serveAdmin(o Options, d *desk, cores func() []looker) (close func()) {
+// serveAdmin opens the admin socket and serves it. Where the socket cannot be opened, it logs a
+// warning and the service runs without it. The caller calls close at the end.
+func serveAdmin(o Options, h *handler, cores func() []runningCore) (close func()) {
 	l, err := admin.Listen(o.Config.Admin.Socket, adminGroup())
 	if err != nil {
-		o.Log.Warn().Err(err).Msg("ftpd who and ftpd kick cannot reach this service: set admin.socket to a path that it may make")
+		o.Log.Warn().Err(err).Msg("ftpd who and ftpd kick cannot reach this service: " +
+			"set admin.socket to a path that it may make")
 		return func() {}
 	}
-	c := &control{Options: o, desk: d, started: time.Now(), cores: cores}
+	c := &control{Options: o, handler: h, started: time.Now(), cores: cores}
 	go admin.Serve(l, c) // ends with the listener
 	return func() { l.Close() }
 }
 
-// adminGroup is the id of the group that may ask; negative where there is none, or this process could not give it a file.
+// adminGroup returns the id of the group whose members may use the admin socket. It is negative
+// where the group does not exist, or where this process is not root and cannot give it a file.
 func adminGroup() int {
 	g, err := user.LookupGroup(admin.Group)
 	if err != nil || os.Geteuid() != 0 {
@@ -60,9 +64,16 @@ func adminGroup() int {
 // Who implements admin.Service.
 func (c *control) Who(ctx context.Context) admin.Report {
 	now := time.Now()
-	r := admin.Report{Version: c.Version, PID: os.Getpid(), Started: c.started, Now: now, Sessions: []admin.Session{}, Bans: []admin.Ban{}}
+	r := admin.Report{
+		Version:  c.Version,
+		PID:      os.Getpid(),
+		Started:  c.started,
+		Now:      now,
+		Sessions: []admin.Session{},
+		Bans:     []admin.Ban{},
+	}
 	states := c.look(ctx)
-	known := c.desk.registry.list()
+	known := c.handler.registry.list()
 	for id, e := range known {
 		r.Sessions = append(r.Sessions, session(id, e, states[id], now))
 	}
@@ -70,13 +81,15 @@ func (c *control) Who(ctx context.Context) admin.Report {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
 	r.Limits = c.limits(known)
-	for _, b := range c.desk.bans.list() {
-		r.Bans = append(r.Bans, admin.Ban{Network: host(b.Client), User: b.User, Until: b.Until, Cause: b.Cause})
+	for _, b := range c.handler.bans.list() {
+		r.Bans = append(r.Bans, admin.Ban{
+			Network: host(b.Client), User: b.User, Until: b.Until, Cause: b.Cause,
+		})
 	}
 	return r
 }
 
-// host is a network without the length where that is one address.
+// host returns a network as text. A network of one address is written without its length.
 func host(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
@@ -84,15 +97,28 @@ func host(p netip.Prefix) string {
 	return p.String()
 }
 
+// session returns what ftpd who shows of a session.
 func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Session {
 	out := admin.Session{
-		ID: id, User: cmp.Or(e.user, e.former), Remote: netip.AddrPortFrom(e.remote.Addr().Unmap(), e.remote.Port()), Since: e.since,
-		TLS: s.TLS, Client: s.Client, Directory: s.Dir, Gone: s.Gone,
+		ID:        id,
+		User:      cmp.Or(e.user, e.former),
+		Remote:    netip.AddrPortFrom(e.remote.Addr().Unmap(), e.remote.Port()),
+		Since:     e.since,
+		TLS:       s.TLS,
+		Client:    s.Client,
+		Directory: s.Dir,
+		Gone:      s.Gone,
 	}
 	t := s.Transfer
 	switch {
 	case t != nil:
-		out.Transfer = &admin.Transfer{Verb: t.Verb, Path: t.Path, Bytes: t.Moved, Size: t.Size, Seconds: now.Sub(t.Began).Seconds()}
+		out.Transfer = &admin.Transfer{
+			Verb:    t.Verb,
+			Path:    t.Path,
+			Bytes:   t.Moved,
+			Size:    t.Size,
+			Seconds: now.Sub(t.Began).Seconds(),
+		}
 		if out.Transfer.Seconds > 0 {
 			out.Transfer.Rate = float64(t.Moved) / out.Transfer.Seconds
 		}
@@ -102,13 +128,13 @@ func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Se
 	return out
 }
 
-// look asks all cores at the same time.
+// look requests the states of all sessions by their ids. It queries all cores at the same time.
 func (c *control) look(ctx context.Context) map[string]monitor.SessionState {
 	var mu sync.Mutex
 	all := map[string]monitor.SessionState{}
-	var asked sync.WaitGroup
+	var calls sync.WaitGroup
 	for _, core := range c.cores() {
-		asked.Go(func() { // ends when the core has answered, or is late
+		calls.Go(func() { // ends when the core has answered, or when its time is over
 			for _, s := range core.Look(ctx) {
 				mu.Lock()
 				all[s.Session] = s
@@ -116,31 +142,39 @@ func (c *control) look(ctx context.Context) map[string]monitor.SessionState {
 			}
 		})
 	}
-	asked.Wait()
+	calls.Wait()
 	return all
 }
 
+// limits returns each limit on sessions, with the address and the user that have most sessions.
 func (c *control) limits(known map[string]entry) []admin.Limit {
+	limits := c.Config.Limits
 	addresses, users, limit := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, e := range known {
 		addresses[host(auth.Network(e.remote.Addr()))]++
 		for _, user := range e.users() {
 			users[user]++
 		}
-		limit[cmp.Or(e.user, e.former)] = e.most
+		limit[cmp.Or(e.user, e.former)] = e.maxSessions
 	}
-	all := []admin.Limit{{Key: "limits.max_sessions", Limit: c.Config.Limits.MaxSessions, Used: len(known)}}
-	if name, n := most(addresses); n > 0 {
-		all = append(all, admin.Limit{Key: "limits.max_sessions_per_ip", Limit: c.Config.Limits.MaxSessionsPerIP, Used: n, Of: name})
+	all := []admin.Limit{
+		{Key: "limits.max_sessions", Limit: limits.MaxSessions, Used: len(known)},
 	}
-	if name, n := most(users); n > 0 {
-		all = append(all, admin.Limit{Key: "max_sessions", Limit: limit[name], Used: n, Of: name})
+	if name, n := highest(addresses); n > 0 {
+		all = append(all, admin.Limit{
+			Key: "limits.max_sessions_per_ip", Limit: limits.MaxSessionsPerIP, Used: n, Of: name,
+		})
+	}
+	if name, n := highest(users); n > 0 {
+		all = append(all, admin.Limit{
+			Key: "max_sessions", Limit: limit[name], Used: n, Of: name,
+		})
 	}
 	return all
 }
 
-// most is who has the highest count.
-func most(counts map[string]int) (name string, n int) {
+// highest returns the name with the highest count, the first in the alphabet of several.
+func highest(counts map[string]int) (name string, n int) {
 	for _, k := range slices.Sorted(maps.Keys(counts)) {
 		if counts[k] > n {
 			name, n = k, counts[k]
@@ -149,18 +183,27 @@ func most(counts map[string]int) (name string, n int) {
 	return name, n
 }
 
-// Kick implements admin.Service. What is neither an address nor a session is a user.
+// Kick implements admin.Service. target is the id of a session, an address or the name of a user.
 func (c *control) Kick(_ context.Context, target string) (ended int) {
-	address, err := netip.ParseAddr(target)
-	for id, e := range c.desk.registry.list() {
-		if id != target && !slices.Contains(e.users(), target) && (err != nil || e.remote.Addr().Unmap().WithZone("") != address.Unmap()) || target == "" {
+	for id, e := range c.handler.registry.list() {
+		if !e.matches(id, target) {
 			continue
 		}
 		ended++
 		c.Log.Info().Str("session", id).Str("remote", e.remote.String()).Msg("kick")
 		for _, core := range c.cores() {
-			_ = core.Kick(id) // a core that cannot be told has ended, and one that has no such session does nothing
+			_ = core.Kick(id) // fails if the core has ended; a core without the session ignores it
 		}
 	}
 	return ended
+}
+
+// matches reports whether target names the session: its id, its user or its address.
+func (e entry) matches(id, target string) bool {
+	if target == "" {
+		return false
+	}
+	address, err := netip.ParseAddr(target)
+	return id == target || slices.Contains(e.users(), target) ||
+		err == nil && e.remote.Addr().Unmap().WithZone("") == address.Unmap()
 }

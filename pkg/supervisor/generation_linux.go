@@ -61,7 +61,7 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 		return nil, sandbox.Layers{}, err
 	}
 	g := &generation{
-		server:  monitor.NewServer(conn.(*net.UnixConn), k.desk, k.Config.Auth.MaxAttempts),
+		server:  monitor.NewServer(conn.(*net.UnixConn), k.handler, k.Config.Auth.MaxAttempts),
 		started: time.Now(),
 		output:  new(tail),
 		ready:   make(chan struct{}),
@@ -77,8 +77,8 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 		Zone:         localZone(),
 		Ports:        ephemeralPorts(),
 		Public:       k.public.addresses(),
-		Certificates: k.desk.keys.certificates(),
-		ClientCAs:    k.desk.keys.clientCAs,
+		Certificates: k.handler.keys.certificates(),
+		ClientCAs:    k.handler.keys.clientCAs,
 		Implicit:     len(k.Config.Server.ListenTLS),
 	}
 	if err := g.server.Configure(setup, k.listeners); err != nil {

@@ -17,7 +17,7 @@ import (
 type here struct {
 	Options
 	listeners []net.Listener
-	desk      *desk
+	handler   *handler
 	keys      *keyring
 	shown     *core.Certificates
 	public    *publicNames
@@ -34,7 +34,7 @@ func ServeHere(ctx context.Context, o Options) error {
 	h.announce()
 	ended := h.accept()
 	if o.Config.Admin.Socket != "" { // ftpd share has none
-		defer serveAdmin(o, h.desk, func() []looker { return []looker{h} })()
+		defer serveAdmin(o, h.handler, func() []runningCore { return []runningCore{h} })()
 	}
 	ready(o)
 	go h.public.run(ctx) // ends with ctx
@@ -53,21 +53,21 @@ func newHere(ctx context.Context, o Options) (*here, error) {
 		return nil, err
 	}
 	bans := newBans(o.Config.Ban)
-	authorizer, err := compose(o.Config, nil, auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.suspects), nil, nil)
+	authorizer, err := compose(o.Config, nil, auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.isSuspect), nil, nil)
 	if err != nil {
 		return nil, err
 	}
 	if h.keys, err = newKeyring(o); err != nil {
 		return nil, err
 	}
-	h.desk = newDesk(o, bans, authorizer, h.keys)
-	if h.shown, err = core.NewCertificates(h.desk, h.keys.certificates(), h.keys.clientCAs); err != nil {
+	h.handler = newHandler(o, bans, authorizer, h.keys)
+	if h.shown, err = core.NewCertificates(h.handler, h.keys.certificates(), h.keys.clientCAs); err != nil {
 		return nil, err
 	}
 	h.public = newPublicNames(ctx, o)
 	h.server = core.New(core.Options{
 		Config:       o.Config,
-		Supervisor:   h.desk,
+		Supervisor:   h.handler,
 		Zone:         time.Local,
 		Ports:        ephemeralPorts(),
 		Public:       h.public.addresses(),

@@ -21,7 +21,7 @@ import (
 // A keeper keeps one core serving.
 type keeper struct {
 	Options
-	desk      *desk
+	handler   *handler
 	public    *publicNames
 	roots     *rootSet
 	program   string // of the core: this one's own
@@ -34,7 +34,7 @@ type keeper struct {
 	running []*generation // guarded by mu; every core whose process runs
 }
 
-func newKeeper(o Options, d *desk, public *publicNames, roots *rootSet, listeners []net.Listener) (*keeper, error) {
+func newKeeper(o Options, h *handler, public *publicNames, roots *rootSet, listeners []net.Listener) (*keeper, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func newKeeper(o Options, d *desk, public *publicNames, roots *rootSet, listener
 	}
 	k := &keeper{
 		Options:   o,
-		desk:      d,
+		handler:   h,
 		public:    public,
 		roots:     roots,
 		program:   program,
@@ -109,7 +109,7 @@ func (k *keeper) run(ctx context.Context) error {
 	if err != nil || g == nil {
 		return err
 	}
-	closeAdmin := serveAdmin(k.Options, k.desk, k.cores)
+	closeAdmin := serveAdmin(k.Options, k.handler, k.cores)
 	defer closeAdmin()
 	ready(k.Options)
 	go k.public.run(ctx) // ends with ctx
@@ -148,7 +148,7 @@ func (k *keeper) first(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, unlessEnded(ctx, err)
 	}
-	announce(k.Options, k.addresses, layers, k.desk.keys)
+	announce(k.Options, k.addresses, layers, k.handler.keys)
 	warnPrivate(k.Options, k.addresses, k.public.addresses())
 	select {
 	case <-g.ready:
@@ -172,7 +172,7 @@ func unlessEnded(ctx context.Context, err error) error {
 
 // renew takes certificates that have changed to all cores, since those that were replaced still have sessions.
 func (k *keeper) renew(g *generation, now time.Time) {
-	changed := k.desk.keys.look(now)
+	changed := k.handler.keys.look(now)
 	if len(changed) == 0 {
 		return
 	}
@@ -195,7 +195,7 @@ func (k *keeper) tellAll(tell func(*monitor.Server) error) {
 }
 
 // cores are those whose process runs.
-func (k *keeper) cores() (all []looker) {
+func (k *keeper) cores() (all []runningCore) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, g := range k.running {

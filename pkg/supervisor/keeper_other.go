@@ -11,7 +11,7 @@ import (
 // A keeper is not there on this system: real users need the separate processes that only Linux confines.
 type keeper struct{}
 
-func newKeeper(Options, *desk, *publicNames, *rootSet, []net.Listener) (*keeper, error) {
+func newKeeper(Options, *handler, *publicNames, *rootSet, []net.Listener) (*keeper, error) {
 	return nil, errors.ErrUnsupported
 }
 

@@ -28,11 +28,11 @@ type registry struct {
 
 // An entry is one session.
 type entry struct {
-	remote netip.AddrPort
-	since  time.Time
-	user   string // who is logged in; "" is nobody
-	former string // who has logged out, while a transfer of theirs goes on; "": none does
-	most   int    // sessions that the user may have; 0: any number
+	remote      netip.AddrPort
+	since       time.Time
+	user        string // who is logged in; "" is nobody
+	former      string // who has logged out, while a transfer of theirs goes on; "": none does
+	maxSessions int    // sessions that the user may have; 0: any number
 }
 
 func (e entry) client() string { return e.remote.Addr().Unmap().String() }
@@ -129,7 +129,7 @@ func (r *registry) login(id, user string, most int) (ok bool, held string) {
 	if most > 0 && !slices.Contains(e.users(), user) && r.users[user] >= most {
 		return false, r.holdersLocked(func(e entry) bool { return slices.Contains(e.users(), user) }, entry.client)
 	}
-	e.most, e.user = most, user
+	e.maxSessions, e.user = most, user
 	r.becomesLocked(id, e)
 	return true, ""
 }

@@ -93,7 +93,7 @@ func TestRegistryKnowsWho(t *testing.T) {
 // What a session does after REIN is not told of the user who was there before.
 func TestLogoutForgetsTheUser(t *testing.T) {
 	var out bytes.Buffer
-	d := &desk{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
+	d := &handler{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
 	id, _, _ := d.registry.take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	d.registry.login(id, "alice", 0)
 	d.Emit(events.Event{Kind: events.Logout, Session: id})
@@ -112,7 +112,7 @@ func TestLogoutForgetsTheUser(t *testing.T) {
 // The transfer of a user who has logged out stays theirs: in the log, and against the limit of their sessions.
 func TestTransferOutlivesLogin(t *testing.T) {
 	var out bytes.Buffer
-	d := &desk{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
+	d := &handler{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
 	r := d.registry
 	id, _, _ := r.take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	other, _, _ := r.take(netip.MustParseAddrPort("192.0.2.2:4000"))

@@ -60,7 +60,7 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	defer backend.close()
-	keeper, err := newKeeper(o, backend.desk(o, keys), newPublicNames(ctx, o), roots, listeners)
+	keeper, err := newKeeper(o, backend.handler(o, keys), newPublicNames(ctx, o), roots, listeners)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,198 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
+	"ftpd/pkg/events"
+	"ftpd/pkg/monitor"
+)
+
+// A handler answers the requests of all cores that have one configuration. It implements
+// monitor.Supervisor, for cores in other processes and for the core in this process.
+type handler struct {
+	config   *config.Config
+	registry *registry
+	bans     *bans
+	auth     auth.Authorizer
+	owners   owners // nil: owners are shown as numbers
+	keys     *keyring
+	log      events.Log
+	xferlog  *events.TransferLog // nil: there is none
+
+	notResumed tally // data connections that did not resume the control connection's TLS session
+}
+
+// owners looks up the names of user and group ids, and the id of a group. *unixauth.Names
+// implements it.
+type owners interface {
+	Lookup(uids, gids []uint32) (users, groups map[uint32]string, err error)
+	Group(name string) (gid uint32, found bool, err error)
+}
+
+var errBackend = errors.New("the login could not be checked; the log has the cause")
+
+// Admit implements monitor.Supervisor.
+func (h *handler) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
+	id, refusal := "", "Too many failed logins or commands from your address; try again later."
+	cause := h.bans.banCause(c.Remote.Addr(), "")
+	switch {
+	case c.Fault != "":
+		refusal, cause = "The load balancer does not introduce you.", events.Clean(c.Fault)
+	case cause == "":
+		id, refusal, cause = h.registry.take(c.Remote)
+	}
+	if refusal != "" {
+		h.log.Logger.Warn().Str("remote", c.Remote.String()).
+			Int("reply", 421).Str("cause", cause).Msg("refused")
+		return monitor.Admission{Refusal: refusal}, nil
+	}
+	return monitor.Admission{Session: id}, nil
+}
+
+// Authenticate implements monitor.Supervisor.
+func (h *handler) Authenticate(
+	ctx context.Context, session string, c auth.Credentials,
+) (*auth.Account, error) {
+	s, known := h.registry.find(session)
+	if !known { // it has ended meanwhile
+		return nil, &auth.Refusal{Cause: "the session has ended"}
+	}
+	c.Remote = s.remote.Addr().Unmap()
+	if cause := h.bans.banCause(c.Remote, c.User); cause != "" { // the password is not checked
+		return nil, h.refuse(session, s, c, &auth.Refusal{Cause: c.User + ": " + cause})
+	}
+	account, err := h.auth.Authenticate(ctx, c)
+	if err == nil {
+		h.bans.succeeded(c.Remote, c.User)
+		err = h.countLogin(session, account)
+	}
+	var refusal *auth.Refusal
+	switch {
+	case err == nil:
+		return account, nil
+	case errors.As(err, &refusal) && refusal.Public == "":
+		h.logBans(h.bans.failed(c.Remote, c.User))
+	}
+	return nil, h.refuse(session, s, c, err)
+}
+
+// countLogin counts the session as one of the account's. It refuses the login where max_sessions
+// of the account is reached.
+func (h *handler) countLogin(session string, account *auth.Account) error {
+	settings, err := h.config.For(account.Name, account.Groups)
+	if err != nil {
+		return err
+	}
+	ok, held := h.registry.login(session, account.Name, settings.MaxSessions)
+	if !ok {
+		return &auth.Refusal{
+			Cause: fmt.Sprintf("max_sessions = %d of %s is reached, by sessions from %s",
+				settings.MaxSessions, account.Name, held),
+			Public: "Too many sessions of this user.",
+		}
+	}
+	return nil
+}
+
+// refuse logs the cause of a failed login. It returns an error with what the core may know: the
+// text for the client, but not the cause.
+func (h *handler) refuse(session string, s entry, c auth.Credentials, cause error) error {
+	failed := events.Event{
+		Kind:    events.LoginFailed,
+		Session: session,
+		User:    c.User,
+		Reply:   530,
+		Cause:   cause.Error(),
+	}
+	busy := errors.Is(cause, auth.ErrBusy)
+	if busy {
+		failed.Reply = 421
+	}
+	// Emit would find no address, if the session has ended meanwhile.
+	h.log.Write(events.Record{Event: failed, Remote: s.remote})
+	var refusal *auth.Refusal
+	switch {
+	case busy:
+		return auth.ErrBusy
+	case errors.As(cause, &refusal):
+		return &auth.Refusal{Cause: "refused by the supervisor", Public: refusal.Public}
+	}
+	return errBackend
+}
+
+// logBans logs bans that begin.
+func (h *handler) logBans(begun []ban) {
+	for _, b := range begun {
+		h.log.Logger.Warn().Stringer("network", b.Client).Str("user", events.Clean(b.User)).
+			Time("until", b.Until).Str("cause", b.Cause).Msg("banned")
+	}
+}
+
+// Names implements monitor.Supervisor.
+func (h *handler) Names(_ context.Context, uids, gids []uint32) (monitor.Names, error) {
+	if h.owners == nil {
+		return monitor.Names{}, nil
+	}
+	users, groups, err := h.owners.Lookup(uids, gids)
+	return monitor.Names{Users: users, Groups: groups}, err
+}
+
+// Group implements monitor.Supervisor. Without owners it finds no group.
+func (h *handler) Group(_ context.Context, name string) (gid uint32, found bool, err error) {
+	if h.owners == nil {
+		return 0, false, nil
+	}
+	return h.owners.Group(name)
+}
+
+// Sign implements monitor.Supervisor.
+func (h *handler) Sign(_ context.Context, hs monitor.Handshake) ([]byte, error) {
+	return h.keys.sign(hs)
+}
+
+// ActiveSocket implements monitor.Supervisor.
+func (h *handler) ActiveSocket(
+	_ context.Context, _ string, local netip.Addr,
+) (*os.File, error) {
+	port := h.config.Data.ActivePort
+	if port == 0 {
+		return nil, errors.New("data.active_port is 0")
+	}
+	return boundSocket(netip.AddrPortFrom(local, uint16(port)))
+}
+
+// End implements monitor.Supervisor.
+func (h *handler) End(session string) { h.registry.end(session) }
+
+// Emit implements events.Sink.
+func (h *handler) Emit(e events.Event) {
+	s := h.registry.get(e.Session)
+	r := events.Record{Event: e, Name: s.user, Remote: s.remote}
+	if e.Kind.OfTransfer() && s.former != "" {
+		// While a transfer of the former user runs, no transfer of the present user can begin.
+		r.Name = s.former
+	}
+	if e.Kind == events.NotResumed && !h.notResumed.add(&r) {
+		return
+	}
+	h.log.Write(r)
+	if h.xferlog != nil {
+		h.xferlog.Write(r)
+	}
+	switch e.Kind {
+	case events.Logout:
+		h.registry.logout(e.Session, e.Verb != "")
+	case events.LoginFailed: // the core may refuse a login that the supervisor has accepted
+		h.registry.logout(e.Session, false)
+	case events.Upload, events.UploadIncomplete, events.Download, events.DownloadIncomplete:
+		h.registry.transferred(e.Session)
+	case events.Flood:
+		h.logBans(h.bans.flooded(s.remote.Addr()))
+	}
+}
