@@ -95,12 +95,26 @@ func called(n *ast.CallExpr) string {
 	return ""
 }
 
+// literals returns the string constants among the expressions, also those that are put together
+// with "+".
 func literals(of ...ast.Expr) (found []string) {
 	for _, e := range of {
-		if lit, ok := e.(*ast.BasicLit); ok && lit.Kind == token.STRING {
-			text, _ := strconv.Unquote(lit.Value)
+		if text, ok := literal(e); ok {
 			found = append(found, text)
 		}
 	}
 	return found
+}
+
+func literal(e ast.Expr) (text string, ok bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		text, _ = strconv.Unquote(e.Value)
+		return text, e.Kind == token.STRING
+	case *ast.BinaryExpr:
+		left, isText := literal(e.X)
+		right, _ := literal(e.Y)
+		return left + right, isText && e.Op == token.ADD
+	}
+	return "", false
 }
