@@ -11,14 +11,17 @@ import (
 	"io"
 )
 
-// A remoteKey is the key of a certificate as a core has it: the supervisor signs. As a crypto.MessageSigner it is given the message itself.
+// A remoteKey is a private key that the supervisor holds. Signing sends a request to the
+// supervisor. It implements crypto.MessageSigner, so that crypto/tls passes it whole messages
+// and not hashes.
 type remoteKey struct {
 	supervisor  Supervisor
 	certificate Digest
 	public      crypto.PublicKey
 }
 
-// ForTLS is the certificate for crypto/tls, whose key asks the supervisor.
+// ForTLS returns the certificate in the form of crypto/tls, with a key that the supervisor
+// holds.
 func (c Certificate) ForTLS(s Supervisor) (*tls.Certificate, error) {
 	if len(c.Chain) == 0 {
 		return nil, errors.New("a certificate without a chain")
@@ -34,16 +37,20 @@ func (c Certificate) ForTLS(s Supervisor) (*tls.Certificate, error) {
 // Public implements crypto.Signer.
 func (k *remoteKey) Public() crypto.PublicKey { return k.public }
 
-// Sign implements crypto.Signer. Nobody signs a mere hash: it does not tell what it is of.
+// Sign implements crypto.Signer. It always fails, because a hash does not show what is signed.
 func (*remoteKey) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
 	return nil, errors.New("only whole messages are signed")
 }
 
-// SignMessage implements crypto.MessageSigner. It ends at the table's deadline for it.
-func (k *remoteKey) SignMessage(_ io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
+// SignMessage implements crypto.MessageSigner. It ends at the deadline that the table of
+// requests states.
+func (k *remoteKey) SignMessage(
+	_ io.Reader, message []byte, opts crypto.SignerOpts,
+) ([]byte, error) {
 	scheme, err := schemeOf(k.public, opts)
 	if err != nil {
 		return nil, err
 	}
-	return k.supervisor.Sign(context.Background(), Handshake{Certificate: k.certificate, Scheme: scheme, Message: message})
+	h := Handshake{Certificate: k.certificate, Scheme: scheme, Message: message}
+	return k.supervisor.Sign(context.Background(), h)
 }

@@ -8,20 +8,26 @@ import (
 	"ftpd/pkg/config"
 )
 
-// A Setup is all that a core needs to know, since it opens no file but those of users.
+// A Setup holds all that a core needs at its start. The core opens no files except those of
+// users.
 type Setup struct {
-	Config *config.Config   `json:"config"`         // without secrets
-	Zone   []byte           `json:"zone,omitempty"` // the local time zone as a TZif file (RFC 9636); empty is UTC
-	Ports  config.PortRange `json:"ports"`          // the system's range of ephemeral ports
+	Config *config.Config `json:"config"` // without secrets
+	// Zone is the local time zone as a TZif file (RFC 9636); empty means UTC.
+	Zone  []byte           `json:"zone,omitempty"`
+	Ports config.PortRange `json:"ports"` // the ephemeral ports of the system
 
-	Public map[string]netip.Addr `json:"public,omitempty"` // the host names of [nat] that were found
+	// Public holds the host names of [nat] that were found, with their addresses.
+	Public map[string]netip.Addr `json:"public,omitempty"`
 
-	Certificates []Certificate `json:"certificates,omitempty"` // that of [tls] first; none: there is no TLS
-	ClientCAs    [][]byte      `json:"client_cas,omitempty"`   // DER of the authorities that sign clients' certificates
-	Implicit     int           `json:"implicit,omitempty"`     // so many of the listeners, the last, begin with TLS
+	// Certificates begins with the certificate of [tls]. If it is empty, there is no TLS.
+	Certificates []Certificate `json:"certificates,omitempty"`
+	// ClientCAs holds the authorities that sign the certificates of clients, as DER.
+	ClientCAs [][]byte `json:"client_cas,omitempty"`
+	// Implicit is the number of listeners, at the end of the list, for implicit TLS.
+	Implicit int `json:"implicit,omitempty"`
 }
 
-// Location is the local time zone.
+// Location returns the local time zone.
 func (s Setup) Location() (*time.Location, error) {
 	if len(s.Zone) == 0 {
 		return time.UTC, nil

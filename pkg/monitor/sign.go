@@ -14,42 +14,53 @@ import (
 	"fmt"
 )
 
-// The keys of TLS certificates stay with the supervisor. A core asks it for each full handshake's signature and hands over all that is
-// signed, so that the supervisor sees what it signs.
+// The private keys of TLS certificates stay with the supervisor. For each full handshake, a core
+// requests a signature and sends the whole message to sign, so that the supervisor can check it.
 
-// A Certificate is what a core shows to clients, without its key.
+// A Certificate is a certificate that a core shows to clients, without its private key.
 type Certificate struct {
-	Host  string   `json:"host,omitempty"` // the name of the [[host]] that it is for; "" is [tls], for everybody else
-	Chain [][]byte `json:"chain"`          // DER, the server's own first; at most config.MaxChain, so that it fits into one message
+	// Host is the name of the [[host]] with this certificate. "" is [tls], for all other names.
+	Host string `json:"host,omitempty"`
+	// Chain is the chain in DER, beginning with the certificate of the server. It has at most
+	// config.MaxChain bytes, so that it fits into one message.
+	Chain [][]byte `json:"chain"`
 }
 
-// A Digest names a certificate: the SHA-256 of its DER.
+// A Digest identifies a certificate. It is the SHA-256 of the DER.
 type Digest [sha256.Size]byte
 
-// A Handshake is what a TLS server signs once in a full handshake.
+// A Handshake is a message that a TLS server signs in a full handshake.
 type Handshake struct {
-	Certificate Digest              `json:"certificate"` // whose key shall sign
+	Certificate Digest              `json:"certificate"` // of the key that signs
 	Scheme      tls.SignatureScheme `json:"scheme"`
-	Message     []byte              `json:"message"` // all of it, before any hash
+	Message     []byte              `json:"message"` // the whole message, not hashed
 }
 
-// verifyPrefix is what a TLS 1.3 server signs, but for the hash at its end (RFC 8446 §4.4.3).
+// verifyPrefix is the message that a TLS 1.3 server signs, without the hash at its end
+// (RFC 8446 §4.4.3).
 var verifyPrefix = append(bytes.Repeat([]byte{' '}, 64), "TLS 1.3, server CertificateVerify\x00"...)
 
-// randoms is the length of what both sides have drawn (RFC 5246 §7.4.3).
+// randoms is the length of the random numbers of client and server together (RFC 5246 §7.4.3).
 const randoms = 64
 
 // namedCurve marks the parameters of an elliptic curve (RFC 8422 §5.4).
 const namedCurve = 3
 
-// curves are those of the public keys that a server sends in TLS 1.2 (RFC 8422 §5.4).
-var curves = map[tls.CurveID]ecdh.Curve{tls.X25519: ecdh.X25519(), tls.CurveP256: ecdh.P256(), tls.CurveP384: ecdh.P384(), tls.CurveP521: ecdh.P521()}
+// curves are the curves of the public keys that a server sends in TLS 1.2 (RFC 8422 §5.4).
+var curves = map[tls.CurveID]ecdh.Curve{
+	tls.X25519:    ecdh.X25519(),
+	tls.CurveP256: ecdh.P256(),
+	tls.CurveP384: ecdh.P384(),
+	tls.CurveP521: ecdh.P521(),
+}
 
-// Check says whether the message is a TLS server's CertificateVerify (RFC 8446 §4.4.3) or ServerKeyExchange (RFC 8422 §5.4). Nothing else
-// is ever signed, and no message is both: where one has a "T", the other has a 3.
+// Check returns an error unless the message is the CertificateVerify (RFC 8446 §4.4.3) or the
+// ServerKeyExchange (RFC 8422 §5.4) of a TLS server. Nothing else is signed. No message is both,
+// because the byte behind the first 64 is "T" in the former and 3 in the latter.
 func (h Handshake) Check() error {
 	if rest, ok := bytes.CutPrefix(h.Message, verifyPrefix); ok {
-		if n := len(rest); n != crypto.SHA256.Size() && n != crypto.SHA384.Size() { // those of the cipher suites
+		// The cipher suites of TLS 1.3 have these two hashes.
+		if n := len(rest); n != crypto.SHA256.Size() && n != crypto.SHA384.Size() {
 			return fmt.Errorf("a CertificateVerify with a hash of %d bytes", n)
 		}
 		if a := algorithms[h.Scheme]; a.rsa && !a.pss {
@@ -63,20 +74,21 @@ func (h Handshake) Check() error {
 	p := h.Message[randoms+1:]
 	curve, known := curves[tls.CurveID(p[0])<<8|tls.CurveID(p[1])]
 	if known && len(p) == 3+int(p[2]) {
-		if _, err := curve.NewPublicKey(p[3:]); err == nil { // the point lies on the curve; of X25519, each of 32 bytes does
+		// The point must lie on the curve. For X25519 all keys of 32 bytes are valid.
+		if _, err := curve.NewPublicKey(p[3:]); err == nil {
 			return nil
 		}
 	}
 	return errors.New("a ServerKeyExchange with impossible parameters")
 }
 
-// An algorithm is how a scheme signs.
+// An algorithm describes a signature scheme.
 type algorithm struct {
-	hash     crypto.Hash // 0: Ed25519, which hashes itself
+	hash     crypto.Hash // 0 for Ed25519, which includes its hash
 	rsa, pss bool
 }
 
-// algorithms are the schemes that are offered; SHA-1 is not.
+// algorithms holds the offered schemes. SHA-1 is not offered.
 var algorithms = map[tls.SignatureScheme]algorithm{
 	tls.Ed25519:                {},
 	tls.ECDSAWithP256AndSHA256: {hash: crypto.SHA256},
@@ -90,7 +102,7 @@ var algorithms = map[tls.SignatureScheme]algorithm{
 	tls.PKCS1WithSHA512:        {hash: crypto.SHA512, rsa: true},
 }
 
-// schemeOf finds the scheme that crypto/tls means when it asks a key for a signature.
+// schemeOf returns the scheme for the key and the options that crypto/tls passes when it signs.
 func schemeOf(public crypto.PublicKey, opts crypto.SignerOpts) (tls.SignatureScheme, error) {
 	_, pss := opts.(*rsa.PSSOptions)
 	want := algorithm{hash: opts.HashFunc(), pss: pss}
@@ -103,7 +115,7 @@ func schemeOf(public crypto.PublicKey, opts crypto.SignerOpts) (tls.SignatureSch
 	return 0, fmt.Errorf("no signatures with %v", opts.HashFunc())
 }
 
-// fits says whether the algorithm is one of the key's.
+// fits reports whether a key of this type can sign with the algorithm.
 func (a algorithm) fits(public crypto.PublicKey) bool {
 	switch public.(type) {
 	case *rsa.PublicKey:
@@ -116,7 +128,7 @@ func (a algorithm) fits(public crypto.PublicKey) bool {
 	return false
 }
 
-// Sign signs the message with the certificate's key, after Check.
+// Sign checks the message by Check and signs it with key.
 func (h Handshake) Sign(key crypto.Signer) ([]byte, error) {
 	if err := h.Check(); err != nil {
 		return nil, err
