@@ -23,13 +23,14 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// In these targets each line is a packet: JSON needs no line end.
+// In the input of FuzzServer and FuzzClient, each line is a packet.
 
-// A ledger is a supervisor that answers at once and writes down what it is asked.
+// A ledger is a supervisor that answers at once, keeps a record of the sessions, and fails the
+// test if a request breaks a bound.
 type ledger struct {
 	t      *testing.T
 	mu     sync.Mutex
-	open   map[string]int // sessions, and how many logins each has failed; guarded by mu
+	open   map[string]int // the failed logins of each running session; guarded by mu
 	events int            // guarded by mu
 }
 
@@ -50,11 +51,14 @@ func (l *ledger) Admit(_ context.Context, c Connection) (Admission, error) {
 	return Admission{Session: id}, nil
 }
 
-func (l *ledger) Authenticate(_ context.Context, session string, c auth.Credentials) (*auth.Account, error) {
+func (l *ledger) Authenticate(
+	_ context.Context, session string, c auth.Credentials,
+) (*auth.Account, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if c.User == "alice" {
-		return &auth.Account{Name: "alice", Home: "/home/alice", As: &impersonate.Credentials{UID: 1000, GID: 1000}}, nil
+		as := &impersonate.Credentials{UID: 1000, GID: 1000}
+		return &auth.Account{Name: "alice", Home: "/home/alice", As: as}, nil
 	}
 	if n, ok := l.open[session]; ok {
 		if l.open[session]++; n >= 3 {
@@ -66,7 +70,7 @@ func (l *ledger) Authenticate(_ context.Context, session string, c auth.Credenti
 
 func (l *ledger) Names(_ context.Context, uids, gids []uint32) (Names, error) {
 	if len(uids)+len(gids) > MaxNames {
-		l.t.Errorf("asked for %d names", len(uids)+len(gids))
+		l.t.Errorf("a request for %d names", len(uids)+len(gids))
 	}
 	n := Names{Users: map[uint32]string{}, Groups: map[uint32]string{}}
 	for _, id := range uids {
@@ -77,23 +81,26 @@ func (l *ledger) Names(_ context.Context, uids, gids []uint32) (Names, error) {
 
 func (l *ledger) Group(_ context.Context, name string) (uint32, bool, error) {
 	if len(name) > MaxGroupName {
-		l.t.Errorf("asked for a group of %d bytes", len(name))
+		l.t.Errorf("a request for a group name of %d bytes", len(name))
 	}
 	return 50, name == "staff", nil
 }
 
 func (l *ledger) Sign(_ context.Context, h Handshake) ([]byte, error) {
-	if err := h.Check(); err != nil || bytes.Contains(h.Message, []byte("client CertificateVerify")) {
-		l.t.Errorf("asked to sign %q, %v", h.Message, err)
+	err := h.Check()
+	if err != nil || bytes.Contains(h.Message, []byte("client CertificateVerify")) {
+		l.t.Errorf("a request to sign %q, %v", h.Message, err)
 	}
 	return h.Message, nil
 }
 
-func (l *ledger) ActiveSocket(_ context.Context, session string, _ netip.Addr) (*os.File, error) {
+func (l *ledger) ActiveSocket(
+	_ context.Context, session string, _ netip.Addr,
+) (*os.File, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.open[session]; !ok {
-		l.t.Errorf("asked for a socket of the session %q", session)
+		l.t.Errorf("a request for a socket of the session %q", session)
 	}
 	return os.Open(os.DevNull)
 }
@@ -102,7 +109,7 @@ func (l *ledger) End(session string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if _, ok := l.open[session]; !ok {
-		l.t.Errorf("%q ended, and was not open", session)
+		l.t.Errorf("end of the session %q, which does not run", session)
 	}
 	delete(l.open, session)
 }
@@ -119,11 +126,12 @@ func (l *ledger) Emit(e events.Event) {
 	l.events++
 }
 
-// packets writes each line as a packet and then calls then. It stops where the other end has.
+// packets writes each line as a packet and then calls then. It stops when the other end has
+// closed the connection.
 func packets(conn *net.UnixConn, lines []byte, then func(line []byte)) {
 	for line := range bytes.SplitSeq(lines, []byte("\n")) {
 		if len(line) == 0 {
-			continue // it would be the end
+			continue // an empty packet means the end of the connection
 		}
 		if _, err := conn.Write(line); err != nil {
 			return
@@ -135,34 +143,55 @@ func packets(conn *net.UnixConn, lines []byte, then func(line []byte)) {
 func checkAnswer(t *testing.T, packet []byte) {
 	t.Helper()
 	var m message
-	if err := json.Unmarshal(packet, &m); err != nil || m.Kind != answer || len(packet) > maxMessage || len(m.Body) > maxAnswer {
+	err := json.Unmarshal(packet, &m)
+	if err != nil || m.Kind != answer || len(packet) > maxMessage || len(m.Body) > maxAnswer {
 		t.Errorf("answered %.200q, %v", packet, err)
 	}
 }
 
-// Whatever a core says, it is answered or is ended with an error; each session that it was given is given back once, nothing is
-// reported of others, and no answer is over the bound.
+// FuzzServer sends arbitrary packets of a core. Each must be answered, or end the core with an
+// error. Each admitted session must end exactly once, no event may name another session, and
+// no answer may be over the bound.
 func FuzzServer(f *testing.F) {
-	admitOne := `{"kind":"admit","id":1,"body":{"remote":"192.0.2.1:4000","local":"192.0.2.2:21"}}`
+	const (
+		admitOne = `{"kind":"admit","id":1,` +
+			`"body":{"remote":"192.0.2.1:4000","local":"192.0.2.2:21"}}`
+		loginAlice = `{"kind":"authenticate","id":2,` +
+			`"body":{"session":"s1","user":"YWxpY2U=","password":"eA=="}}`
+		loginBob = `{"kind":"authenticate","id":2,"body":{"session":"s1","user":"Ym9i"}}`
+		upload   = `{"kind":"event","body":{"kind":"upload","session":"s1",` +
+			`"path":"L2E=","cause":"/w==","bytes":-1,"took":9223372036854775807}}`
+		endOne = `{"kind":"end","body":{"session":"s1"}}`
+	)
 	for _, lines := range []string{
-		admitOne, admitOne + "\n" + admitOne + "\n" + admitOne + "\n" + admitOne,
-		admitOne + "\n" + `{"kind":"authenticate","id":2,"body":{"session":"s1","user":"YWxpY2U=","password":"eA=="}}` + "\n" + `{"kind":"end","body":{"session":"s1"}}`,
-		admitOne + strings.Repeat("\n"+`{"kind":"authenticate","id":2,"body":{"session":"s1","user":"Ym9i"}}`, 6),
-		`{"kind":"names","id":3,"body":{"users":[0,4294967295],"groups":[5]}}`, `{"kind":"names","id":3,"body":{"users":[-1]}}`,
-		admitOne + "\n" + `{"kind":"event","body":{"kind":"upload","session":"s1","path":"L2E=","cause":"/w==","bytes":-1,"took":9223372036854775807}}`,
-		admitOne + "\n" + `{"kind":"end","body":{"session":"s1"}}` + "\n" + `{"kind":"end","body":{"session":"s1"}}`,
-		`{"kind":"ready","body":{}}`, `{"kind":"answer","id":1,"body":{}}`, `{"kind":"event","body":{"kind":"root","session":"s1"}}`,
+		admitOne,
+		admitOne + strings.Repeat("\n"+admitOne, 3),
+		admitOne + "\n" + loginAlice + "\n" + endOne,
+		admitOne + strings.Repeat("\n"+loginBob, 6),
+		`{"kind":"names","id":3,"body":{"users":[0,4294967295],"groups":[5]}}`,
+		`{"kind":"names","id":3,"body":{"users":[-1]}}`,
+		admitOne + "\n" + upload,
+		admitOne + "\n" + endOne + "\n" + endOne,
+		`{"kind":"ready","body":{}}`,
+		`{"kind":"answer","id":1,"body":{}}`,
+		`{"kind":"event","body":{"kind":"root","session":"s1"}}`,
 		`{"kind":"admit","body":null}`,
-		`{"kind":"admit","id":18446744073709551615,"body":{"remote":"[fe80::1%eth0]:1"}}`, `[]`, `null`, `{}`, "\x00\xff",
+		`{"kind":"admit","id":18446744073709551615,"body":{"remote":"[fe80::1%eth0]:1"}}`,
+		`[]`, `null`, `{}`, "\x00\xff",
 		`{"kind":"admit","body":{}}{}`,
-		`{"kind":"group","id":4,"body":{"name":"c3RhZmY="}}`, `{"kind":"group","body":{"name":"` + strings.Repeat("c3Rh", 90) + `"}}`,
-		signs(append(slices.Clone(verifyPrefix), make([]byte, 32)...)),
-		signs(append(append(make([]byte, randoms), namedCurve, 0, 29, 32), make([]byte, 32)...)),
-		signs(bytes.Replace(verifyPrefix, []byte("server"), []byte("client"), 1)), signs([]byte("a text")),
+		`{"kind":"group","id":4,"body":{"name":"c3RhZmY="}}`,
+		`{"kind":"group","body":{"name":"` + strings.Repeat("c3Rh", 90) + `"}}`,
+		signRequest(append(slices.Clone(verifyPrefix), make([]byte, 32)...)),
+		signRequest(slices.Concat(
+			make([]byte, randoms), []byte{namedCurve, 0, 29, 32}, make([]byte, 32))),
+		signRequest(bytes.Replace(verifyPrefix, []byte("server"), []byte("client"), 1)),
+		signRequest([]byte("a text")),
 	} {
 		f.Add([]byte(lines), true)
 		f.Add([]byte(lines), false)
 	}
+	// With inTurn, the core waits for the answer to each request before it sends the next
+	// packet.
 	f.Fuzz(func(t *testing.T, lines []byte, inTurn bool) {
 		conn, fd := pair(t)
 		core := connOf(t, fd)
@@ -174,7 +203,7 @@ func FuzzServer(f *testing.F) {
 			done <- err
 		}()
 		answers := make(chan struct{}, bytes.Count(lines, []byte("\n"))+2)
-		go func() { // ends with the supervisor's
+		go func() { // ends when the supervisor closes the connection
 			defer close(answers)
 			for buf := make([]byte, maxMessage+1); ; {
 				n, err := core.Read(buf)
@@ -191,12 +220,12 @@ func FuzzServer(f *testing.F) {
 			if err := json.Unmarshal(line, &m); err != nil || !inTurn {
 				return
 			}
-			if r, _ := find(fromCore, m.Kind); r.atOnce > 0 {
-				<-answers // or the end
+			if r, _ := find(fromCore, m.Kind); r.concurrent > 0 {
+				<-answers // or closed, if the core was ended
 			}
 		})
 		_ = core.CloseWrite()
-		for range answers { // until the supervisor closes
+		for range answers { // until the supervisor closes the connection
 		}
 		if err := <-done; err != nil && (err.Error() == "" || len(err.Error()) > 1000) {
 			t.Errorf("ended with %.1000q", err)
@@ -206,13 +235,13 @@ func FuzzServer(f *testing.F) {
 		sup.mu.Lock()
 		defer sup.mu.Unlock()
 		if len(sup.open) > 0 {
-			t.Errorf("%v are still open", sup.open)
+			t.Errorf("the sessions %v still run", sup.open)
 		}
 	})
 }
 
-// signs is a request to sign.
-func signs(message []byte) string {
+// signRequest returns the packet of a request to sign.
+func signRequest(message []byte) string {
 	body, err := json.Marshal(Handshake{Scheme: tls.Ed25519, Message: message})
 	if err != nil {
 		panic(err)
@@ -220,26 +249,37 @@ func signs(message []byte) string {
 	return `{"kind":"sign","id":5,"body":` + string(body) + `}`
 }
 
-// Whatever a supervisor says, a core reads it to its end or fails, each caller gets an answer or an error, and no place stays taken
-// by a request that was answered.
+// FuzzClient sends arbitrary packets of a supervisor. The core must read them to the end or
+// fail, each caller must return, and no answered request may keep its slot.
 func FuzzClient(f *testing.F) {
 	for _, lines := range []string{
-		`{"kind":"answer","id":1,"body":{"session":"s1"}}` + "\n" + `{"kind":"answer","id":2,"body":{"refused":true}}` + "\n" + `{"kind":"answer","id":3,"body":{"users":{"1000":"alice"}}}`,
-		`{"kind":"answer","id":1,"body":{"account":{"name":"alice","home":"/","as":{"uid":1,"gid":2,"groups":[3]}}}}`,
-		`{"kind":"answer","id":2}`, `{"kind":"answer","id":3,"body":[]}`,
-		`{"kind":"answer","id":1,"body":{}}` + "\n" + `{"kind":"answer","id":1,"body":{}}`, `{"kind":"answer","id":99,"body":{}}`,
+		`{"kind":"answer","id":1,"body":{"session":"s1"}}` + "\n" +
+			`{"kind":"answer","id":2,"body":{"refused":true}}` + "\n" +
+			`{"kind":"answer","id":3,"body":{"users":{"1000":"alice"}}}`,
+		`{"kind":"answer","id":1,"body":{"account":{"name":"alice","home":"/",` +
+			`"as":{"uid":1,"gid":2,"groups":[3]}}}}`,
+		`{"kind":"answer","id":2}`,
+		`{"kind":"answer","id":3,"body":[]}`,
+		`{"kind":"answer","id":1,"body":{}}` + "\n" + `{"kind":"answer","id":1,"body":{}}`,
+		`{"kind":"answer","id":99,"body":{}}`,
 		`{"kind":"drain","body":{"timeout":-5}}`,
-		`{"kind":"drain","body":{}}` + "\n" + `{"kind":"retire","body":{}}`, `{"kind":"retire","body":{ }}`,
-		`{"kind":"configure","body":{"version":1}}`, `{"kind":"admit"}`, `null`, "\x00\xff",
-		`{"kind":"exchange","body":{"host":"x","chain":["AA=="]}}` + "\n" + `{"kind":"exchange","body":{"chain":3}}`,
-		`{"kind":"answer","id":4,"body":{"gid":-1}}` + "\n" + `{"kind":"answer","id":5,"body":{"signature":"AA=="}}`,
-		`{"kind":"answer","id":3,"body":{"users":{"-1":"x"}}}`, `{"kind":"answer","id":3,"body":{"users":{"1":"a b\u0000"},"groups":null}}`,
+		`{"kind":"drain","body":{}}` + "\n" + `{"kind":"retire","body":{}}`,
+		`{"kind":"retire","body":{ }}`,
+		`{"kind":"configure","body":{"version":1}}`,
+		`{"kind":"admit"}`, `null`, "\x00\xff",
+		`{"kind":"exchange","body":{"host":"x","chain":["AA=="]}}` + "\n" +
+			`{"kind":"exchange","body":{"chain":3}}`,
+		`{"kind":"answer","id":4,"body":{"gid":-1}}` + "\n" +
+			`{"kind":"answer","id":5,"body":{"signature":"AA=="}}`,
+		`{"kind":"answer","id":3,"body":{"users":{"-1":"x"}}}`,
+		`{"kind":"answer","id":3,"body":{"users":{"1":"a b\u0000"},"groups":null}}`,
 	} {
 		f.Add([]byte(lines))
 	}
 	f.Fuzz(func(t *testing.T, lines []byte) {
 		conn, fd := pair(t)
-		if err := NewServer(conn, &ledger{t: t}, 3).Configure(Setup{Config: &config.Config{}}, nil); err != nil {
+		server := NewServer(conn, &ledger{t: t}, 3)
+		if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
 			t.Fatal(err)
 		}
 		c, _, _, err := Connect(uintptr(fd))
@@ -248,13 +288,22 @@ func FuzzClient(f *testing.F) {
 		}
 		defer c.conn.Close()
 		ran := make(chan error, 1)
-		go func() {
-			ran <- c.Run(Orders{Drain: func(time.Duration) {}, Retire: func() {}, Exchange: func(Certificate) error { return nil }, Found: func(FoundName) {}})
-		}() // ends with the connection
+		go func() { // ends with the connection
+			ran <- c.Run(Orders{
+				Drain:    func(time.Duration) {},
+				Retire:   func() {},
+				Exchange: func(Certificate) error { return nil },
+				Found:    func(FoundName) {},
+			})
+		}()
 		var calls sync.WaitGroup
-		calls.Go(func() { _, _ = c.Admit(t.Context(), Connection{Remote: netip.MustParseAddrPort("192.0.2.1:1")}) })
 		calls.Go(func() {
-			if a, err := c.Authenticate(t.Context(), "s1", auth.Credentials{User: "alice"}); (a == nil) == (err == nil) {
+			remote := netip.MustParseAddrPort("192.0.2.1:1")
+			_, _ = c.Admit(t.Context(), Connection{Remote: remote})
+		})
+		calls.Go(func() {
+			a, err := c.Authenticate(t.Context(), "s1", auth.Credentials{User: "alice"})
+			if (a == nil) == (err == nil) {
 				t.Errorf("Authenticate: %v, %v", a, err)
 			}
 		})
@@ -263,18 +312,18 @@ func FuzzClient(f *testing.F) {
 		calls.Go(func() { _, _ = c.Sign(t.Context(), Handshake{}) })
 		calls.Go(func() {
 			if _, err := c.ActiveSocket(t.Context(), "s1", netip.IPv4Unspecified()); err == nil {
-				t.Error("a socket that was not sent")
+				t.Error("ActiveSocket returned a socket that was not sent")
 			}
 		})
 		buf := make([]byte, maxMessage)
-		for range 6 { // the requests have ids now
+		for range 6 { // wait for all requests, so that the ids of the answers can match
 			if _, err := conn.Read(buf); err != nil {
 				t.Fatal(err)
 			}
 		}
 		packets(conn, lines, func([]byte) {})
 		_ = conn.CloseWrite()
-		go func() { // ends with the connection; the client may say that a session ended
+		go func() { // ends with the connection; reads the end messages of the client
 			for {
 				if n, err := conn.Read(buf); n == 0 || err != nil {
 					return
@@ -287,42 +336,50 @@ func FuzzClient(f *testing.F) {
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for k, places := range c.bounds {
+		for k, slots := range c.slots {
 			waiting := 0
 			for _, p := range c.pending {
 				if p.kind == k {
 					waiting++
 				}
 			}
-			if len(places) != waiting {
-				t.Errorf("%s: %d places are taken, %d answers awaited", k, len(places), waiting)
+			if len(slots) != waiting {
+				t.Errorf("%s: %d slots are in use, %d requests are pending",
+					k, len(slots), waiting)
 			}
 		}
 	})
 }
 
-// Whatever the first message is, and whatever comes with it, a core starts with a configuration or fails, and keeps no descriptor.
+// FuzzFirstMessage connects a core with an arbitrary first message and an arbitrary setup. The
+// core must have a configuration or fail, and must close all descriptors.
 func FuzzFirstMessage(f *testing.F) {
 	setup, err := json.Marshal(Setup{Config: config.Default(), Zone: []byte("TZif")})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add([]byte(`{"kind":"configure","body":{"version":1,"listeners":0}}`), setup, uint8(1))
-	f.Add([]byte(`{"kind":"configure","body":{"version":1,"listeners":-1}}`), setup, uint8(0))
-	f.Add([]byte(`{"kind":"configure","body":{"version":1,"listeners":2}}`), []byte(`{"config":{"data":{"passive_ports":"2-1"}}}`), uint8(3))
-	f.Add([]byte(`{"kind":"configure","body":{"version":1,"listeners":0}}`), []byte(`null`), uint8(1))
-	f.Add([]byte(`{"kind":"configure","body":{"version":1,"listeners":0}}`), []byte(`{"config":{},"implicit":1,"certificates":[{}]}`), uint8(1))
+	configured := func(listeners int) []byte {
+		const format = `{"kind":"configure","body":{"version":1,"listeners":%d}}`
+		return fmt.Appendf(nil, format, listeners)
+	}
+	f.Add(configured(0), setup, uint8(1))
+	f.Add(configured(-1), setup, uint8(0))
+	f.Add(configured(2), []byte(`{"config":{"data":{"passive_ports":"2-1"}}}`), uint8(3))
+	f.Add(configured(0), []byte(`null`), uint8(1))
+	f.Add(configured(0), []byte(`{"config":{},"implicit":1,"certificates":[{}]}`), uint8(1))
 	f.Add([]byte(`{"kind":"drain","body":{}}`), []byte(""), uint8(2))
 	f.Fuzz(func(t *testing.T, packet, setup []byte, descriptors uint8) {
 		before := openDescriptors(t)
-		firstMessage(t, packet, setup, int(descriptors%4))
+		connectWith(t, packet, setup, int(descriptors%4))
 		if after := openDescriptors(t); after != before {
-			t.Errorf("%d descriptors were open, %d are", before, after)
+			t.Errorf("%d descriptors are open, before it were %d", after, before)
 		}
 	})
 }
 
-func firstMessage(t *testing.T, packet, setup []byte, descriptors int) {
+// connectWith connects a core to a supervisor that sends this packet with a number of
+// descriptors, each of a file with the setup.
+func connectWith(t *testing.T, packet, setup []byte, descriptors int) {
 	sup, fd := pair(t)
 	defer sup.Close()
 	memory, err := os.CreateTemp(t.TempDir(), "setup")
@@ -338,7 +395,7 @@ func firstMessage(t *testing.T, packet, setup []byte, descriptors int) {
 		rights = unix.UnixRights(slices.Repeat([]int{int(memory.Fd())}, descriptors)...)
 	}
 	if _, _, err := sup.WriteMsgUnix(append(packet, ' '), rights, nil); err != nil {
-		unix.Close(fd) // too long for the kernel
+		unix.Close(fd) // the packet is too long for the kernel
 		return
 	}
 	client, got, listeners, err := Connect(uintptr(fd))
@@ -347,10 +404,11 @@ func firstMessage(t *testing.T, packet, setup []byte, descriptors int) {
 	}
 	defer client.conn.Close()
 	if err == nil && (len(listeners) > 0 || descriptors != 1) {
-		t.Errorf("%q with %d descriptors, none of them a listener: %d listeners", packet, descriptors, len(listeners))
+		t.Errorf("%q with %d descriptors, none of them a listener: %d listeners",
+			packet, descriptors, len(listeners))
 	}
 	if err == nil && (got.Config == nil || got.Implicit < 0 || got.Implicit > len(listeners)) {
-		t.Errorf("%q was taken", setup)
+		t.Errorf("Connect accepted the setup %q", setup)
 	}
 	_, _ = got.Location()
 }

@@ -2,12 +2,29 @@ package monitor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 )
 
-// The wire's forms: paths are bytes, and a message has a bound.
+// A look is one query of the states of all sessions: the supervisor sends ask-states, and the
+// core sends the states in one or more messages.
+
+const (
+	askStates kind = "ask-states"
+	states    kind = "states"
+)
+
 type (
+	lookBody struct {
+		Look uint64 `json:"look"` // the number of the look
+	}
+	statesBody struct {
+		Look   uint64      `json:"look"`
+		States []stateBody `json:"states"`
+		Done   bool        `json:"done,omitempty"` // this is the last message of the look
+	}
+	// stateBody shadows the fields of SessionState that hold bytes of clients.
 	stateBody struct {
 		SessionState
 		Dir      []byte        `json:"dir,omitempty"`
@@ -18,31 +35,21 @@ type (
 		TransferState
 		Path []byte `json:"path"`
 	}
-	statesBody struct {
-		Look   uint64      `json:"look"` // the question's number
-		States []stateBody `json:"states"`
-		Done   bool        `json:"done,omitempty"` // these are the last
-	}
-	lookBody struct {
-		Look uint64 `json:"look"`
-	}
-	kickBody struct {
-		Session string `json:"session"`
-	}
 )
 
-// maxStates is how many sessions one message tells of, at most some bytes each, so that it stays under its bound.
 const (
-	maxStates    = 16
-	maxStateText = 512
+	maxStates    = 16  // sessions in one message, so that it stays under its bound
+	maxStateText = 512 // bytes of each text of a state
 )
-
-func cutText(s string) []byte { return []byte(s[:min(len(s), maxStateText)]) }
 
 func packState(s SessionState) stateBody {
-	b := stateBody{SessionState: s, Dir: cutText(s.Dir), Client: cutText(s.Client)}
+	b := stateBody{
+		SessionState: s,
+		Dir:          truncate(s.Dir, maxStateText),
+		Client:       truncate(s.Client, maxStateText),
+	}
 	if t := s.Transfer; t != nil {
-		b.Transfer = &transferBody{TransferState: *t, Path: cutText(t.Path)}
+		b.Transfer = &transferBody{TransferState: *t, Path: truncate(t.Path, maxStateText)}
 	}
 	return b
 }
@@ -58,8 +65,17 @@ func (b stateBody) unpack() SessionState {
 	return s
 }
 
-// states sends what Look has asked for.
-func (c *Client) states(look uint64, all []SessionState) {
+// askStates takes the states of the sessions and sends them in a goroutine.
+func (c *Client) askStates(o Orders, m message) error {
+	var body lookBody
+	if err := json.Unmarshal(m.Body, &body); err != nil {
+		return err
+	}
+	go c.sendStates(body.Look, o.Sessions()) // ends when all states are sent
+	return nil
+}
+
+func (c *Client) sendStates(look uint64, all []SessionState) {
 	for {
 		n := min(len(all), maxStates)
 		body := statesBody{Look: look, Done: n == len(all)}
@@ -67,24 +83,35 @@ func (c *Client) states(look uint64, all []SessionState) {
 			body.States = append(body.States, packState(s))
 		}
 		if err := c.send(states, 0, body); err != nil || body.Done {
-			return // an error means that the supervisor is gone
+			return // an error means that the supervisor has ended
 		}
 		all = all[n:]
 	}
 }
 
-// lookTimeout bounds how long a core may take to tell of its sessions.
+// lookTimeout bounds the time in which a core must report its sessions.
 const lookTimeout = 5 * time.Second
 
-// Look asks the core for the state of its sessions. One that is late, or gone, has none to tell.
+// A look is a running query. The mutex of the server guards all fields but number.
+type look struct {
+	number   uint64
+	limit    int // sessions that the core had at the beginning, and those admitted since
+	received int // states, including those of sessions that have ended meanwhile
+	found    []SessionState
+	complete bool
+	done     chan struct{} // closed when the look is complete
+}
+
+// Look returns the states of the core's sessions. The result is incomplete if the core does
+// not report them in time.
 func (s *Server) Look(ctx context.Context) []SessionState {
 	s.looking.Lock()
 	defer s.looking.Unlock()
 	l := &look{done: make(chan struct{})}
 	s.mu.Lock()
-	s.looks++
-	l.number = s.looks
-	l.most = len(s.sessions)
+	s.lastLook++
+	l.number = s.lastLook
+	l.limit = len(s.sessions)
 	s.look = l
 	s.mu.Unlock()
 	defer func() {
@@ -94,7 +121,7 @@ func (s *Server) Look(ctx context.Context) []SessionState {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 	defer cancel()
-	if s.send(askStates, 0, lookBody{Look: l.number}) != nil {
+	if s.send(askStates, lookBody{Look: l.number}) != nil {
 		return nil
 	}
 	select {
@@ -106,45 +133,28 @@ func (s *Server) Look(ctx context.Context) []SessionState {
 	return l.found
 }
 
-// A look is a question after the state of sessions that is under way.
-type look struct {
-	number uint64
-	most   int            // sessions that the core had when it was asked, and those that it got since; guarded by the server's mu
-	told   int            // of so many it has told; likewise
-	found  []SessionState // guarded by the server's mu, as the following
-	over   bool
-	done   chan struct{} // closed when over
-}
-
-// states takes a part of the answer. One to a question that was given up is passed over.
-func (s *Server) states(m message) error {
-	var body statesBody
-	if err := unpack(m, &body); err != nil {
-		return err
-	}
+// states takes a part of the result of a look. It ignores states for a look that has ended.
+func (s *Server) states(_ context.Context, _ request, body statesBody) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.look
-	if body.Look > s.looks {
-		return errors.New("core tells of its sessions unasked")
+	if body.Look > s.lastLook {
+		return errors.New("core reported its sessions without a request")
 	}
 	if l == nil || l.number != body.Look {
 		return nil
 	}
-	if l.told += len(body.States); l.over || l.told > l.most {
-		return errors.New("core tells of more sessions than it has")
+	if l.received += len(body.States); l.complete || l.received > l.limit {
+		return errors.New("core reported more sessions than it has")
 	}
 	for _, b := range body.States {
-		if _, ok := s.sessions[b.Session]; ok { // others have ended meanwhile
+		if _, ok := s.sessions[b.Session]; ok { // other sessions have ended meanwhile
 			l.found = append(l.found, b.unpack())
 		}
 	}
 	if body.Done {
-		l.over = true
+		l.complete = true
 		close(l.done)
 	}
 	return nil
 }
-
-// Kick asks the core to end a session.
-func (s *Server) Kick(session string) error { return s.send(kick, 0, kickBody{Session: session}) }

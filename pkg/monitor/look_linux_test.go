@@ -7,13 +7,14 @@ import (
 	"testing"
 )
 
-// A rawCore is a core that says what the test wants.
+// A rawCore is the core's end of a connection. The test sends and receives single messages
+// through it.
 type rawCore struct {
 	*testing.T
 	conn *net.UnixConn
 }
 
-func (c rawCore) say(k kind, body any) {
+func (c rawCore) send(k kind, body any) {
 	c.Helper()
 	packet, err := encode(k, 0, body)
 	if err != nil {
@@ -24,61 +25,63 @@ func (c rawCore) say(k kind, body any) {
 	}
 }
 
-func (c rawCore) hear(k kind, body any) {
+func (c rawCore) receive(k kind, body any) {
 	c.Helper()
 	m, _, err := receive(c.conn, make([]byte, maxMessage), nil)
 	if err != nil || m.Kind != k {
-		c.Fatalf("heard %q, %v", m.Kind, err)
+		c.Fatalf("received %q, %v; want %q", m.Kind, err, k)
 	}
 	if err := json.Unmarshal(m.Body, body); err != nil {
 		c.Fatal(err)
 	}
 }
 
-// Sessions that end while a core tells of them do not make a liar of it; one that tells of more than it was given is one.
+// A core may report sessions that end during the look. A core that reports more sessions than
+// it was granted is ended.
 func TestLook(t *testing.T) {
-	for name, more := range map[string]int{"honest": 0, "liar": 1} {
+	for name, more := range map[string]int{"its sessions": 0, "one more": 1} {
 		t.Run(name, func(t *testing.T) {
 			conn, fd := pair(t)
 			server, core := NewServer(conn, new(fake), 3), rawCore{t, connOf(t, fd)}
 			ended := make(chan error, 1)
-			go func() { // ends with the connection, or the lie
+			go func() { // ends with the connection, or with the false report
 				_, err := server.Run(func() {})
 				ended <- err
 			}()
-			core.say(ready, struct{}{})
+			core.send(ready, struct{}{})
 			var all []stateBody
 			for range 3 * maxStates {
 				var a Admission
-				core.say(admit, Connection{})
-				core.hear(answer, &a)
+				core.send(admit, Connection{})
+				core.receive(answer, &a)
 				all = append(all, stateBody{SessionState: SessionState{Session: a.Session}})
 			}
 			for range more {
 				all = append(all, all[0])
 			}
 			found := make(chan []SessionState, 1)
-			go func() { found <- server.Look(t.Context()) }() // ends with the answer, or the test
-			var asked lookBody
-			core.hear(askStates, &asked)
-			core.say(states, statesBody{Look: asked.Look, States: all[:2*maxStates]})
+			go func() { found <- server.Look(t.Context()) }() // ends with the states, or the test
+			var look lookBody
+			core.receive(askStates, &look)
+			core.send(states, statesBody{Look: look.Look, States: all[:2*maxStates]})
 			for _, s := range all[:2*maxStates] {
-				core.say(end, endBody{Session: s.Session})
+				core.send(end, endBody{Session: s.Session})
 			}
-			core.say(states, statesBody{Look: asked.Look, States: all[2*maxStates:], Done: true})
+			core.send(states, statesBody{Look: look.Look, States: all[2*maxStates:], Done: true})
 			if more > 0 {
-				if err := <-ended; err == nil || !strings.Contains(err.Error(), "more sessions than it has") {
-					t.Errorf("the liar: %v", err)
+				err := <-ended
+				if err == nil || !strings.Contains(err.Error(), "more sessions than it has") {
+					t.Errorf("it ended with %v", err)
 				}
 			} else if got := <-found; len(got) != 3*maxStates {
-				t.Errorf("it has told of %d sessions", len(got))
+				t.Errorf("%d sessions, want %d", len(got), 3*maxStates)
 			}
 		})
 	}
 }
 
-// Who does not read the answers is given a bounded number of them.
-func TestAnswersThatNobodyReads(t *testing.T) {
+// The answers that a core does not read are bounded.
+func TestUnreadAnswers(t *testing.T) {
 	conn, fd := pair(t)
 	server, core := NewServer(conn, new(fake), 3), rawCore{t, connOf(t, fd)}
 	ended := make(chan error, 1)
@@ -86,7 +89,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 		_, err := server.Run(func() {})
 		ended <- err
 	}()
-	core.say(ready, struct{}{})
+	core.send(ready, struct{}{})
 	packet, err := encode(names, 0, namesBody{Users: []uint32{1}, Groups: []uint32{2}})
 	if err != nil {
 		t.Fatal(err)

@@ -24,25 +24,28 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// A fake is a supervisor that admits everybody and knows one user.
+// A fake is a supervisor that admits all connections and has one user. The zero value is ready.
 type fake struct {
-	mu     sync.Mutex
-	events []events.Event
-	ended  []string
-	last   int
-	logins int
-	wanted map[int]chan struct{} // closed when so many logins were asked for
+	mu      sync.Mutex
+	events  []events.Event
+	ended   []string
+	last    int
+	logins  int
+	reached map[int]chan struct{} // closed at this number of logins
 
-	hold     chan struct{} // a login waits for it, if there is one
-	admit    chan struct{} // likewise an admission, twice: when it has come, and before it is answered
-	gaveBack chan string   // takes each session that ended, if there is one
-	groups   []uint32      // of the user
-	label    string        // is added to each name
-	key      crypto.Signer // signs; nil: nothing is signed
+	// If they are not nil, Authenticate waits for hold, Admit receives twice from admit (at its
+	// begin and before it returns), and End sends the session to released.
+	hold     chan struct{}
+	admit    chan struct{}
+	released chan string
+
+	groups []uint32      // of the user
+	suffix string        // of each name
+	key    crypto.Signer // for Sign, which fails without it
 }
 
-// asked is closed when n logins were asked for.
-func (f *fake) asked(n int) chan struct{} {
+// loginsReached returns a channel that is closed after n calls of Authenticate.
+func (f *fake) loginsReached(n int) chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	done := make(chan struct{})
@@ -50,7 +53,7 @@ func (f *fake) asked(n int) chan struct{} {
 		close(done)
 		return done
 	}
-	f.wanted = map[int]chan struct{}{n: done}
+	f.reached = map[int]chan struct{}{n: done}
 	return done
 }
 
@@ -65,10 +68,12 @@ func (f *fake) Admit(context.Context, Connection) (Admission, error) {
 	return Admission{Session: fmt.Sprintf("s%d", f.last)}, nil
 }
 
-func (f *fake) Authenticate(ctx context.Context, _ string, c auth.Credentials) (*auth.Account, error) {
+func (f *fake) Authenticate(
+	ctx context.Context, _ string, c auth.Credentials,
+) (*auth.Account, error) {
 	f.mu.Lock()
 	f.logins++
-	if done, ok := f.wanted[f.logins]; ok {
+	if done, ok := f.reached[f.logins]; ok {
 		close(done)
 	}
 	f.mu.Unlock()
@@ -80,23 +85,26 @@ func (f *fake) Authenticate(ctx context.Context, _ string, c auth.Credentials) (
 		}
 	}
 	if c.User != "al\xffice" || c.Password != "\xe4\x00" {
-		return nil, &auth.Refusal{Cause: "a cause that stays here"}
+		return nil, &auth.Refusal{Cause: "a secret cause"}
 	}
-	return &auth.Account{Name: "alice", Home: "/home/alice", As: &impersonate.Credentials{UID: 1000, GID: 1000, Groups: f.groups}}, nil
+	as := &impersonate.Credentials{UID: 1000, GID: 1000, Groups: f.groups}
+	return &auth.Account{Name: "alice", Home: "/home/alice", As: as}, nil
 }
 
 func (f *fake) Names(_ context.Context, uids, gids []uint32) (Names, error) {
-	return Names{Users: map[uint32]string{uids[0]: "alice" + f.label}, Groups: map[uint32]string{gids[0]: "staff"}}, nil
+	return Names{
+		Users:  map[uint32]string{uids[0]: "alice" + f.suffix},
+		Groups: map[uint32]string{gids[0]: "staff"},
+	}, nil
 }
 
 func (f *fake) Group(_ context.Context, name string) (uint32, bool, error) {
 	if name == "down" {
-		return 0, false, errors.New("a cause that stays here")
+		return 0, false, errors.New("a secret cause")
 	}
 	return 50, name == "st\xffff", nil
 }
 
-// Sign signs with what it was asked for.
 func (f *fake) Sign(_ context.Context, h Handshake) ([]byte, error) {
 	if f.key == nil {
 		return nil, errors.New("there is no such certificate")
@@ -104,10 +112,12 @@ func (f *fake) Sign(_ context.Context, h Handshake) ([]byte, error) {
 	return h.Sign(f.key)
 }
 
-// ActiveSocket hands out a pipe that tells the address; there is nothing at "::1".
-func (f *fake) ActiveSocket(_ context.Context, session string, local netip.Addr) (*os.File, error) {
+// ActiveSocket returns a pipe that contains the session and the address. For ::1 it fails.
+func (f *fake) ActiveSocket(
+	_ context.Context, session string, local netip.Addr,
+) (*os.File, error) {
 	if local == netip.IPv6Loopback() {
-		return nil, errors.New("somebody listens there")
+		return nil, errors.New("address in use")
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -122,8 +132,8 @@ func (f *fake) End(session string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.ended = append(f.ended, session)
-	if f.gaveBack != nil {
-		f.gaveBack <- session
+	if f.released != nil {
+		f.released <- session
 	}
 }
 
@@ -133,6 +143,8 @@ func (f *fake) Emit(e events.Event) {
 	f.events = append(f.events, e)
 }
 
+// pair returns both ends of a connection: ours of the supervisor, and the descriptor of the
+// core.
 func pair(t *testing.T) (ours *net.UnixConn, theirs int) {
 	t.Helper()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -154,7 +166,7 @@ func connOf(t *testing.T, fd int) *net.UnixConn {
 	return conn.(*net.UnixConn)
 }
 
-// start runs both ends; the outcome of the supervisor's end arrives in the channel.
+// start runs both ends. The channel receives the result of the supervisor's end.
 func start(t *testing.T, f *fake) (*Client, chan error) {
 	t.Helper()
 	conn, fd := pair(t)
@@ -179,7 +191,8 @@ func start(t *testing.T, f *fake) (*Client, chan error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.conn.Close() })
-	if setup.Config.Server.Banner != "hello" || len(listeners) != 1 || listeners[0].Addr().String() != l.Addr().String() {
+	if setup.Config.Server.Banner != "hello" || len(listeners) != 1 ||
+		listeners[0].Addr().String() != l.Addr().String() {
 		t.Fatalf("setup = %+v with listeners %v", setup.Config.Server, listeners)
 	}
 	listeners[0].Close()
@@ -189,7 +202,7 @@ func start(t *testing.T, f *fake) (*Client, chan error) {
 		_, err := server.Run(func() { close(up) })
 		ended <- err
 	}()
-	go client.Run(Orders{}) // likewise
+	go client.Run(Orders{}) // ends when the connection is closed
 	if err := client.Ready(); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +210,7 @@ func start(t *testing.T, f *fake) (*Client, chan error) {
 	return client, ended
 }
 
-// connected are both ends, neither of which runs.
+// connected returns both ends of a connection, without running them.
 func connected(t *testing.T) (*Server, *Client) {
 	t.Helper()
 	conn, fd := pair(t)
@@ -220,13 +233,14 @@ func TestRequests(t *testing.T) {
 	if err != nil || a.Session != "s1" {
 		t.Fatalf("Admit = %+v, %v", a, err)
 	}
-	account, err := c.Authenticate(ctx, "s1", auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}) // bytes, no text
+	bytesNotText := auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}
+	account, err := c.Authenticate(ctx, "s1", bytesNotText)
 	if err != nil || account.Name != "alice" || account.As.UID != 1000 {
 		t.Fatalf("Authenticate = %+v, %v", account, err)
 	}
 	_, err = c.Authenticate(ctx, "s1", auth.Credentials{User: "alice", Password: "x"})
 	var refusal *auth.Refusal
-	if !errors.As(err, &refusal) || strings.Contains(err.Error(), "stays here") {
+	if !errors.As(err, &refusal) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a wrong password: %v", err)
 	}
 	n, err := c.Names(ctx, []uint32{1000}, []uint32{50})
@@ -236,15 +250,19 @@ func TestRequests(t *testing.T) {
 	if gid, found, err := c.Group(ctx, "st\xffff"); gid != 50 || !found || err != nil {
 		t.Errorf("Group = %d, %v, %v", gid, found, err)
 	}
-	for _, name := range []string{"", "none", strings.Repeat("\xff", MaxGroupName), strings.Repeat("x", MaxGroupName+1)} {
+	for _, name := range []string{
+		"", "none", strings.Repeat("\xff", MaxGroupName), strings.Repeat("x", MaxGroupName+1),
+	} {
 		if gid, found, err := c.Group(ctx, name); gid != 0 || found || err != nil {
 			t.Errorf("Group(%.10q) = %d, %v, %v", name, gid, found, err)
 		}
 	}
-	if _, found, err := c.Group(ctx, "down"); found || err == nil || strings.Contains(err.Error(), "stays here") {
+	_, found, err := c.Group(ctx, "down")
+	if found || err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a name service that is down: %v, %v", found, err)
 	}
-	c.Emit(events.Event{Kind: events.Upload, Session: "s1", Path: "/\xff\n", Cause: strings.Repeat("x", 1<<20)})
+	long := strings.Repeat("x", 1<<20)
+	c.Emit(events.Event{Kind: events.Upload, Session: "s1", Path: "/\xff\n", Cause: long})
 	c.End("s1")
 	c.conn.Close()
 	if err := <-ended; err != nil {
@@ -258,8 +276,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// What a core leaves behind is given back.
-func TestDeathGivesSlotsBack(t *testing.T) {
+// The sessions that a core leaves behind are ended, which releases their slots.
+func TestDeathReleasesSlots(t *testing.T) {
 	f := &fake{hold: make(chan struct{})}
 	c, ended := start(t, f)
 	for range 3 {
@@ -267,7 +285,8 @@ func TestDeathGivesSlotsBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := c.send(authenticate, 99, authenticateBody{Session: "s1"}); err != nil { // under way meanwhile
+	// This login is still running when the core dies.
+	if err := c.send(authenticate, 99, authenticateBody{Session: "s1"}); err != nil {
 		t.Fatal(err)
 	}
 	c.End("s2")
@@ -280,8 +299,8 @@ func TestDeathGivesSlotsBack(t *testing.T) {
 	}
 }
 
-// More requests than may be under way wait in the client, whose callers may leave.
-func TestClientKeepsBounds(t *testing.T) {
+// A request returns when its context ends, with the cause of the end.
+func TestCancelledRequest(t *testing.T) {
 	f := &fake{hold: make(chan struct{})}
 	c, ended := start(t, f)
 	a, err := c.Admit(t.Context(), Connection{})
@@ -289,10 +308,10 @@ func TestClientKeepsBounds(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
-	left := errors.New("the client left")
-	cancel(left)
-	if _, err := c.Authenticate(ctx, a.Session, auth.Credentials{}); !errors.Is(err, left) {
-		t.Errorf("a caller that left: %v", err)
+	cause := errors.New("the client has disconnected")
+	cancel(cause)
+	if _, err := c.Authenticate(ctx, a.Session, auth.Credentials{}); !errors.Is(err, cause) {
+		t.Errorf("got %v, want %v", err, cause)
 	}
 	close(f.hold)
 	c.conn.Close()
@@ -301,38 +320,53 @@ func TestClientKeepsBounds(t *testing.T) {
 	}
 }
 
-// Each of these messages is impossible, and ends the core that sent it.
+// Each of these packets breaks a rule and ends the core.
 func TestHostileCore(t *testing.T) {
-	body := func(v any) json.RawMessage {
+	marshal := func(v any) json.RawMessage {
 		raw, err := json.Marshal(v)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return raw
 	}
-	packet := func(m message) []byte { return body(m) }
+	packet := func(k kind, body any) []byte {
+		return marshal(message{Kind: k, ID: 1, Body: marshal(body)})
+	}
 	for name, test := range map[string]struct {
-		packets [][]byte
-		want    string
+		packet []byte
+		want   string
 	}{
-		"no JSON":             {[][]byte{[]byte("\x00\xff")}, "not JSON"},
-		"too long":            {[][]byte{bytes.Repeat([]byte("x"), maxMessage+1)}, "over the bound"},
-		"unknown":             {[][]byte{packet(message{Kind: "shell"})}, "no request"},
-		"ours":                {[][]byte{packet(message{Kind: drain})}, "no request"},
-		"ready twice":         {[][]byte{packet(message{Kind: ready})}, "wrong time"},
-		"body too long":       {[][]byte{packet(message{Kind: admit, Body: body(strings.Repeat("x", 3000))})}, "over the bound of 2048"},
-		"malformed":           {[][]byte{packet(message{Kind: admit, Body: body("x")})}, "malformed admit"},
-		"no such session":     {[][]byte{packet(message{Kind: end, Body: body(endBody{Session: "s9"})})}, "does not have"},
-		"event of a stranger": {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: events.Upload}))})}, "does not have"},
-		"login of a stranger": {[][]byte{packet(message{Kind: authenticate, ID: 1, Body: body(authenticateBody{Session: "s9"})})},
-			"does not have"},
-		"event of no kind":    {[][]byte{packet(message{Kind: event, Body: body(packEvent(events.Event{Kind: "root", Session: "s1"}))})}, "of the kind"},
-		"signature of a text": {[][]byte{packet(message{Kind: sign, Body: body(Handshake{Message: []byte("a letter of credit")})})}, "no TLS handshake"},
-		"signature too long":  {[][]byte{packet(message{Kind: sign, Body: body(Handshake{Message: make([]byte, 1<<10)})})}, "over the bound of 1024"},
-		"too many names": {[][]byte{packet(message{Kind: names, Body: body(namesBody{Users: make([]uint32, MaxNames+1)})})},
-			"513 names"},
-		"long name of a group": {[][]byte{packet(message{Kind: group, Body: body(groupBody{Name: make([]byte, MaxGroupName+1)})})},
-			"257 bytes"},
+		"no JSON":     {[]byte("\x00\xff"), "not JSON"},
+		"too long":    {bytes.Repeat([]byte("x"), maxMessage+1), "over the bound"},
+		"unknown":     {packet("shell", nil), "not in the table"},
+		"an order":    {packet(drain, nil), "not in the table"},
+		"ready twice": {packet(ready, 0), "wrong time"},
+		"body too long": {
+			packet(admit, strings.Repeat("x", 3000)), "over the bound of 2048",
+		},
+		"malformed":       {packet(admit, "x"), "malformed admit"},
+		"unknown session": {packet(end, endBody{Session: "s9"}), "does not have"},
+		"event of an unknown session": {
+			packet(event, packEvent(events.Event{Kind: events.Upload})), "does not have",
+		},
+		"login of an unknown session": {
+			packet(authenticate, authenticateBody{Session: "s9"}), "does not have",
+		},
+		"unknown event": {
+			packet(event, packEvent(events.Event{Kind: "root", Session: "s1"})), "of the kind",
+		},
+		"signature of a text": {
+			packet(sign, Handshake{Message: []byte("a letter of credit")}), "no TLS handshake",
+		},
+		"signature too long": {
+			packet(sign, Handshake{Message: make([]byte, 1<<10)}), "over the bound of 1024",
+		},
+		"too many names": {
+			packet(names, namesBody{Users: make([]uint32, MaxNames+1)}), "513 names",
+		},
+		"group name too long": {
+			packet(group, groupBody{Name: make([]byte, MaxGroupName+1)}), "257 bytes",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := &fake{hold: make(chan struct{})}
@@ -340,10 +374,8 @@ func TestHostileCore(t *testing.T) {
 			if _, err := c.Admit(t.Context(), Connection{}); err != nil {
 				t.Fatal(err)
 			}
-			for _, p := range test.packets {
-				if _, err := c.conn.Write(p); err != nil {
-					t.Fatal(err)
-				}
+			if _, err := c.conn.Write(test.packet); err != nil {
+				t.Fatal(err)
 			}
 			if err := <-ended; err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error = %v, want one with %q", err, test.want)
@@ -352,7 +384,8 @@ func TestHostileCore(t *testing.T) {
 	}
 }
 
-// A session may fail as many logins as the configuration says; the backend is not asked for more, nor for two at once.
+// The backend checks at most the configured number of failed logins of a session, and only one
+// login at a time. Further logins are refused.
 func TestGuesses(t *testing.T) {
 	f := &fake{hold: make(chan struct{})}
 	c, ended := start(t, f)
@@ -365,8 +398,8 @@ func TestGuesses(t *testing.T) {
 		return err
 	}
 	first := make(chan error, 1)
-	go func() { first <- guess() }() // ends when the backend is let go
-	<-f.asked(1)
+	go func() { first <- guess() }() // ends after hold is closed
+	<-f.loginsReached(1)
 	var refusal *auth.Refusal
 	if err := guess(); !errors.As(err, &refusal) {
 		t.Errorf("a second guess at the same time: %v", err)
@@ -385,11 +418,11 @@ func TestGuesses(t *testing.T) {
 		t.Errorf("guesses ended the core: %v", err)
 	}
 	if f.logins != 3 {
-		t.Errorf("the backend was asked %d times, want 3", f.logins)
+		t.Errorf("the backend checked %d logins, want 3", f.logins)
 	}
 }
 
-// Name and password may be as long as a command line carries them, whatever their bytes.
+// A name and a password that each fill a command line with arbitrary bytes are within the bound.
 func TestLongCredentials(t *testing.T) {
 	c, _ := start(t, new(fake))
 	a, err := c.Admit(t.Context(), Connection{})
@@ -397,39 +430,43 @@ func TestLongCredentials(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := strings.Repeat("\xff", 2048)
+	cred := auth.Credentials{User: long, Password: auth.Password(long)}
 	var refusal *auth.Refusal
-	if _, err := c.Authenticate(t.Context(), a.Session, auth.Credentials{User: long, Password: auth.Password(long)}); !errors.As(err, &refusal) {
+	if _, err := c.Authenticate(t.Context(), a.Session, cred); !errors.As(err, &refusal) {
 		t.Errorf("a login of two long lines: %v", err)
 	}
 }
 
-// An answer over its bound costs this one request, not the core.
+// An answer over its bound fails its request only. The core continues.
 func TestAnswersOverTheBound(t *testing.T) {
-	f := &fake{groups: make([]uint32, 60_000), label: strings.Repeat("g", maxAnswer)}
+	f := &fake{groups: make([]uint32, 60_000), suffix: strings.Repeat("g", maxAnswer)}
 	c, _ := start(t, f)
 	a, err := c.Admit(t.Context(), Connection{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Authenticate(t.Context(), a.Session, auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}); err == nil {
-		t.Error("an account with 60,000 groups came through")
+	cred := auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}
+	if _, err := c.Authenticate(t.Context(), a.Session, cred); err == nil {
+		t.Error("an account with 60,000 groups was received")
 	}
 	f.mu.Lock()
-	if len(f.events) != 1 || f.events[0].Kind != events.LoginFailed || !strings.Contains(f.events[0].Cause, "too many groups") {
+	if len(f.events) != 1 || f.events[0].Kind != events.LoginFailed ||
+		!strings.Contains(f.events[0].Cause, "too many groups") {
 		t.Errorf("events = %+v", f.events)
 	}
 	f.mu.Unlock()
-	if n, err := c.Names(t.Context(), []uint32{1}, []uint32{2}); err != nil || len(n.Users)+len(n.Groups) != 0 {
+	n, err := c.Names(t.Context(), []uint32{1}, []uint32{2})
+	if err != nil || len(n.Users)+len(n.Groups) != 0 {
 		t.Errorf("Names = %.100v, %v; want none", n, err)
 	}
 	if _, err := c.Admit(t.Context(), Connection{}); err != nil {
-		t.Errorf("afterwards: %v", err)
+		t.Errorf("the next request: %v", err)
 	}
 }
 
-// A session that is admitted when nobody waits for it any more gives its slot back.
+// If the answer to Admit arrives after the caller has returned, the client ends the session.
 func TestAdmittedTooLate(t *testing.T) {
-	f := &fake{admit: make(chan struct{}), gaveBack: make(chan string, 1)}
+	f := &fake{admit: make(chan struct{}), released: make(chan string, 1)}
 	c, _ := start(t, f)
 	ctx, cancel := context.WithCancel(t.Context())
 	late := make(chan error, 1)
@@ -437,18 +474,18 @@ func TestAdmittedTooLate(t *testing.T) {
 		_, err := c.Admit(ctx, Connection{})
 		late <- err
 	}()
-	f.admit <- struct{}{} // the supervisor has the request
+	f.admit <- struct{}{} // received at the begin of the supervisor's Admit
 	cancel()
 	if err := <-late; !errors.Is(err, context.Canceled) {
 		t.Fatalf("Admit = %v", err)
 	}
 	f.admit <- struct{}{}
-	if id := <-f.gaveBack; id != "s1" {
-		t.Errorf("given back: %q", id)
+	if id := <-f.released; id != "s1" {
+		t.Errorf("released %q, want s1", id)
 	}
 }
 
-// Descriptors that a core sends are dropped by the kernel, and end it.
+// The kernel drops the descriptors that a core sends, and the message ends the core.
 func TestDescriptorsFromCore(t *testing.T) {
 	c, ended := start(t, new(fake))
 	packet, err := encode(end, 0, endBody{Session: "s1"})
@@ -459,17 +496,20 @@ func TestDescriptorsFromCore(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := <-ended; err == nil {
-		t.Error("a descriptor was taken")
+		t.Error("a message with a descriptor was accepted")
 	}
 }
 
-// The supervisor's word to stop reaches the core, and the core learns when the supervisor is gone.
+// The orders to end reach the core, and Run returns when the supervisor closes the connection.
 func TestDrainAndHangUp(t *testing.T) {
 	server, client := connected(t)
-	asked, retired := make(chan time.Duration, 1), make(chan bool, 1)
+	drained, retired := make(chan time.Duration, 1), make(chan bool, 1)
 	ended := make(chan error, 1)
 	go func() { // ends with the connection
-		ended <- client.Run(Orders{Drain: func(d time.Duration) { asked <- d }, Retire: func() { retired <- true }})
+		ended <- client.Run(Orders{
+			Drain:  func(d time.Duration) { drained <- d },
+			Retire: func() { retired <- true },
+		})
 	}()
 	if err := server.Retire(); err != nil {
 		t.Fatal(err)
@@ -478,7 +518,7 @@ func TestDrainAndHangUp(t *testing.T) {
 	if err := server.Drain(time.Minute); err != nil {
 		t.Fatal(err)
 	}
-	if d := <-asked; d != time.Minute {
+	if d := <-drained; d != time.Minute {
 		t.Errorf("drain = %v", d)
 	}
 	server.conn.Close()

@@ -6,96 +6,23 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
-	"time"
 
 	"golang.org/x/sys/unix"
-
-	"ftpd/pkg/auth"
-	"ftpd/pkg/events"
 )
 
-// A message is one packet: JSON, whose unknown fields are ignored.
+// A message is one packet, as JSON. Unknown fields are ignored.
 type message struct {
 	Kind kind            `json:"kind"`
-	ID   uint64          `json:"id,omitempty"` // of a request, and of its answer; 0 where none is awaited
+	ID   uint64          `json:"id,omitempty"` // of a request and its answer; 0: no answer
 	Body json.RawMessage `json:"body,omitempty"`
 }
 
-// The bodies. Names and paths are bytes in FTP, and JSON's strings are not: they travel as []byte.
-type (
-	configureBody struct {
-		Version   int `json:"version"`
-		Listeners int `json:"listeners"`
-	}
-	authenticateBody struct {
-		Session  string `json:"session"`
-		User     []byte `json:"user"`
-		Password []byte `json:"password"`
-	}
-	authenticateAnswer struct {
-		Account *auth.Account `json:"account,omitempty"`
-		Refused bool          `json:"refused,omitempty"`
-		Public  string        `json:"public,omitempty"` // with Refused: what the client may know
-		Busy    bool          `json:"busy,omitempty"`   // auth.ErrBusy
-	}
-	namesBody struct {
-		Users  []uint32 `json:"users,omitempty"`
-		Groups []uint32 `json:"groups,omitempty"`
-	}
-	groupBody struct {
-		Name []byte `json:"name"`
-	}
-	groupAnswer struct {
-		GID    *uint32 `json:"gid,omitempty"`    // nil: there is none of that name
-		Failed bool    `json:"failed,omitempty"` // nobody could tell
-	}
-	signAnswer struct {
-		Signature []byte `json:"signature,omitempty"`
-	}
-	activeBody struct {
-		Session string     `json:"session"`
-		Local   netip.Addr `json:"local"`
-	}
-	activeAnswer struct {
-		Failure string `json:"failure,omitempty"` // why there is no socket; "" when one comes along
-	}
-	drainBody struct {
-		Timeout time.Duration `json:"timeout"`
-	}
-	endBody struct {
-		Session string `json:"session"`
-	}
-	// eventBody shadows the fields of Event that hold bytes of clients.
-	eventBody struct {
-		events.Event
-		Path   []byte `json:"path,omitempty"`
-		Host   []byte `json:"host,omitempty"`
-		To     []byte `json:"to,omitempty"`
-		User   []byte `json:"user,omitempty"`
-		Cause  []byte `json:"cause,omitempty"`
-		Client []byte `json:"client,omitempty"`
-	}
-)
+// truncate returns the first bytes of s, at most max. Names and paths are bytes in FTP, which
+// a string of JSON cannot hold. Therefore they are sent as []byte.
+func truncate(s string, max int) []byte { return []byte(s[:min(len(s), max)]) }
 
-// maxText bounds each text of an event, so that the whole stays under its bound in the table: paths are at most PATH_MAX.
-const maxText = 4096
-
-func clip(s string) []byte { return []byte(s[:min(len(s), maxText)]) }
-
-func packEvent(e events.Event) eventBody {
-	return eventBody{Event: e, Path: clip(e.Path), Host: clip(e.Host), To: clip(e.To), User: clip(e.User), Cause: clip(e.Cause),
-		Client: []byte(e.Client)}
-}
-
-func (b eventBody) unpack() events.Event {
-	e := b.Event
-	e.Path, e.Host, e.To, e.User, e.Cause = string(b.Path), string(b.Host), string(b.To), string(b.User), string(b.Cause)
-	e.Client = string(b.Client)
-	return e
-}
-
+// encode returns the packet of a message.
 func encode(k kind, id uint64, body any) ([]byte, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
@@ -107,7 +34,7 @@ func encode(k kind, id uint64, body any) ([]byte, error) {
 	return json.Marshal(message{Kind: k, ID: id, Body: raw})
 }
 
-// receive reads one message and the descriptors that came with it, which the caller owns.
+// receive reads one message. It returns the descriptors in it as files, which the caller owns.
 func receive(conn *net.UnixConn, buf, oob []byte) (message, []*os.File, error) {
 	n, oobn, flags, _, err := conn.ReadMsgUnix(buf, oob)
 	if err != nil {
@@ -130,13 +57,14 @@ func receive(conn *net.UnixConn, buf, oob []byte) (message, []*os.File, error) {
 	return m, files, nil
 }
 
+// descriptors returns the descriptors in the control data of a message as files.
 func descriptors(oob []byte) ([]*os.File, error) {
 	if len(oob) == 0 {
 		return nil, nil
 	}
 	control, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {
-		return nil, fmt.Errorf("parse what came with a message: %w", err)
+		return nil, fmt.Errorf("parse the control data of a message: %w", err)
 	}
 	var files []*os.File
 	for _, c := range control {

@@ -1,0 +1,95 @@
+package monitor
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Orders are the functions of a core that carry out the orders of the supervisor. Except Drain
+// and Retire, which run in goroutines of their own, they run in the goroutine of Client.Run
+// and must not wait.
+type Orders struct {
+	// Drain accepts no more connections, lets running transfers end within the timeout, and
+	// ends the process.
+	Drain func(timeout time.Duration)
+	// Retire accepts no more connections and ends the process with the last session.
+	Retire func()
+	// Sessions returns the states of the sessions.
+	Sessions func() []SessionState
+	// Kick ends a session. It reports whether the core has it.
+	Kick func(session string) bool
+	// Found sets the address that PASV names for a host name of [nat].
+	Found func(FoundName)
+	// Exchange sets the certificate for a host. An error ends the core, because the supervisor
+	// must not send such a certificate.
+	Exchange func(Certificate) error
+}
+
+// order returns the function for a rule that parses the body of an order.
+func order[B any](obey func(Orders, B) error) func(*Client, Orders, message) error {
+	return func(_ *Client, o Orders, m message) error {
+		var body B
+		if err := json.Unmarshal(m.Body, &body); err != nil {
+			return err
+		}
+		return obey(o, body)
+	}
+}
+
+const drain kind = "drain"
+
+type drainBody struct {
+	Timeout time.Duration `json:"timeout"`
+}
+
+// Drain makes the core accept no more connections, let running transfers end within the
+// timeout, and end.
+func (s *Server) Drain(timeout time.Duration) error {
+	return s.send(drain, drainBody{Timeout: timeout})
+}
+
+func (o Orders) drain(b drainBody) error {
+	go o.Drain(b.Timeout) // ends with the process
+	return nil
+}
+
+const retire kind = "retire"
+
+// Retire makes the core accept no more connections, and end with the last of its sessions.
+func (s *Server) Retire() error { return s.send(retire, struct{}{}) }
+
+func (c *Client) retire(o Orders, _ message) error {
+	go o.Retire() // ends with the process
+	return nil
+}
+
+const exchange kind = "exchange"
+
+// Exchange replaces the certificate that the core shows for a host.
+func (s *Server) Exchange(c Certificate) error { return s.send(exchange, c) }
+
+func (o Orders) exchange(c Certificate) error { return o.Exchange(c) }
+
+const nameFound kind = "name-found"
+
+// Found sends the present address of a host name of [nat].
+func (s *Server) Found(f FoundName) error { return s.send(nameFound, f) }
+
+func (o Orders) nameFound(f FoundName) error {
+	o.Found(f)
+	return nil
+}
+
+const kick kind = "kick"
+
+type kickBody struct {
+	Session string `json:"session"`
+}
+
+// Kick makes the core end a session.
+func (s *Server) Kick(session string) error { return s.send(kick, kickBody{Session: session}) }
+
+func (o Orders) kick(b kickBody) error {
+	o.Kick(b.Session)
+	return nil
+}

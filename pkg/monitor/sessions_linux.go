@@ -1,0 +1,216 @@
+package monitor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/events"
+)
+
+// The messages of the life of a session: admit, authenticate, event and end.
+
+const admit kind = "admit"
+
+// Admit implements Supervisor.
+func (c *Client) Admit(ctx context.Context, conn Connection) (Admission, error) {
+	var a Admission
+	err := c.call(ctx, admit, conn, &a)
+	return a, err
+}
+
+// endUnknown releases the slot of an admission that arrived after its caller had returned.
+func (c *Client) endUnknown(body json.RawMessage) {
+	var a Admission
+	if err := json.Unmarshal(body, &a); err == nil && a.Session != "" {
+		c.End(a.Session)
+	}
+}
+
+func (s *Server) admit(ctx context.Context, r request, c Connection) error {
+	// A zone is arbitrary text, and the address goes to PAM and to the log.
+	c.Remote = netip.AddrPortFrom(c.Remote.Addr().WithZone(""), c.Remote.Port())
+	a, err := s.sup.Admit(ctx, c)
+	if err != nil {
+		a = Admission{Refusal: "Service not available."}
+	}
+	if a.Session != "" {
+		s.mu.Lock()
+		s.sessions[a.Session] = &session{}
+		if s.look != nil {
+			s.look.limit++
+		}
+		s.mu.Unlock()
+	}
+	s.reply(r, a)
+	return nil
+}
+
+const authenticate kind = "authenticate"
+
+type authenticateBody struct {
+	Session  string `json:"session"`
+	User     []byte `json:"user"`
+	Password []byte `json:"password"`
+}
+
+type authenticateAnswer struct {
+	Account *auth.Account `json:"account,omitempty"`
+	Refused bool          `json:"refused,omitempty"`
+	Public  string        `json:"public,omitempty"` // with Refused: the part that the client may see
+	Busy    bool          `json:"busy,omitempty"`   // auth.ErrBusy
+}
+
+// Authenticate implements Supervisor.
+func (c *Client) Authenticate(
+	ctx context.Context, session string, cred auth.Credentials,
+) (*auth.Account, error) {
+	var a authenticateAnswer
+	body := authenticateBody{
+		Session: session, User: []byte(cred.User), Password: []byte(cred.Password),
+	}
+	if err := c.call(ctx, authenticate, body, &a); err != nil {
+		return nil, err
+	}
+	switch {
+	case a.Refused:
+		return nil, &auth.Refusal{Cause: "refused by the supervisor", Public: a.Public}
+	case a.Busy:
+		return nil, auth.ErrBusy
+	case a.Account == nil:
+		return nil, errors.New("the supervisor could not check the login")
+	}
+	return a.Account, nil
+}
+
+// errSessionEnded is the cause with which end cancels a running login.
+var errSessionEnded = errors.New("the session ended before the login was checked")
+
+// authenticate starts a login. It refuses a second login at the same time and logins beyond
+// the bound of attempts, without a check of the password.
+func (s *Server) authenticate(ctx context.Context, r request, body authenticateBody) error {
+	s.mu.Lock()
+	ses := s.sessions[body.Session]
+	allowed := ses != nil && ses.cancelLogin == nil && ses.failed < s.attempts
+	if allowed {
+		loginCtx, cancel := context.WithCancelCause(ctx)
+		ses.cancelLogin = cancel
+		go s.login(loginCtx, r, ses, body) // ends with the login, or with its session
+	}
+	s.mu.Unlock()
+	switch {
+	case ses == nil:
+		return errors.New("core requested a login of a session that it does not have")
+	case !allowed:
+		s.reply(r, authenticateAnswer{Refused: true})
+	}
+	return nil
+}
+
+// login checks a login and sends the answer.
+func (s *Server) login(ctx context.Context, r request, ses *session, body authenticateBody) {
+	cred := auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)}
+	account, err := s.sup.Authenticate(ctx, body.Session, cred)
+	var refusal *auth.Refusal
+	a := authenticateAnswer{
+		Account: account,
+		Refused: errors.As(err, &refusal),
+		Busy:    errors.Is(err, auth.ErrBusy),
+	}
+	if a.Refused {
+		a.Public = refusal.Public
+	}
+	s.mu.Lock()
+	ses.cancelLogin(nil)
+	ses.cancelLogin = nil
+	if a.Refused {
+		ses.failed++ // other errors reveal nothing about the password
+	}
+	s.mu.Unlock()
+	if !s.reply(r, a) {
+		s.sup.Emit(events.Event{
+			Kind: events.LoginFailed, Session: body.Session, User: string(body.User), Reply: 530,
+			Cause: fmt.Sprintf("the account needs more than %d bytes: it is in too many groups",
+				maxAnswer),
+		})
+		s.reply(r, authenticateAnswer{})
+	}
+}
+
+const event kind = "event"
+
+// An eventBody shadows the fields of Event that hold bytes of clients.
+type eventBody struct {
+	events.Event
+	Path   []byte `json:"path,omitempty"`
+	Host   []byte `json:"host,omitempty"`
+	To     []byte `json:"to,omitempty"`
+	User   []byte `json:"user,omitempty"`
+	Cause  []byte `json:"cause,omitempty"`
+	Client []byte `json:"client,omitempty"`
+}
+
+// maxText bounds each text of an event, so that the event stays under its bound in the table.
+// Paths have at most PATH_MAX bytes.
+const maxText = 4096
+
+func packEvent(e events.Event) eventBody {
+	return eventBody{
+		Event:  e,
+		Path:   truncate(e.Path, maxText),
+		Host:   truncate(e.Host, maxText),
+		To:     truncate(e.To, maxText),
+		User:   truncate(e.User, maxText),
+		Cause:  truncate(e.Cause, maxText),
+		Client: []byte(e.Client),
+	}
+}
+
+func (b eventBody) unpack() events.Event {
+	e := b.Event
+	e.Path, e.Host, e.To = string(b.Path), string(b.Host), string(b.To)
+	e.User, e.Cause, e.Client = string(b.User), string(b.Cause), string(b.Client)
+	return e
+}
+
+// Emit implements events.Sink. Like End, it fails only if the supervisor has ended.
+func (c *Client) Emit(e events.Event) { _ = c.send(event, 0, packEvent(e)) }
+
+func (s *Server) event(_ context.Context, _ request, body eventBody) error {
+	if !body.Kind.Known() {
+		return fmt.Errorf("core reported an event of the kind %.32q", body.Kind)
+	}
+	if !s.has(body.Session) {
+		return errors.New("core reported an event of a session that it does not have")
+	}
+	s.sup.Emit(body.unpack())
+	return nil
+}
+
+const end kind = "end"
+
+type endBody struct {
+	Session string `json:"session"`
+}
+
+// End implements Supervisor. It fails only if the supervisor has ended, and then the core
+// ends, too.
+func (c *Client) End(session string) { _ = c.send(end, 0, endBody{Session: session}) }
+
+func (s *Server) end(_ context.Context, _ request, body endBody) error {
+	s.mu.Lock()
+	ses := s.sessions[body.Session]
+	delete(s.sessions, body.Session)
+	if ses != nil && ses.cancelLogin != nil {
+		ses.cancelLogin(errSessionEnded)
+	}
+	s.mu.Unlock()
+	if ses == nil {
+		return errors.New("core ended a session that it does not have")
+	}
+	s.sup.End(body.Session)
+	return nil
+}
