@@ -24,6 +24,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
 	{"pkg/transport", "connections over TCP, without FTP and TLS; a test replaces them by ones in memory"},
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
+	{"pkg/limit", "what sessions may use up; knows no session and no connection"},
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
 	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/sandbox pkg/unixauth/pamhelper", "the protocol, the backends and the sandbox meet in the supervisor only"},
 	{"pkg/supervisor", "composes all of them; no flags and no exit codes"},

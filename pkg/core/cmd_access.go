@@ -11,6 +11,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/limit"
 	"ftpd/pkg/vfs"
 )
 
@@ -127,7 +128,12 @@ func (s *Session) open(account *auth.Account) (*login, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &login{account: account, settings: settings, rights: settings.Rights(), rates: sessionRates(settings.Settings)}
+	l := &login{
+		account:  account,
+		settings: settings,
+		rights:   settings.Rights(),
+		limits:   limit.NewLogin(account.Name, settings.Settings),
+	}
 	root := account.Home
 	if !settings.Confine {
 		root = "/"

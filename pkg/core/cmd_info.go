@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -28,6 +29,17 @@ func (s *Session) clnt(_ context.Context, arg string) (Reply, error) {
 func (s *Session) allo(_ context.Context, arg string) (Reply, error) {
 	s.announced = announcedBy(arg)
 	return reply(202, "No allocation is necessary."), nil
+}
+
+// announcedBy returns the number of bytes in the argument of ALLO, 0 where there is none (RFC 959
+// §4.1.3).
+func announcedBy(arg string) int64 {
+	first, _, _ := strings.Cut(arg, " ")
+	n, err := strconv.ParseInt(first, 10, 64)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
 }
 
 // noop does nothing (RFC 959 §4.1.3).

@@ -3,10 +3,12 @@ package core
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 
 	"ftpd/pkg/events"
+	"ftpd/pkg/limit"
 	"ftpd/pkg/vfs"
 )
 
@@ -113,7 +115,8 @@ func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs
 			if err != nil {
 				return oversize(c.Most, err)
 			}
-			e.Host, t.reserve = up.HostPath(), t.s.srv.reserve(up)
+			e.Host = up.HostPath()
+			t.reserve = limit.NewReserve(int64(t.s.srv.config.Limits.MinFreeSpace), up)
 			err = take(t, ctx, up)
 			if err == nil {
 				err = t.arrived(ctx)
@@ -126,4 +129,35 @@ func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs
 		},
 		finished: func(t *transfer, r Reply) { t.emit(events.Upload, events.UploadIncomplete, e, r) },
 	}), nil
+}
+
+// mayStore returns why an upload cannot begin. The client may have announced its size in bytes
+// (ALLO); 0 means that it has not. No file becomes larger than max_file_size, and
+// limits.min_free_space is left to the file system. Both are checked again while bytes arrive.
+func (s *Session) mayStore(name string, c vfs.Creation, announced int64) error {
+	err := s.login.fs.CanCreate(name, c)
+	if err == nil && c.Most > 0 && announced > c.Most {
+		err = fmt.Errorf("%d bytes are announced: %w", announced, vfs.ErrLimit)
+	}
+	if err != nil {
+		return oversize(c.Most, err)
+	}
+	least := int64(s.srv.config.Limits.MinFreeSpace)
+	if least == 0 {
+		return nil
+	}
+	free, err := s.login.fs.Free(name)
+	if err != nil {
+		return err
+	}
+	return limit.Enough(free-announced, least)
+}
+
+// oversize returns the reply that names the limit where err is vfs.ErrLimit, and err otherwise.
+func oversize(most int64, err error) error {
+	if !errors.Is(err, vfs.ErrLimit) {
+		return err
+	}
+	return reply(552, "A file may have %d bytes at most.", most).
+		Because(fmt.Errorf("max_file_size: %w", err))
 }

@@ -147,7 +147,7 @@ func (s *Session) floods(p []byte) bool {
 	ban := &s.srv.config.Ban
 	client := s.conn.Remote().Addr()
 	return ban.CommandsPerSecond > 0 && !ban.Exempt.Contains(client) &&
-		s.srv.speeds.add(client, bytes.Count(p, []byte{'\n'})) > ban.CommandsPerSecond
+		s.srv.arriving.Add(client, bytes.Count(p, []byte{'\n'})) > ban.CommandsPerSecond
 }
 
 // check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments, login.

@@ -9,6 +9,7 @@ import (
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/limit"
 	"ftpd/pkg/vfs"
 )
 
@@ -22,6 +23,7 @@ var refusals = []struct {
 }{
 	{vfs.ErrNotAllowed, reply(550, "Not enough privileges.")},
 	{vfs.ErrQuota, reply(552, "Quota exceeded.")},
+	{limit.ErrReserve, reply(452, "The file system has too little free space.")},
 	{vfs.ErrNoSpace, reply(552, "No space left on the device.")},
 	{vfs.ErrTooLarge, reply(552, "File too large.")},
 	{vfs.ErrCutOff, reply(451, "The file became shorter while it was sent.")},

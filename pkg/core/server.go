@@ -16,6 +16,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/limit"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/transport"
 	"ftpd/pkg/zerocopy"
@@ -52,8 +53,8 @@ type Server struct {
 	blocks     blocks
 	pipes      zerocopy.Pipes
 	hashes     *hashes
-	speeds     speeds
-	rates      *rates
+	rates      *limit.Rates
+	arriving   limit.Commands // those of each client, for ban.commands_per_second
 
 	proxied atomic.Int32 // control connections whose PROXY header is awaited
 
@@ -83,9 +84,8 @@ func New(o Options) *Server {
 		security:   newSecurity(o),
 		hosts:      hostsOf(o.Config),
 	}
-	srv.speeds.clients = make(map[netip.Prefix]*speed)
 	srv.hashes = newHashes(&srv.blocks)
-	srv.rates = newRates(o.Config.Limits)
+	srv.rates = limit.NewRates(o.Config.Limits)
 	srv.tlsOnly = srv.onlyTLS()
 	if srv.security == nil {
 		withoutTLS(srv.commands)

@@ -13,6 +13,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/limit"
 	"ftpd/pkg/transport"
 	"ftpd/pkg/vfs"
 )
@@ -83,7 +84,7 @@ type login struct {
 	settings config.Effective
 	rights   config.Rights
 	fs       *vfs.FS
-	rates    [2]*limiter // of the session, by direction
+	limits   limit.Login
 }
 
 // A job is what goes on beside a session's turn.

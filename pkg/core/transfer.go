@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ftpd/pkg/events"
+	"ftpd/pkg/limit"
 	"ftpd/pkg/transport"
 )
 
@@ -17,10 +18,10 @@ type transfer struct {
 	s       *Session
 	data    dataConn
 	opener  dataOpener
-	limits  []*limiter // the transfer waits on each
-	reserve *reserve   // of an upload's file system; may be nil
-	private bool       // over TLS
-	ascii   bool       // TYPE A
+	limits  limit.Buckets  // the transfer waits on each
+	reserve *limit.Reserve // of an upload's file system; may be nil
+	private bool           // over TLS
+	ascii   bool           // TYPE A
 	begun   time.Time
 	user    string
 	client  string // what CLNT named
@@ -59,11 +60,21 @@ type task struct {
 	finished func(*transfer, Reply)                 // called once, with the reply that tells the outcome; gives back what move used
 }
 
+func (t task) direction() limit.Direction {
+	if t.incoming {
+		return limit.Upload
+	}
+	return limit.Download
+}
+
 // transfer starts a task and answers its command: 150, also where the data connection stands already. RFC 959 has 125 there, which
 // several libraries take for an error.
 func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
-	t := &transfer{s: s, opener: s.opener, limits: s.srv.rates.join(s.login, do.direction()), private: s.private, ascii: s.chosen.ascii(), begun: time.Now(),
-		user: s.login.account.Name, client: s.client, what: do, heardOut: make(chan struct{})}
+	t := &transfer{
+		s: s, opener: s.opener, private: s.private, ascii: s.chosen.ascii(), begun: time.Now(),
+		limits: s.srv.rates.Join(&s.login.limits, do.direction()),
+		user:   s.login.account.Name, client: s.client, what: do, heardOut: make(chan struct{}),
+	}
 	if s.deaf {
 		close(t.heardOut)
 	}
@@ -87,7 +98,7 @@ func (t *transfer) run(ctx context.Context, do task) (answer func()) {
 	r := Reply{Cause: errInside} // of a panic
 	defer func() {
 		t.s.srv.over(t)
-		t.s.srv.rates.leave(t.limits)
+		t.limits.Leave()
 		do.finished(t, r)
 		if answer == nil && t.data.conn != nil {
 			t.data.conn.Close()
@@ -166,13 +177,24 @@ func (t *transfer) refused(r Reply) bool { return t.what.incoming && r.Code >= 4
 
 // move moves the bytes. An earlier transfer that was aborted may owe some of its own.
 func (t *transfer) move(ctx context.Context, do task) error {
-	if err := t.wait(ctx, 0); err != nil {
+	if err := t.limits.Wait(ctx, 0); err != nil {
 		return err
 	}
 	if !do.incoming {
 		t.pace()
 	}
 	return do.move(ctx, t)
+}
+
+// pace sets the rate at which the kernel sends a piece. Without it the piece would leave at the
+// speed of the line and meet the full queue of a router. The kernel's rate is a quarter higher than
+// the limit, because the kernel may count headers.
+func (t *transfer) pace() {
+	c, ok := t.data.conn.(*transport.TCPConn)
+	if !ok || len(t.limits) == 0 {
+		return
+	}
+	c.Pace(int64(t.limits.Rate() * 5 / 4))
 }
 
 // dismissFor ends the session whose transfer has stalled, or was cut.
@@ -212,11 +234,11 @@ func (t *transfer) send(ctx context.Context, src io.Reader) error {
 // write sends all of p, as fast as it may.
 func (t *transfer) write(ctx context.Context, p []byte) error {
 	for len(p) > 0 {
-		n := min(len(p), t.piece())
+		n := min(len(p), t.limits.Piece())
 		if err := t.data.write(ctx, p[:n]); err != nil {
 			return err
 		}
-		if err := t.wait(ctx, n); err != nil {
+		if err := t.limits.Wait(ctx, n); err != nil {
 			return err
 		}
 		p = p[n:]
@@ -241,7 +263,7 @@ func (t *transfer) receive(ctx context.Context, dst io.Writer) error {
 
 // take moves one piece, and then waits until the next may come. The client's end is io.EOF.
 func (t *transfer) take(ctx context.Context, dst io.Writer, room []byte) error {
-	n, err := t.data.read(ctx, room[:min(len(room), t.piece())])
+	n, err := t.data.read(ctx, room[:min(len(room), t.limits.Piece())])
 	if err != nil {
 		return err
 	}
@@ -249,10 +271,10 @@ func (t *transfer) take(ctx context.Context, dst io.Writer, room []byte) error {
 		t.data.moved.Add(int64(written - n)) // the others are in no file
 		return err
 	}
-	if err := t.reserve.look(t.data.moved.Load()); err != nil {
+	if err := t.reserve.Check(t.data.moved.Load()); err != nil {
 		return err
 	}
-	return t.wait(ctx, n)
+	return t.limits.Wait(ctx, n)
 }
 
 // emit reports the outcome of a file's transfer; that of an upload which ended well is reported behind its reply.

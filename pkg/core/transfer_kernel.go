@@ -24,7 +24,9 @@ func (t *transfer) sendFile(ctx context.Context, f *vfs.File) error {
 		return t.send(ctx, f)
 	}
 	for {
-		n, err := t.data.pass(ctx, func() (int, error) { return f.SendTo(socket, t.piece()) })
+		n, err := t.data.pass(ctx, func() (int, error) {
+			return f.SendTo(socket, t.limits.Piece())
+		})
 		switch {
 		case err == io.EOF:
 			return nil
@@ -33,7 +35,7 @@ func (t *transfer) sendFile(ctx context.Context, f *vfs.File) error {
 		case err != nil:
 			return err
 		}
-		if err := t.wait(ctx, n); err != nil {
+		if err := t.limits.Wait(ctx, n); err != nil {
 			return err
 		}
 	}
@@ -84,17 +86,19 @@ func (t *transfer) receiveStart(ctx context.Context, up *vfs.Upload) error {
 // the pipe held is in the file then.
 func (t *transfer) splice(ctx context.Context, up *vfs.Upload, pipe *zerocopy.Pipe, socket syscall.RawConn) error {
 	for {
-		n, err := t.data.pass(ctx, func() (int, error) { return pipe.Fill(socket, t.piece()) })
+		n, err := t.data.pass(ctx, func() (int, error) {
+			return pipe.Fill(socket, t.limits.Piece())
+		})
 		if err != nil {
 			return err
 		}
 		if err := t.store(up, pipe); err != nil {
 			return err
 		}
-		if err := t.reserve.look(t.data.moved.Load()); err != nil {
+		if err := t.reserve.Check(t.data.moved.Load()); err != nil {
 			return err
 		}
-		if err := t.wait(ctx, n); err != nil {
+		if err := t.limits.Wait(ctx, n); err != nil {
 			return err
 		}
 	}
