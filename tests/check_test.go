@@ -63,7 +63,7 @@ func TestCheckLooksOutside(t *testing.T) {
 		{"no home of each", home(dir + "/none/{user}"), 0, "warning: defaults.home: there is no directory " + dir + "/none: "},
 		{"home to be made", settings{"defaults": fmt.Sprintf("home = %q\ncreate_home = true\n", "/usr/{user}")}, 0, "-"},
 		{"home to be made among strangers", settings{"defaults": fmt.Sprintf("home = %q\ncreate_home = true\n", open+"/{user}")}, 0,
-			"warning: defaults.home: create_home makes none in " + open + ": others may write in "},
+			"warning: defaults.home: create_home makes no home in " + open + ": others may write in "},
 		{"mount", mount(dir), 0, "-"},
 		{"no mount", mount(dir + "/none"), 0, "warning: user.mount.directory: there is no directory " + dir + "/none: "},
 		{"anonymous", anonymous(dir, "read-only"), 0, "-"},
