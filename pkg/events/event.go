@@ -48,7 +48,7 @@ type Event struct {
 	To      string        `json:"to,omitempty"`    // the new path (RNTO)
 	User    string        `json:"user,omitempty"`  // LoginFailed: the name that was tried
 	Reply   int           `json:"reply,omitempty"` // the code of the reply
-	Cause   string        `json:"cause,omitempty"` // of a refusal or an end; for the log only
+	Cause   string        `json:"cause,omitempty"` // of a refusal, a failure or an end; log only
 	Bytes   int64         `json:"bytes,omitempty"`
 	ASCII   bool          `json:"ascii,omitempty"` // the transfer had TYPE A
 	Took    time.Duration `json:"took,omitempty"`
