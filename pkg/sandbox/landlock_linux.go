@@ -8,41 +8,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Rights of Landlock on files, and on directories for what lies below them. Devices, sockets and FIFOs are never made, nothing but the
-// program itself is executed.
+// The Landlock rights of files and of everything below a directory. No process gets the right to
+// make devices or FIFOs. It can make sockets only in Confinement.Sockets, and execute only its own
+// program.
 const (
 	readFile = unix.LANDLOCK_ACCESS_FS_READ_FILE
 	read     = readFile | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	write    = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE |
 		unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
-		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_SYM |
+		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG |
+		unix.LANDLOCK_ACCESS_FS_MAKE_SYM |
 		unix.LANDLOCK_ACCESS_FS_REFER
-	makeSocket = unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_DIR |
+	makeSocket = unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_MAKE_DIR |
+		unix.LANDLOCK_ACCESS_FS_REMOVE_DIR |
 		unix.LANDLOCK_ACCESS_FS_REMOVE_FILE | unix.LANDLOCK_ACCESS_FS_REFER
 	makeLog = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_MAKE_REG
 	execute = unix.LANDLOCK_ACCESS_FS_EXECUTE
 	neverOK = unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
-		unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_SOCK | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+		unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_SOCK |
+		unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 )
 
-// minABI brought REFER: before it, Landlock refuses each rename between directories, which users would meet as a broken server.
+// minABI is the first version with the right REFER. An older Landlock refuses each rename between
+// directories, which users would take for a broken server.
 const minABI = 2
 
-// landlockABI asks the kernel for its version of Landlock; an error says why there is none that serves.
+// landlockABI returns the version of Landlock of this kernel, or an error that names why Landlock
+// cannot be used.
 func landlockABI() (int, error) {
-	abi, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	abi, _, errno := unix.Syscall(
+		unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	switch {
 	case errors.Is(errno, unix.ENOSYS), errors.Is(errno, unix.EOPNOTSUPP):
 		return 0, fmt.Errorf("this kernel has no Landlock (%w)", errno)
 	case errno != 0:
 		return 0, fmt.Errorf("a container's profile may refuse Landlock (%w)", errno)
 	case abi < minABI:
-		return 0, fmt.Errorf("this kernel's Landlock (ABI %d) would refuse to move files between directories; ABI %d is needed (Linux 5.19)", abi, minABI)
+		return 0, fmt.Errorf("this kernel's Landlock (ABI %d) would refuse to move files "+
+			"between directories; ABI %d is needed (Linux 5.19)", abi, minABI)
 	}
 	return int(abi), nil
 }
 
-// supported are the rights that a version of Landlock knows.
+// supported returns the rights that a version of Landlock has.
 func supported(abi int) uint64 {
 	rights := uint64(read | write | execute | neverOK)
 	if abi < 3 {
@@ -54,15 +62,16 @@ func supported(abi int) uint64 {
 	return rights
 }
 
-// restrict confines the calling thread, for ever: its later children inherit it. program is the executable that it may still run.
-// The thread must hold no_new_privs or CAP_SYS_ADMIN.
+// restrict confines the calling thread and its later children. This cannot be undone. program is
+// the executable that they may run. The thread must have no_new_privs or CAP_SYS_ADMIN.
 func restrict(abi int, program string, c Confinement) error {
 	handled := supported(abi)
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled}
 	if abi >= 6 {
 		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
 	}
-	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET,
+		uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
 	if errno != 0 {
 		return fmt.Errorf("make a Landlock ruleset: %w", errno)
 	}
@@ -75,19 +84,20 @@ func restrict(abi int, program string, c Confinement) error {
 	if err != nil {
 		return err
 	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(r.fd), 0, 0); errno != 0 {
+	_, _, errno = unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(r.fd), 0, 0)
+	if errno != 0 {
 		return fmt.Errorf("enter the Landlock ruleset: %w", errno)
 	}
 	return nil
 }
 
-// rules is a ruleset that is being made.
+// rules is a Landlock ruleset under construction.
 type rules struct {
 	fd      int
-	handled uint64 // the rights that this version of Landlock knows
+	handled uint64 // the rights that this version of Landlock has
 }
 
-// paths adds a rule for each of the paths that exist.
+// paths adds a rule for each path that exists.
 func (r rules) paths(rights uint64, paths ...string) error {
 	for _, path := range paths {
 		if err := r.path(rights, path); err != nil && !errors.Is(err, unix.ENOENT) {
@@ -110,7 +120,8 @@ func (r rules) path(rights uint64, path string) error {
 	return r.add(rights, fd, st.Mode&unix.S_IFMT == unix.S_IFDIR)
 }
 
-// roots adds a rule for each root that is open. No file system is asked: that could take for ever.
+// roots adds a rule for each root that is open. It makes no call on a file system, because such a
+// call can block forever.
 func (r rules) roots(rights uint64, roots []Root) error {
 	for _, root := range roots {
 		if root.Err != nil {
@@ -123,14 +134,16 @@ func (r rules) roots(rights uint64, roots []Root) error {
 	return nil
 }
 
-// add adds a rule; on a file only the rights that files have may be given.
+// add adds a rule. For a file, it drops the rights that only directories have.
 func (r rules) add(rights uint64, fd int, dir bool) error {
 	rights &= r.handled
 	if !dir {
-		rights &= readFile | execute | unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
+		rights &= readFile | execute |
+			unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE
 	}
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
-	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(r.fd), unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(r.fd),
+		unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
 	if errno != 0 {
 		return errno
 	}

@@ -15,23 +15,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A call that a dead file system holds up cannot always be ended, and then neither can its process.
-// So roots are opened in a process of their own, which passes the descriptors on. It may be left
-// behind: it has nothing open but its end of the socket.
+// A system call on a dead file system can block forever, and its process cannot be ended then.
+// Therefore a separate process opens the roots and passes the descriptors on. This process can be
+// left behind, because its end of the socket is the only thing it has open.
 
-// An Opener opens roots. A root that has not answered is not opened again before it does, so that
-// each root holds up one thread at most.
+// An Opener opens roots. It does not open a root again while an earlier call for it is blocked, so
+// each root blocks at most one thread.
 type Opener struct {
-	// Answered receives when a root that was silent answers after all.
+	// Answered receives a value when a file system that was silent has answered.
 	Answered chan struct{}
 
 	program string
 
 	mu     sync.Mutex
-	silent map[string]bool // guarded by mu; keys of roots that a process waits for
+	silent map[string]bool // guarded by mu; keys of the roots for which a process is blocked
 }
 
-// NewOpener returns an Opener, which starts the program of this process.
+// NewOpener returns an Opener. It starts the program of this process to open roots.
 func NewOpener() (*Opener, error) {
 	program, err := os.Executable()
 	return &Opener{
@@ -41,10 +41,12 @@ func NewOpener() (*Opener, error) {
 	}, err
 }
 
-// Open opens the paths, each of which may fail alone. mounted returns what is mounted at a path:
-// while that is the same, a path that is silent is not opened again. Open returns with an error when
-// ctx ends, or the process cannot be started.
-func (o *Opener) Open(ctx context.Context, paths []string, mounted func(string) string) ([]Root, error) {
+// Open opens the paths, each of which may fail alone. mounted returns what is mounted at a path. A
+// silent path is not opened again until that changes. Open returns an error if ctx ends or if the
+// process cannot be started.
+func (o *Opener) Open(
+	ctx context.Context, paths []string, mounted func(string) string,
+) ([]Root, error) {
 	roots := make([]Root, len(paths))
 	b := &batch{open: map[int]bool{}, answers: make(chan answer)}
 	for i, path := range paths {
@@ -62,12 +64,14 @@ func (o *Opener) Open(ctx context.Context, paths []string, mounted func(string) 
 	}
 	if err := b.collect(ctx); err != nil {
 		Close(roots)
-		b.conn.Close() // which ends the process
+		b.conn.Close() // ends the process
 		go b.drop(func(int) {})
 		return nil, err
 	}
 	if len(b.open) == 0 {
-		<-b.ended // it does at once; the caller may become another program, which waits for no process
+		// The process ends at once. It is waited for here, because the caller may call exec,
+		// and the new program would not do so.
+		<-b.ended
 	}
 	o.leave(b)
 	return roots, nil
@@ -79,13 +83,13 @@ func (o *Opener) waits(key string) bool {
 	return o.silent[key]
 }
 
-// A batch is what one process opens.
+// A batch holds the roots that one process opens.
 type batch struct {
 	roots   []*Root
 	keys    []string
-	open    map[int]bool // indexes of roots without an answer
+	open    map[int]bool // indexes of the roots without an answer
 	conn    *net.UnixConn
-	answers chan answer // closed when the process sends no more
+	answers chan answer // closed after the last answer
 	ended   chan struct{}
 }
 
@@ -94,7 +98,7 @@ func (b *batch) add(r *Root, key string) {
 	b.roots, b.keys = append(b.roots, r), append(b.keys, key)
 }
 
-// start starts the process.
+// start starts the process of the batch.
 func (b *batch) start(program string) (err error) {
 	args := []string{OpenCommand}
 	for _, r := range b.roots {
@@ -116,8 +120,8 @@ func (b *batch) start(program string) (err error) {
 	return nil
 }
 
-// startOpening starts the process and returns the socket on which it answers. ended is closed when it
-// has been waited for.
+// startOpening starts the process and returns the socket that receives its answers. ended is closed
+// after the process has ended and has been waited for.
 func startOpening(program string, args []string) (_ *net.UnixConn, ended chan struct{}, _ error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -134,7 +138,7 @@ func startOpening(program string, args []string) (_ *net.UnixConn, ended chan st
 	cmd.Dir = "/"
 	cmd.Env = []string{}
 	cmd.ExtraFiles = []*os.File{theirs}                   // openSocket
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is not for it
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // not ended by Ctrl-C of a terminal
 	if err := cmd.Start(); err != nil {
 		conn.Close()
 		return nil, nil, err
@@ -147,7 +151,7 @@ func startOpening(program string, args []string) (_ *net.UnixConn, ended chan st
 	return conn.(*net.UnixConn), ended, nil
 }
 
-// collect takes answers until all are there, or it takes too long.
+// collect receives the answers until they are complete or patience is over.
 func (b *batch) collect(ctx context.Context) error {
 	late := time.NewTimer(patience)
 	defer late.Stop()
@@ -168,7 +172,7 @@ func (b *batch) collect(ctx context.Context) error {
 	return nil
 }
 
-// leave lets the process wait for the roots that are silent, and returns.
+// leave marks the roots without an answer as silent, and receives their answers in the background.
 func (o *Opener) leave(b *batch) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -181,8 +185,8 @@ func (o *Opener) leave(b *batch) {
 	}()
 }
 
-// drop takes answers that come too late, until the process has ended. late gets the index of each
-// root that is not waited for any more.
+// drop receives the late answers until the process has ended. It calls late with the index of each
+// root that is no longer silent.
 func (b *batch) drop(late func(index int)) {
 	for a := range b.answers {
 		if a.file != nil {
@@ -196,22 +200,22 @@ func (b *batch) drop(late func(index int)) {
 	}
 }
 
-// answered lets a root be opened again.
+// answered marks a root as no longer silent, so that it can be opened again.
 func (o *Opener) answered(key string) {
 	o.mu.Lock()
 	delete(o.silent, key)
 	o.mu.Unlock()
 	select {
 	case o.Answered <- struct{}{}:
-	default: // one is waiting already
+	default: // the channel already holds a value
 	}
 }
 
-// An answer is the outcome for one root: index, error number and kind in 9 bytes, then the real
-// path.
+// An answer is the result for one root. On the socket it is the index, the error number and the
+// kind in 9 bytes, followed by the real path.
 type answer struct {
 	index  int
-	number unix.Errno // 0: the root is there, and file names it
+	number unix.Errno // 0: no error, and file is set
 	dir    bool
 	real   string
 	file   *os.File
@@ -239,7 +243,7 @@ func (a answer) send(conn *net.UnixConn, fd int) {
 	if a.number == 0 {
 		rights = unix.UnixRights(fd)
 	}
-	conn.WriteMsgUnix(append(packet, a.real...), rights, nil) // the other end may have ended
+	conn.WriteMsgUnix(append(packet, a.real...), rights, nil) // fails if the other end has closed
 }
 
 func receive(conn *net.UnixConn) (answer, error) {
@@ -272,10 +276,11 @@ func receive(conn *net.UnixConn) (answer, error) {
 	return a, nil
 }
 
-// openSocket is the descriptor on which the process that opens roots answers.
+// openSocket is the descriptor to which the process that opens roots writes its answers.
 const openSocket = 3
 
-// ServeOpen is that process. It returns when all paths are opened, or the other process has ended.
+// ServeOpen opens the paths and writes the answers. It runs in the process that an Opener starts,
+// and returns when all paths are opened, or when the Opener closes the socket.
 func ServeOpen(paths []string) error {
 	file := os.NewFile(openSocket, "roots")
 	c, err := net.FileConn(file)
@@ -286,14 +291,14 @@ func ServeOpen(paths []string) error {
 	conn := c.(*net.UnixConn)
 	ended := make(chan struct{}, 2)
 	go func() { // ends with the process
-		conn.Read(make([]byte, 1)) // nothing comes but the end
+		conn.Read(make([]byte, 1)) // receives nothing, and returns when the socket is closed
 		ended <- struct{}{}
 	}()
 	var opening sync.WaitGroup
 	for i, path := range paths {
 		opening.Go(func() { open(conn, i, path) }) // ends when the file system answers
 	}
-	go func() { // likewise
+	go func() { // ends with the process
 		opening.Wait()
 		ended <- struct{}{}
 	}()
@@ -301,8 +306,8 @@ func ServeOpen(paths []string) error {
 	return nil
 }
 
-// open opens one root and sends the outcome. The kind of the file comes from the file system itself,
-// since what the kernel remembers of a directory outlives the server that it is on.
+// open opens one root and writes the answer. The type of the file is requested from the file system
+// itself, because the cache of the kernel still has it when the server of the file system is gone.
 func open(conn *net.UnixConn, index int, path string) {
 	a := answer{index: index}
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -315,7 +320,7 @@ func open(conn *net.UnixConn, index int, path string) {
 	}
 	errors.As(err, &a.number)
 	if a.real, err = os.Readlink(fmt.Sprintf("/proc/self/fd/%d", fd)); err != nil {
-		a.real = path // without /proc
+		a.real = path // there is no /proc
 	}
 	a.send(conn, fd)
 }

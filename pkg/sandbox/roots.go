@@ -10,24 +10,24 @@ import (
 	"ftpd/pkg/config"
 )
 
-// A Root is a directory of the host as Open found it.
+// A Root is a directory of the host, with the result of opening it.
 type Root struct {
 	Path string
-	Real string // with all links resolved; Path where Err is set
+	Real string // the path with all links resolved; Path if Err is set
 	Dir  bool   // it is a directory
-	Err  error  // why it cannot be used: ErrSilent, or what its file system answered
+	Err  error  // why it cannot be used: ErrSilent, or the error of its file system
 
-	file *os.File // names it, so that no file system is asked for it again; nil with Err
+	file *os.File // opened with O_PATH, so that the file system is not needed again; nil with Err
 }
 
-// ErrSilent is the error of a root whose file system does not answer: its server cannot be reached,
-// or its program (FUSE) hangs.
+// ErrSilent is the error of a root on a file system that does not answer: a server that cannot be
+// reached, or a FUSE program that hangs.
 var ErrSilent = errors.New("its file system does not answer")
 
-// patience is how long Open waits for the slowest of all roots.
+// patience is how long Open waits for the slowest root.
 const patience = 5 * time.Second
 
-// Look opens the paths with an Opener of its own.
+// Look opens the paths with a new Opener.
 func Look(ctx context.Context, paths ...string) ([]Root, error) {
 	o, err := NewOpener()
 	if err != nil {
@@ -36,7 +36,7 @@ func Look(ctx context.Context, paths ...string) ([]Root, error) {
 	return o.Open(ctx, paths, func(string) string { return "" })
 }
 
-// Close gives the descriptors of roots back.
+// Close closes the descriptors of roots.
 func Close(roots []Root) {
 	for _, r := range roots {
 		if r.file != nil {
@@ -45,8 +45,8 @@ func Close(roots []Root) {
 	}
 }
 
-// Expand gives the directories that roots stand for: "/" is each directory below it for which config.ByRoot holds (names are the
-// entries of "/"); what is never served is dropped.
+// Expand replaces "/" in roots by the directories below it for which config.ByRoot holds, and
+// leaves out roots that are never served. names are the entries of "/".
 func Expand(roots, names []string) []string {
 	var out []string
 	for _, root := range roots {
@@ -66,7 +66,8 @@ func Expand(roots, names []string) []string {
 	return out
 }
 
-// TopNames are the entries of "/", for roots that hold "/". An error leaves the list empty, so that nothing is granted.
+// TopNames returns the names of the entries of "/", to expand a root "/". It returns none after an
+// error, so that access to none is granted.
 func TopNames() []string {
 	entries, err := os.ReadDir("/")
 	if err != nil {

@@ -1,30 +1,31 @@
-// Package sandbox starts a process that the kernel confines: it opens files in the directories that are
-// served and no others, and holds no capability but those it is given. What that leaves open, as long as
-// there is no seccomp filter, is in docs/processes.md. Each layer is probed; what this kernel lacks is
-// reported, never silently left out.
+// Package sandbox starts a process that the kernel confines. The process opens files only in the
+// directories that are served, and has only the capabilities that it is given. What is still
+// possible without a seccomp filter is described in docs/processes.md. Each layer is probed, and a
+// layer that this kernel lacks is reported.
 package sandbox
 
-// OpenCommand is the argument with which a program that uses Opener calls ServeOpen with those that follow.
+// OpenCommand is the first argument of the process that an Opener starts. A program that uses an
+// Opener calls ServeOpen with the arguments after it.
 const OpenCommand = "open-roots"
 
-// A Confinement is what a process may still reach.
+// A Confinement holds what a confined process can reach.
 type Confinement struct {
-	Roots    []Root    // may be read and written, as the user's rights allow; those with an error are left out
-	Shown    []Root    // may be read, likewise
-	ReadOnly []string  // directories or files of the host that may be read
-	Logs     []string  // directories of the host where files may be made and written
-	Sockets  []string  // directories of the host where sockets may be made and removed
-	Keep     []uintptr // capabilities that stay in the bounding set; all others leave it. Nil touches none
-	Bare     bool      // no Landlock: the paths mean nothing
+	Roots    []Root    // readable and writable; roots with an error are left out
+	Shown    []Root    // readable; roots with an error are left out
+	ReadOnly []string  // readable directories and files of the host
+	Logs     []string  // directories of the host in which files can be made and written
+	Sockets  []string  // directories of the host in which sockets can be made and removed
+	Keep     []uintptr // the new bounding set of capabilities; nil: it stays unchanged
+	Bare     bool      // without Landlock; the paths have no effect
 }
 
-// NetBindService is CAP_NET_BIND_SERVICE: to listen on a port below 1024.
+// NetBindService is CAP_NET_BIND_SERVICE, which allows to listen on a port below 1024.
 const NetBindService = 10
 
-// Layers tells what confines a process.
+// Layers names the layers that confine a process.
 type Layers struct {
-	Landlock string   // "landlock ABI 7", or "" and Missing says why
-	Missing  []string // one sentence for each layer that is not there
+	Landlock string   // "landlock ABI 7", or "" without it
+	Missing  []string // one sentence for each missing layer
 }
 
 func (l Layers) String() string {

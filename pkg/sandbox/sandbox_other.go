@@ -9,13 +9,13 @@ import (
 	"os/exec"
 )
 
-// Start is not there on this system, where the server runs in one process.
+// Start is not supported: on this system the server runs in one process.
 func Start(*exec.Cmd, Confinement) (Layers, error) { return Layers{}, errors.ErrUnsupported }
 
-// Exec is not there on this system.
+// Exec is not supported on this system.
 func Exec([]string, Confinement) error { return errors.ErrUnsupported }
 
-// Probe finds no layer.
+// Probe returns no layer.
 func Probe() Layers {
 	return Layers{Missing: []string{"this system has no Landlock"}}
 }
@@ -26,7 +26,7 @@ type Opener struct{}
 // NewOpener returns an Opener.
 func NewOpener() (*Opener, error) { return new(Opener), nil }
 
-// Open looks at the paths. It waits for file systems as long as these take.
+// Open looks up the paths. It waits as long as their file systems take.
 func (*Opener) Open(_ context.Context, paths []string, _ func(string) string) ([]Root, error) {
 	roots := make([]Root, len(paths))
 	for i, path := range paths {
@@ -36,5 +36,5 @@ func (*Opener) Open(_ context.Context, paths []string, _ func(string) string) ([
 	return roots, nil
 }
 
-// ServeOpen is not there on this system.
+// ServeOpen is not supported on this system.
 func ServeOpen([]string) error { return errors.ErrUnsupported }

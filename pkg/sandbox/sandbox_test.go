@@ -10,7 +10,10 @@ func TestExpand(t *testing.T) {
 	for _, test := range []struct{ roots, want []string }{
 		{[]string{"/home", "/srv/ftp/"}, []string{"/home", "/srv/ftp"}},
 		{[]string{"/"}, []string{"/bin", "/home", "/srv"}},
-		{[]string{"/", "/etc/motd", "/proc/sys", "/sys"}, []string{"/bin", "/home", "/srv", "/etc/motd"}},
+		{
+			[]string{"/", "/etc/motd", "/proc/sys", "/sys"},
+			[]string{"/bin", "/home", "/srv", "/etc/motd"},
+		},
 		{[]string{"/procession", "/proc/"}, []string{"/procession"}},
 	} {
 		if got := Expand(test.roots, top); !slices.Equal(got, test.want) {

@@ -10,18 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Start starts cmd confined. cmd must name its program by an absolute path and have Stdin, Stdout and Stderr set: os/exec would
-// open /dev/null for those that are nil, which is no longer allowed by then.
+// Start starts cmd confined. The path of cmd must be absolute, and its Stdin, Stdout and Stderr
+// must be set: for nil, os/exec would open /dev/null, which the new thread can no longer do.
 //
-// Landlock, no_new_privs and the capability bounding set belong to a thread. So a thread of its own enters them, starts the
-// program, and ends with its goroutine, which never unlocks it. (A parent-death signal would fire at that moment: ask for none.)
+// Landlock, no_new_privs and the capability bounding set belong to a thread. So Start uses a new
+// thread, which enters them, starts the program, and ends with its goroutine, because that is
+// never unlocked. (A parent-death signal would be sent when the thread ends, so cmd must not
+// request one.)
 func Start(cmd *exec.Cmd, c Confinement) (Layers, error) {
 	type result struct {
 		layers Layers
 		err    error
 	}
 	done := make(chan result)
-	go func() { // ends when the program was started or could not be
+	go func() { // ends when the program was started, or could not be
 		runtime.LockOSThread()
 		layers, err := enter(cmd.Path, c)
 		if err == nil {
@@ -33,8 +35,9 @@ func Start(cmd *exec.Cmd, c Confinement) (Layers, error) {
 	return r.layers, r.err
 }
 
-// Exec replaces this process by a confined run of its own program with the same arguments and the given environment. It returns
-// only if that fails, and then the calling goroutine is confined already: the caller must end the process.
+// Exec replaces this process by a confined run of its own program, with the same arguments and the
+// given environment. It returns only after an error. The calling goroutine is confined then, so the
+// caller must end the process.
 func Exec(env []string, c Confinement) error {
 	program, err := os.Executable()
 	if err != nil {
@@ -47,15 +50,18 @@ func Exec(env []string, c Confinement) error {
 	return linkedStatically(unix.Exec(program, os.Args, env))
 }
 
-// linkedStatically explains the error of an exec: a program that needs a loader and libraries cannot be confined to itself.
+// linkedStatically adds the likely causes to an error of exec. A program that needs a loader and
+// libraries cannot be confined to its own file.
 func linkedStatically(err error) error {
 	if errors.Is(err, unix.EACCES) {
-		return fmt.Errorf("%w (either the account that runs it cannot reach the program's folder, or it is linked dynamically, which cannot be confined: build it with CGO_ENABLED=0, as make build does)", err)
+		return fmt.Errorf("%w (either the account that runs it cannot reach the program's folder, "+
+			"or it is linked dynamically, which cannot be confined: "+
+			"build it with CGO_ENABLED=0, as make build does)", err)
 	}
 	return err
 }
 
-// Probe tells which layers there are, without entering any.
+// Probe returns the layers of this kernel, without entering any.
 func Probe() Layers {
 	abi, err := landlockABI()
 	if err != nil {
@@ -64,7 +70,7 @@ func Probe() Layers {
 	return Layers{Landlock: fmt.Sprintf("landlock ABI %d", abi)}
 }
 
-// enter confines the calling thread by each layer that this kernel has.
+// enter confines the calling thread by each layer of this kernel.
 func enter(program string, c Confinement) (Layers, error) {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return Layers{}, fmt.Errorf("set no_new_privs: %w", err)
@@ -79,13 +85,14 @@ func enter(program string, c Confinement) (Layers, error) {
 	}
 	abi, err := landlockABI()
 	if err != nil {
-		return Probe(), nil // tells why
+		return Probe(), nil // Missing contains err
 	}
 	layers := Probe()
 	return layers, restrict(abi, program, c)
 }
 
-// dropBounding takes every capability but keep out of the thread's bounding set, so that no later exec can bring it back.
+// dropBounding removes all capabilities except keep from the bounding set of the thread, so that no
+// later exec can grant them.
 func dropBounding(keep []uintptr) error {
 	for capability := range uintptr(64) {
 		kept := false
@@ -97,7 +104,7 @@ func dropBounding(keep []uintptr) error {
 		}
 		err := unix.Prctl(unix.PR_CAPBSET_DROP, capability, 0, 0, 0)
 		if errors.Is(err, unix.EINVAL) {
-			return nil // past the last one that this kernel knows
+			return nil // after the last capability of this kernel
 		}
 		if err != nil {
 			return fmt.Errorf("drop capability %d from the bounding set: %w", capability, err)

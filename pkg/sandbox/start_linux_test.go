@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// The test's program opens roots in a process of its own, as ftpd does.
+// TestMain opens roots in a process of its own, as ftpd does.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == OpenCommand {
 		if err := ServeOpen(os.Args[2:]); err != nil {
@@ -32,7 +32,8 @@ func openRoots(t *testing.T, paths ...string) []Root {
 	return roots
 }
 
-// A confined process reaches its roots and nothing else: not even what its user may, and it runs nothing but its own program.
+// A confined process reaches its roots and nothing else, even if the user could reach more, and
+// it runs only its own program.
 func TestStart(t *testing.T) {
 	if layers := Probe(); layers.Landlock == "" {
 		t.Skip(layers.Missing)
@@ -44,7 +45,8 @@ func TestStart(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	served, shown, other := filepath.Join(dir, "served"), filepath.Join(dir, "shown"), filepath.Join(dir, "other")
+	served, shown, other := filepath.Join(dir,
+		"served"), filepath.Join(dir, "shown"), filepath.Join(dir, "other")
 	for _, d := range []string{served, filepath.Join(served, "sub"), shown, other} {
 		if err := os.Mkdir(d, 0o755); err != nil {
 			t.Fatal(err)

@@ -34,7 +34,8 @@ var (
 		fs.ErrPermission)
 	errRuled  = fmt.Errorf("a rule or a mount lies inside the directory: %w", ErrNotAllowed)
 	errHidden = fmt.Errorf("hidden by a mount: %w", fs.ErrNotExist)
-	errNoID   = fmt.Errorf("value too large, as where an idmapped mount has no id for the user: %w", ErrCannot)
+	errNoID   = fmt.Errorf("value too large, as where an idmapped mount has no id for the user: %w",
+		ErrCannot)
 )
 
 // kinds maps the error numbers that all systems have. A loop of links leads nowhere, like a

@@ -1,4 +1,5 @@
-// Command probe tries, one after the other, what its arguments say, and prints a line for each: "read /path: ok".
+// Command probe makes the calls that its arguments name, such as "read /path", and prints one line
+// for each, such as "read /path: ok".
 package main
 
 import (
@@ -30,7 +31,8 @@ func try(verb, path string) error {
 		return os.Rename(from, to)
 	case "run":
 		cmd := exec.Command(path)
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr // or /dev/null would have to be opened
+		// For nil, os/exec would have to open /dev/null.
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 		return cmd.Run()
 	}
 	return fmt.Errorf("no verb %q", verb)
