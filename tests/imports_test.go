@@ -17,7 +17,7 @@ import (
 
 // layers: a package may import what stands above its line, and nothing beside or below it.
 var layers = []struct{ packages, reason string }{
-	{"pkg/config", "plain values that anybody may read and a test may write; knows no other package"},
+	{"pkg/config pkg/sandbox", "plain values that each package may read and a test may write, and what the kernel refuses a process; neither imports another package"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
 	{"pkg/ftpwire", "the bytes of the control connection; knows no connection and no session"},
@@ -26,7 +26,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
 	{"pkg/limit", "what sessions may use up; knows no session and no connection"},
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
-	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/sandbox pkg/unixauth/pamhelper", "the protocol, the backends and the sandbox meet in the supervisor only"},
+	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/unixauth/pamhelper", "the protocol and the backends meet in the supervisor only"},
 	{"pkg/supervisor", "composes all of them; no flags and no exit codes"},
 	{"pkg/inspect", "looks at the host as a start would find it, by the questions of those who start things; nothing that runs needs it"},
 	{"cmd/ftpd cmd/ftpd-auth", "flags, help, exit codes; no behaviour"},

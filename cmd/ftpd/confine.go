@@ -46,7 +46,7 @@ func runOpenRoots(args []string, _, stderr io.Writer) int {
 
 // servedRoots opens the directories that the configuration serves, and warns of those that cannot be used.
 func servedRoots(c *config.Config, log zerolog.Logger) ([]sandbox.Root, error) {
-	roots, err := sandbox.Look(context.Background(), sandbox.Expand(c.Roots(), sandbox.TopNames())...)
+	roots, err := sandbox.Look(context.Background(), config.ExpandRoots(c.Roots(), sandbox.TopNames())...)
 	for _, r := range roots {
 		if r.Err != nil && !errors.Is(r.Err, fs.ErrNotExist) {
 			supervisor.WarnLeftOut(log, r.Path, r.Err)

@@ -2,6 +2,7 @@ package config
 
 import (
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -84,4 +85,25 @@ func FixedParent(dir string) string {
 		dir = path.Dir(before + "x")
 	}
 	return path.Clean(dir)
+}
+
+// ExpandRoots replaces "/" in roots by the directories below it that are served by it (ByRoot), and
+// leaves out roots that are never served. top holds the names of the entries of "/".
+func ExpandRoots(roots, top []string) []string {
+	var out []string
+	for _, root := range roots {
+		root = filepath.Clean(root)
+		switch {
+		case NeverServed(root):
+		case root == "/":
+			for _, name := range top {
+				if dir := "/" + name; ByRoot(dir) {
+					out = append(out, dir)
+				}
+			}
+		default:
+			out = append(out, root)
+		}
+	}
+	return out
 }

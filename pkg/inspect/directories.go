@@ -33,7 +33,7 @@ type directory struct {
 // because each open may take long.
 func (l *inspection) directories(ctx context.Context) {
 	all := l.configured()
-	for _, root := range sandbox.Expand(l.Config.Roots(), sandbox.TopNames()) {
+	for _, root := range config.ExpandRoots(l.Config.Roots(), sandbox.TopNames()) {
 		if !slices.ContainsFunc(all, func(d directory) bool { return d.path == root }) {
 			all = append(all, directory{path: root, consequence: noHomeParent})
 		}

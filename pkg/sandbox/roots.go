@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"time"
-
-	"ftpd/pkg/config"
 )
 
 // A Root is a directory of the host, with the result of opening it.
@@ -45,29 +42,8 @@ func Close(roots []Root) {
 	}
 }
 
-// Expand replaces "/" in roots by the directories below it for which config.ByRoot holds, and
-// leaves out roots that are never served. names are the entries of "/".
-func Expand(roots, names []string) []string {
-	var out []string
-	for _, root := range roots {
-		root = filepath.Clean(root)
-		switch {
-		case config.NeverServed(root):
-		case root == "/":
-			for _, name := range names {
-				if dir := "/" + name; config.ByRoot(dir) {
-					out = append(out, dir)
-				}
-			}
-		default:
-			out = append(out, root)
-		}
-	}
-	return out
-}
-
-// TopNames returns the names of the entries of "/", to expand a root "/". It returns none after an
-// error, so that access to none is granted.
+// TopNames returns the names of the entries of "/", which the root "/" stands for. It returns none
+// after an error, so that access to none is granted.
 func TopNames() []string {
 	entries, err := os.ReadDir("/")
 	if err != nil {

@@ -58,7 +58,7 @@ func (s *rootSet) mountFirst(ctx context.Context) error {
 }
 
 func (s *rootSet) expand() []string {
-	return sandbox.Expand(s.config.Roots(), sandbox.TopNames())
+	return config.ExpandRoots(s.config.Roots(), sandbox.TopNames())
 }
 
 // open opens the roots for a core, and has changes at them noticed from now on.

@@ -1,11 +1,11 @@
-package sandbox
+package config
 
 import (
 	"slices"
 	"testing"
 )
 
-func TestExpand(t *testing.T) {
+func TestExpandRoots(t *testing.T) {
 	top := []string{"bin", "etc", "home", "proc", "root", "srv", "sys"}
 	for _, test := range []struct{ roots, want []string }{
 		{[]string{"/home", "/srv/ftp/"}, []string{"/home", "/srv/ftp"}},
@@ -16,8 +16,8 @@ func TestExpand(t *testing.T) {
 		},
 		{[]string{"/procession", "/proc/"}, []string{"/procession"}},
 	} {
-		if got := Expand(test.roots, top); !slices.Equal(got, test.want) {
-			t.Errorf("Expand(%q) = %q, want %q", test.roots, got, test.want)
+		if got := ExpandRoots(test.roots, top); !slices.Equal(got, test.want) {
+			t.Errorf("ExpandRoots(%q) = %q, want %q", test.roots, got, test.want)
 		}
 	}
 }
