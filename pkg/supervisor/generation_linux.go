@@ -19,10 +19,11 @@ import (
 	"ftpd/pkg/sandbox"
 )
 
-// coreCapabilities are all that a core holds: to take the identity of users around filesystem calls.
+// coreCapabilities are all capabilities that a core holds. It needs them to take the identity of a
+// user around calls on files.
 var coreCapabilities = []uintptr{unix.CAP_SETGID, unix.CAP_SETUID}
 
-// startTimeout bounds how long a core may take until it is ready.
+// startTimeout bounds the time from the start of a core until it is ready.
 const startTimeout = 30 * time.Second
 
 // A generation is one core process with one configuration.
@@ -31,18 +32,20 @@ type generation struct {
 	server  *monitor.Server
 	pid     int
 	started time.Time
-	output  *tail         // the last lines that the core wrote itself, which are those of a crash
+	output  *tail         // the end of the core's standard output and error: the trace of a crash
 	ready   chan struct{} // closed when the core accepts connections
-	ended   chan struct{} // closed when the process is gone; the following may be read then
-	failed  bool          // it did not end as it should
-	cause   string
-	lost    int // sessions that it took along
+	ended   chan struct{} // closed when the process has ended
+
+	// The following may be read when ended is closed.
+	failed bool // the core ended otherwise than it should
+	cause  string
+	lost   int // sessions that ended with the core
 
 	mu     sync.Mutex
-	waited bool // guarded by mu; the number of the process may be another's from now on
+	waited bool // guarded by mu; pid may be the number of another process once this is true
 }
 
-// start starts a core and hands it configuration and listeners.
+// start starts a core and sends it the configuration and the listeners.
 func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error) {
 	roots, err := k.roots.open(ctx)
 	if err != nil {
@@ -81,20 +84,22 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 		ClientCAs:    k.handler.keys.clientCAs,
 		Implicit:     len(k.Config.Server.ListenTLS),
 	}
-	if err := g.server.Configure(setup, k.listeners); err != nil {
-		conn.Close() // the watch below then ends the process
+	if err := g.server.Configure(setup, k.descriptors); err != nil {
+		conn.Close() // watch, which is called below, then ends the process
 		k.Log.Error().Err(err).Msg("the core cannot be configured")
 	}
-	k.begins(g)
+	k.addRunning(g)
 	go func() { // ends with the process
-		defer k.ends(g)
+		defer k.removeRunning(g)
 		g.watch(func() { k.Log.Info().Int("pid", g.pid).Msg("core ready") })
 	}()
 	return g, layers, nil
 }
 
-// exec starts the process.
-func (g *generation) exec(k *keeper, socket *os.File, roots []sandbox.Root) (sandbox.Layers, error) {
+// exec starts the process, confined to the roots. socket is its end of the monitor's connection.
+func (g *generation) exec(
+	k *keeper, socket *os.File, roots []sandbox.Root,
+) (sandbox.Layers, error) {
 	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return sandbox.Layers{}, err
@@ -102,14 +107,15 @@ func (g *generation) exec(k *keeper, socket *os.File, roots []sandbox.Root) (san
 	defer null.Close()
 	g.cmd = exec.Command(k.program, "core")
 	g.cmd.Dir = "/"
-	g.cmd.Env = []string{fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))} // a core cannot read the cgroup's files
+	// A core cannot read the files of its cgroup, which limit the number of processors.
+	g.cmd.Env = []string{fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))}
 	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = null, g.output, g.output
 	g.cmd.ExtraFiles = []*os.File{socket}
 	g.cmd.WaitDelay = waitDelay
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential:  k.identity,
 		AmbientCaps: coreCapabilities,
-		Setpgid:     true, // a terminal's Ctrl-C is for the supervisor, which lets transfers end
+		Setpgid:     true, // Ctrl-C on a terminal then reaches the supervisor alone
 	}
 	layers, err := sandbox.Start(g.cmd, k.confinement(roots))
 	if err == nil {
@@ -118,7 +124,7 @@ func (g *generation) exec(k *keeper, socket *os.File, roots []sandbox.Root) (san
 	return layers, err
 }
 
-// watch answers the core until it ends, and sees to it that it does.
+// watch answers the requests of the core until its connection ends, and then ends the process.
 func (g *generation) watch(onReady func()) {
 	late := time.AfterFunc(startTimeout, g.kill)
 	lost, impossible := g.server.Run(func() {
@@ -127,7 +133,9 @@ func (g *generation) watch(onReady func()) {
 		close(g.ready)
 	})
 	late.Stop()
-	g.kill() // it has hung up or is not to be trusted; one that is ending has its exit status already
+	// The core has closed its connection, or has broken the protocol and is not trusted any more.
+	// A core that is exiting has its exit status already, so the signal does not change it.
+	g.kill()
 	err := g.waitFor(endTimeout)
 	g.lost, g.cause = lost, "ended by itself"
 	if err = errors.Join(impossible, err); err != nil {
@@ -136,15 +144,16 @@ func (g *generation) watch(onReady func()) {
 	close(g.ended)
 }
 
-// waitDelay bounds how long something that the core left behind may keep its output open.
+// waitDelay bounds how long a process that the core has started may keep the core's output open.
 const waitDelay = 5 * time.Second
 
 // endTimeout bounds how long a process that was killed may take to end.
 const endTimeout = 2 * time.Second
 
-var errHangs = errors.New("it was killed, but a file system that does not answer keeps it from ending")
+var errHangs = errors.New(
+	"it was killed, but a file system that does not answer keeps it from ending")
 
-// waitFor is wait with a bound: a dead file system may hold up one of the threads for ever.
+// waitFor is wait with a timeout, because a dead file system may block a thread for ever.
 func (g *generation) waitFor(timeout time.Duration) error {
 	ended := make(chan error, 1)
 	go func() { ended <- g.wait() }() // ends with the process
@@ -156,8 +165,9 @@ func (g *generation) waitFor(timeout time.Duration) error {
 	}
 }
 
-// wait returns how the process ended. The number is out of kill's reach before the kernel can give
-// it to another process, which is when the process has been waited for.
+// wait waits for the process and returns how it ended. The kernel can give the number to another
+// process once this one has been waited for, so waited is set before: kill then leaves the number
+// alone.
 func (g *generation) wait() error {
 	for unix.Waitid(unix.P_PID, g.pid, nil, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
 	}
@@ -167,7 +177,8 @@ func (g *generation) wait() error {
 	return g.cmd.Wait()
 }
 
-// kill ends the process, and what it may have started against all rules; not once it has ended.
+// kill ends the process, and other processes of its group, which a core should not have started.
+// It does nothing once the process has ended.
 func (g *generation) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -175,46 +186,48 @@ func (g *generation) kill() {
 		return
 	}
 	g.cmd.Process.Kill()
-	_ = unix.Kill(-g.pid, unix.SIGKILL)        // its process group
+	_ = unix.Kill(-g.pid, unix.SIGKILL)        // the process group
 	time.AfterFunc(endTimeout, g.server.Close) // a process that cannot end keeps its socket open
 }
 
-// hangs reports whether the process has died, and some threads of it have not.
+// hangs reports whether the main thread of the process has ended, and others have not.
 func (g *generation) hangs() bool {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.pid))
 	if err != nil {
 		return false
 	}
-	_, after, _ := strings.Cut(string(status), ") ") // the name of a core has no parenthesis
+	_, after, _ := strings.Cut(string(status), ") ") // the name of the program has no parenthesis
 	return strings.HasPrefix(after, "Z")
 }
 
-// exchange makes the core show other certificates. One that cannot be told is ending, or is ended.
+// exchange sends the core certificates that replace others. A core that cannot receive them is
+// ending, or is killed.
 func (g *generation) exchange(changed []monitor.Certificate) {
 	for _, c := range changed {
-		if err := g.server.Exchange(c); err != nil && !g.gone() {
+		if err := g.server.Exchange(c); err != nil && !g.hasEnded() {
 			g.kill()
 			return
 		}
 	}
 }
 
-// retire lets the core finish its sessions while another one serves.
+// retire lets the core finish its sessions, while another core takes the new ones.
 func (g *generation) retire() {
 	if err := g.server.Retire(); err != nil {
 		g.kill()
 	}
 }
 
-// finishTransfers lets the core finish its transfers, however long they take; its other sessions are dismissed.
+// finishTransfers lets the core finish its transfers, without a time limit. Sessions without a
+// transfer end.
 func (g *generation) finishTransfers() {
 	if err := g.server.Drain(forever); err != nil {
 		g.kill()
 	}
 }
 
-// gone tells whether the process has ended.
-func (g *generation) gone() bool {
+// hasEnded reports whether the process has ended.
+func (g *generation) hasEnded() bool {
 	select {
 	case <-g.ended:
 		return true
@@ -223,7 +236,8 @@ func (g *generation) gone() bool {
 	}
 }
 
-// drain asks the core to end and waits until it has, or the timeout and a moment more have passed.
+// drain lets the core finish its transfers within the timeout, and waits until it has ended. It
+// kills a core that has not ended 5 seconds after the timeout.
 func (g *generation) drain(timeout time.Duration) {
 	if err := g.server.Drain(timeout); err != nil {
 		g.kill()

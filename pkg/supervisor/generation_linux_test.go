@@ -14,11 +14,12 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// inNamespace marks the second process of a test, which is the first one of a pid namespace.
+// inNamespace is set in the second process of a test, which is the first process of a pid
+// namespace.
 const inNamespace = "FTPD_TEST_NAMESPACE"
 
-// The kernel gives the number of a core that has ended to another process, soon where there are few
-// numbers. A stop leaves that one alone.
+// The kernel gives the number of a core that has ended to another process, soon where there are
+// few numbers. A stop leaves that other process alone.
 func TestKillAfterTheEnd(t *testing.T) {
 	if os.Getenv(inNamespace) == "" {
 		runInNamespace(t)
@@ -27,7 +28,7 @@ func TestKillAfterTheEnd(t *testing.T) {
 	g := endedGeneration(t)
 	other := startAs(t, g.pid)
 	g.drain(0)
-	other.Process.Signal(unix.SIGTERM) // one that came before has decided how it ends
+	other.Process.Signal(unix.SIGTERM) // if drain has sent SIGKILL, the process ends by that
 	other.Wait()
 	if by := other.ProcessState.Sys().(syscall.WaitStatus).Signal(); by != unix.SIGTERM {
 		t.Errorf("process %d, which is no core, was ended by %v", g.pid, by)
@@ -49,7 +50,7 @@ func runInNamespace(t *testing.T) {
 	}
 }
 
-// endedGeneration is a core that has been waited for. Its number is one that no thread gets by chance.
+// endedGeneration returns a core that has been waited for. No thread gets its number by chance.
 func endedGeneration(t *testing.T) *generation {
 	t.Helper()
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -74,7 +75,7 @@ func endedGeneration(t *testing.T) *generation {
 	return g
 }
 
-// startAs starts a process that waits, the first of its group, with this number.
+// startAs starts a process with this number that only waits. It leads its own process group.
 func startAs(t *testing.T, pid int) *exec.Cmd {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); {

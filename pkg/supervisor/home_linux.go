@@ -13,9 +13,11 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// makeHome makes a missing home for its user (create_home); nil is whoever runs the service. All that lies above it must be root's, or
-// his who runs the service, and nobody else may write there: who could exchange a directory on the way would choose where root makes
-// another. So each one is looked at by its descriptor, and links are resolved before.
+// makeHome makes the missing home of a user (create_home). owner is nil where the home belongs to
+// the user that runs the service. All directories above the home must belong to root or to the user
+// that runs the service, and no other user may write there: a user who could replace one of them
+// would choose where root makes a directory. So links are resolved first, and then each directory
+// is checked by its descriptor.
 func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) error {
 	dir, err := openParent(filepath.Dir(home))
 	if err != nil {
@@ -25,18 +27,19 @@ func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) er
 	name := filepath.Base(home)
 	err = unix.Mkdirat(dir, name, 0o700)
 	if err == unix.EEXIST {
-		return nil // another login was faster
+		return nil // another login has made it meanwhile
 	}
 	if err != nil {
 		return fmt.Errorf("create_home: make %s: %w", home, err)
 	}
 	if err := giveHome(dir, name, owner, 0o777&^uint32(umask)); err != nil {
-		return fmt.Errorf("create_home: give %s away: %w", home, errors.Join(err, unix.Unlinkat(dir, name, unix.AT_REMOVEDIR)))
+		err = errors.Join(err, unix.Unlinkat(dir, name, unix.AT_REMOVEDIR))
+		return fmt.Errorf("create_home: give %s away: %w", home, err)
 	}
 	return nil
 }
 
-// CheckHomes says why no home would be made in a directory.
+// CheckHomes returns the reason why makeHome would make no home in a directory, nil if it would.
 func CheckHomes(parent string) error {
 	dir, err := openParent(parent)
 	if err == nil {
@@ -45,6 +48,8 @@ func CheckHomes(parent string) error {
 	return err
 }
 
+// openParent opens a directory for makeHome. It resolves links and checks the directory and all
+// directories above it.
 func openParent(parent string) (fd int, err error) {
 	if parent, err = filepath.EvalSymlinks(parent); err != nil {
 		return -1, err
@@ -52,8 +57,10 @@ func openParent(parent string) (fd int, err error) {
 	return openTrusted(parent)
 }
 
+// giveHome sets mode and owner of the directory name in dir.
 func giveHome(dir int, name string, owner *impersonate.Credentials, mode uint32) error {
-	fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	fd, err := unix.Openat(dir, name, flags, 0)
 	if err != nil {
 		return err
 	}
@@ -67,14 +74,15 @@ func giveHome(dir int, name string, owner *impersonate.Credentials, mode uint32)
 	return unix.Fchown(fd, int(owner.UID), int(owner.GID))
 }
 
-// openTrusted opens a directory whose path has no links, and refuses one that others may write on the way to it.
+// openTrusted opens a directory whose path has no links. It returns an error if other users may
+// write to the directory or to one above it.
 func openTrusted(dir string) (fd int, err error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
 	fd, err = unix.Open("/", flags, 0)
 	at := "/"
 	for _, name := range strings.Split(strings.Trim(dir, "/"), "/") {
 		if err == nil {
-			err = trusted(fd, at)
+			err = checkTrusted(fd, at)
 		}
 		if err != nil || name == "" {
 			break
@@ -87,7 +95,7 @@ func openTrusted(dir string) (fd int, err error) {
 		}
 	}
 	if err == nil {
-		err = trusted(fd, at)
+		err = checkTrusted(fd, at)
 	}
 	if err != nil && fd >= 0 {
 		unix.Close(fd)
@@ -95,7 +103,9 @@ func openTrusted(dir string) (fd int, err error) {
 	return fd, err
 }
 
-func trusted(fd int, at string) error {
+// checkTrusted returns an error if the directory belongs to another user than root or the user that
+// runs the service, or if others may write in it.
+func checkTrusted(fd int, at string) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return err

@@ -10,12 +10,12 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// A home is made where nobody but root could have prepared something, and nowhere else.
+// A home is made only in a directory that no user but root could have replaced or written to.
 func TestMakeHome(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root; run: sudo go test ./pkg/supervisor")
 	}
-	base, err := os.MkdirTemp("/var", "ftpdtest") // /tmp is everybody's
+	base, err := os.MkdirTemp("/var", "ftpdtest") // every user may write in /tmp
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestMakeHome(t *testing.T) {
 	owner := &impersonate.Credentials{UID: 61001, GID: 61002}
 	for _, c := range []struct{ home, refused string }{
 		{"homes/alice", ""},
-		{"homes/alice", ""}, // it is there
+		{"homes/alice", ""}, // exists already
 		{"link/bob", ""},
 		{"shared/alice", "others may write in"},
 		{"users/alice", "is not root's"},
@@ -64,7 +64,8 @@ func TestMakeHome(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.home, err, statErr)
 			continue
 		}
-		if st := info.Sys().(*syscall.Stat_t); info.Mode() != os.ModeDir|0o750 || st.Uid != 61001 || st.Gid != 61002 {
+		st := info.Sys().(*syscall.Stat_t)
+		if info.Mode() != os.ModeDir|0o750 || st.Uid != 61001 || st.Gid != 61002 {
 			t.Errorf("%s is %v of %d:%d", c.home, info.Mode(), st.Uid, st.Gid)
 		}
 	}

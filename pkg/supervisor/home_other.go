@@ -11,5 +11,5 @@ import (
 
 func makeHome(string, *impersonate.Credentials, config.Mode) error { return errors.ErrUnsupported }
 
-// CheckHomes says why no home would be made in a directory.
+// CheckHomes returns the reason why makeHome would make no home in a directory.
 func CheckHomes(string) error { return errors.ErrUnsupported }

@@ -18,23 +18,29 @@ import (
 	"ftpd/pkg/sandbox"
 )
 
-// A keeper keeps one core serving.
+// A keeper starts a core, starts another one when it dies, and replaces it when the file systems at
+// the roots have changed.
 type keeper struct {
 	Options
 	handler   *handler
 	public    *publicNames
 	roots     *rootSet
-	program   string // of the core: this one's own
+	program   string // the program of the core, which is the one that runs now
 	identity  *syscall.Credential
-	listeners []int // descriptors that never close while the service runs; no file of Go's, which would switch them to blocking mode
-	addresses []net.Listener
-	retired   []*generation // finish their transfers; owned by run
+	listeners []net.Listener
+	retired   []*generation // cores that were replaced and finish their sessions; owned by run
+
+	// descriptors are duplicates of the listeners, which stay open while the service runs. They are
+	// not of type os.File, because a call of Fd would switch them to blocking mode.
+	descriptors []int
 
 	mu      sync.Mutex
 	running []*generation // guarded by mu; every core whose process runs
 }
 
-func newKeeper(o Options, h *handler, public *publicNames, roots *rootSet, listeners []net.Listener) (*keeper, error) {
+func newKeeper(
+	o Options, h *handler, public *publicNames, roots *rootSet, listeners []net.Listener,
+) (*keeper, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -50,30 +56,33 @@ func newKeeper(o Options, h *handler, public *publicNames, roots *rootSet, liste
 		roots:     roots,
 		program:   program,
 		identity:  identity,
-		addresses: listeners,
+		listeners: listeners,
 	}
 	for _, l := range listeners {
 		fd, err := descriptor(l)
 		if err != nil {
 			return nil, err
 		}
-		k.listeners = append(k.listeners, fd)
+		k.descriptors = append(k.descriptors, fd)
 	}
 	return k, nil
 }
 
-// CheckAccount says why cores could not run as the account ftpd.
+// CheckAccount returns the reason why cores could not run as the account ftpd, nil if they can.
 func CheckAccount() error {
 	_, err := coreIdentity()
 	return err
 }
 
-// coreIdentity is the account that cores run as.
+// coreIdentity returns the identity that cores run with: the account ftpd.
 func coreIdentity() (*syscall.Credential, error) {
-	account, err := user.Lookup("ftpd") // made by the package on this host: /etc/passwd is enough
+	// The package makes this account on the host itself, so /etc/passwd, which is all that a
+	// program without cgo reads, is enough.
+	account, err := user.Lookup("ftpd")
 	if err != nil {
-		return nil, fmt.Errorf("the account ftpd, which serves the network, does not exist: make it with "+
-			"useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ftpd (%w)", err)
+		return nil, fmt.Errorf("the account ftpd, which serves the network, does not exist: "+
+			"make it with useradd --system --user-group --no-create-home "+
+			"--home-dir /nonexistent --shell /usr/sbin/nologin ftpd (%w)", err)
 	}
 	uid, err := strconv.ParseUint(account.Uid, 10, 32)
 	if err != nil {
@@ -89,6 +98,7 @@ func coreIdentity() (*syscall.Credential, error) {
 	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid), Groups: []uint32{}}, nil
 }
 
+// descriptor returns a duplicate of the listener's descriptor.
 func descriptor(l net.Listener) (fd int, err error) {
 	raw, err := l.(*net.TCPListener).SyscallConn()
 	if err != nil {
@@ -103,9 +113,10 @@ func descriptor(l net.Listener) (fd int, err error) {
 	return fd, err
 }
 
-// run starts the first core, and another one whenever one dies, until ctx ends; then the last one drains.
+// run starts the first core, and another one whenever one dies, until ctx ends. Then it waits until
+// the cores have finished their transfers.
 func (k *keeper) run(ctx context.Context) error {
-	g, err := k.first(ctx)
+	g, err := k.startFirst(ctx)
 	if err != nil || g == nil {
 		return err
 	}
@@ -113,8 +124,8 @@ func (k *keeper) run(ctx context.Context) error {
 	defer closeAdmin()
 	ready(k.Options)
 	go k.public.run(ctx) // ends with ctx
-	looks := time.NewTicker(lookInterval)
-	defer looks.Stop()
+	ticker := time.NewTicker(lookInterval)
+	defer ticker.Stop()
 	var b backoff
 	for g != nil && ctx.Err() == nil {
 		select {
@@ -125,22 +136,23 @@ func (k *keeper) run(ctx context.Context) error {
 		case <-k.roots.opener.Answered:
 			k.Log.Info().Msg("a root that was left out answers: a new core takes over")
 			g = k.replace(ctx, g)
-		case now := <-looks.C:
+		case now := <-ticker.C:
 			k.renew(g, now)
 			k.endHanging()
 		case f := <-k.public.changed:
-			k.tellAll(func(c *monitor.Server) error { return c.Found(f) })
+			k.sendAll(func(c *monitor.Server) error { return c.Found(f) })
 		case <-g.ended:
 			k.report(g)
-			g = k.again(ctx, b.next(time.Since(g.started)))
+			g = k.restart(ctx, b.next(time.Since(g.started)))
 		}
 	}
 	k.stop(g)
 	return nil
 }
 
-// first starts the first core and returns when it is ready, or with nil when ctx ends before.
-func (k *keeper) first(ctx context.Context) (*generation, error) {
+// startFirst starts the first core and returns it when it is ready. It returns nil when ctx ends
+// before.
+func (k *keeper) startFirst(ctx context.Context) (*generation, error) {
 	if err := k.roots.mountFirst(ctx); err != nil {
 		return nil, unlessEnded(ctx, err)
 	}
@@ -148,8 +160,8 @@ func (k *keeper) first(ctx context.Context) (*generation, error) {
 	if err != nil {
 		return nil, unlessEnded(ctx, err)
 	}
-	announce(k.Options, k.addresses, layers, k.handler.keys)
-	warnPrivate(k.Options, k.addresses, k.public.addresses())
+	announce(k.Options, k.listeners, layers, k.handler.keys)
+	warnPrivate(k.Options, k.listeners, k.public.addresses())
 	select {
 	case <-g.ready:
 		return g, nil
@@ -162,7 +174,7 @@ func (k *keeper) first(ctx context.Context) (*generation, error) {
 	}
 }
 
-// unlessEnded is an error that the end of ctx has not brought about.
+// unlessEnded returns err, or nil if ctx has ended, because the end of ctx is no failure.
 func unlessEnded(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -170,31 +182,33 @@ func unlessEnded(ctx context.Context, err error) error {
 	return err
 }
 
-// renew takes certificates that have changed to all cores, since those that were replaced still have sessions.
+// renew sends certificates that have changed to all cores, also to the cores that were replaced,
+// because these still have sessions.
 func (k *keeper) renew(g *generation, now time.Time) {
 	changed := k.handler.keys.look(now)
 	if len(changed) == 0 {
 		return
 	}
-	k.retired = slices.DeleteFunc(k.retired, (*generation).gone)
+	k.retired = slices.DeleteFunc(k.retired, (*generation).hasEnded)
 	for _, each := range append([]*generation{g}, k.retired...) {
 		each.exchange(changed)
 	}
 }
 
-// tellAll tells every core. One that cannot be told is ending, or is ended.
-func (k *keeper) tellAll(tell func(*monitor.Server) error) {
+// sendAll calls send for every core. A core that cannot receive the message is ending, or is
+// killed.
+func (k *keeper) sendAll(send func(*monitor.Server) error) {
 	k.mu.Lock()
 	running := slices.Clone(k.running)
 	k.mu.Unlock()
 	for _, g := range running {
-		if err := tell(g.server); err != nil && !g.gone() {
+		if err := send(g.server); err != nil && !g.hasEnded() {
 			g.kill()
 		}
 	}
 }
 
-// cores are those whose process runs.
+// cores returns the cores whose process runs.
 func (k *keeper) cores() (all []runningCore) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -204,19 +218,20 @@ func (k *keeper) cores() (all []runningCore) {
 	return all
 }
 
-func (k *keeper) begins(g *generation) {
+func (k *keeper) addRunning(g *generation) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.running = append(k.running, g)
 }
 
-func (k *keeper) ends(g *generation) {
+func (k *keeper) removeRunning(g *generation) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.running = slices.DeleteFunc(k.running, func(r *generation) bool { return r == g })
 }
 
-// endHanging gives up cores that have died but for threads that a dead file system holds up.
+// endHanging ends the connections of cores that have died, while a dead file system still blocks
+// some of their threads.
 func (k *keeper) endHanging() {
 	k.mu.Lock()
 	running := slices.Clone(k.running)
@@ -229,12 +244,13 @@ func (k *keeper) endHanging() {
 	}
 }
 
-// report tells of a core that has died.
+// report logs that a core has died.
 func (k *keeper) report(g *generation) {
-	k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).Int("sessions", g.lost).Msg("core died")
+	k.Log.Error().Int("pid", g.pid).Str("cause", g.cause).Str("output", g.output.String()).
+		Int("sessions", g.lost).Msg("core died")
 }
 
-// reportFailure tells of a core that should have ended by itself, and did not.
+// reportFailure waits for the end of a core and logs it, unless the core ended as it should.
 func (k *keeper) reportFailure(g *generation) {
 	<-g.ended
 	if g.failed {
@@ -242,10 +258,11 @@ func (k *keeper) reportFailure(g *generation) {
 	}
 }
 
-// maxRetired is how many cores may keep sessions that only wait, after another one took over.
+// maxRetired bounds the cores that were replaced and still keep sessions without a transfer.
 const maxRetired = 4
 
-// replace starts a core that takes over from old, which ends with its last session. Where that fails, old goes on.
+// replace starts a core that takes all new sessions in place of old, which ends with its last
+// session. It returns the core that takes new sessions: old, if the start fails.
 func (k *keeper) replace(ctx context.Context, old *generation) *generation {
 	next, _, err := k.start(ctx)
 	if err != nil {
@@ -259,7 +276,7 @@ func (k *keeper) replace(ctx context.Context, old *generation) *generation {
 	case <-next.ready:
 		old.retire()
 		go k.reportFailure(old) // ends with the process
-		k.retired = slices.DeleteFunc(append(k.retired, old), (*generation).gone)
+		k.retired = slices.DeleteFunc(append(k.retired, old), (*generation).hasEnded)
 		if len(k.retired) > maxRetired {
 			k.retired[0].finishTransfers()
 		}
@@ -270,12 +287,13 @@ func (k *keeper) replace(ctx context.Context, old *generation) *generation {
 	}
 }
 
-// stop lets the running transfers of all cores end; g is nil when the last one died. Nobody connects any more: who waits in the
-// queue of a listener would wait for all of that time.
+// stop waits until the running transfers of all cores have ended. g is nil if the last core died.
+// stop closes the listeners first, because a client in the queue of a listener would wait for all
+// of that time.
 func (k *keeper) stop(g *generation) {
 	stopping(k.Options)
-	closeAll(k.addresses)
-	for _, fd := range k.listeners {
+	closeAll(k.listeners)
+	for _, fd := range k.descriptors {
 		unix.Close(fd)
 	}
 	if g != nil {
@@ -284,13 +302,16 @@ func (k *keeper) stop(g *generation) {
 	}
 	var drained sync.WaitGroup
 	for _, g := range k.retired {
-		drained.Go(func() { g.drain(timeout(k.Config.Server.DrainTimeout)) }) // ends with the core
+		drained.Go(func() { // ends with the core
+			g.drain(timeout(k.Config.Server.DrainTimeout))
+		})
 	}
 	drained.Wait()
 }
 
-// again waits out the pause and starts a core, until one could be started or ctx ends (nil).
-func (k *keeper) again(ctx context.Context, pause time.Duration) *generation {
+// restart waits for the pause and starts a core, again and again until one could be started. It
+// returns nil when ctx ends before.
+func (k *keeper) restart(ctx context.Context, pause time.Duration) *generation {
 	for {
 		if pause > 0 {
 			k.Log.Warn().Dur("pause", pause).Msg("cores die again and again: the next one waits")
@@ -309,7 +330,7 @@ func (k *keeper) again(ctx context.Context, pause time.Duration) *generation {
 	}
 }
 
-// confinement is what a core may still reach.
+// confinement returns what a core may reach.
 func (k *keeper) confinement(roots []sandbox.Root) sandbox.Confinement {
 	return sandbox.Confinement{
 		Roots: roots,

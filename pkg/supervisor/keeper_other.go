@@ -8,7 +8,8 @@ import (
 	"net"
 )
 
-// A keeper is not there on this system: real users need the separate processes that only Linux confines.
+// A keeper cannot be made on this system: system users need separate processes, which only Linux
+// confines.
 type keeper struct{}
 
 func newKeeper(Options, *handler, *publicNames, *rootSet, []net.Listener) (*keeper, error) {
@@ -17,12 +18,12 @@ func newKeeper(Options, *handler, *publicNames, *rootSet, []net.Listener) (*keep
 
 func (*keeper) run(context.Context) error { return errors.ErrUnsupported }
 
-// A rootSet is not there either.
+// A rootSet cannot be made either.
 type rootSet struct{}
 
 func newRootSet(Options) (*rootSet, error) { return nil, errors.ErrUnsupported }
 
-func (*rootSet) why(string) error { return nil }
+func (*rootSet) lostError(string) error { return nil }
 
-// CheckAccount says why cores could not run as the account ftpd: nil where there are none.
+// CheckAccount returns nil, because there are no cores that run as an account of their own.
 func CheckAccount() error { return nil }

@@ -16,30 +16,31 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A keyring holds the certificates that are served and their keys, which nothing else ever gets: cores ask it to sign. It reads the files
-// again when they have changed.
+// A keyring holds the certificates of the service and their keys. The keys never leave it: cores
+// send requests to sign. It reads the files again when they have changed.
 type keyring struct {
 	log       zerolog.Logger
-	pairs     []*pair  // that of [tls] first; none: there is no TLS
+	pairs     []*pair  // the pair of [tls] comes first; empty without TLS
 	clientCAs [][]byte // DER
 
-	mu sync.Mutex // guards what cores ask for in all pairs: current and previous
+	mu sync.Mutex // guards current and previous of all pairs, which requests of cores read
 }
 
-// A pair is a certificate with its key. All but current and previous is for look alone.
+// A pair is a certificate with its key. Only look uses the fields before current.
 type pair struct {
-	host             string // of [[host]]; "" is [tls]
-	certificate, key string // files; "" and "": made for this run
+	host             string // the name in [[host]]; "" for [tls]
+	certificate, key string // paths of the files; both "" where the pair was made for this run
 
-	seen    []os.FileInfo // of the files when they were read; nil for one that was not there
-	refused error         // why they are not in force; nil: they are
-	warned  time.Time     // of the certificate's end
+	seen    []os.FileInfo // of the files when they were read; nil for a file that did not exist
+	refused error         // why the files that were read last are not in force, until it is logged
+	warned  time.Time     // when the log last warned of the end of the certificate
 
 	current  *tls.Certificate
 	previous *tls.Certificate // signs until the next look, for handshakes that have begun with it
 }
 
-// newKeyring reads all that the configuration names, or holds the one certificate that was made for this run.
+// newKeyring reads all certificates and keys that the configuration names. If Options hold a
+// certificate that was made for this run, the keyring has that one alone.
 func newKeyring(o Options) (*keyring, error) {
 	k := &keyring{log: o.Log}
 	if o.Certificate != nil {
@@ -69,12 +70,12 @@ func newKeyring(o Options) (*keyring, error) {
 		if p.current, err = config.ReadPair(p.certificate, p.key); err != nil {
 			return nil, err
 		}
-		p.tell(k.log, now, "certificate")
+		p.logCertificate(k.log, now, "certificate")
 	}
 	return k, nil
 }
 
-// certificates are what cores show.
+// certificates returns the certificates that cores show, without the keys.
 func (k *keyring) certificates() []monitor.Certificate {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -85,13 +86,14 @@ func (k *keyring) certificates() []monitor.Certificate {
 	return all
 }
 
+// shown returns the certificate that cores show.
 func (p *pair) shown() monitor.Certificate {
 	return monitor.Certificate{Host: p.host, Chain: p.current.Certificate}
 }
 
 var errNoKey = errors.New("there is no such certificate here")
 
-// sign signs a handshake with the key of one of the certificates.
+// sign signs a handshake with the key of the certificate that the handshake names.
 func (k *keyring) sign(h monitor.Handshake) ([]byte, error) {
 	key := k.find(h.Certificate)
 	if key == nil {
@@ -100,6 +102,7 @@ func (k *keyring) sign(h monitor.Handshake) ([]byte, error) {
 	return h.Sign(key)
 }
 
+// find returns the key of a certificate, nil if there is no such certificate.
 func (k *keyring) find(wanted monitor.Digest) crypto.Signer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -113,11 +116,13 @@ func (k *keyring) find(wanted monitor.Digest) crypto.Signer {
 	return nil
 }
 
-// lookInterval is how often the files are looked at.
+// lookInterval is the time between two calls of look.
 const lookInterval = 5 * time.Second
 
-// look reads the files that have changed since the last look, and returns what is to be shown instead of what was. A pair that is not
-// whole changes nothing; since its two files are written one after the other, that is told only when nothing has changed by the next look.
+// look reads the files that have changed since the last call, and returns the certificates that
+// replace others. A certificate whose key does not match changes nothing. Because the two files are
+// written one after the other, look logs the mismatch only if both files are the same at the next
+// call.
 func (k *keyring) look(now time.Time) (changed []monitor.Certificate) {
 	for _, p := range k.pairs {
 		if p.certificate == "" {
@@ -127,7 +132,7 @@ func (k *keyring) look(now time.Time) (changed []monitor.Certificate) {
 			k.mu.Lock()
 			p.previous, p.current = p.current, next
 			k.mu.Unlock()
-			p.tell(k.log, now, "certificate renewed")
+			p.logCertificate(k.log, now, "certificate renewed")
 			changed = append(changed, p.shown())
 			continue
 		}
@@ -135,13 +140,13 @@ func (k *keyring) look(now time.Time) (changed []monitor.Certificate) {
 		p.previous = nil
 		k.mu.Unlock()
 		if now.Sub(p.warned) >= 24*time.Hour && config.Expiry(p.current.Leaf, now) != "" {
-			p.tell(k.log, now, "certificate")
+			p.logCertificate(k.log, now, "certificate")
 		}
 	}
 	return changed
 }
 
-// look is the pair of the files, if they have changed and it is whole.
+// look returns the certificate and key of the files, if these have changed and match each other.
 func (p *pair) look(log zerolog.Logger) *tls.Certificate {
 	if seen := p.stat(); !same(seen, p.seen) {
 		p.seen = seen
@@ -162,7 +167,7 @@ func (p *pair) look(log zerolog.Logger) *tls.Certificate {
 	return nil
 }
 
-// stat looks at the files.
+// stat returns what the file system knows of both files, nil for a file that cannot be found.
 func (p *pair) stat() []os.FileInfo {
 	var all []os.FileInfo
 	for _, file := range []string{p.certificate, p.key} {
@@ -175,7 +180,7 @@ func (p *pair) stat() []os.FileInfo {
 	return all
 }
 
-// same says whether files look as they did.
+// same reports whether files have not changed between two calls of stat.
 func same(a, b []os.FileInfo) bool {
 	for i := range a {
 		if a[i] == nil || b[i] == nil {
@@ -184,15 +189,17 @@ func same(a, b []os.FileInfo) bool {
 			}
 			continue
 		}
-		if !os.SameFile(a[i], b[i]) || !a[i].ModTime().Equal(b[i].ModTime()) || a[i].Size() != b[i].Size() {
+		if !os.SameFile(a[i], b[i]) || a[i].Size() != b[i].Size() ||
+			!a[i].ModTime().Equal(b[i].ModTime()) {
 			return false
 		}
 	}
 	return true
 }
 
-// tell writes a record of the certificate that is in force, as a warning when its time is not now or ends soon.
-func (p *pair) tell(log zerolog.Logger, now time.Time, message string) {
+// logCertificate writes a record of the certificate in force. The record is a warning if the
+// certificate is not valid yet, is not valid any more, or ends soon.
+func (p *pair) logCertificate(log zerolog.Logger, now time.Time, message string) {
 	e := log.Info()
 	if text := config.Expiry(p.current.Leaf, now); text != "" {
 		e = log.Warn().Str("cause", text)
@@ -202,6 +209,8 @@ func (p *pair) tell(log zerolog.Logger, now time.Time, message string) {
 		e.Str("host", p.host)
 	}
 	leaf := p.current.Leaf
-	e.Str("subject", leaf.Subject.String()).Strs("names", leaf.DNSNames).Time("not_after", leaf.NotAfter.UTC()).
-		Int("days_left", int(leaf.NotAfter.Sub(now)/(24*time.Hour))).Str("sha256", Fingerprint(p.current)).Msg(message)
+	e.Str("subject", leaf.Subject.String()).Strs("names", leaf.DNSNames).
+		Time("not_after", leaf.NotAfter.UTC()).
+		Int("days_left", int(leaf.NotAfter.Sub(now)/(24*time.Hour))).
+		Str("sha256", Fingerprint(p.current)).Msg(message)
 }

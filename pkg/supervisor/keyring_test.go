@@ -18,15 +18,15 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A shelf is a folder with certificates, and a keyring over it.
-type shelf struct {
+// A certFiles is a directory with a certificate and its key, and a keyring that reads them.
+type certFiles struct {
 	t    *testing.T
 	dir  string
 	log  bytes.Buffer
 	keys *keyring
 }
 
-// newPair makes a certificate; the files of it may be put on a shelf.
+// newPair makes a certificate. It returns the contents of its files, and its digest.
 func newPair(t *testing.T) (certificate, key []byte, leaf monitor.Digest) {
 	t.Helper()
 	c, err := SelfSigned([]string{"ftp.example.org"}, nil)
@@ -42,8 +42,8 @@ func newPair(t *testing.T) (certificate, key []byte, leaf monitor.Digest) {
 	return certificate, key, sha256.Sum256(c.Certificate[0])
 }
 
-// put writes a file as programs do that renew certificates: a new one takes its name.
-func (s *shelf) put(name string, text []byte) {
+// put replaces a file in the way of programs that renew certificates: it renames a new file.
+func (s *certFiles) put(name string, text []byte) {
 	s.t.Helper()
 	next := filepath.Join(s.dir, name+".new")
 	if err := os.WriteFile(next, text, 0o600); err != nil {
@@ -54,9 +54,9 @@ func (s *shelf) put(name string, text []byte) {
 	}
 }
 
-func newShelf(t *testing.T, certificate, key []byte) *shelf {
+func newCertFiles(t *testing.T, certificate, key []byte) *certFiles {
 	t.Helper()
-	s := &shelf{t: t, dir: t.TempDir()}
+	s := &certFiles{t: t, dir: t.TempDir()}
 	s.put("cert.pem", certificate)
 	s.put("key.pem", key)
 	c := config.Default()
@@ -68,8 +68,8 @@ func newShelf(t *testing.T, certificate, key []byte) *shelf {
 	return s
 }
 
-// look says what a look changes.
-func (s *shelf) look() []monitor.Digest {
+// look calls look of the keyring and returns the digests of the certificates that it returns.
+func (s *certFiles) look() []monitor.Digest {
 	var leaves []monitor.Digest
 	for _, c := range s.keys.look(time.Now()) {
 		leaves = append(leaves, sha256.Sum256(c.Chain[0]))
@@ -77,19 +77,23 @@ func (s *shelf) look() []monitor.Digest {
 	return leaves
 }
 
-// signs says whether the keyring signs with the key of a certificate.
-func (s *shelf) signs(leaf monitor.Digest) bool {
-	message := append(bytes.Repeat([]byte{' '}, 64), "TLS 1.3, server CertificateVerify\x00"+strings.Repeat("x", 32)...)
-	_, err := s.keys.sign(monitor.Handshake{Certificate: leaf, Scheme: tls.ECDSAWithP256AndSHA256, Message: message})
+// signs reports whether the keyring signs with the key of a certificate.
+func (s *certFiles) signs(leaf monitor.Digest) bool {
+	message := append(bytes.Repeat([]byte{' '}, 64), "TLS 1.3, server CertificateVerify\x00"...)
+	message = append(message, strings.Repeat("x", 32)...)
+	_, err := s.keys.sign(monitor.Handshake{
+		Certificate: leaf, Scheme: tls.ECDSAWithP256AndSHA256, Message: message,
+	})
 	return err == nil
 }
 
-// A renewed pair is taken when both of its files are there; the old key signs until the next look, for handshakes that have begun.
+// A renewed pair is in force as soon as both of its files are written. The old key signs until the
+// next look, for handshakes that have begun.
 func TestRenewal(t *testing.T) {
 	certificate, key, old := newPair(t)
-	s := newShelf(t, certificate, key)
+	s := newCertFiles(t, certificate, key)
 	if got := s.look(); got != nil || !s.signs(old) {
-		t.Fatalf("nothing has changed, and there is %x", got)
+		t.Fatalf("without a change: %x", got)
 	}
 	certificate, key, renewed := newPair(t)
 	s.put("cert.pem", certificate)
@@ -107,14 +111,15 @@ func TestRenewal(t *testing.T) {
 		t.Errorf("the look after: %x; the old one signs: %v", got, s.signs(old))
 	}
 	if !strings.Contains(s.log.String(), `"certificate renewed"`) {
-		t.Errorf("the log does not tell:\n%s", &s.log)
+		t.Errorf("the renewal is not logged:\n%s", &s.log)
 	}
 }
 
-// What does not fit together is told once, and the old pair stays; so it does when a file is gone.
+// A pair whose files do not match is logged once, and the old pair stays in force. The same holds
+// when a file has been removed.
 func TestRefusedRenewal(t *testing.T) {
 	certificate, key, old := newPair(t)
-	s := newShelf(t, certificate, key)
+	s := newCertFiles(t, certificate, key)
 	_, foreign, _ := newPair(t)
 	s.put("key.pem", foreign)
 	for range 3 {
@@ -123,14 +128,14 @@ func TestRefusedRenewal(t *testing.T) {
 		}
 	}
 	if n := strings.Count(s.log.String(), "the key is not that of the certificate"); n != 1 {
-		t.Errorf("told %d times:\n%s", n, &s.log)
+		t.Errorf("logged %d times:\n%s", n, &s.log)
 	}
 	os.Remove(filepath.Join(s.dir, "key.pem"))
 	for range 3 {
 		s.look()
 	}
 	if n := strings.Count(s.log.String(), "cannot be read"); n != 1 || !s.signs(old) {
-		t.Errorf("told %d times:\n%s", n, &s.log)
+		t.Errorf("logged %d times:\n%s", n, &s.log)
 	}
 	s.put("key.pem", key)
 	if got := s.look(); len(got) != 1 || got[0] != old {
@@ -138,29 +143,31 @@ func TestRefusedRenewal(t *testing.T) {
 	}
 }
 
-// A certificate that ends soon is told at the start, and then once a day.
+// A certificate that ends soon is logged at the start, and then once a day.
 func TestExpiry(t *testing.T) {
 	certificate, key, _ := newPair(t)
-	s := newShelf(t, certificate, key)
+	s := newCertFiles(t, certificate, key)
 	if strings.Contains(s.log.String(), `"level":"warn"`) {
 		t.Fatalf("a fresh certificate:\n%s", &s.log)
 	}
 	now := s.keys.pairs[0].current.Leaf.NotAfter.Add(-13*24*time.Hour - time.Hour)
 	for _, want := range []struct {
-		after time.Duration
-		told  int
+		after    time.Duration
+		warnings int
 	}{{-48 * time.Hour, 0}, {0, 1}, {time.Hour, 1}, {24 * time.Hour, 2}} {
 		s.keys.look(now.Add(want.after))
-		if n := strings.Count(s.log.String(), `"level":"warn"`); n != want.told {
-			t.Errorf("after %v: told %d times, want %d\n%s", want.after, n, want.told, &s.log)
+		if n := strings.Count(s.log.String(), `"level":"warn"`); n != want.warnings {
+			t.Errorf("after %v: %d warnings, want %d\n%s", want.after, n, want.warnings, &s.log)
 		}
 	}
-	if !strings.Contains(s.log.String(), `"days_left":13`) || !strings.Contains(s.log.String(), "CN=ftpd share") {
-		t.Errorf("the record does not tell days and subject:\n%s", &s.log)
+	for _, want := range []string{`"days_left":13`, "CN=ftpd share"} {
+		if !strings.Contains(s.log.String(), want) {
+			t.Errorf("the record lacks %s:\n%s", want, &s.log)
+		}
 	}
 }
 
-// A certificate that was made for this run has no files to look at.
+// A certificate that was made for this run has no files, so look never replaces it.
 func TestOwnCertificate(t *testing.T) {
 	c, err := SelfSigned(nil, nil)
 	if err != nil {

@@ -136,8 +136,8 @@ func (s *rootSet) leaveOut(roots []sandbox.Root) {
 	}
 }
 
-// why returns the reason why a directory lies in a root that is left out, nil for all others.
-func (s *rootSet) why(dir string) error {
+// lostError returns the reason why a directory lies in a root that is left out, nil for all others.
+func (s *rootSet) lostError(dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for path, err := range s.lost {

@@ -55,7 +55,7 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	backend, err := startBackend(o, roots.why)
+	backend, err := startBackend(o, roots.lostError)
 	if err != nil {
 		return err
 	}
