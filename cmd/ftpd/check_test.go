@@ -33,8 +33,8 @@ func quiet(context.Context, *config.Source, time.Time) inspect.Facts {
 
 // busy is a host where the port is taken, and a home is missing.
 func busy(_ context.Context, source *config.Source, _ time.Time) inspect.Facts {
-	source.Tell("server.listen[0]", false, "taken")
-	source.Tell("defaults.home", true, "missing")
+	source.Report("server.listen[0]", false, "taken")
+	source.Report("defaults.home", true, "missing")
 	return inspect.Facts{}
 }
 

@@ -12,7 +12,8 @@ func TestHelp(t *testing.T) {
 		stdout, stderr string // all of it; "…" at the end of stdout: its beginning
 	}{
 		{"limits.login_timeout", exitOK, `limits.login_timeout
-  A client that has not logged in by then is sent away. "0s" switches this and each of the following timeouts off.
+  A client that has not logged in after this time is disconnected. "0s" switches this and each
+  of the following timeouts off.
 
   Type:     duration: "90s", "5m", "250ms" or "1h30m"
   Default:  "1m"
@@ -38,8 +39,10 @@ func TestHelp(t *testing.T) {
 `, ""},
 		{"max_sessions", exitOK, "defaults.max_sessions\n…", ""},
 		{"[log]", exitOK, "[log]\n  Logs.\n\n  Keys:\n    log.level = \"info\"\n…", ""},
-		{"[[user.rule]]", exitOK, "[[user.rule]]\n  Permissions for a subtree. The longest matching path wins.\n\n  Keys:\n    user.rule.path\n    user.rule.permissions\n…", ""},
-		{"include", exitOK, "include\n  Further files, …", ""},
+		{"[[user.rule]]", exitOK, "[[user.rule]]\n" +
+			"  Permissions for a subtree. The rule with the longest matching path applies.\n\n" +
+			"  Keys:\n    user.rule.path\n    user.rule.permissions\n…", ""},
+		{"include", exitOK, "include\n  Further files to read, …", ""},
 		{"check", exitOK, "Usage: ftpd check …", ""},
 		{"core", exitUsage, "", "ftpd help: there is no command, section or key \"core\"; ftpd help lists the commands, etc/ftpd.toml and ftpd.toml(5) the keys\n"},
 		{"idle_timout", exitUsage, "", "ftpd help: there is no command, section or key \"idle_timout\"; did you mean idle_timeout?\n"},

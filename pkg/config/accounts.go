@@ -2,22 +2,25 @@ package config
 
 import "slices"
 
-// Accounts knows the accounts of the system.
+// Accounts looks up the accounts of the system.
 type Accounts interface {
-	// UserExists says whether there is such an account. An error says that it cannot be found out.
+	// UserExists reports whether there is an account of this name. An error means that the
+	// lookup failed.
 	UserExists(name string) (bool, error)
-	// GroupsOf are the names of all groups of an account, its primary group included; none for a name that is no account.
+	// GroupsOf returns the names of all groups of an account, including its primary group. It
+	// returns none if there is no such account.
 	GroupsOf(name string) ([]string, error)
 }
 
-// An accountUse is a key that names an account of the system, or a table that uses its default.
+// An accountUse is a key that names an account of the system, or whose default is in use.
 type accountUse struct {
 	id   string
 	name string
 }
 
-// checkAccounts looks up the accounts that the configuration names or uses. Where it uses none, nothing is asked: a system without the
-// accounts "ftp" and "ftp-virtual" runs with the defaults.
+// checkAccounts looks up the accounts that the configuration names or uses. An unused default
+// is not looked up, so that the defaults are valid on a system without the accounts "ftp" and
+// "ftp-virtual".
 func (s *Source) checkAccounts(accounts Accounts) {
 	known := map[string]bool{}
 	for _, use := range s.accountUses() {
@@ -25,7 +28,7 @@ func (s *Source) checkAccounts(accounts Accounts) {
 			s.warn(use.id, "the account %q was not looked up", use.name)
 			continue
 		}
-		if exists, asked := known[use.name]; asked {
+		if exists, cached := known[use.name]; cached {
 			if !exists {
 				s.problem(use.id, "the system has no account %q", use.name)
 			}
@@ -42,12 +45,12 @@ func (s *Source) checkAccounts(accounts Accounts) {
 	}
 }
 
-// accountUses are the accounts that the file sets, and the defaults that it makes use of.
+// accountUses returns the accounts that the files name, and the defaults that are in use.
 func (s *Source) accountUses() []accountUse {
 	c := s.Config
 	uses := []accountUse{}
 	use := func(id, name string, used bool) {
-		if name != "" && (used || s.given(id)) && !s.told[id] {
+		if name != "" && (used || s.given(id)) && !s.reported[id] {
 			uses = append(uses, accountUse{id, name})
 		}
 	}
@@ -63,19 +66,19 @@ func (s *Source) accountUses() []accountUse {
 		if inherited && !s.given("defaults.run_as") {
 			runAs = c.Defaults.RunAs
 		}
-		use(id, runAs, inherited && u.Password != "" && !s.told[item("user", i)+".password"])
+		use(id, runAs, inherited && u.Password != "" && !s.reported[item("user", i)+".password"])
 	}
 	for i, h := range c.Hooks {
-		id, early := item("hook", i)+".run_as", beforeLogin(h.On)
-		if h.RunAs == "" && early {
+		id, noUser := item("hook", i)+".run_as", beforeLogin(h.On)
+		if h.RunAs == "" && noUser {
 			h.RunAs = "nobody"
 		}
-		use(id, h.RunAs, early)
+		use(id, h.RunAs, noUser)
 	}
 	return uses
 }
 
-// beforeLogin says whether one of the events has no user yet.
+// beforeLogin reports whether one of the events happens before a user has logged in.
 func beforeLogin(events []HookEvent) bool {
 	return slices.Contains(events, OnConnect) || slices.Contains(events, OnLoginFailed)
 }

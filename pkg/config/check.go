@@ -11,10 +11,11 @@ import (
 	"strings"
 )
 
-// The checks see the configuration after it was read: values within their types that are impossible all the same, and keys that do not
-// go together. They also bring paths into their shortest form.
+// The checks run after the configuration was read. They find values that their types permit but
+// that are impossible, and keys that do not go together. They also clean paths.
 
-// check runs all checks. Those that miss something run only when every file could be read: what is missing may stand in another one.
+// check runs all checks. Checks for missing keys run only when every file could be read,
+// because the key may be in another file.
 func (s *Source) check() {
 	s.checkNumbers()
 	s.checkServer()
@@ -27,20 +28,20 @@ func (s *Source) check() {
 	s.checkFiles()
 	s.checkPrograms()
 	s.checkHosts()
-	if s.whole {
+	if s.complete {
 		s.checkTogether()
 	}
 }
 
-// item is the id of an item of a list.
+// item returns the id of an item of a list.
 func item(key string, i int) string { return fmt.Sprintf("%s[%d]", key, i) }
 
-// The numbers that have bounds other than those of their type, both included.
+// bounds are the least and the greatest value of numbers, where the type permits more.
 var bounds = []struct {
 	key       string
 	low, high int64
 }{
-	{"auth.min_uid", 1, math.MaxUint32 - 1}, // 0 is root, which the service never becomes
+	{"auth.min_uid", 1, math.MaxUint32 - 1}, // 0 is root, which may never log in
 	{"auth.max_attempts", 1, 1000},
 	{"defaults.max_sessions", 0, math.MaxInt32},
 	{"limits.max_sessions", 0, math.MaxInt32},
@@ -73,7 +74,8 @@ func (s *Source) checkNumbers() {
 	}
 }
 
-// hostPath checks an absolute path of the host and brings it into its shortest form. It says whether the path is good.
+// hostPath checks an absolute path of the host, and cleans it. It reports whether the path is
+// valid and not empty.
 func (s *Source) hostPath(id string, p *string) bool {
 	switch {
 	case *p == "" || s.failed[id]:
@@ -82,10 +84,10 @@ func (s *Source) hostPath(id string, p *string) bool {
 		s.problem(id, "%q is not an absolute path", *p)
 	case hasControl(*p):
 		s.problem(id, "%q has control characters", *p)
-	case climbs(*p):
+	case hasDotDot(*p):
 		s.problem(id, "%q goes up by \"..\": write where it leads to", *p)
 	default:
-		if strings.HasPrefix(*p, "/") { // a path of Unix stays one, wherever it is read
+		if strings.HasPrefix(*p, "/") { // a path of Unix keeps its slashes on Windows
 			*p = path.Clean(*p)
 		} else {
 			*p = filepath.Clean(*p)
@@ -95,7 +97,8 @@ func (s *Source) hostPath(id string, p *string) bool {
 	return false
 }
 
-// ftpPath checks an absolute path of the user's tree and brings it into its shortest form.
+// ftpPath checks an absolute path of the user's tree, and cleans it. It reports whether the path
+// is valid and not empty.
 func (s *Source) ftpPath(id string, p *string) bool {
 	switch {
 	case *p == "" || s.failed[id]:
@@ -104,7 +107,7 @@ func (s *Source) ftpPath(id string, p *string) bool {
 		s.problem(id, "%q is not an absolute FTP path: it begins with \"/\"", *p)
 	case hasControl(*p):
 		s.problem(id, "%q has control characters", *p)
-	case climbs(*p):
+	case hasDotDot(*p):
 		s.problem(id, "%q goes up by \"..\": write where it leads to", *p)
 	default:
 		*p = path.Clean(*p)
@@ -113,10 +116,10 @@ func (s *Source) ftpPath(id string, p *string) bool {
 	return false
 }
 
-// placeholder is a word in braces.
+// placeholder matches a word in braces.
 var placeholder = regexp.MustCompile(`\{[A-Za-z_]+\}`)
 
-// onlyPlaceholders tells of words in braces that are not filled in.
+// onlyPlaceholders reports words in braces that are not known placeholders.
 func (s *Source) onlyPlaceholders(id, text string, known ...string) {
 	for _, word := range placeholder.FindAllString(text, -1) {
 		if !slices.Contains(known, word) {
@@ -125,14 +128,15 @@ func (s *Source) onlyPlaceholders(id, text string, known ...string) {
 	}
 }
 
-// reply checks the text of a reply: lines without control characters.
+// reply checks the text of a reply. It must not contain control characters but tabs and
+// newlines.
 func (s *Source) reply(id, text string) {
 	if hasControl(strings.NewReplacer("\r\n", "", "\n", "", "\t", "").Replace(text)) {
 		s.problem(id, "the text of a reply has no control characters")
 	}
 }
 
-// name checks a name that may become part of a path.
+// name checks a required name that may become part of a path, and reports whether it is valid.
 func (s *Source) name(id, name string) bool {
 	if s.failed[id] {
 		return false
@@ -148,10 +152,11 @@ func (s *Source) name(id, name string) bool {
 	return true
 }
 
-// once tells of a name that an earlier item of the list has already.
-func (s *Source) once(seen map[string]string, id, name, shown string) {
-	if before, twice := seen[name]; twice {
-		s.problem(id, "%q is already at %s", shown, s.position(before))
+// unique reports a name that is not the first of its kind. seen holds the earlier names with
+// their ids.
+func (s *Source) unique(seen map[string]string, id, name, shown string) {
+	if first, duplicate := seen[name]; duplicate {
+		s.problem(id, "%q is already at %s", shown, s.position(first))
 		return
 	}
 	seen[name] = id
@@ -161,7 +166,8 @@ func hasControl(text string) bool {
 	return strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-// climbs says whether a path has a component "..".
-func climbs(p string) bool {
-	return slices.Contains(strings.FieldsFunc(p, func(r rune) bool { return r == '/' || r == filepath.Separator }), "..")
+// hasDotDot reports whether a path has a component "..".
+func hasDotDot(p string) bool {
+	isSeparator := func(r rune) bool { return r == '/' || r == filepath.Separator }
+	return slices.Contains(strings.FieldsFunc(p, isSeparator), "..")
 }

@@ -8,13 +8,14 @@ import (
 
 // checkPrograms checks [[hook]] and [[site]].
 func (s *Source) checkPrograms() {
-	hookWords := []string{"{event}", "{user}", "{ip}", "{session}", "{path}", "{virtual_path}", "{bytes}", "{seconds}", "{verdict}"}
+	placeholders := []string{"{event}", "{user}", "{ip}", "{session}", "{path}", "{virtual_path}",
+		"{bytes}", "{seconds}", "{verdict}"}
 	for i, h := range s.Config.Hooks {
 		id := item("hook", i)
 		if len(h.On) == 0 && !s.failed[id+".on"] {
 			s.problem(id+".on", "missing: a hook waits for one event at least")
 		}
-		s.command(id+".command", h.Command, hookWords)
+		s.command(id+".command", h.Command, placeholders)
 		s.timeout(id+".timeout", h.Timeout)
 		if h.RunAs != "" {
 			if err := checkName(h.RunAs); err != nil {
@@ -51,11 +52,11 @@ func (s *Source) siteName(seen map[string]string, id, name string) {
 	case slices.Contains(builtinSites, upper):
 		s.problem(id, "the service has a SITE %s of its own", upper)
 	default:
-		s.once(seen, id, upper, name)
+		s.unique(seen, id, upper, name)
 	}
 }
 
-// command checks a program with its arguments.
+// command checks a program with its arguments, which may contain the known placeholders.
 func (s *Source) command(id string, command []string, known []string) {
 	switch {
 	case s.failed[id]:
@@ -95,7 +96,7 @@ func (s *Source) checkHosts() {
 		case !hostName.MatchString(h.Name):
 			s.problem(name, "%q is not a host name", h.Name)
 		default:
-			s.once(seen, name, strings.ToLower(strings.TrimSuffix(h.Name, ".")), h.Name)
+			s.unique(seen, name, strings.ToLower(strings.TrimSuffix(h.Name, ".")), h.Name)
 		}
 	}
 }

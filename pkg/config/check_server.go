@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// maxSocketPath leaves room for the name under which a socket is made, of the 107 bytes that the kernel takes.
+// maxSocketPath bounds the path of a socket, in bytes. The kernel accepts 107, of which the
+// temporary name of a new socket needs some.
 const maxSocketPath = 90
 
 func (s *Source) checkServer() {
@@ -27,7 +28,8 @@ func (s *Source) checkServer() {
 			s.problem(id, "%s is never served", c.Roots[i])
 		}
 	}
-	if s.hostPath("admin.socket", &s.Config.Admin.Socket) && len(s.Config.Admin.Socket) > maxSocketPath {
+	if s.hostPath("admin.socket", &s.Config.Admin.Socket) &&
+		len(s.Config.Admin.Socket) > maxSocketPath {
 		s.problem("admin.socket", "the path has more than %d bytes", maxSocketPath)
 	} else if s.Config.Admin.Socket == "" && !s.failed["admin.socket"] {
 		s.problem("admin.socket", "the path is empty")
@@ -37,20 +39,22 @@ func (s *Source) checkServer() {
 			s.problem("admin.metrics", "%v", err)
 		}
 	}
-	file, transfers := s.hostPath("log.file", &s.Config.Log.File), s.hostPath("log.transfer_log", &s.Config.Log.TransferLog)
-	if file && transfers && s.Config.Log.File == s.Config.Log.TransferLog {
+	hasFile := s.hostPath("log.file", &s.Config.Log.File)
+	hasTransferLog := s.hostPath("log.transfer_log", &s.Config.Log.TransferLog)
+	if hasFile && hasTransferLog && s.Config.Log.File == s.Config.Log.TransferLog {
 		s.problem("log.transfer_log", "the file is that of log.file; the two cannot share one")
 	}
 }
 
-// listenOnce tells of an address that stands twice.
+// listenOnce reports an address that is listed twice.
 func (s *Source) listenOnce(seen map[string]string, id string, a Address) {
 	if a.IsValid() && a.Port() != 0 {
-		s.once(seen, id, a.String(), a.String())
+		s.unique(seen, id, a.String(), a.String())
 	}
 }
 
-// served says whether a directory lies in one of the roots. It looks at names alone, not at symlinks.
+// served reports whether a directory lies in one of the roots. It compares names, and does not
+// follow symlinks.
 func served(roots []string, dir string) bool {
 	for _, r := range roots {
 		if (r != "/" || ByRoot(dir)) && Within(dir, r) {
@@ -62,7 +66,8 @@ func served(roots []string, dir string) bool {
 
 func (s *Source) checkAuth() {
 	c := &s.Config.Auth
-	if p := c.PAMService; !s.failed["auth.pam_service"] && (checkName(p) != nil || p != path.Base(p)) {
+	if p := c.PAMService; !s.failed["auth.pam_service"] &&
+		(checkName(p) != nil || p != path.Base(p)) {
 		s.problem("auth.pam_service", "%q is not the name of a file in /etc/pam.d", p)
 	}
 	if s.given("auth.guest") && c.Guest != "" {
@@ -84,7 +89,7 @@ func (s *Source) checkAuth() {
 	}
 }
 
-// account checks the name of an account whose identity is to be taken.
+// account checks the name of an account as which files are accessed.
 func (s *Source) account(id, name string) {
 	if err := checkName(name); err != nil {
 		s.problem(id, "%v", err)
@@ -97,13 +102,16 @@ func (s *Source) checkData() {
 	c := s.Config
 	if r := c.Data.PassivePorts; r.First > 0 && r.First < 1024 {
 		s.warn("data.passive_ports", "the service is not root and cannot take ports below 1024")
-	} else if n := r.Len(); n > 0 && n < narrow && c.TLS.Certificate == "" {
-		s.warn("data.passive_ports", "%d ports are few: without TLS, somebody at a client's own address can guess the next one and take its file; a range of %d or more makes that rare", n, 10*narrow)
+	} else if n := r.Len(); n > 0 && n < fewPorts && c.TLS.Certificate == "" {
+		s.warn("data.passive_ports", "%d ports are few: without TLS, somebody at a client's "+
+			"own address can guess the next one and take its file; "+
+			"a range of %d or more makes that rare", n, 10*fewPorts)
 	}
 }
 
-// narrow is a range of ports so small that guessing one pays: with 1,000 ports a quarter of the files or more can be stolen.
-const narrow = 1000
+// fewPorts is a number of ports that is small enough for an attacker to guess one: with 1,000
+// ports, a quarter of the files or more can be stolen.
+const fewPorts = 1000
 
 func (s *Source) checkFiles() {
 	for i, pattern := range s.Config.Files.Hide {

@@ -16,7 +16,7 @@ func (s *Source) checkTLS() {
 	}
 }
 
-// togetherTLS looks for keys about TLS that do not go together.
+// togetherTLS reports keys of TLS that do not go together.
 func (s *Source) togetherTLS() {
 	c := s.Config
 	without := c.TLS.Certificate == "" && !s.failed["tls.certificate"]
@@ -27,11 +27,14 @@ func (s *Source) togetherTLS() {
 		s.problem("server.listen_tls", "TLS needs tls.certificate")
 	}
 	if c.TLS.ClientAuth != ClientAuthOff && c.TLS.ClientCA == "" && !s.failed["tls.client_ca"] {
-		s.problem("tls.client_auth", "certificates of clients are checked with tls.client_ca, which is not set")
+		s.problem("tls.client_auth",
+			"certificates of clients are checked with tls.client_ca, which is not set")
 	}
 	for _, sc := range s.scopes() {
-		if id := sc.id + ".require_tls"; c.TLS.ClientAuth == ClientAuthRequired && s.given(id) && sc.settings.RequireTLS == RequireTLSOff {
-			s.warn(id, "who does not use TLS need not show the certificate that tls.client_auth requires")
+		if id := sc.id + ".require_tls"; c.TLS.ClientAuth == ClientAuthRequired && s.given(id) &&
+			sc.settings.RequireTLS == RequireTLSOff {
+			s.warn(id,
+				"who does not use TLS need not show the certificate that tls.client_auth requires")
 		}
 	}
 	if c.TLS.ClientCA != "" && c.TLS.ClientAuth == ClientAuthOff && !s.failed["tls.client_auth"] {
@@ -40,12 +43,15 @@ func (s *Source) togetherTLS() {
 	if c.TLS.SessionReuse == SessionReuseRequire && without {
 		s.warn("tls.session_reuse", "nothing uses it without tls.certificate")
 	}
-	if len(c.TLS.SessionReuseExempt) > 0 && c.TLS.SessionReuse != SessionReuseRequire && !s.failed["tls.session_reuse"] {
-		s.warn("tls.session_reuse_exempt", "nothing uses it while session_reuse is \"%s\"", c.TLS.SessionReuse)
+	if len(c.TLS.SessionReuseExempt) > 0 && c.TLS.SessionReuse != SessionReuseRequire &&
+		!s.failed["tls.session_reuse"] {
+		s.warn("tls.session_reuse_exempt", "nothing uses it while session_reuse is \"%s\"",
+			c.TLS.SessionReuse)
 	}
 	for i, h := range c.Hosts {
 		if h.Certificate != "" && without {
-			s.problem(item("host", i)+".certificate", "clients that name no host need tls.certificate")
+			s.problem(item("host", i)+".certificate",
+				"clients that name no host need tls.certificate")
 		}
 	}
 	for _, sc := range s.scopes() {
@@ -56,26 +62,30 @@ func (s *Source) togetherTLS() {
 	}
 }
 
-// checkCertificates reads the files that are named for TLS.
+// checkCertificates reads the files of TLS that the configuration names, and reports those that
+// cannot be used.
 func (s *Source) checkCertificates() {
 	c := s.Config
 	s.pair("tls", c.TLS.Certificate, c.TLS.Key)
 	for i, h := range c.Hosts {
 		id := item("host", i)
-		if leaf := s.pair(id, h.Certificate, h.Key); leaf != nil && leaf.VerifyHostname(strings.TrimSuffix(h.Name, ".")) != nil {
-			s.warn(id+".certificate", "the certificate is not for %s, and clients will not take it", h.Name)
+		if leaf := s.pair(id, h.Certificate, h.Key); leaf != nil &&
+			leaf.VerifyHostname(strings.TrimSuffix(h.Name, ".")) != nil {
+			s.warn(id+".certificate",
+				"the certificate is not for %s, and clients will not take it", h.Name)
 		}
 	}
-	if c.TLS.ClientCA != "" && c.TLS.ClientAuth != ClientAuthOff && !s.told["tls.client_ca"] {
+	if c.TLS.ClientCA != "" && c.TLS.ClientAuth != ClientAuthOff && !s.reported["tls.client_ca"] {
 		if _, err := ReadAuthorities(c.TLS.ClientCA); err != nil {
 			s.problem("tls.client_ca", "%s: %v", c.TLS.ClientCA, err)
 		}
 	}
 }
 
-// pair reads a certificate and its key, which stand below id. It returns the certificate, if all is well with both.
+// pair reads the certificate and the key of the table id. It returns the certificate, or nil if
+// one of them cannot be used.
 func (s *Source) pair(id, certificate, key string) *x509.Certificate {
-	if certificate == "" || s.told[id+".certificate"] || s.told[id+".key"] {
+	if certificate == "" || s.reported[id+".certificate"] || s.reported[id+".key"] {
 		return nil
 	}
 	p, err := ReadPair(certificate, key)

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// checkTogether looks for keys that do not go together. Each problem is told at a key that a file sets.
+// checkTogether reports keys that do not go together. Each problem has the position of a key
+// that a file sets.
 func (s *Source) checkTogether() {
 	s.togetherServer()
 	s.togetherTLS()
@@ -19,15 +20,18 @@ func (s *Source) checkTogether() {
 
 func (s *Source) togetherServer() {
 	c := s.Config
-	if len(c.Server.Listen)+len(c.Server.ListenTLS) == 0 && !s.failed["server.listen"] && !s.failed["server.listen_tls"] {
+	if len(c.Server.Listen)+len(c.Server.ListenTLS) == 0 && !s.failed["server.listen"] &&
+		!s.failed["server.listen_tls"] {
 		s.problem("server.listen", "the service would listen nowhere")
 	}
 	if !c.Data.Passive && !c.Data.Active {
 		s.problem("data.passive", "with data.active = false, too, no file can be moved")
 	}
-	if n, most := c.Data.PassivePorts.Len(), c.Limits.MaxSessions; n > 0 && n < most && c.Data.Passive && !s.told["limits.max_sessions"] {
-		s.warn("data.passive_ports", "%d ports are fewer than limits.max_sessions = %d, each of which may wait at one: the others are answered 425; %d ports are enough",
-			n, most, most)
+	ports, sessions := c.Data.PassivePorts.Len(), c.Limits.MaxSessions
+	if ports > 0 && ports < sessions && c.Data.Passive && !s.reported["limits.max_sessions"] {
+		s.warn("data.passive_ports", "%d ports are fewer than limits.max_sessions = %d, "+
+			"each of which may wait at one: the others are answered 425; %d ports are enough",
+			ports, sessions, sessions)
 	}
 	s.togetherActivePort()
 	if limit := c.Limits.LoginTimeout; limit > 0 && c.Auth.FailureDelay >= limit {
@@ -35,21 +39,26 @@ func (s *Source) togetherServer() {
 		if !s.given(id) {
 			id = "limits.login_timeout"
 		}
-		s.problem(id, "a failed login is answered after auth.failure_delay = \"%s\", but limits.login_timeout = \"%s\" ends the session before",
+		s.problem(id, "a failed login is answered after auth.failure_delay = \"%s\", "+
+			"but limits.login_timeout = \"%s\" ends the session before",
 			c.Auth.FailureDelay, limit)
 	}
 	if c.Ban.Failures+c.Ban.AddressFailures > 0 && c.Ban.Window == 0 {
-		s.problem("ban.window", "failures cannot be counted over no time; to switch them off, set failures and address_failures to 0")
+		s.problem("ban.window", "failures cannot be counted over no time; "+
+			"to switch them off, set failures and address_failures to 0")
 	}
 	if c.Ban.Failures+c.Ban.AddressFailures+c.Ban.CommandsPerSecond > 0 && c.Ban.Duration == 0 {
-		s.problem("ban.duration", "a ban has to last; to switch bans off, set failures, address_failures and commands_per_second to 0")
+		s.problem("ban.duration", "a ban has to last; "+
+			"to switch bans off, set failures, address_failures and commands_per_second to 0")
 	}
-	if c.Files.Publish == PublishComplete && !c.Files.AtomicUploads && !s.failed["files.atomic_uploads"] {
+	if c.Files.Publish == PublishComplete && !c.Files.AtomicUploads &&
+		!s.failed["files.atomic_uploads"] {
 		s.problem("files.publish", "\"complete\" needs files.atomic_uploads = true")
 	}
 }
 
-// togetherActivePort looks for listeners on the port from which active data connections are made: none may be there.
+// togetherActivePort reports a listener on the local port of active data connections, which
+// must be free.
 func (s *Source) togetherActivePort() {
 	c := s.Config
 	const id = "data.active_port"
@@ -79,9 +88,10 @@ func (s *Source) togetherAnonymous() {
 	for i := range s.Config.Users {
 		u := &s.Config.Users[i]
 		if u.Name == AnonymousUser && a.Enabled {
-			s.anybodyWrites(item("user", i), u)
+			s.warnAnonymousWrites(item("user", i), u)
 		}
-		for from, to := range map[string]string{"home": "directory", "run_as": "run_as", "permissions": "permissions"} {
+		for from, to := range map[string]string{"home": "directory", "run_as": "run_as",
+			"permissions": "permissions"} {
 			if u.Name == AnonymousUser && slices.Contains(u.Set, from) {
 				s.problem(item("user", i)+"."+from, "set anonymous.%s instead", to)
 			}
@@ -89,8 +99,8 @@ func (s *Source) togetherAnonymous() {
 	}
 }
 
-// anybodyWrites warns of what anonymous users may change besides anonymous.permissions.
-func (s *Source) anybodyWrites(id string, u *User) {
+// warnAnonymousWrites warns if rules or mounts permit anonymous users to change files.
+func (s *Source) warnAnonymousWrites(id string, u *User) {
 	warn := func(id, path string, p Permissions) {
 		if p&^ReadOnly != 0 {
 			s.warn(id+".permissions", "anybody may change what is at and below %s", path)
@@ -110,21 +120,25 @@ func (s *Source) togetherUsers() {
 	for i := range s.Config.Users {
 		u, id := &s.Config.Users[i], item("user", i)
 		password := id + ".password"
-		virtual := s.given(password) && !s.told[password]
+		virtual := s.given(password) && !s.reported[password]
 		home := u.Home
 		if !slices.Contains(u.Set, "home") {
 			home = s.Config.Defaults.Home
 		}
-		if virtual && home == "" && u.Name != AnonymousUser && !s.told[id+".home"] && !s.told["defaults.home"] {
-			s.problem(id+".home", "a user with a password here has no account with a home: set it, here or in [defaults]")
+		if virtual && home == "" && u.Name != AnonymousUser &&
+			!s.reported[id+".home"] && !s.reported["defaults.home"] {
+			s.problem(id+".home", "a user with a password here has no account with a home: "+
+				"set it, here or in [defaults]")
 		}
-		if !s.given(password) && s.Config.Auth.Backend == BackendVirtual && u.Name != AnonymousUser {
-			s.problem(id+".password", "missing: with auth.backend = \"virtual\", nobody else knows the user")
+		if !s.given(password) && s.Config.Auth.Backend == BackendVirtual &&
+			u.Name != AnonymousUser {
+			s.problem(id+".password",
+				"missing: with auth.backend = \"virtual\", nobody else knows the user")
 		}
 	}
 }
 
-// togetherGroups warns of system groups where nobody is a system user.
+// togetherGroups warns of system groups if there are no system users.
 func (s *Source) togetherGroups() {
 	c := s.Config
 	if c.Auth.Backend != BackendVirtual {
@@ -134,7 +148,8 @@ func (s *Source) togetherGroups() {
 	for i := range c.Groups {
 		s.warn(item("group", i), none)
 	}
-	for key, names := range map[string][]string{"auth.allow": c.Auth.Allow, "auth.deny": c.Auth.Deny} {
+	for key, names := range map[string][]string{"auth.allow": c.Auth.Allow,
+		"auth.deny": c.Auth.Deny} {
 		for i, n := range names {
 			if strings.HasPrefix(n, "@") {
 				s.warn(item(key, i), none)
@@ -143,49 +158,58 @@ func (s *Source) togetherGroups() {
 	}
 }
 
-// togetherRunAs looks for a run_as that nobody could take: files are accessed as accounts, which takes root, or as whoever runs the
-// service, which must not be root and then has no system users.
+// togetherRunAs reports values of run_as that cannot work together. Either the service runs as
+// root and accesses the files of each user as an account. Or it accesses all files as the user
+// that runs the service, which must not be root, and there are no system users.
 func (s *Source) togetherRunAs() {
 	c := s.Config
 	virtual := c.Auth.Backend == BackendVirtual
 	inForce := c.RunAsInForce()
 	for i, u := range c.Users {
-		if password := item("user", i) + ".password"; s.given(password) && (s.failed[password] || u.Password == "") {
-			return // who that is, is told
+		if password := item("user", i) + ".password"; s.given(password) &&
+			(s.failed[password] || u.Password == "") {
+			return // the password is reported already
 		}
 	}
 	if virtual && len(inForce) == 0 {
-		s.problem("auth.backend", "\"virtual\", and nobody can log in: there is no [[user]] with a password, and no anonymous user")
+		s.problem("auth.backend", "\"virtual\", and nobody can log in: "+
+			"there is no [[user]] with a password, and no anonymous user")
 	}
 	if virtual && len(inForce) <= 1 {
 		return
 	}
 	for _, id := range s.withoutRunAs() {
 		if virtual {
-			s.problem(id, "\"\" is for all or for nobody: other users have a run_as, which only root can take, and root's own rights serve no one")
+			s.problem(id, "\"\" is for all or for nobody: other users have a run_as, "+
+				"which only root can take, and root's own rights serve no one")
 		} else {
-			s.problem(id, "\"\" needs auth.backend = \"virtual\": system users need root, whose rights serve no one else; name an account")
+			s.problem(id, "\"\" needs auth.backend = \"virtual\": "+
+				"system users need root, whose rights serve no one else; name an account")
 		}
 	}
 }
 
-// idleRunAs warns of a run_as that nobody takes: system users are themselves, and nobody else is in a system group.
+// idleRunAs warns of a run_as without effect: the files of system users are accessed as the user
+// itself, and only system users are in a system group.
 func (s *Source) idleRunAs() {
 	const none = "nothing uses it: a system user's file access is the user's own"
 	for i, g := range s.Config.Groups {
-		if id := item("group", i) + ".run_as"; slices.Contains(g.Set, "run_as") && !s.told[id] {
+		if id := item("group", i) + ".run_as"; slices.Contains(g.Set, "run_as") && !s.reported[id] {
 			s.warn(id, none)
 		}
 	}
 	for i, u := range s.Config.Users {
-		id, system := item("user", i)+".run_as", !s.given(item("user", i)+".password") && u.Name != AnonymousUser
-		if slices.Contains(u.Set, "run_as") && system && s.Config.Auth.Backend != BackendVirtual && !s.told[id] {
+		id := item("user", i) + ".run_as"
+		system := !s.given(item("user", i)+".password") && u.Name != AnonymousUser &&
+			s.Config.Auth.Backend != BackendVirtual
+		if slices.Contains(u.Set, "run_as") && system && !s.reported[id] {
 			s.warn(id, none)
 		}
 	}
 }
 
-// withoutRunAs are the keys that give users of the configuration no account.
+// withoutRunAs returns the ids of the keys for which users of the configuration have no account
+// in run_as.
 func (s *Source) withoutRunAs() []string {
 	c := s.Config
 	var ids []string
@@ -205,7 +229,7 @@ func (s *Source) withoutRunAs() []string {
 	return ids
 }
 
-// togetherRoots compares what the configuration serves with server.roots.
+// togetherRoots reports directories that the configuration names outside server.roots.
 func (s *Source) togetherRoots() {
 	roots := s.Config.Server.Roots
 	if s.failed["server.roots"] {
@@ -221,21 +245,23 @@ func (s *Source) togetherRoots() {
 				s.inRoots(item(sc.id+".mount", i)+".directory", m.Directory, roots)
 			}
 		}
-		if id := sc.id + ".confine"; s.given(id) && !s.failed[id] && !sc.settings.Confine && !slices.Contains(roots, "/") {
+		id := sc.id + ".confine"
+		if s.given(id) && !s.failed[id] && !sc.settings.Confine && !slices.Contains(roots, "/") {
 			s.problem(id, "false needs server.roots = [\"/\"] as well")
 		}
 	}
 }
 
-// inRoots tells of a directory whose users could not come in.
+// inRoots reports a directory outside the roots, whose users could not log in.
 func (s *Source) inRoots(id, dir string, roots []string) {
-	if dir == "" || s.told[id] {
+	if dir == "" || s.reported[id] {
 		return
 	}
 	fixed := FixedParent(dir)
 	switch {
 	case len(roots) == 0 && fixed == "/":
-		s.problem(id, "%q may be anywhere on the host: name what is to be served in server.roots", dir)
+		s.problem(id, "%q may be anywhere on the host: "+
+			"name what is to be served in server.roots", dir)
 	case len(roots) > 0 && !served(roots, fixed):
 		s.problem(id, "%q lies outside server.roots: add %q there", dir, fixed)
 	}

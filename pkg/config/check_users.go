@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// A scope is a place where settings stand: [defaults], a [[group]] or a [[user]].
+// A scope is a table with settings: [defaults], a [[group]] or a [[user]].
 type scope struct {
 	id       string // "defaults", "group[0]", "user[0]"
 	settings *Settings
 	override *Override // nil for [defaults]
 }
 
-// scopes are all of them, [defaults] first.
+// scopes returns all scopes, [defaults] first.
 func (s *Source) scopes() []scope {
 	all := []scope{{"defaults", &s.Config.Defaults, nil}}
 	for i := range s.Config.Groups {
@@ -27,7 +27,7 @@ func (s *Source) scopes() []scope {
 	return all
 }
 
-// checkScopes checks the settings of each place.
+// checkScopes checks the settings of each scope.
 func (s *Source) checkScopes() {
 	for _, sc := range s.scopes() {
 		st := sc.settings
@@ -58,7 +58,7 @@ func (s *Source) checkScopes() {
 	}
 }
 
-// directory checks a directory of the host that may hold {user}.
+// directory checks a directory of the host, which may contain {user}.
 func (s *Source) directory(id string, dir *string) {
 	if !s.hostPath(id, dir) {
 		return
@@ -76,7 +76,7 @@ func (s *Source) checkRules(sc scope) {
 		s.needed(id + ".path")
 		s.needed(id + ".permissions")
 		if s.ftpPath(id+".path", &r.Path) {
-			s.once(seen, id+".path", r.Path, r.Path)
+			s.unique(seen, id+".path", r.Path, r.Path)
 		}
 	}
 }
@@ -91,33 +91,35 @@ func (s *Source) checkMounts(sc scope) {
 		if !s.ftpPath(id+".path", &m.Path) {
 			continue
 		}
-		s.once(seen, id+".path", m.Path, m.Path)
+		s.unique(seen, id+".path", m.Path, m.Path)
 		if m.Path == "/" {
 			s.problem(id+".path", "the home is at \"/\": set home instead")
 		}
-		if !m.Inherit && slices.ContainsFunc(sc.override.Rules, func(r Rule) bool { return r.Path == m.Path }) {
+		samePath := func(r Rule) bool { return r.Path == m.Path }
+		if !m.Inherit && slices.ContainsFunc(sc.override.Rules, samePath) {
 			s.problem(id+".permissions", "a rule for %s says what may be done there, too", m.Path)
 		}
 	}
 }
 
-// needed tells of a key that is missing or empty.
+// needed reports a key that is missing or empty.
 func (s *Source) needed(id string) {
 	if !s.given(id) {
 		s.problem(id, "missing")
 		return
 	}
-	if v, _ := lookUp(reflect.ValueOf(s.Config).Elem(), id); v.Kind() == reflect.String && v.String() == "" && !s.failed[id] {
+	v, _ := lookUp(reflect.ValueOf(s.Config).Elem(), id)
+	if v.Kind() == reflect.String && v.String() == "" && !s.failed[id] {
 		s.problem(id, "empty")
 	}
 }
 
-// checkUsers checks what [[group]] and [[user]] have besides settings.
+// checkUsers checks the names of [[group]] and [[user]], and the passwords.
 func (s *Source) checkUsers() {
 	groups, users := map[string]string{}, map[string]string{}
 	for i, g := range s.Config.Groups {
 		if id := item("group", i) + ".name"; s.name(id, g.Name) {
-			s.once(groups, id, g.Name, g.Name)
+			s.unique(groups, id, g.Name, g.Name)
 			if strings.HasPrefix(g.Name, "@") {
 				s.problem(id, "the name of a group stands here without \"@\"")
 			}
@@ -126,7 +128,7 @@ func (s *Source) checkUsers() {
 	for i, u := range s.Config.Users {
 		id := item("user", i)
 		if s.name(id+".name", u.Name) {
-			s.once(users, id+".name", u.Name, u.Name)
+			s.unique(users, id+".name", u.Name, u.Name)
 			if strings.HasPrefix(u.Name, "@") {
 				s.problem(id+".name", "a group stands in [[group]], without \"@\"")
 			}

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// A view is a directory of the host that a user of the configuration reaches, and the account as
-// which that happens.
+// A view is a directory of the host that a user of the configuration reaches, with the account
+// as which its files are accessed.
 type view struct {
-	id        string // of the key that says so
+	id        string // of the key that names the directory
 	user      string
 	account   string
 	directory string
@@ -18,8 +18,8 @@ type view struct {
 	rights    Rights
 }
 
-// togetherViews warns of a view that contains the home of another user of the same account: the kernel
-// cannot keep the two apart. Equal directories are shared on purpose.
+// togetherViews warns of a view that contains the home of another user of the same account,
+// because the kernel cannot separate the two users. Equal directories are shared on purpose.
 func (s *Source) togetherViews() {
 	homes, views := map[string][]view{}, []view(nil) // homes by account
 	add := func(user, id string) {
@@ -33,7 +33,7 @@ func (s *Source) togetherViews() {
 		add(AnonymousUser, "anonymous.directory")
 	}
 	for i, u := range s.Config.Users {
-		if id := item("user", i); u.Password != "" && !s.told[id+".name"] {
+		if id := item("user", i); u.Password != "" && !s.reported[id+".name"] {
 			add(u.Name, id+".home")
 		}
 	}
@@ -41,7 +41,7 @@ func (s *Source) togetherViews() {
 		slices.SortStableFunc(of, func(a, b view) int { return a.compare(below(b.directory)) })
 	}
 	for _, v := range views {
-		if home, found := v.exposes(homes[v.account]); found && !s.told[v.id] {
+		if home, found := v.exposes(homes[v.account]); found && !s.reported[v.id] {
 			s.warn(v.id, "%s contains the home of %q, %s, and both users act as the account %q: "+
 				"set another run_as, or put the directories beside each other",
 				v.directory, home.user, home.directory, v.account)
@@ -49,12 +49,12 @@ func (s *Source) togetherViews() {
 	}
 }
 
-// viewsOf returns the home of a user, the key of which is id, and all that the user reaches: the home,
-// or with confine = false all of the host, and the mounts.
+// viewsOf returns the home of a user, whose key is id, and all directories that the user
+// reaches: the home, or with confine = false the whole host, and the mounts.
 func (c *Config) viewsOf(user, id string) (home view, reached []view) {
 	e, err := c.For(user, nil)
 	if err != nil {
-		return view{}, nil // the name is told
+		return view{}, nil // the name is reported already
 	}
 	home = view{id: id, user: user, account: e.RunAs, directory: e.Home, at: "/"}
 	home.rights = e.Rights()
@@ -74,8 +74,8 @@ func (c *Config) viewsOf(user, id string) (home view, reached []view) {
 	return home, reached
 }
 
-// exposes finds a home of another user that lies below the view's directory, where the user is
-// permitted anything. The homes are sorted.
+// exposes returns a home of another user below the directory of the view, if the user of the
+// view has any permission there. The homes are sorted.
 func (v view) exposes(homes []view) (view, bool) {
 	dir := below(v.directory)
 	first, _ := slices.BinarySearchFunc(homes, dir, view.compare)
@@ -91,8 +91,8 @@ func (v view) exposes(homes []view) (view, bool) {
 	return view{}, false
 }
 
-// compare orders views by their directories, as prefixes of what lies below.
+// compare compares the directory of a view with a result of below.
 func (v view) compare(dir string) int { return cmp.Compare(below(v.directory), dir) }
 
-// below is the prefix of all that lies below a directory.
+// below returns the prefix of all paths below a directory.
 func below(dir string) string { return strings.TrimSuffix(dir, "/") + "/" }

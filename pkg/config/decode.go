@@ -12,20 +12,20 @@ import (
 	"time"
 )
 
-// The decoder goes through a file key by key, so that one mistake hides no other. Each key has an id: its name in the file, with the
-// index of each [[table]] and each item: "user[0].rule[1].path".
-
+// A decoder stores the keys of one file in the configuration. It decodes key by key, so that one
+// mistake does not hide others. Each key has an id: its name with the index of each [[table]]
+// and each item, such as "user[0].rule[1].path".
 type decoder struct {
 	*Source
 	file   string
-	main   bool         // include may stand here
+	main   bool         // the main file, which may contain include
 	octals map[int]bool // offsets of numbers with leading zeroes
 }
 
-// An octal is a number with leading zeroes, as it was typed.
+// An octal is the text of a number with leading zeroes.
 type octal string
 
-// table reads the keys of a table into a struct.
+// table stores the keys of a table in a struct.
 func (d *decoder) table(dst reflect.Value, values map[string]any, e *entry, prefix string) {
 	fields := fieldsOf(dst.Type())
 	for _, key := range inOrder(values, e) {
@@ -43,7 +43,7 @@ func (d *decoder) table(dst reflect.Value, values map[string]any, e *entry, pref
 	}
 }
 
-// inOrder are the keys in the order of the file.
+// inOrder returns the keys in the order of the file.
 func inOrder(values map[string]any, e *entry) []string {
 	keys := make([]string, 0, len(values))
 	for k := range values {
@@ -55,17 +55,19 @@ func inOrder(values map[string]any, e *entry) []string {
 		}
 		return e.keys[k].line
 	}
-	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(line(a)-line(b), strings.Compare(a, b)) })
+	slices.SortFunc(keys, func(a, b string) int {
+		return cmp.Or(line(a)-line(b), strings.Compare(a, b))
+	})
 	return keys
 }
 
-// key reads one key of a table.
+// key stores one key of a table.
 func (d *decoder) key(dst reflect.Value, v any, e *entry, id string) {
 	switch {
 	case isTable(dst.Type()):
 		values, ok := v.(map[string]any)
 		if !ok {
-			d.wrong(id, e, cmp.Or(madeList(id, v), wrongType("a table", v)))
+			d.fail(id, e, cmp.Or(notRepeated(id, v), wrongType("a table", v)))
 			return
 		}
 		if !d.given(id) {
@@ -75,34 +77,36 @@ func (d *decoder) key(dst reflect.Value, v any, e *entry, id string) {
 	case isTableList(dst.Type()):
 		d.list(dst, v, e, id)
 	case id == "include" && !d.main:
-		d.wrong(id, e, errors.New("only the main file may include others"))
-	case d.mark(id, e):
+		d.fail(id, e, errors.New("only the main file may include others"))
+	case d.setPosition(id, e):
 		d.value(dst, v, e, id)
 	}
 }
 
-// madeList is the error of [[server]], or nil.
-func madeList(id string, v any) error {
+// notRepeated returns the error for a table that is written as [[table]] but must be [table], or
+// nil if v is no such table.
+func notRepeated(id string, v any) error {
 	if _, ok := v.([]map[string]any); ok {
 		return fmt.Errorf("there is one such table: write [%s]", keyOf(id))
 	}
 	return nil
 }
 
-// mark remembers where a value was written. One that another file has set already is refused.
-func (d *decoder) mark(id string, e *entry) bool {
-	before, twice := d.at[id]
-	if !twice {
+// setPosition records the position of a key. It reports whether the key is new; a key that
+// another file has set already is a problem.
+func (d *decoder) setPosition(id string, e *entry) bool {
+	first, duplicate := d.at[id]
+	if !duplicate {
 		d.at[id] = Position{File: d.file, Line: e.line}
 		return true
 	}
 	d.Problems = append(d.Problems, Problem{
-		File: d.file, Line: e.line, Key: keyOf(id), Text: fmt.Sprintf("already set at %s", before),
+		File: d.file, Line: e.line, Key: keyOf(id), Text: fmt.Sprintf("already set at %s", first),
 	})
 	return false
 }
 
-// list reads the items of a [[table]] and adds them to those of earlier files.
+// list adds the items of a [[table]] to those of earlier files.
 func (d *decoder) list(dst reflect.Value, v any, e *entry, id string) {
 	items, ok := v.([]map[string]any)
 	if untyped, isArray := v.([]any); isArray {
@@ -113,7 +117,7 @@ func (d *decoder) list(dst reflect.Value, v any, e *entry, id string) {
 		}
 	}
 	if !ok {
-		d.wrong(id, e, fmt.Errorf("there may be several such tables: write [[%s]]", keyOf(id)))
+		d.fail(id, e, fmt.Errorf("there may be several such tables: write [[%s]]", keyOf(id)))
 		return
 	}
 	for i, values := range items {
@@ -124,15 +128,15 @@ func (d *decoder) list(dst reflect.Value, v any, e *entry, id string) {
 		itemID := fmt.Sprintf("%s[%d]", id, dst.Len())
 		d.at[itemID] = Position{File: d.file, Line: place.line}
 		item := reflect.New(dst.Type().Elem()).Elem()
-		begin(item)
+		setDefaults(item)
 		d.table(item, values, place, itemID+".")
-		finish(item, values)
+		recordSet(item, values)
 		dst.Set(reflect.Append(dst, item))
 	}
 }
 
-// begin sets what an item holds before its keys are read.
-func begin(item reflect.Value) {
+// setDefaults sets the defaults of the keys of an item.
+func setDefaults(item reflect.Value) {
 	switch item := item.Addr().Interface().(type) {
 	case *Hook:
 		*item = defaultHook()
@@ -141,8 +145,8 @@ func begin(item reflect.Value) {
 	}
 }
 
-// finish records which keys the file gave, where later settings depend on it.
-func finish(item reflect.Value, values map[string]any) {
+// recordSet records in an item which of its keys the file sets, if that is of importance later.
+func recordSet(item reflect.Value, values map[string]any) {
 	switch item := item.Addr().Interface().(type) {
 	case *Group:
 		item.Set = settingsIn(values)
@@ -154,31 +158,32 @@ func finish(item reflect.Value, values map[string]any) {
 	}
 }
 
-// settingsIn are the keys that an Override counts as set.
+// settingsIn returns the keys for Override.Set.
 func settingsIn(values map[string]any) []string {
-	return slices.DeleteFunc(append(keysOf(reflect.TypeFor[Settings]()), "disabled", "expires"), func(key string) bool {
+	keys := append(keysOf(reflect.TypeFor[Settings]()), "disabled", "expires")
+	return slices.DeleteFunc(keys, func(key string) bool {
 		_, given := values[key]
 		return !given
 	})
 }
 
-// value reads a value. Items of arrays are told with their own line.
+// value stores a value. Problems with an item of an array have the line of the item.
 func (d *decoder) value(dst reflect.Value, v any, e *entry, id string) {
 	if d.octals[e.start] {
 		v = octal(e.raw[1 : len(e.raw)-1])
 	}
-	_, reads := dst.Addr().Interface().(tomlValue)
-	if dst.Kind() != reflect.Slice || reads {
-		d.wrong(id, e, assign(dst, v, e.raw))
+	_, decodes := dst.Addr().Interface().(tomlValue)
+	if dst.Kind() != reflect.Slice || decodes {
+		d.fail(id, e, assign(dst, v, e.raw))
 		return
 	}
 	items, ok := v.([]any)
 	if text, isText := v.(string); isText {
-		d.wrong(id, e, fmt.Errorf("wrong type: an array is needed: [%s]", quote(text)))
+		d.fail(id, e, fmt.Errorf("wrong type: an array is needed: [%s]", quote(text)))
 		return
 	}
 	if !ok {
-		d.wrong(id, e, wrongType("an array of strings such as [\"a\", \"b\"]", v))
+		d.fail(id, e, wrongType("an array of strings such as [\"a\", \"b\"]", v))
 		return
 	}
 	out := reflect.MakeSlice(dst.Type(), len(items), len(items))
@@ -191,27 +196,30 @@ func (d *decoder) value(dst reflect.Value, v any, e *entry, id string) {
 		d.at[itemID] = Position{File: d.file, Line: place.line}
 		d.value(out.Index(i), item, place, itemID)
 		if d.failed[itemID] {
-			d.failed[id], d.told[id] = true, true
+			d.failed[id], d.reported[id] = true, true
 		}
 	}
 	if len(items) == 0 {
-		out = reflect.Zero(dst.Type()) // one form for "none"
+		out = reflect.Zero(dst.Type()) // empty arrays are nil, as in Default
 	}
 	dst.Set(out)
 }
 
-// wrong tells of an error, if there is one.
-func (d *decoder) wrong(id string, e *entry, err error) {
+// fail adds err as a problem of a key that has no valid value. It does nothing if err is nil.
+func (d *decoder) fail(id string, e *entry, err error) {
 	if err != nil {
-		d.Problems = append(d.Problems, Problem{File: d.file, Line: e.line, Key: keyOf(id), Text: err.Error()})
-		d.failed[id], d.told[id] = true, true
+		d.Problems = append(d.Problems, Problem{
+			File: d.file, Line: e.line, Key: keyOf(id), Text: err.Error(),
+		})
+		d.failed[id], d.reported[id] = true, true
 	}
 }
 
 // assign sets a variable to a value of TOML.
 func assign(dst reflect.Value, v any, raw string) error {
 	if zeroes, ok := v.(octal); ok && dst.Kind() == reflect.Int {
-		return fmt.Errorf("a number has no leading zeroes: write %s", strings.TrimLeft(string(zeroes), "+0"))
+		return fmt.Errorf("a number has no leading zeroes: write %s",
+			strings.TrimLeft(string(zeroes), "+0"))
 	}
 	switch to := dst.Addr().Interface().(type) {
 	case tomlValue:
@@ -246,12 +254,12 @@ func assign(dst reflect.Value, v any, raw string) error {
 	case *map[netip.Addr]string:
 		return assignAddresses(to, v)
 	default:
-		panic("config: no way to read " + dst.Type().String())
+		panic("config: cannot decode " + dst.Type().String())
 	}
 	return nil
 }
 
-// assignAddresses reads a table from addresses to text.
+// assignAddresses sets a map to a table of TOML whose keys are addresses.
 func assignAddresses(to *map[netip.Addr]string, v any) error {
 	const need = `a table such as { "10.0.0.5" = "203.0.113.7" }`
 	values, ok := v.(map[string]any)
@@ -276,7 +284,7 @@ func assignAddresses(to *map[netip.Addr]string, v any) error {
 	return nil
 }
 
-// wrongType says what is needed and what was found.
+// wrongType returns the error for a value of a wrong type.
 func wrongType(need string, v any) error {
 	found := "an array"
 	switch v.(type) {
@@ -298,7 +306,7 @@ func wrongType(need string, v any) error {
 	return fmt.Errorf("wrong type: %s is needed, not %s", need, found)
 }
 
-// unknown tells of a key that there is not, and what may have been meant.
+// unknown reports a key that does not exist, with a suggestion if there is a similar one.
 func (d *decoder) unknown(table reflect.Type, key, id string, e *entry) {
 	text := "unknown key"
 	if e.keys != nil || len(e.items) > 0 {
@@ -313,11 +321,13 @@ func (d *decoder) unknown(table reflect.Type, key, id string, e *entry) {
 	if meant != "" {
 		text += "; did you mean " + meant + "?"
 	}
-	d.Problems = append(d.Problems, Problem{File: d.file, Line: e.line, Key: keyOf(id), Text: text})
+	d.Problems = append(d.Problems,
+		Problem{File: d.file, Line: e.line, Key: keyOf(id), Text: text})
 }
 
-// findKey looks for a key in a table and all tables below it, and gives it as users write it: "idle_timeout" in the same table,
-// "limits.idle_timeout" in another, "[limits]" or "[[user]]" for a table. It gives "" when there is none.
+// findKey looks for a key in a table and all tables below it. It returns the key as users write
+// it: "idle_timeout" in the same table, "limits.idle_timeout" in another table, "[limits]" or
+// "[[user]]" for a table. It returns "" if there is no such key.
 func findKey(table reflect.Type, key, above, prefix string) string {
 	for _, f := range fieldsOf(table) {
 		below := f.typ

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Default is the configuration of an empty file. Each call makes a new one.
+// Default returns a new configuration with the values of an empty file.
 func Default() *Config {
 	return &Config{
 		Include: []string{"ftpd.d/*.toml"},
@@ -45,17 +45,24 @@ func Default() *Config {
 			AddressFailures: 100,
 			Window:          Duration(10 * time.Minute),
 			Duration:        Duration(time.Hour),
-			Exempt:          Networks{{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")}},
+			Exempt: Networks{
+				{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")},
+			},
 		},
-		Data:  Data{Passive: true, Active: true, Sendfile: true},
-		TLS:   TLS{MinVersion: TLS12, ClientAuth: ClientAuthOff, SessionReuse: SessionReusePrefer},
+		Data: Data{Passive: true, Active: true, Sendfile: true},
+		TLS: TLS{
+			MinVersion:   TLS12,
+			ClientAuth:   ClientAuthOff,
+			SessionReuse: SessionReusePrefer,
+		},
 		Files: Files{UTCTimes: true, Publish: PublishAlways},
 		Log:   Log{Level: LogInfo, Format: LogAuto},
 		Admin: Admin{Socket: "/run/ftpd/admin.sock"},
 	}
 }
 
-// defaultHook and defaultSite are what a [[hook]] or [[site]] begins with.
+// defaultHook returns a [[hook]] with the defaults of its keys.
 func defaultHook() Hook { return Hook{Timeout: Duration(time.Minute)} }
 
+// defaultSite returns a [[site]] with the defaults of its keys.
 func defaultSite() Site { return Site{Timeout: Duration(time.Minute)} }

@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// Keys that the documents name, in a sentence as `log.level` or in a piece of TOML, are keys of the configuration.
+// Keys that the documents contain, in a sentence as `log.level` or in a block of TOML, are keys of
+// the configuration.
 func TestDocumentsNameKeysThatExist(t *testing.T) {
 	keys := allKeys()
 	files, _ := filepath.Glob("../../docs/*.md")
@@ -24,41 +25,46 @@ func TestDocumentsNameKeysThatExist(t *testing.T) {
 		for i, line := range strings.Split(string(text), "\n") {
 			for _, key := range keysIn(line) {
 				named++
-				if !slices.ContainsFunc(keys, func(k string) bool { ok, _ := path.Match(key, k); return ok }) {
+				matches := func(k string) bool { ok, _ := path.Match(key, k); return ok }
+				if !slices.ContainsFunc(keys, matches) {
 					t.Errorf("%s:%d: there is no key %s", file, i+1, key)
 				}
 			}
 		}
-		for _, block := range regexp.MustCompile(`(?m)(^    +[^ ].*\n|^\n)+`).FindAllString(string(text), -1) {
+		blocks := regexp.MustCompile(`(?m)(^    +[^ ].*\n|^\n)+`)
+		for _, block := range blocks.FindAllString(string(text), -1) {
 			if !regexp.MustCompile(`(?m)^ *\[+[a-z.]+\]+$`).MatchString(block) {
 				continue
 			}
 			named++
-			for _, p := range inspectText(t, strings.ReplaceAll(block, "$…", "$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA")).Problems.Errors() {
+			const hash = "$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2hoYXNoaGFzaA"
+			s := inspectText(t, strings.ReplaceAll(block, "$…", hash))
+			for _, p := range s.Problems.Errors() {
 				t.Errorf("%s: %s:%s", file, p, block)
 			}
 		}
 	}
 	if named < 50 {
-		t.Errorf("only %d keys were found: this test does not read what it should", named)
+		t.Errorf("only %d keys were found: this test misses keys", named)
 	}
 }
 
 var keyInSentence = regexp.MustCompile("`" + `([a-z]+(?:\.[a-z_*]+)+)`)
 
-// keysIn are the keys that stand in a line of prose: what begins with a table's name.
+// keysIn returns the keys in a line of prose, which begin with the name of a table.
 func keysIn(line string) []string {
 	var found []string
 	for _, m := range keyInSentence.FindAllStringSubmatch(line, -1) {
 		table, rest, _ := strings.Cut(m[1], ".")
-		if slices.Contains(keysOf(reflect.TypeFor[Config]()), table) && !slices.Contains([]string{"go", "md", "toml"}, rest) {
+		isFile := slices.Contains([]string{"go", "md", "toml"}, rest)
+		if slices.Contains(keysOf(reflect.TypeFor[Config]()), table) && !isFile {
 			found = append(found, m[1])
 		}
 	}
 	return found
 }
 
-// allKeys are the keys of all tables, as "log.level" or "user.rule.path".
+// allKeys returns the keys of all tables, as "log.level" or "user.rule.path".
 func allKeys() []string {
 	var all []string
 	var walk func(typ reflect.Type, prefix string)

@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// encode writes a value as TOML, as a file would have it. Hashes are masked. A date that is not set has no such form and gives "".
+// encode returns a value as TOML. Hashes are masked. A date that is not set has no form in TOML
+// and becomes "".
 func encode(v reflect.Value) string {
 	switch x := v.Interface().(type) {
 	case Date:
@@ -31,7 +32,7 @@ func encode(v reflect.Value) string {
 	case encoding.TextMarshaler:
 		text, err := x.MarshalText()
 		if err != nil {
-			panic(err) // none of our types fails
+			panic(err) // no type of this package returns an error
 		}
 		return quote(string(text))
 	}
@@ -48,7 +49,7 @@ func encode(v reflect.Value) string {
 	return fmt.Sprint(v.Interface())
 }
 
-// encodeSize writes a size without a unit as a number.
+// encodeSize returns a size as TOML: a number if it has no unit, else a string.
 func encodeSize(s Size) string {
 	text := s.String()
 	if strings.Trim(text, "0123456789") == "" {
@@ -69,7 +70,7 @@ func encodeAddresses(m map[netip.Addr]string) string {
 	return "{ " + strings.Join(pairs, ", ") + " }"
 }
 
-// quote writes a basic string of TOML.
+// quote returns s as a basic string of TOML.
 func quote(s string) string {
 	var b strings.Builder
 	b.WriteByte('"')

@@ -15,19 +15,23 @@ import (
 	"testing"
 )
 
-// etc/ftpd.toml is made from the comments of the structs and from Default; `go generate ./pkg/config` writes it.
+// These tests generate etc/ftpd.toml from the comments of the structs and from Default, and
+// compare it with the file. `go generate ./pkg/config` writes the file.
 
-var update = flag.Bool("update", false, "write etc/ftpd.toml and the expected outcomes in testdata anew")
+var update = flag.Bool("update", false, "write the generated files and the results in testdata")
 
 const exampleFile = "../../etc/ftpd.toml"
 
 const exampleHead = `#:schema /usr/share/ftpd/ftpd.schema.json
-# The configuration of ftpd. Every key is optional: what is commented out here is the default, so this file changes nothing as it is.
-# "ftpd check" finds mistakes before a start does; "ftpd check --show" says what is in force, and from where.
+# The configuration of ftpd. Every key is optional. The keys in this file are commented out and
+# show the defaults, so without edits this file changes nothing. "ftpd check" finds mistakes
+# before a start; "ftpd check --show" shows the values in force and where they were set.
 #
-# Durations are written "90s", "5m", "250ms" or "1h"; "0s" switches a timeout off. Sizes are "64KiB", "10MiB" or "2GB", or a number of
-# bytes; 0 is unlimited. Rates are sizes per second. Networks are "10.0.0.0/8", or an address alone. Modes and masks are strings: "022".
-# Where a path is an FTP path, "/" is the top of the user's tree; home and directory are paths of the host, and may hold {user}.
+# Durations are written "90s", "5m", "250ms" or "1h"; "0s" switches a timeout off. Sizes are
+# "64KiB", "10MiB" or "2GB", or a number of bytes; 0 is unlimited. Rates are sizes per second.
+# Networks are "10.0.0.0/8", or a single address. Modes and masks are strings: "022". In an FTP
+# path, "/" is the top of the user's tree. Keys named home and directory are paths of the host,
+# and may contain {user}.
 `
 
 func TestExampleIsFresh(t *testing.T) {
@@ -46,7 +50,7 @@ func TestExampleIsFresh(t *testing.T) {
 	}
 }
 
-// What is commented out must be the default, for every key.
+// The file shows the default of every key.
 func TestExampleShowsTheDefaults(t *testing.T) {
 	uncommented := regexp.MustCompile(`(?m)^#([a-z_]+ =)`).ReplaceAll(example(t), []byte("$1"))
 	s := inspectText(t, string(uncommented))
@@ -56,7 +60,8 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	got, want := reflect.ValueOf(s.Config).Elem(), reflect.ValueOf(Default()).Elem()
 	for i := range got.NumField() {
 		if g, w := got.Field(i).Interface(), want.Field(i).Interface(); !reflect.DeepEqual(g, w) {
-			t.Errorf("[%s] is not as by default:\n got %+v\nwant %+v", got.Type().Field(i).Name, g, w)
+			t.Errorf("[%s] differs from the default:\n got %+v\nwant %+v",
+				got.Type().Field(i).Name, g, w)
 		}
 	}
 	for _, f := range fieldsOf(reflect.TypeFor[Config]()) {
@@ -71,11 +76,13 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	}
 }
 
-// What stands in the examples of tables is right, if not yet honoured.
-func TestExampleTablesAreRight(t *testing.T) {
+// The examples of [[tables]] are valid; some of their keys may be unsupported.
+func TestExampleTablesAreValid(t *testing.T) {
 	text := strings.ReplaceAll(string(example(t)), "$…", "$"+strings.Repeat("x", 53))
-	text = regexp.MustCompile(`(?m)^# ( *(\[\[[a-z.]+\]\]$|[a-z_]+ = ))`).ReplaceAllString(text, "$1")
-	text = strings.Replace(text, `#certificate = ""`, `certificate = "/etc/ssl/ftpd.pem"`, 1) // [[host]] needs it
+	commented := regexp.MustCompile(`(?m)^# ( *(\[\[[a-z.]+\]\]$|[a-z_]+ = ))`)
+	text = commented.ReplaceAllString(text, "$1")
+	// [[host]] needs a certificate in [tls].
+	text = strings.Replace(text, `#certificate = ""`, `certificate = "/etc/ssl/ftpd.pem"`, 1)
 	s := inspectText(t, text)
 	for _, p := range s.Problems.Errors() {
 		if !strings.HasPrefix(p.Text, notSupported) {
@@ -83,13 +90,13 @@ func TestExampleTablesAreRight(t *testing.T) {
 		}
 	}
 	c := s.Config
-	if len(c.Groups) != 1 || len(c.Users) != 1 || len(c.Hooks) != 1 || len(c.Sites) != 1 || len(c.Hosts) != 1 ||
-		len(c.Users[0].Rules) != 1 || len(c.Users[0].Mounts) != 1 {
+	if len(c.Groups) != 1 || len(c.Users) != 1 || len(c.Hooks) != 1 || len(c.Sites) != 1 ||
+		len(c.Hosts) != 1 || len(c.Users[0].Rules) != 1 || len(c.Users[0].Mounts) != 1 {
 		t.Errorf("tables are missing: %+v", c)
 	}
 }
 
-// inspectText reads a configuration of one file.
+// inspectText inspects a configuration of one file with this text.
 func inspectText(t *testing.T, text string) *Source {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "ftpd.toml")
@@ -99,7 +106,7 @@ func inspectText(t *testing.T, text string) *Source {
 	return Inspect(file, nil)
 }
 
-// example makes the file.
+// example returns the text of etc/ftpd.toml.
 func example(t *testing.T) []byte {
 	t.Helper()
 	ex := &exampler{docs: docs(t)}
@@ -121,14 +128,15 @@ func example(t *testing.T) []byte {
 	return ex.Bytes()
 }
 
+// An exampler writes the text of etc/ftpd.toml.
 type exampler struct {
 	bytes.Buffer
 	docs map[string][]string // the lines of each field's comment, by "Type.Field"
 }
 
-// section begins a table: a rule across the page, its comment, and its header if it stands in the file.
+// section begins a table with a rule, the comment of the table, and the header unless it is "".
 func (ex *exampler) section(doc []string, header string) {
-	fmt.Fprintf(ex, "\n# %s\n", strings.Repeat("-", 130))
+	fmt.Fprintf(ex, "\n# %s\n", strings.Repeat("-", 93))
 	ex.comment("", doc)
 	if header != "" {
 		fmt.Fprintf(ex, "%s\n", header)
@@ -156,7 +164,7 @@ func (ex *exampler) key(f field, v reflect.Value, doc []string, id string) {
 	fmt.Fprintf(ex, "#%s = %s\n", f.key, encode(v))
 }
 
-// list writes the example of a [[table]], as a comment from which a reader may copy.
+// list writes the example of a [[table]] as a comment, which a reader may copy.
 func (ex *exampler) list(typ reflect.Type, id, indent string) {
 	ex.comment("", support(id))
 	if indent == "# " {
@@ -184,10 +192,12 @@ func (ex *exampler) list(typ reflect.Type, id, indent string) {
 	}
 }
 
-// isSetting says whether a field is explained at [defaults] already.
-func isSetting(typ reflect.Type, f field) bool { return strings.HasPrefix(owner(typ, f), "Settings.") }
+// isSetting reports whether a field is one of [defaults], where its comment is shown.
+func isSetting(typ reflect.Type, f field) bool {
+	return strings.HasPrefix(owner(typ, f), "Settings.")
+}
 
-// owner is "Type.Field" of the struct that declares a field.
+// owner returns "Type.Field" for the struct that declares a field.
 func owner(typ reflect.Type, f field) string {
 	sf := typ.FieldByIndex(f.index)
 	if len(f.index) > 1 {
@@ -196,19 +206,19 @@ func owner(typ reflect.Type, f field) string {
 	return typ.Name() + "." + sf.Name
 }
 
-// support is what is said of a key that is not honoured yet.
+// support returns the note for a key that is not supported, or only with some values.
 func support(id string) []string {
-	honoured, listed := notYet[id]
+	supported, listed := unsupported[id]
 	switch {
 	case !listed:
 		return nil
-	case len(honoured) == 0:
+	case len(supported) == 0:
 		return []string{"Not supported yet."}
 	}
-	return []string{"Not supported yet, but for " + strings.Join(quoted(honoured), " and ") + "."}
+	return []string{"Only " + strings.Join(quoted(supported), " and ") + " are supported so far."}
 }
 
-// docs reads the comments of the fields.
+// docs returns the comments of the fields in config.go, by "Type.Field".
 func docs(t *testing.T) map[string][]string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
@@ -225,13 +235,14 @@ func docs(t *testing.T) map[string][]string {
 			if len(f.Names) == 0 || strings.Contains(f.Tag.Value, `"-"`) {
 				continue
 			}
+			name := spec.Name.Name + "." + f.Names[0].Name
 			if f.Doc == nil {
-				t.Errorf("%s.%s has no comment", spec.Name, f.Names[0])
+				t.Errorf("%s has no comment", name)
 				continue
 			}
 			for _, c := range f.Doc.List {
 				line := strings.TrimPrefix(strings.TrimPrefix(c.Text, "//"), " ")
-				found[spec.Name.Name+"."+f.Names[0].Name] = append(found[spec.Name.Name+"."+f.Names[0].Name], line)
+				found[name] = append(found[name], line)
 			}
 		}
 		return false

@@ -1,7 +1,8 @@
 package config
 
-// examples are values other than the default, as a file would have them: one for each key of a section, and for those keys of a [[table]]
-// that its example in etc/ftpd.toml shows. `ftpd help` shows them.
+// examples are values other than the default, in TOML. There is one for each key of a section,
+// and for each key of a [[table]] that the example in etc/ftpd.toml shows. `ftpd help` shows
+// them, too.
 var examples = map[string]string{
 	"include": `["ftpd.d/*.toml", "/srv/ftp/users.toml"]`,
 

@@ -8,26 +8,26 @@ import (
 	"strings"
 )
 
-// An Explanation is what `ftpd help` says of a section or a key.
+// An Explanation is the text of `ftpd help` about a section or a key.
 type Explanation struct {
 	Name    string        // "[limits]", "[[user]]", "limits.idle_timeout"
-	Doc     []string      // lines; indented ones are columns
+	Doc     []string      // lines; indented lines are columns
 	Type    string        // "" for a section
-	Default string        // as a file would have it; "" where there is none
+	Default string        // in TOML; "" if there is none
 	Example string        // lines of a file; "" for a section
 	Keys    []Explanation // of a section
-	Note    string        // "" or one more sentence
+	Note    string        // one more sentence, or ""
 }
 
-// Explain finds the sections and keys that a word means: "limits", "[[user]]", "limits.idle_timeout", or "idle_timeout", which may stand
-// in several sections.
+// Explain returns the sections and keys with the name word: "limits", "[[user]]",
+// "limits.idle_timeout", or "idle_timeout", which may exist in several sections.
 func Explain(word string) []Explanation {
 	word = strings.Trim(word, "[]")
 	var found []Explanation
 	for _, e := range explainAll() {
 		id := e.id()
 		if id == word {
-			return []Explanation{e} // and not also keys that are called so
+			return []Explanation{e} // without keys of the same name in sections
 		}
 		if _, key := cutLast(id); key == word && !repeated(id) {
 			found = append(found, e)
@@ -36,7 +36,7 @@ func Explain(word string) []Explanation {
 	return found
 }
 
-// Names are the words that Explain knows, without brackets.
+// Names returns the words for which Explain has a result, without brackets.
 func Names() []string {
 	var names []string
 	for _, e := range explainAll() {
@@ -54,7 +54,7 @@ func explainAll() []Explanation {
 	return explainTable(reflect.ValueOf(Default()).Elem(), readSchema().Properties, "")
 }
 
-// id is the name without brackets.
+// id returns the name without brackets.
 func (e Explanation) id() string { return strings.Trim(e.Name, "[]") }
 
 // cutLast cuts an id at its last dot.
@@ -63,7 +63,8 @@ func cutLast(id string) (table, key string) {
 	return id[:max(i, 0)], id[i+1:]
 }
 
-// repeated says whether a key is one of [defaults] in [[group]] or [[user]], or of [[user]] in [[group]].
+// repeated reports whether a key of [[group]] or [[user]] is also a key of [defaults], or a key
+// of [[group]] is also one of [[user]].
 func repeated(id string) bool {
 	if supportKey(id) != id {
 		return true
@@ -72,7 +73,8 @@ func repeated(id string) bool {
 	return inGroup && rest != "name"
 }
 
-// explainTable explains a table's keys, and each table below it with all of its own, in the order of the file.
+// explainTable returns the explanations of all keys and tables in a table, in the order of the
+// file.
 func explainTable(v reflect.Value, nodes map[string]*schemaNode, prefix string) []Explanation {
 	var all []Explanation
 	for _, f := range fieldsOf(v.Type()) {
@@ -85,7 +87,7 @@ func explainTable(v reflect.Value, nodes map[string]*schemaNode, prefix string) 
 		e := Explanation{Name: "[" + id + "]", Doc: doc}
 		if isTableList(f.typ) {
 			e.Name, value = "[["+id+"]]", reflect.New(f.typ.Elem()).Elem()
-			begin(value)
+			setDefaults(value)
 		}
 		keys := explainTable(value, node.below(), id+".")
 		for _, k := range keys {
@@ -98,7 +100,7 @@ func explainTable(v reflect.Value, nodes map[string]*schemaNode, prefix string) 
 	return all
 }
 
-// explainKey explains a key whose default, if it has one, is the value.
+// explainKey returns the explanation of a key. value is its default, if it has one.
 func explainKey(id string, doc []string, value reflect.Value) Explanation {
 	e := Explanation{Name: id, Doc: doc, Type: typeWords(value.Type())}
 	table, key := cutLast(id)
@@ -124,7 +126,7 @@ func explainKey(id string, doc []string, value reflect.Value) Explanation {
 	return e
 }
 
-// isListOf says whether a table is written [[table]].
+// isListOf reports whether an id is in a table that is written [[table]].
 func isListOf(id string) bool {
 	top, _, _ := strings.Cut(id, ".")
 	for _, f := range fieldsOf(reflect.TypeFor[Config]()) {
@@ -135,7 +137,7 @@ func isListOf(id string) bool {
 	return false
 }
 
-// typeWords says in words what a value may be.
+// typeWords returns a description of the values of a type.
 func typeWords(t reflect.Type) string {
 	switch reflect.Zero(t).Interface().(type) {
 	case Duration:
@@ -151,7 +153,8 @@ func typeWords(t reflect.Type) string {
 	case Hash:
 		return "hash of a password, from ftpd passwd"
 	case Permissions:
-		return `permissions: "read-only", "drop-box" or "full", or an array of words such as ["list", "read"]`
+		return `permissions: "read-only", "drop-box" or "full", ` +
+			`or an array of words such as ["list", "read"]`
 	case PortRange:
 		return `range of ports: "50000-50999", or one port: "50000"`
 	case Address:

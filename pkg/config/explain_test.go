@@ -6,11 +6,12 @@ import (
 	"testing"
 )
 
-// Every key has its meaning, its type and an example, which is right and no default.
+// Every key has a description, a type and an example, which is valid and not the default.
 func TestEveryKeyIsExplained(t *testing.T) {
 	for _, id := range allKeys() {
 		found := Explain(id)
-		if len(found) != 1 || found[0].id() != id || len(found[0].Doc) == 0 || found[0].Doc[0] == "" {
+		if len(found) != 1 || found[0].id() != id || len(found[0].Doc) == 0 ||
+			found[0].Doc[0] == "" {
 			t.Errorf("%s: %+v", id, found)
 			continue
 		}
@@ -24,8 +25,9 @@ func TestEveryKeyIsExplained(t *testing.T) {
 		text := strings.ReplaceAll(e.Example, "$…", "$"+strings.Repeat("x", 53))
 		table, key := cutLast(id)
 		at := key
-		if outer, _ := cutLast(table); outer != "" { // a [[user.rule]] stands in a [[user]]
-			text, at = "[["+outer+"]]\n"+text, outer+"[0]."+strings.TrimPrefix(table, outer+".")+"[0]."+key
+		if outer, _ := cutLast(table); outer != "" { // a [[user.rule]] is in a [[user]]
+			text = "[[" + outer + "]]\n" + text
+			at = outer + "[0]." + strings.TrimPrefix(table, outer+".") + "[0]." + key
 		} else if isListOf(table) {
 			at = table + "[0]." + key
 		} else if table != "" {
@@ -36,13 +38,14 @@ func TestEveryKeyIsExplained(t *testing.T) {
 			t.Errorf("%s: the example %q: %v", id, text, s.Problems)
 		}
 		got, _ := lookUp(reflect.ValueOf(s.Config).Elem(), at)
-		if standard, ok := lookUp(reflect.ValueOf(Default()).Elem(), at); ok && encode(got) == encode(standard) {
+		if standard, ok := lookUp(reflect.ValueOf(Default()).Elem(), at); ok &&
+			encode(got) == encode(standard) {
 			t.Errorf("%s: the example is the default: %s", id, text)
 		}
 	}
 }
 
-func TestExplainFindsWhatIsMeant(t *testing.T) {
+func TestExplainFindsNames(t *testing.T) {
 	for word, want := range map[string]string{
 		"limits":              "[limits]",
 		"[limits]":            "[limits]",

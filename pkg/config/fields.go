@@ -7,14 +7,15 @@ import (
 	"strings"
 )
 
-// A field is one key of a table: the struct's field with its name in the file.
+// A field is one key of a table: a field of the struct with its name in the file.
 type field struct {
 	key   string
 	index []int // for reflect.Value.FieldByIndex
 	typ   reflect.Type
 }
 
-// fieldsOf lists the keys of a table in the order of the struct; embedded structs count as if written out.
+// fieldsOf returns the keys of a table in the order of the struct, including those of embedded
+// structs.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for _, f := range reflect.VisibleFields(t) {
@@ -27,7 +28,7 @@ func fieldsOf(t reflect.Type) []field {
 	return fields
 }
 
-// keysOf are the names of the table's keys.
+// keysOf returns the names of the keys of a table.
 func keysOf(t reflect.Type) []string {
 	var keys []string
 	for _, f := range fieldsOf(t) {
@@ -36,20 +37,23 @@ func keysOf(t reflect.Type) []string {
 	return keys
 }
 
-// A value that reads itself from TOML: v is what the decoder made of the text raw.
+// A tomlValue sets itself to a value of TOML. v is the value from the decoder, and raw its text
+// in the file.
 type tomlValue interface {
 	decodeTOML(v any, raw string) error
 }
 
-// isTable says whether a type is a table of keys rather than a value.
+// isTable reports whether a type is a table of keys rather than a value.
 func isTable(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	isValue := reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+	return t.Kind() == reflect.Struct && !isValue
 }
 
-// isTableList says whether a type is written as [[table]].
+// isTableList reports whether a type is written as [[table]].
 func isTableList(t reflect.Type) bool { return t.Kind() == reflect.Slice && isTable(t.Elem()) }
 
-// copyKeys copies the named keys from one table to another of the same type. Other names are passed over.
+// copyKeys copies the named keys from one table to another of the same type. It ignores names
+// that are no keys.
 func copyKeys[T any](dst, src *T, keys []string) {
 	to, from := reflect.ValueOf(dst).Elem(), reflect.ValueOf(src).Elem()
 	named := map[string]bool{}
@@ -63,7 +67,7 @@ func copyKeys[T any](dst, src *T, keys []string) {
 	}
 }
 
-// lookUp finds what an id such as "user[0].home" leads to, from a table's value.
+// lookUp returns the value in a table to which an id such as "user[0].home" leads.
 func lookUp(table reflect.Value, id string) (reflect.Value, bool) {
 	part, rest, deeper := strings.Cut(id, ".")
 	key, index, indexed := strings.Cut(strings.TrimSuffix(part, "]"), "[")

@@ -11,14 +11,16 @@ import (
 	"testing"
 )
 
-// Each file in testdata is a story: what it is about, the files of a configuration after "-- NAME --" lines, and what becomes of them:
+// Each file in testdata is a story: a description, the files of a configuration after
+// "-- NAME --" lines, and the results after these lines:
 //
-//	-- problems --                   every line that is told
-//	-- show --                       what `ftpd check --show` prints
+//	-- problems --                   all problems
+//	-- show --                       the output of `ftpd check --show`
 //	-- show --all --user NAME … --   the same with options
 //
-// The system of the stories has the accounts www-data (of the group www-data) and alice (of alice, staff and ftpusers), no accounts
-// "ftp" and "nobody", and cannot answer for "slow". `go test -update` writes the outcomes anew.
+// The system of the stories has the accounts www-data (in the group www-data) and alice (in
+// alice, staff and ftpusers). It has no accounts "ftp" and "nobody", and the lookup of "slow"
+// fails. `go test -update` writes the results.
 func TestGolden(t *testing.T) {
 	stories, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(stories) == 0 {
@@ -36,15 +38,18 @@ func TestGolden(t *testing.T) {
 					t.Fatal(err)
 				}
 			} else if got != string(text) {
-				t.Errorf("%s: the outcome is\n%s", story, got)
+				t.Errorf("%s: the result is\n%s", story, got)
 			}
 		})
 	}
 }
 
-// play runs a story and gives it back with the outcomes that it has.
+// play carries out a story, and returns its text with the actual results.
 func play(t *testing.T, text string) string {
 	dir := t.TempDir()
+	withoutDir := func(text string) string {
+		return strings.ReplaceAll(text, dir+string(filepath.Separator), "")
+	}
 	var out strings.Builder
 	intro, sections := split(text)
 	out.WriteString(intro)
@@ -54,12 +59,12 @@ func play(t *testing.T, text string) string {
 		words := strings.Fields(sec.name)
 		switch words[0] {
 		case "problems":
-			s = Inspect(filepath.Join(dir, "ftpd.toml"), villagers{})
+			s = Inspect(filepath.Join(dir, "ftpd.toml"), testAccounts{})
 			for _, p := range s.Problems {
-				out.WriteString(strings.ReplaceAll(p.String(), dir+string(filepath.Separator), "") + "\n")
+				out.WriteString(withoutDir(p.String()) + "\n")
 			}
 		case "show":
-			out.WriteString(strings.ReplaceAll(show(t, s, words[1:]), dir+string(filepath.Separator), ""))
+			out.WriteString(withoutDir(show(t, s, words[1:])))
 		default:
 			file := filepath.Join(dir, sec.name)
 			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
@@ -74,6 +79,7 @@ func play(t *testing.T, text string) string {
 	return out.String()
 }
 
+// show returns the output of `ftpd check --show` with the options.
 func show(t *testing.T, s *Source, options []string) string {
 	var out strings.Builder
 	var user string
@@ -81,7 +87,7 @@ func show(t *testing.T, s *Source, options []string) string {
 	all := slices.Contains(options, "--all")
 	if i := slices.Index(options, "--user"); i >= 0 {
 		user = options[i+1]
-		groups, _ = villagers{}.GroupsOf(user)
+		groups, _ = testAccounts{}.GroupsOf(user)
 	}
 	if i := slices.Index(options, "--from"); i >= 0 {
 		if err := s.ShowFrom(&out, user, groups, netip.MustParseAddr(options[i+1])); err != nil {
@@ -102,7 +108,7 @@ func show(t *testing.T, s *Source, options []string) string {
 
 type section struct{ name, text string }
 
-// split cuts a story at its "-- NAME --" lines.
+// split splits a story at its "-- NAME --" lines.
 func split(text string) (intro string, sections []section) {
 	for line := range strings.Lines(text) {
 		name, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "-- ")
@@ -119,19 +125,19 @@ func split(text string) (intro string, sections []section) {
 	return intro, sections
 }
 
-// villagers are the accounts of the stories' system.
-type villagers struct{}
+// testAccounts are the accounts of the system in the stories.
+type testAccounts struct{}
 
 var errSlow = errors.New("the directory service does not answer")
 
-func (villagers) UserExists(name string) (bool, error) {
+func (testAccounts) UserExists(name string) (bool, error) {
 	if name == "slow" {
 		return false, errSlow
 	}
 	return name == "www-data" || name == "alice" || name == "root", nil
 }
 
-func (villagers) GroupsOf(name string) ([]string, error) {
+func (testAccounts) GroupsOf(name string) ([]string, error) {
 	switch name {
 	case "alice":
 		return []string{"alice", "staff", "ftpusers"}, nil

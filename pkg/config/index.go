@@ -6,19 +6,20 @@ import (
 	"strings"
 )
 
-// The TOML decoder does not say where a key was written. An index reads the same text again, after the decoder has accepted it, and
-// keeps nothing but places: a tree of entries in the shape of the decoded tables and arrays.
+// The TOML decoder does not return the positions of keys. An indexer parses the same text again,
+// after the decoder has accepted it, and returns only positions: a tree of entries with the
+// structure of the decoded tables and arrays.
 
-// An entry is where a key, or an item of an array, was written.
+// An entry is the position of a key, or of an item of an array.
 type entry struct {
 	line  int               // of the key; of the value for an item
-	start int               // offset of the value's first byte
-	raw   string            // the value as it was typed; "" for a table that has a header
+	start int               // offset of the first byte of the value
+	raw   string            // text of the value; "" for a table that has a header
 	keys  map[string]*entry // of a table
 	items []*entry          // of an array, or of an array of tables
 }
 
-// key gives the entry of a key below e, making it when it is new.
+// key returns the entry of a key below e, and adds a new one if there is none.
 func (e *entry) key(name string, line int) *entry {
 	if e.keys == nil {
 		e.keys = map[string]*entry{}
@@ -40,17 +41,21 @@ func (e *entry) table(parts []string, line int) *entry {
 	return e
 }
 
-// An indexer reads TOML that is known to be valid. On other text it ends early, with what it has.
+// An indexer parses TOML that is known to be valid. At invalid text it ends early and returns
+// the entries that it has.
 type indexer struct {
 	text  string
 	at    int
 	lines []int // offsets of the newlines
-	clash int   // offset of a second value for one key, which the decoder lets pass after a dotted key; -1 for none
+
+	// duplicate is the offset of a key that has a value already, or -1. The decoder accepts such
+	// a key after a dotted key.
+	duplicate int
 }
 
-// index makes the tree of a valid text, and gives the offset of a value for a key that is a table already, or -1.
-func index(text string) (root *entry, clash int) {
-	x := &indexer{text: text, clash: -1}
+// index returns the tree of a valid text, and the offset of a key with a second value, or -1.
+func index(text string) (root *entry, duplicate int) {
+	x := &indexer{text: text, duplicate: -1}
 	for i := range len(text) {
 		if text[i] == '\n' {
 			x.lines = append(x.lines, i)
@@ -58,7 +63,7 @@ func index(text string) (root *entry, clash int) {
 	}
 	root = &entry{line: 1}
 	table := root
-	for x.blank(); x.at < len(x.text); x.blank() {
+	for x.skipBlank(); x.at < len(x.text); x.skipBlank() {
 		before, line := x.at, x.line()
 		if x.accept("[[") {
 			parts := x.keys()
@@ -76,38 +81,38 @@ func index(text string) (root *entry, clash int) {
 			break
 		}
 	}
-	return root, x.clash
+	return root, x.duplicate
 }
 
-// line is the line of the next byte.
+// line returns the line of the next byte.
 func (x *indexer) line() int {
 	n, _ := slices.BinarySearch(x.lines, x.at)
 	return n + 1
 }
 
-// blank passes over blanks, newlines and comments.
-func (x *indexer) blank() {
+// skipBlank skips white space, newlines and comments.
+func (x *indexer) skipBlank() {
 	for x.at < len(x.text) {
 		switch x.text[x.at] {
 		case ' ', '\t', '\r', '\n':
 			x.at++
 		case '#':
-			x.to("\n")
+			x.skipTo("\n")
 		default:
 			return
 		}
 	}
 }
 
-// space passes over blanks inside a line.
-func (x *indexer) space() {
+// skipSpace skips white space within a line.
+func (x *indexer) skipSpace() {
 	for x.at < len(x.text) && (x.text[x.at] == ' ' || x.text[x.at] == '\t') {
 		x.at++
 	}
 }
 
-// to goes on to the next of the bytes, or to the end.
-func (x *indexer) to(bytes string) {
+// skipTo skips to the next of the bytes, or to the end.
+func (x *indexer) skipTo(bytes string) {
 	if n := strings.IndexAny(x.text[x.at:], bytes); n >= 0 {
 		x.at += n
 	} else {
@@ -115,7 +120,7 @@ func (x *indexer) to(bytes string) {
 	}
 }
 
-// accept passes over a token if it is next.
+// accept skips a token if it is next, and reports whether it was.
 func (x *indexer) accept(token string) bool {
 	if !strings.HasPrefix(x.text[x.at:], token) {
 		return false
@@ -124,46 +129,46 @@ func (x *indexer) accept(token string) bool {
 	return true
 }
 
-// keys reads a dotted key: at least one part.
+// keys parses a dotted key, and returns its parts. There is at least one.
 func (x *indexer) keys() []string {
 	var parts []string
 	for {
-		x.space()
+		x.skipSpace()
 		start := x.at
 		if q := x.quote(); q != "" {
-			x.str(q)
+			x.skipString(q)
 			parts = append(parts, unquote(x.text[start:x.at], q))
 		} else {
-			x.to(" \t\r\n.=]},#")
+			x.skipTo(" \t\r\n.=]},#")
 			parts = append(parts, x.text[start:x.at])
 		}
-		x.space()
+		x.skipSpace()
 		if !x.accept(".") {
 			return parts
 		}
 	}
 }
 
-// pair reads "key = value" into a table.
+// pair parses "key = value", and adds the entry to a table.
 func (x *indexer) pair(table *entry) {
 	line, start := x.line(), x.at
 	parts := x.keys()
 	e := table.table(parts[:len(parts)-1], line).key(parts[len(parts)-1], line)
-	if x.clash < 0 && (e.keys != nil || e.items != nil || e.raw != "") {
-		x.clash = start
+	if x.duplicate < 0 && (e.keys != nil || e.items != nil || e.raw != "") {
+		x.duplicate = start
 	}
 	if x.accept("=") {
-		x.space()
+		x.skipSpace()
 		x.value(e)
 	}
 }
 
-// value reads a value of any kind.
+// value parses a value of any kind.
 func (x *indexer) value(e *entry) {
 	e.start = x.at
 	switch q := x.quote(); {
 	case q != "":
-		x.str(q)
+		x.skipString(q)
 	case x.accept("["):
 		x.each("]", func() {
 			item := &entry{line: x.line()}
@@ -173,17 +178,17 @@ func (x *indexer) value(e *entry) {
 	case x.accept("{"):
 		x.each("}", func() { x.pair(e) })
 	default:
-		x.to(",]}#\r\n")
+		x.skipTo(",]}#\r\n")
 	}
 	e.raw = strings.TrimSpace(x.text[e.start:x.at])
 }
 
-// each reads items with commas between them until the closing token.
+// each calls item for each of the items with commas between them, and skips the closing token.
 func (x *indexer) each(closing string, item func()) {
-	for x.blank(); x.at < len(x.text) && !x.accept(closing); x.blank() {
+	for x.skipBlank(); x.at < len(x.text) && !x.accept(closing); x.skipBlank() {
 		before := x.at
 		item()
-		x.blank()
+		x.skipBlank()
 		x.accept(",")
 		if x.at == before {
 			return
@@ -191,7 +196,7 @@ func (x *indexer) each(closing string, item func()) {
 	}
 }
 
-// quote is the opening quote that is next: one, three, or none.
+// quote returns the opening quote that is next, which has one or three characters, or "".
 func (x *indexer) quote() string {
 	for _, q := range []string{`"""`, `'''`, `"`, `'`} {
 		if strings.HasPrefix(x.text[x.at:], q) {
@@ -201,8 +206,9 @@ func (x *indexer) quote() string {
 	return ""
 }
 
-// str passes over a string with the given quote. A string in three quotes may end in up to two more.
-func (x *indexer) str(quote string) {
+// skipString skips a string with the given quote. A string in three quotes may end with up to
+// two more.
+func (x *indexer) skipString(quote string) {
 	x.at += len(quote)
 	for x.at < len(x.text) && !x.accept(quote) {
 		if x.text[x.at] == '\\' && quote[0] == '"' {
@@ -214,7 +220,7 @@ func (x *indexer) str(quote string) {
 	}
 }
 
-// unquote is the content of a quoted key.
+// unquote returns the content of a quoted key.
 func unquote(s, quote string) string {
 	s = strings.TrimSuffix(strings.TrimPrefix(s, quote), quote)
 	if quote[0] == '\'' {
@@ -228,7 +234,8 @@ func unquote(s, quote string) string {
 		}
 		i++
 		digits := map[byte]int{'x': 2, 'u': 4, 'U': 8}[s[i]]
-		if n, err := strconv.ParseUint(s[min(i+1, len(s)):min(i+1+digits, len(s))], 16, 32); digits > 0 && err == nil {
+		hex := s[min(i+1, len(s)):min(i+1+digits, len(s))]
+		if n, err := strconv.ParseUint(hex, 16, 32); digits > 0 && err == nil {
 			b.WriteRune(rune(n))
 			i += digits
 			continue

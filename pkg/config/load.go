@@ -14,22 +14,34 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// A Source is a configuration as it was read: its values, where each was written, and what is wrong with it.
+// A Source is a configuration with the positions of its keys and the problems found in it.
 type Source struct {
-	Config   *Config  // defaults where a file says nothing, or something wrong
-	Problems Problems // in the order of the files; without errors among them, the Config may be used
-	Files    []string // that were read, the main file first
+	Config   *Config  // has the default of each key that is not set, or not to a valid value
+	Problems Problems // in the order of the files; if none is an error, Config may be used
+	Files    []string // the files that were read, the main file first
 
-	at     map[string]Position // by key, with indexes: "user[0].rule[1].path"
-	whole  bool                // every file could be read, so what is missing is really not there
-	failed map[string]bool     // keys whose value could not be taken
-	told   map[string]bool     // keys that are wrong, those of failed among them
+	at       map[string]Position // by id: "user[0].rule[1].path"
+	complete bool                // every file could be read, so that missing keys are not set
+	failed   map[string]bool     // ids of keys that have no valid value
+	reported map[string]bool     // ids of keys with an error, including those in failed
 }
 
-// Inspect reads a configuration with all files that it includes, and checks it. What it names on this host, accounts and certificates, is
-// looked up unless accounts is nil.
+// newSource returns a Source with the defaults.
+func newSource() *Source {
+	return &Source{
+		Config:   Default(),
+		at:       map[string]Position{},
+		complete: true,
+		failed:   map[string]bool{},
+		reported: map[string]bool{},
+	}
+}
+
+// Inspect reads a configuration with all files that it includes, and checks it. Unless accounts
+// is nil, it also checks the accounts and certificates of this host that the configuration
+// names.
 func Inspect(path string, accounts Accounts) *Source {
-	s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, told: map[string]bool{}, whole: true}
+	s := newSource()
 	s.file(path, true)
 	for _, file := range s.included(path) {
 		s.file(file, false)
@@ -37,7 +49,7 @@ func Inspect(path string, accounts Accounts) *Source {
 	s.check()
 	s.checkAccounts(accounts)
 	s.idleRunAs()
-	if accounts != nil && s.whole {
+	if accounts != nil && s.complete {
 		s.checkCertificates()
 	}
 	s.checkSupported()
@@ -45,7 +57,7 @@ func Inspect(path string, accounts Accounts) *Source {
 	return s
 }
 
-// file reads one file. Keys of the main file come first, so include is known afterwards.
+// file reads one file.
 func (s *Source) file(path string, main bool) {
 	s.Files = append(s.Files, path)
 	text, err := os.ReadFile(path)
@@ -54,19 +66,20 @@ func (s *Source) file(path string, main bool) {
 		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 			cause = pe.Err
 		}
-		s.whole = false
-		s.Problems = append(s.Problems, Problem{File: path, Text: fmt.Sprintf("cannot be read: %v", cause)})
+		s.complete = false
+		s.Problems = append(s.Problems,
+			Problem{File: path, Text: fmt.Sprintf("cannot be read: %v", cause)})
 		return
 	}
 	s.text(path, string(text), main)
 }
 
-// text reads the text of one file.
+// text decodes the text of one file.
 func (s *Source) text(path, text string, main bool) {
 	values, root, octals, problem := parse(text)
 	if problem != nil {
 		problem.File = path
-		s.whole = false
+		s.complete = false
 		s.Problems = append(s.Problems, *problem)
 		return
 	}
@@ -74,7 +87,8 @@ func (s *Source) text(path, text string, main bool) {
 	d.table(reflect.ValueOf(s.Config).Elem(), values, root, "")
 }
 
-// included lists the files that the patterns of include match, each once, in the order of the patterns and then of the names.
+// included returns the files that the patterns of include match, each once, in the order of the
+// patterns and then of the names.
 func (s *Source) included(main string) []string {
 	var files []string
 	for i, pattern := range s.Config.Include {
@@ -85,14 +99,14 @@ func (s *Source) included(main string) []string {
 		}
 		glob := pattern
 		if !filepath.IsAbs(pattern) {
-			glob = filepath.Join(plain.Replace(filepath.Dir(main)), pattern)
+			glob = filepath.Join(escapeGlob.Replace(filepath.Dir(main)), pattern)
 		}
 		found, err := filepath.Glob(glob)
 		switch {
 		case err != nil:
 			s.problem(at, "%q is not a pattern for names of files", pattern)
 		case len(found) == 0 && !strings.ContainsAny(pattern, `*?[`):
-			s.whole = false
+			s.complete = false
 			s.problem(at, "%s: no such file", glob)
 		}
 		for _, file := range found {
@@ -104,32 +118,36 @@ func (s *Source) included(main string) []string {
 	return files
 }
 
-// plain makes a folder's name match itself alone in a pattern.
-var plain = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
+// escapeGlob escapes the characters that have a meaning in a pattern.
+var escapeGlob = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 
-// leadingZero is a number that TOML refuses: most likely the mode of a file.
+// leadingZero matches a number that TOML refuses, most likely the mode of a file.
 var leadingZero = regexp.MustCompile(`^[+-]?0[0-9_]+$`)
 
-// parse reads TOML, and where its values stand. A number with leading zeroes stops the decoder, but hides nothing else: it becomes a
-// string, whose offset is in octals, and all goes on. The problem is a syntax error.
-func parse(text string) (values map[string]any, root *entry, octals map[int]bool, problem *Problem) {
-	text = withoutMarks(text)
+// parse returns the values of a TOML text and their positions. The problem is a syntax error. At
+// a number with leading zeroes the decoder stops. So that it does not hide other mistakes, parse
+// replaces the number by a string, whose offset is in octals, and decodes again.
+func parse(text string) (values map[string]any, root *entry, octals map[int]bool,
+	problem *Problem) {
+	text = trimByteOrderMarks(text)
 	octals = map[int]bool{}
 	for {
 		values = map[string]any{}
 		_, err := toml.Decode(text, &values)
 		if err == nil {
-			root, clash := index(text)
-			if clash >= 0 {
-				return nil, nil, nil, syntaxError(text, clash, "the key has already been defined as a table")
+			root, duplicate := index(text)
+			if duplicate >= 0 {
+				return nil, nil, nil, syntaxError(text, duplicate,
+					"the key has already been defined as a table")
 			}
 			return values, root, octals, nil
 		}
 		var pe toml.ParseError
 		if !errors.As(err, &pe) {
-			return nil, nil, nil, &Problem{Line: 1, Text: strings.TrimPrefix(err.Error(), "toml: ")}
+			problem = &Problem{Line: 1, Text: strings.TrimPrefix(err.Error(), "toml: ")}
+			return nil, nil, nil, problem
 		}
-		start := max(0, min(pe.Position.Start, len(text))) // the decoder may point at one before the first
+		start := max(0, min(pe.Position.Start, len(text))) // the decoder may return -1
 		end := max(start, min(start+pe.Position.Len, len(text)))
 		if !leadingZero.MatchString(text[start:end]) || octals[start] {
 			return nil, nil, nil, syntaxError(text, start, pe.Message)
@@ -139,17 +157,18 @@ func parse(text string) (values map[string]any, root *entry, octals map[int]bool
 	}
 }
 
-// withoutMarks takes byte order marks from the beginning. The decoder passes over one, but does not count its bytes.
-func withoutMarks(text string) string {
+// trimByteOrderMarks removes byte order marks at the beginning. The decoder skips one, but does
+// not count its bytes in offsets.
+func trimByteOrderMarks(text string) string {
 	for _, mark := range []string{"\ufeff", "\xff\xfe", "\xfe\xff"} {
-		if rest, marked := strings.CutPrefix(text, mark); marked {
-			return withoutMarks(rest)
+		if rest, found := strings.CutPrefix(text, mark); found {
+			return trimByteOrderMarks(rest)
 		}
 	}
 	return text
 }
 
-// syntaxError is a problem at an offset.
+// syntaxError returns a problem at an offset.
 func syntaxError(text string, offset int, message string) *Problem {
 	before := text[:offset]
 	if message != "" {
@@ -162,21 +181,24 @@ func syntaxError(text string, offset int, message string) *Problem {
 	}
 }
 
-// problem tells what is wrong with a key.
+// problem adds an error about a key.
 func (s *Source) problem(id, format string, args ...any) {
-	s.told[id] = true
+	s.reported[id] = true
 	s.add(id, false, format, args...)
 }
 
-// warn tells what is unwise about a key.
+// warn adds a warning about a key.
 func (s *Source) warn(id, format string, args ...any) {
 	s.add(id, true, format, args...)
 }
 
-// Tell adds what is wrong outside the files: about a key, or with id "" about the whole. The problems stay in their order.
-func (s *Source) Tell(id string, warning bool, format string, args ...any) {
+// Report adds a problem that was found outside the files. It is about a key, or with the id ""
+// about the whole configuration. The problems remain sorted.
+func (s *Source) Report(id string, warning bool, format string, args ...any) {
 	if id == "" {
-		s.Problems = append(s.Problems, Problem{File: s.Files[0], Text: fmt.Sprintf(format, args...), Warning: warning})
+		s.Problems = append(s.Problems, Problem{
+			File: s.Files[0], Text: fmt.Sprintf(format, args...), Warning: warning,
+		})
 	} else {
 		s.add(id, warning, format, args...)
 	}
@@ -186,23 +208,24 @@ func (s *Source) Tell(id string, warning bool, format string, args ...any) {
 func (s *Source) add(id string, warning bool, format string, args ...any) {
 	at := s.position(id)
 	s.Problems = append(s.Problems, Problem{
-		File: at.File, Line: at.Line, Key: keyOf(id), Text: fmt.Sprintf(format, args...), Warning: warning,
+		File: at.File, Line: at.Line, Key: keyOf(id),
+		Text: fmt.Sprintf(format, args...), Warning: warning,
 	})
 }
 
-// listIndex is the index of an item in a key.
+// listIndex matches the index of an item in an id.
 var listIndex = regexp.MustCompile(`\[\d+\]`)
 
-// keyOf is a key as users know it, without indexes.
+// keyOf returns the key of an id as users write it, without indexes.
 func keyOf(id string) string { return listIndex.ReplaceAllString(id, "") }
 
-// given says whether a file sets the key, rightly or wrongly.
+// given reports whether a file sets the key, to a valid value or not.
 func (s *Source) given(id string) bool {
 	_, ok := s.at[id]
 	return ok
 }
 
-// position is where a key was written, or else the nearest thing around it.
+// position returns the position of a key, or of the innermost table around it that has one.
 func (s *Source) position(id string) Position {
 	for id != "" {
 		if at, ok := s.at[id]; ok {

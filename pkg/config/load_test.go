@@ -14,7 +14,8 @@ import (
 func TestProblemLine(t *testing.T) {
 	for want, p := range map[string]Problem{
 		"/etc/ftpd.toml:12: limits.idle_timout: unknown key; did you mean idle_timeout?": {
-			File: "/etc/ftpd.toml", Line: 12, Key: "limits.idle_timout", Text: "unknown key; did you mean idle_timeout?"},
+			File: "/etc/ftpd.toml", Line: 12, Key: "limits.idle_timout",
+			Text: "unknown key; did you mean idle_timeout?"},
 		"f:3:9: bad":             {File: "f", Line: 3, Column: 9, Text: "bad"},
 		"f: bad":                 {File: "f", Text: "bad"},
 		`f:1: k\u000Al: t\u001B`: {File: "f", Line: 1, Key: "k\nl", Text: "t\x1b"},
@@ -26,36 +27,39 @@ func TestProblemLine(t *testing.T) {
 	}
 }
 
-// The folder of the main file stands for itself, whatever its name.
-func TestIncludeFromAFolderWithAPatternsName(t *testing.T) {
+// The name of the directory of the main file is no pattern, even if it looks like one.
+func TestIncludeBesideDirectoryWithPattern(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a[b]*")
 	if err := os.MkdirAll(filepath.Join(dir, "ftpd.d"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, "ftpd.toml"), "")
 	write(t, filepath.Join(dir, "ftpd.d", "x.toml"), "log.level = 'debug'")
-	if s := Inspect(filepath.Join(dir, "ftpd.toml"), nil); len(s.Problems) > 0 || s.Config.Log.Level != LogDebug {
+	if s := Inspect(filepath.Join(dir, "ftpd.toml"), nil); len(s.Problems) > 0 ||
+		s.Config.Log.Level != LogDebug {
 		t.Errorf("%+v, %v", s.Config, s.Problems)
 	}
 }
 
-// Windows editors write a mark first and end lines with CR LF.
-func TestMarkAndCRLF(t *testing.T) {
-	s := inspectText(t, "\ufeff[log]\r\nlevel = \"loud\"\r\n[server]\r\nbanner = \"\"\"a\r\nb\"\"\"\r\nsandbox = 1\r\n")
+// Editors on Windows may write a byte order mark first, and end lines with CR LF.
+func TestByteOrderMarkAndCRLF(t *testing.T) {
+	s := inspectText(t, "\ufeff[log]\r\nlevel = \"loud\"\r\n[server]\r\n"+
+		"banner = \"\"\"a\r\nb\"\"\"\r\nsandbox = 1\r\n")
 	if len(s.Problems) != 2 || s.Problems[0].Line != 2 || s.Problems[1].Line != 6 {
 		t.Error(s.Problems)
 	}
 }
 
-// Each key that is not honoured yet is there, and is refused in [defaults], [[group]] and [[user]] alike when it is not the default.
-func TestNotYetIsRefused(t *testing.T) {
-	for key := range notYet {
+// Each unsupported key exists. It is refused unless it has its default, also in [[group]] and
+// [[user]] if it is a key of [defaults].
+func TestUnsupportedKeysAreRefused(t *testing.T) {
+	for key := range unsupported {
 		section, name, _ := strings.Cut(key, ".")
 		sections := []string{"[" + section + "]"}
 		switch {
 		case name == "":
 			s := inspectText(t, "[["+key+"]]\n")
-			if !told(s.Problems, key, notSupported) {
+			if !hasError(s.Problems, key, notSupported) {
 				t.Errorf("[[%s]] is accepted: %v", key, s.Problems)
 			}
 			continue
@@ -65,17 +69,18 @@ func TestNotYetIsRefused(t *testing.T) {
 		for _, header := range sections {
 			other := otherValue(t, key)
 			s := inspectText(t, header+"\n"+name+" = "+other+"\n")
-			if !told(s.Problems, strings.Trim(header, "[]")+"."+name, notSupported) {
+			if !hasError(s.Problems, strings.Trim(header, "[]")+"."+name, notSupported) {
 				t.Errorf("%s %s = %s is accepted: %v", header, name, other, s.Problems)
 			}
 		}
 	}
 }
 
-// otherValue is a value of the key that is neither its default nor honoured.
+// otherValue returns a value of the key that is neither its default nor supported.
 func otherValue(t *testing.T, key string) string {
 	words := map[string]string{
-		"server.sandbox": "log", "auth.backend": "windows", "defaults.require_tls": "all", "tls.min_version": "1.3",
+		"server.sandbox": "log", "auth.backend": "windows", "defaults.require_tls": "all",
+		"tls.min_version": "1.3",
 		"tls.client_auth": "optional", "files.publish": "complete",
 		"server.listen_tls": ":990",
 	}
@@ -106,7 +111,8 @@ func otherValue(t *testing.T, key string) string {
 	return `"/other"`
 }
 
-func told(ps Problems, key, text string) bool {
+// hasError reports whether there is an error about the key that contains the text.
+func hasError(ps Problems, key, text string) bool {
 	for _, p := range ps {
 		if p.Key == key && strings.Contains(p.Text, text) && !p.Warning {
 			return true
@@ -122,8 +128,8 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
-// Whatever a file holds, it is read or every problem has a file, a line and one line of text; and the index has the same tables, keys and
-// arrays as the decoder, at lines that exist.
+// Any file is accepted, or every problem has a file, a line and one line of text. The index has
+// the same tables, keys and arrays as the decoder, at lines that exist.
 func FuzzLoad(f *testing.F) {
 	stories, _ := filepath.Glob("testdata/*.txt")
 	for _, story := range stories {
@@ -139,36 +145,42 @@ func FuzzLoad(f *testing.F) {
 		}
 	}
 	for _, text := range []string{
-		"", "a.b.c.d = 1\n[a.b]\nx=2\n[a]\ny=3", "[[a.b]]\n[a.b.c]\nd=[{e={f=1}}, {g=\"}\"}]\n[[a.b]]\n[a.b.c]\nd=2",
-		"\"a\\\"b\\u00e9\\x41\" = '''\n''''' # x\n'' = 1\n", "a = \"\"\"x\\\"\"\"\"\"\"\nb = {c = [1, # {\n2,], }\n", "\ufeffa=1\r\n", "\ufeff\xff\xfea=1", "x=-01\ny=[07,{z=08}]",
+		"", "a.b.c.d = 1\n[a.b]\nx=2\n[a]\ny=3",
+		"[[a.b]]\n[a.b.c]\nd=[{e={f=1}}, {g=\"}\"}]\n[[a.b]]\n[a.b.c]\nd=2",
+		"\"a\\\"b\\u00e9\\x41\" = '''\n''''' # x\n'' = 1\n",
+		"a = \"\"\"x\\\"\"\"\"\"\"\nb = {c = [1, # {\n2,], }\n",
+		"\ufeffa=1\r\n", "\ufeff\xff\xfea=1", "x=-01\ny=[07,{z=08}]",
 	} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s := inspectAs(text, villagers{})
+		s := inspectAs(text, testAccounts{})
 		lines := strings.Count(text, "\n") + 1
 		for _, p := range s.Problems.arrange(s.Files) {
-			if p.Line < 1 || p.Line > lines || p.File != "ftpd.toml" || strings.ContainsFunc(p.String(), isControl) {
+			if p.Line < 1 || p.Line > lines || p.File != "ftpd.toml" ||
+				strings.ContainsFunc(p.String(), isControl) {
 				t.Errorf("%q: %+v", text, p)
 			}
 		}
 		if len(s.Problems.Errors()) == 0 {
-			survives(t, text, s)
+			checkRoundTrip(t, text, s)
 		}
 		values, root, _, problem := parse(text)
 		if problem == nil {
-			sameShape(t, text, values, root, lines)
+			checkIndex(t, text, values, root, lines)
 		}
-		var plain map[string]any
-		if _, err := toml.Decode(text, &plain); err == nil && problem != nil && !strings.Contains(problem.Text, "as a table") {
+		var decoded map[string]any
+		_, err := toml.Decode(text, &decoded)
+		if err == nil && problem != nil && !strings.Contains(problem.Text, "as a table") {
 			t.Errorf("%q is refused: %v", text, problem)
 		}
 	})
 }
 
-// survives checks that a configuration without errors is the same in JSON, in which it reaches the core, and when it is read again as it
-// is shown, but for hashes, which are not.
-func survives(t *testing.T, text string, s *Source) {
+// checkRoundTrip checks that JSON preserves a configuration without errors, in which it is sent
+// to the core. It also checks that the shown configuration is read as the same one, unless it
+// has hashes, which are not shown.
+func checkRoundTrip(t *testing.T, text string, s *Source) {
 	t.Helper()
 	packed, err := json.Marshal(s.Config)
 	unpacked := new(Config)
@@ -185,15 +197,18 @@ func survives(t *testing.T, text string, s *Source) {
 	if err := s.Show(&shown, true); err != nil {
 		t.Errorf("%q is not shown: %v", text, err)
 	}
-	again := inspectAs(shown.String(), nil) // it gives accounts that are defaults, which are not looked up otherwise
-	if got, _ := json.Marshal(again.Config); len(again.Problems.Errors()) > 0 || string(got) != string(packed) {
-		t.Errorf("%q is shown as\n%s\n%v\n%s\n%s", text, shown.String(), again.Problems.Errors(), packed, got)
+	// The shown text sets the accounts that are defaults. They may be missing, so no account is
+	// looked up.
+	again := inspectAs(shown.String(), nil)
+	got, _ := json.Marshal(again.Config)
+	if errs := again.Problems.Errors(); len(errs) > 0 || string(got) != string(packed) {
+		t.Errorf("%q is shown as\n%s\n%v\n%s\n%s", text, shown.String(), errs, packed, got)
 	}
 }
 
-// inspectAs reads and checks text as if it were the main file's.
+// inspectAs inspects text as if it were the text of the main file.
 func inspectAs(text string, accounts Accounts) *Source {
-	s := &Source{Config: Default(), at: map[string]Position{}, failed: map[string]bool{}, told: map[string]bool{}, whole: true}
+	s := newSource()
 	s.Files = []string{"ftpd.toml"}
 	s.text("ftpd.toml", text, true)
 	s.check()
@@ -202,7 +217,8 @@ func inspectAs(text string, accounts Accounts) *Source {
 	return s
 }
 
-func sameShape(t *testing.T, text string, v any, e *entry, lines int) {
+// checkIndex checks that an entry has the structure of a value, and lines that exist.
+func checkIndex(t *testing.T, text string, v any, e *entry, lines int) {
 	if e == nil || e.line < 1 || e.line > lines {
 		t.Fatalf("%q: no place for %v", text, v)
 	}
@@ -212,21 +228,21 @@ func sameShape(t *testing.T, text string, v any, e *entry, lines int) {
 			t.Fatalf("%q: keys %v are indexed as %v", text, v, e.keys)
 		}
 		for key, value := range v {
-			sameShape(t, text, value, e.keys[key], lines)
+			checkIndex(t, text, value, e.keys[key], lines)
 		}
 	case []map[string]any:
 		if len(v) != len(e.items) {
 			t.Fatalf("%q: %d tables are indexed as %d", text, len(v), len(e.items))
 		}
 		for i := range v {
-			sameShape(t, text, v[i], e.items[i], lines)
+			checkIndex(t, text, v[i], e.items[i], lines)
 		}
 	case []any:
 		if len(v) != len(e.items) {
 			t.Fatalf("%q: %d items are indexed as %d", text, len(v), len(e.items))
 		}
 		for i := range v {
-			sameShape(t, text, v[i], e.items[i], lines)
+			checkIndex(t, text, v[i], e.items[i], lines)
 		}
 	}
 }

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// packaging/man/ftpd.toml.5 says what etc/ftpd.toml says, as a manual page; `go generate ./pkg/config` writes it.
+// These tests generate the manual page packaging/man/ftpd.toml.5, which has the content of
+// etc/ftpd.toml. `go generate ./pkg/config` writes the file.
 
 const manFile = "../../packaging/man/ftpd.toml.5"
 
@@ -20,18 +21,19 @@ ftpd.toml \- configuration of ftpd
 .SH SYNOPSIS
 .I /etc/ftpd.toml
 .SH DESCRIPTION
-The file is in TOML. Every key is optional; those of a section stand below its
+The file is in TOML. Every key is optional. The keys of a section are below its
 .I [header]
 with their defaults.
 .I ftpd check
-tells every mistake with its line, and
+reports every mistake with its line, and
 .I ftpd check \-\-show
-what is in force, and from where.
+shows the values in force and where they were set.
 .PP
 Durations are written \(dq90s\(dq, \(dq5m\(dq, \(dq250ms\(dq or \(dq1h\(dq; \(dq0s\(dq switches a timeout off.
-Sizes are \(dq64KiB\(dq, \(dq10MiB\(dq or \(dq2GB\(dq, or a number of bytes; 0 is unlimited. Rates are sizes per second.
-Networks are \(dq10.0.0.0/8\(dq, or an address alone. Modes and masks are strings: \(dq022\(dq.
-Where a path is an FTP path, \(dq/\(dq is the top of the user's tree; home and directory are paths of the host, and may hold {user}.
+Sizes are \(dq64KiB\(dq, \(dq10MiB\(dq or \(dq2GB\(dq, or a number of bytes; 0 is unlimited.
+Rates are sizes per second. Networks are \(dq10.0.0.0/8\(dq, or a single address.
+Modes and masks are strings: \(dq022\(dq. In an FTP path, \(dq/\(dq is the top of the user's tree.
+Keys named home and directory are paths of the host, and may contain {user}.
 `
 
 const manFoot = `.SH SEE ALSO
@@ -77,7 +79,7 @@ func manPage(t *testing.T) []byte {
 	return m.Bytes()
 }
 
-// A manual page in the man(7) macros of roff.
+// A manual is a manual page in the man(7) macros of roff.
 type manual struct {
 	bytes.Buffer
 	docs map[string][]string // the lines of each field's comment, by "Type.Field"
@@ -91,17 +93,20 @@ func (m *manual) heading(macro, text string, doc []string) {
 // keys writes the keys of a table with their defaults.
 func (m *manual) keys(v reflect.Value, table string) {
 	for _, f := range fieldsOf(v.Type()) {
-		m.key(f.key, encode(v.FieldByIndex(f.index)), m.docs[owner(v.Type(), f)], support(table+"."+f.key))
+		m.key(f.key, encode(v.FieldByIndex(f.index)), m.docs[owner(v.Type(), f)],
+			support(table+"."+f.key))
 	}
 }
 
-// list writes the keys of a [[table]], which have no defaults; those of [defaults] are explained there.
+// list writes the keys of a [[table]], which have no defaults. It omits the keys of [defaults],
+// which are described there.
 func (m *manual) list(typ reflect.Type, id string) {
 	m.text(support(id))
 	for _, f := range fieldsOf(typ) {
 		doc := m.docs[owner(typ, f)]
 		if isTableList(f.typ) {
-			m.heading("SS", "[["+id+"."+f.key+"]]", m.docs["Override."+typ.FieldByIndex(f.index).Name])
+			m.heading("SS", "[["+id+"."+f.key+"]]",
+				m.docs["Override."+typ.FieldByIndex(f.index).Name])
 			m.list(f.typ.Elem(), id+"."+f.key)
 		} else if !isSetting(typ, f) {
 			m.key(f.key, "", doc, support(supportKey(id+"."+f.key)))
@@ -119,7 +124,7 @@ func (m *manual) key(name, value string, doc, support []string) {
 	m.text(support)
 }
 
-// text writes lines of a comment; indented ones keep their columns.
+// text writes the lines of a comment. Indented lines keep their columns.
 func (m *manual) text(lines []string) {
 	columns := false
 	for _, l := range lines {
@@ -134,9 +139,13 @@ func (m *manual) text(lines []string) {
 	}
 }
 
-// roff writes text so that it appears as it is.
+// escapes are the characters that roff would interpret or replace.
+var escapes = strings.NewReplacer(`\`, `\e`, "-", `\-`, `"`, `\(dq`, "^", `\(ha`, "~", `\(ti`,
+	"`", `\(ga`, "…", "...")
+
+// roff escapes text so that the page shows it unchanged.
 func roff(text string) string {
-	text = strings.NewReplacer(`\`, `\e`, "-", `\-`, `"`, `\(dq`, "^", `\(ha`, "~", `\(ti`, "`", `\(ga`, "…", "...").Replace(text)
+	text = escapes.Replace(text)
 	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
 		return `\&` + text
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// For is what a PASV reply names to a client that has come to the local address: an IPv4 address, a host name, or "", which stands for the
-// local address itself. The zero client is one from outside nat.local_networks.
+// For returns the address that a PASV reply contains for a client that has connected to the
+// local address: an IPv4 address, a host name, or "" for the local address itself. The zero
+// value of client stands for a client outside nat.local_networks.
 func (n *NAT) For(local, client netip.Addr) string {
 	if client.IsValid() && n.LocalNetworks.Contains(client) {
 		return ""
@@ -19,7 +20,7 @@ func (n *NAT) For(local, client netip.Addr) string {
 	return n.PublicAddress
 }
 
-// Names are the host names that PASV replies need, sorted, each once.
+// Names returns the host names that PASV replies need, sorted, each once.
 func (n *NAT) Names() (names []string) {
 	add := func(text string) {
 		if _, err := netip.ParseAddr(text); err != nil && text != "" {
@@ -34,33 +35,41 @@ func (n *NAT) Names() (names []string) {
 	return slices.Compact(names)
 }
 
-// private are the networks of IPv4 that nobody on the internet can connect to: RFC 1918, RFC 6598, RFC 3927, and the host itself.
+// private are the networks of IPv4 that cannot be reached from the internet: those of RFC 1918,
+// RFC 6598 and RFC 3927, and the host itself.
 var private = []netip.Prefix{
-	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("127.0.0.0/8"),
+	netip.MustParsePrefix("10.0.0.0/8"),
+	netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix("192.168.0.0/16"),
+	netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix("169.254.0.0/16"),
+	netip.MustParsePrefix("127.0.0.0/8"),
 }
 
-// IsPrivate says whether an IPv4 address means nothing to the internet.
+// IsPrivate reports whether an IPv4 address cannot be reached from the internet.
 func IsPrivate(addr netip.Addr) bool {
-	return slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
+	return slices.ContainsFunc(private,
+		func(p netip.Prefix) bool { return p.Contains(addr.Unmap()) })
 }
 
-// checkNAT looks at what goes into PASV replies, and at the local addresses, which are compared as IPv4.
+// checkNAT checks the addresses of PASV replies, and the local addresses, which must be IPv4.
 func (s *Source) checkNAT() {
 	n := &s.Config.NAT
 	s.publicName("nat.public_address", n.PublicAddress)
 	for local, name := range n.PublicAddresses {
 		if !local.Is4() {
-			s.problem("nat.public_addresses", "%q: PASV is for clients that have come to an IPv4 address", local)
+			s.problem("nat.public_addresses",
+				"%q: PASV is for clients that have come to an IPv4 address", local)
 		}
 		s.publicName("nat.public_addresses", name)
 	}
 }
 
-// hostName is a name as DNS has it.
-var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.?$`)
+// hostName matches a host name of DNS.
+var hostName = regexp.MustCompile(`^([A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9])?\.)*` +
+	`[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?\.?$`)
 
-// publicName checks what goes into a PASV reply.
+// publicName checks an address or a name for PASV replies.
 func (s *Source) publicName(id, name string) {
 	if name == "" {
 		return

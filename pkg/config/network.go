@@ -8,10 +8,12 @@ import (
 	"unicode"
 )
 
-// An Address is where a listener binds, written "[::]:21", "192.0.2.1:21" or ":21" for every address. Port 0 lets the system choose.
+// An Address is the address and port of a listener, written "[::]:21", "192.0.2.1:21", or ":21"
+// for all addresses. With port 0 the system chooses the port.
 type Address struct{ netip.AddrPort }
 
-// UnmarshalText reads an IP address and a port. Names of hosts are refused: what they mean may change while the service runs.
+// UnmarshalText reads an IP address and a port. It refuses host names, because their addresses
+// may change while the service runs.
 func (a *Address) UnmarshalText(text []byte) error {
 	s := string(text)
 	if s == "" {
@@ -23,13 +25,15 @@ func (a *Address) UnmarshalText(text []byte) error {
 	}
 	ap, err := netip.ParseAddrPort(s)
 	if err != nil || strings.ContainsFunc(ap.Addr().Zone(), unicode.IsControl) {
-		return fmt.Errorf("%q is not an address and port such as \"[::]:21\", \"192.0.2.1:21\" or \":21\"", text)
+		return fmt.Errorf("%q is not an address and port "+
+			"such as \"[::]:21\", \"192.0.2.1:21\" or \":21\"", text)
 	}
 	*a = Address{ap}
 	return nil
 }
 
-// A Network is a CIDR or a bare address, without zone. IPv4 in IPv6 form is kept as IPv4.
+// A Network is an IP prefix or a single address, without a zone. IPv4 in the form of IPv6 is
+// stored as IPv4.
 type Network struct{ netip.Prefix }
 
 // UnmarshalText reads "10.0.0.0/8", "2001:db8::/32", "192.0.2.1" or "::1".
@@ -44,13 +48,15 @@ func (n *Network) UnmarshalText(text []byte) error {
 		p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 	}
 	if err != nil {
-		return fmt.Errorf("%q is not a network such as \"10.0.0.0/8\", or an address such as \"192.0.2.1\"", text)
+		return fmt.Errorf("%q is not a network such as \"10.0.0.0/8\", "+
+			"or an address such as \"192.0.2.1\"", text)
 	}
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
 	if p != p.Masked() {
-		return fmt.Errorf("%q has bits set beyond its length; the network is %q, the address alone %q", text, p.Masked(), p.Addr())
+		return fmt.Errorf("%q has bits set beyond its length; "+
+			"the network is %q, the address alone %q", text, p.Masked(), p.Addr())
 	}
 	*n = Network{p}
 	return nil
@@ -63,7 +69,7 @@ func (n Network) String() string {
 	return n.Prefix.String()
 }
 
-// MarshalText writes a CIDR, or the bare address where the network holds one address only.
+// MarshalText returns the prefix, or the address if the network contains one address only.
 func (n Network) MarshalText() ([]byte, error) {
 	if !n.IsValid() {
 		return nil, nil
@@ -71,15 +77,17 @@ func (n Network) MarshalText() ([]byte, error) {
 	return []byte(n.String()), nil
 }
 
-// Contains says whether addr lies in the network. An IPv4 address in IPv6 form counts as IPv4; a zone is ignored.
+// Contains reports whether addr is in the network. An IPv4 address in the form of IPv6 counts as
+// IPv4; a zone is ignored.
 func (n Network) Contains(addr netip.Addr) bool {
 	return n.Prefix.Contains(addr.Unmap().WithZone(""))
 }
 
-// Networks are several networks. None contains no address; what an empty list means is up to the key.
+// Networks are several networks. An empty list contains no address; each key defines what it
+// means.
 type Networks []Network
 
-// Contains says whether addr lies in one of the networks.
+// Contains reports whether addr is in one of the networks.
 func (ns Networks) Contains(addr netip.Addr) bool {
 	for _, n := range ns {
 		if n.Contains(addr) {
@@ -89,10 +97,12 @@ func (ns Networks) Contains(addr netip.Addr) bool {
 	return false
 }
 
-// A PortRange is written "50000-50999"; the zero value leaves the choice to the system.
+// A PortRange is a range of ports, written "50000-50999". With the zero value the system chooses
+// the ports.
 type PortRange struct{ First, Last uint16 }
 
-// UnmarshalText reads two ports with a hyphen between them, or one port alone. "" is the zero value.
+// UnmarshalText reads two ports with a hyphen between them, or a single port. "" is the zero
+// value.
 func (r *PortRange) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*r = PortRange{}
@@ -114,7 +124,7 @@ func (r *PortRange) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes "first-last", and nothing for the zero value.
+// MarshalText returns "first-last", or nothing for the zero value.
 func (r PortRange) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 
 func (r PortRange) String() string {
@@ -124,7 +134,7 @@ func (r PortRange) String() string {
 	return fmt.Sprintf("%d-%d", r.First, r.Last)
 }
 
-// Len is how many ports the range holds; 0 for the zero value.
+// Len returns the number of ports in the range, which is 0 for the zero value.
 func (r PortRange) Len() int {
 	if r == (PortRange{}) {
 		return 0

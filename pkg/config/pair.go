@@ -59,7 +59,8 @@ func ReadPair(certificate, key string) (*tls.Certificate, error) {
 func parsePair(chain, private []byte) (tls.Certificate, error) {
 	types := blockTypes(private)
 	switch {
-	case strings.Contains(types, "ENCRYPTED"), strings.Contains(string(private), "\nProc-Type: 4,ENCRYPTED"):
+	case strings.Contains(types, "ENCRYPTED"),
+		strings.Contains(string(private), "\nProc-Type: 4,ENCRYPTED"):
 		return tls.Certificate{}, errors.New("the key is locked with a passphrase, which nobody types at a start; openssl pkey -in OLD -out NEW unlocks it")
 	case !strings.Contains(types, "PRIVATE KEY"):
 		return tls.Certificate{}, errors.New("there is no PEM block with a private key in it")
@@ -102,7 +103,8 @@ func parseCertificates(text []byte) (all [][]byte, err error) {
 			continue
 		}
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return nil, fmt.Errorf("certificate %d in it: %s", len(all)+1, strings.TrimPrefix(err.Error(), "x509: "))
+			return nil, fmt.Errorf("certificate %d in it: %s", len(all)+1,
+				strings.TrimPrefix(err.Error(), "x509: "))
 		}
 		all = append(all, block.Bytes)
 	}
@@ -158,9 +160,11 @@ func Expiry(c *x509.Certificate, now time.Time) string {
 	case left <= 0:
 		return "the certificate expired on " + c.NotAfter.UTC().Format(time.DateOnly)
 	case left < Soon:
-		return fmt.Sprintf("the certificate expires on %s, in %d days", c.NotAfter.UTC().Format(time.DateOnly), left/(24*time.Hour))
+		return fmt.Sprintf("the certificate expires on %s, in %d days",
+			c.NotAfter.UTC().Format(time.DateOnly), left/(24*time.Hour))
 	case now.Before(c.NotBefore):
-		return "the certificate is good only from " + c.NotBefore.UTC().Format(time.DateTime) + " on (UTC)"
+		return "the certificate is good only from " +
+			c.NotBefore.UTC().Format(time.DateTime) + " on (UTC)"
 	}
 	return ""
 }

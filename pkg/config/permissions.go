@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Permissions is a set of the words of the contract.
+// Permissions is a set of permissions, each of which has a word in the file.
 type Permissions uint16
 
 const (
 	List      Permissions = 1 << iota // LIST NLST MLSD MLST STAT SIZE MDTM
 	Read                              // RETR HASH XCRC XMD5 XSHA1 XSHA256
 	Write                             // STOR and STOU of new files
-	Overwrite                         // replacing what exists: STOR, REST and STOR, RNTO onto a name
+	Overwrite                         // replacing files: STOR, REST and STOR, RNTO onto a name
 	Append                            // APPE, REST and STOR at the end
 	Delete                            // DELE RMD
 	Rename                            // RNFR RNTO
@@ -27,19 +27,21 @@ const (
 	Full     = List | Read | Write | Overwrite | Append | Delete | Rename | Mkdir | Chmod | Touch
 )
 
-// The words of the bits, in their order.
-var permissionWords = []string{"list", "read", "write", "overwrite", "append", "delete", "rename", "mkdir", "chmod", "touch"}
+// permissionWords are the words of the bits, in their order.
+var permissionWords = []string{
+	"list", "read", "write", "overwrite", "append", "delete", "rename", "mkdir", "chmod", "touch",
+}
 
-// The presets, each a string where a list of words might stand.
+// permissionPresets are strings that a file may contain in place of a list of words.
 var permissionPresets = []struct {
 	name string
 	set  Permissions
 }{{"read-only", ReadOnly}, {"drop-box", DropBox}, {"full", Full}}
 
-// Has says whether every permission of want is in the set.
+// Has reports whether every permission of want is in the set.
 func (p Permissions) Has(want Permissions) bool { return p&want == want }
 
-// Words are the set's words, in the order of the contract.
+// Words returns the words of the set, in the order of permissionWords.
 func (p Permissions) Words() []string {
 	ws := []string{}
 	for i, w := range permissionWords {
@@ -50,7 +52,8 @@ func (p Permissions) Words() []string {
 	return ws
 }
 
-// String is the preset's name, or the words with commas between them; "" for the empty set.
+// String returns the name of the preset, or the words with commas between them. The empty set
+// is "".
 func (p Permissions) String() string {
 	if name := p.preset(); name != "" {
 		return name
@@ -67,7 +70,7 @@ func (p Permissions) preset() string {
 	return ""
 }
 
-// MarshalText writes what String shows.
+// MarshalText returns the same text as String.
 func (p Permissions) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // UnmarshalText reads a preset, or words with commas between them. "" is the empty set.
@@ -86,7 +89,7 @@ func (p *Permissions) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// permission reads one word or preset.
+// permission returns the permissions of one word or preset.
 func permission(word string) (Permissions, error) {
 	known := slices.Clone(permissionWords)
 	for _, preset := range permissionPresets {
@@ -103,7 +106,8 @@ func permission(word string) (Permissions, error) {
 
 // decodeTOML reads one word or preset as a string, or a list of words.
 func (p *Permissions) decodeTOML(v any, _ string) (err error) {
-	const need = "a preset such as \"read-only\", or a list of words such as [\"list\", \"read\"]"
+	const need = "a preset such as \"read-only\", " +
+		"or a list of words such as [\"list\", \"read\"]"
 	switch v := v.(type) {
 	case string:
 		*p, err = permission(v)
@@ -129,21 +133,22 @@ func (p *Permissions) decodeTOML(v any, _ string) (err error) {
 	return wrongType(need, v)
 }
 
-// Rights say what a user may do at a path of the user's tree.
+// Rights are the permissions of a user for all paths of the user's tree.
 type Rights struct {
 	Base  Permissions
 	Rules []Rule // sorted: the longest path first
 }
 
-// NewRights sorts the rules as At needs them. It keeps the slice that it is given as it is.
+// NewRights returns the rights of a base and rules in any order. It does not modify rules.
 func NewRights(base Permissions, rules []Rule) Rights {
 	sorted := slices.Clone(rules)
 	slices.SortStableFunc(sorted, func(a, b Rule) int { return len(b.Path) - len(a.Path) })
 	return Rights{Base: base, Rules: sorted}
 }
 
-// At are the permissions at an absolute FTP path: those of the rule with the longest path at or above it, or else the base.
-// Paths are compared by components: a rule for /in says nothing about /inbox.
+// At returns the permissions at an absolute FTP path: those of the rule with the longest path at
+// or above it, or else the base. Paths are compared by components: a rule for /in does not apply
+// to /inbox.
 func (r Rights) At(ftpPath string) Permissions {
 	ftpPath = path.Clean("/" + ftpPath)
 	for _, rule := range r.Rules {
@@ -154,7 +159,8 @@ func (r Rights) At(ftpPath string) Permissions {
 	return r.Base
 }
 
-// Within says whether a cleaned path, of the host or of FTP, is dir or lies below it. Paths are compared by components.
+// Within reports whether a cleaned path, of the host or of FTP, is dir or is below it. Paths are
+// compared by components.
 func Within(name, dir string) bool {
 	dir = strings.TrimSuffix(dir, "/")
 	return name == dir || strings.HasPrefix(name, dir) && strings.HasPrefix(name[len(dir):], "/")

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// A Position is a place in a file. Line and Column begin at 1; 0 is "not known".
+// A Position is a position in a file. Line and Column begin at 1; 0 means unknown.
 type Position struct {
 	File   string
 	Line   int
 	Column int
 }
 
-// String is "file:line" or "file:line:column".
+// String returns "file", "file:line" or "file:line:column".
 func (p Position) String() string {
 	switch {
 	case p.Line == 0:
@@ -25,17 +25,18 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
-// A Problem is one thing wrong with a configuration.
+// A Problem is an error or a warning about a configuration.
 type Problem struct {
 	File    string `json:"file"`
 	Line    int    `json:"line,omitempty"`   // 0: the whole file
 	Column  int    `json:"column,omitempty"` // in bytes; of a syntax error only
-	Key     string `json:"key,omitempty"`    // "limits.idle_timeout", "user.rule.path"; none in a syntax error
-	Text    string `json:"text"`             // what is wrong, and what to write instead where that is known
-	Warning bool   `json:"warning"`          // does not stop the start
+	Key     string `json:"key,omitempty"`    // "user.rule.path"; "" in a syntax error
+	Text    string `json:"text"`             // what is wrong, and what to write instead if known
+	Warning bool   `json:"warning"`          // does not prevent the start
 }
 
-// String is the line that users read: /etc/ftpd.toml:12: limits.idle_timout: unknown key; did you mean idle_timeout?
+// String returns the line that users read, such as
+// "/etc/ftpd.toml:12: limits.idle_timout: unknown key; did you mean idle_timeout?".
 func (p Problem) String() string {
 	parts := []string{Position{p.File, p.Line, p.Column}.String()}
 	if p.Warning {
@@ -47,7 +48,8 @@ func (p Problem) String() string {
 	return printable(strings.Join(append(parts, p.Text), ": "))
 }
 
-// printable spells out what would break the line or the terminal: keys and names of files may hold anything.
+// printable escapes the characters that would break the line or confuse the terminal, because
+// keys and names of files may contain any character.
 func printable(line string) string {
 	var b strings.Builder
 	for _, r := range line {
@@ -60,15 +62,17 @@ func printable(line string) string {
 	return b.String()
 }
 
-// isControl says whether a character is none to be seen: control characters, and what turns the direction of the text.
+// isControl reports whether a character is a control character, or changes the line or the
+// direction of the text.
 func isControl(r rune) bool {
-	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
+	return r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' ||
+		r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069'
 }
 
-// Problems are all that was found, in the order of the files and their lines.
+// Problems are several problems, in the order of the files and their lines.
 type Problems []Problem
 
-// Error is one line for each problem, without a newline at the end.
+// Error returns one line for each problem, without a newline at the end.
 func (ps Problems) Error() string {
 	lines := make([]string, len(ps))
 	for i, p := range ps {
@@ -77,18 +81,19 @@ func (ps Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Errors are those that are no warnings.
+// Errors returns the problems that are not warnings.
 func (ps Problems) Errors() Problems {
 	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return p.Warning })
 }
 
-// Warnings are those that stop nothing.
+// Warnings returns the problems that are warnings.
 func (ps Problems) Warnings() Problems {
 	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return !p.Warning })
 }
 
-// arrange sorts the problems by place and makes one of those that say of the same key what is wrong and that it is not supported yet:
-// one mistake is one line. The files are in the order of reading.
+// arrange sorts the problems by position. It merges an error of a key with the error that the
+// same key is not supported, so that one mistake is one line. The files are in the order in
+// which they were read.
 func (ps Problems) arrange(files []string) Problems {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
 		return cmp.Or(

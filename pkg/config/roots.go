@@ -7,19 +7,22 @@ import (
 	"strings"
 )
 
-// NeverServed says that a directory of the host is not served, whatever server.roots says: its files are doors into the kernel.
+// NeverServed reports whether a directory of the host is never served, even if server.roots
+// contains it, because its files are interfaces of the kernel.
 func NeverServed(dir string) bool { return Within(dir, "/proc") || Within(dir, "/sys") }
 
-// ByRoot says that a directory is served where server.roots has "/". The others hold the machine's secrets and controls, so they are
-// served only if they are named.
+// ByRoot reports whether "/" in server.roots includes a directory. The other directories contain
+// secrets of the machine or control it, so they are served only if they are named.
 func ByRoot(dir string) bool {
 	named := []string{"/boot", "/dev", "/etc", "/root", "/run"}
-	return !NeverServed(dir) && !slices.ContainsFunc(named, func(d string) bool { return Within(dir, d) })
+	return !NeverServed(dir) &&
+		!slices.ContainsFunc(named, func(d string) bool { return Within(dir, d) })
 }
 
-// Roots are the directories of the host that may be served: server.roots, or else /home and every home, directory and mount that the
-// configuration names. None lies within another, but what is named beside "/" stays where ByRoot does not hold for it. Without
-// server.roots, "/" is never among them.
+// Roots returns the directories of the host that may be served: server.roots, or else /home and
+// every home, directory and mount that the configuration names. None is within another, except
+// that directories remain beside "/" for which ByRoot reports false. Without server.roots, "/"
+// is never among them.
 func (c *Config) Roots() []string {
 	var roots []string
 	if len(c.Server.Roots) > 0 {
@@ -35,21 +38,22 @@ func (c *Config) Roots() []string {
 	slices.Sort(roots)
 	var outer []string
 	for _, r := range roots {
-		if !slices.ContainsFunc(outer, func(o string) bool { return Within(r, o) && (o != "/" || ByRoot(r)) }) {
+		includes := func(o string) bool { return Within(r, o) && (o != "/" || ByRoot(r)) }
+		if !slices.ContainsFunc(outer, includes) {
 			outer = append(outer, r)
 		}
 	}
 	return outer
 }
 
-// directories are the homes, directories and mounts that the configuration names.
+// directories returns the homes, directories and mounts that the configuration names.
 func (c *Config) directories() []string {
-	dirs := []string{madeIn(c.Defaults.Home, c.Defaults.CreateHome)}
+	dirs := []string{homeRoot(c.Defaults.Home, c.Defaults.CreateHome)}
 	if c.Anonymous.Enabled {
 		dirs = append(dirs, c.Anonymous.Directory)
 	}
 	override := func(o *Override) {
-		dirs = append(dirs, madeIn(o.Home, c.MakesHome(o)))
+		dirs = append(dirs, homeRoot(o.Home, c.MakesHome(o)))
 		for _, m := range o.Mounts {
 			dirs = append(dirs, m.Directory)
 		}
@@ -63,7 +67,7 @@ func (c *Config) directories() []string {
 	return slices.DeleteFunc(dirs, func(dir string) bool { return dir == "" })
 }
 
-// MakesHome says whether create_home is in force where o overrides the defaults.
+// MakesHome reports whether create_home is in force where o overrides the defaults.
 func (c *Config) MakesHome(o *Override) bool {
 	if slices.Contains(o.Set, "create_home") {
 		return o.CreateHome
@@ -71,15 +75,17 @@ func (c *Config) MakesHome(o *Override) bool {
 	return c.Defaults.CreateHome
 }
 
-// madeIn is what must be served so that a home can be made: the directory that it will lie in, unless that is "/".
-func madeIn(home string, create bool) string {
+// homeRoot returns the directory that must be served for a home. With create it is the parent of
+// the home, in which the home is created, unless the parent is "/".
+func homeRoot(home string, create bool) string {
 	if parent := path.Dir(home); create && home != "" && parent != "/" {
 		return parent
 	}
 	return home
 }
 
-// FixedParent is the directory, or as much of it as comes before {user}.
+// FixedParent returns the directory, or if it contains {user} the innermost directory above it
+// that does not.
 func FixedParent(dir string) string {
 	if before, _, ok := strings.Cut(dir, userWord); ok {
 		dir = path.Dir(before + "x")

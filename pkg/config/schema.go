@@ -6,23 +6,24 @@ import (
 	"slices"
 )
 
-// The schema is made from the structs, their comments and Default by `go generate`; it also brings the comments into the program.
+// schema is generated from the structs, their comments and Default by `go generate`. It also
+// makes the comments available to the program.
 //
 //go:embed ftpd.schema.json
 var schema []byte
 
-// Schema is the JSON schema (draft-07) of a configuration file, for editors and other programs. What it refuses, Inspect refuses too; the
-// reverse does not hold.
+// Schema returns the JSON schema (draft-07) of a configuration file, for editors and other
+// programs. Inspect refuses every file that the schema refuses, and others as well.
 func Schema() []byte { return slices.Clone(schema) }
 
-// A schemaNode is what is read from the schema again.
+// A schemaNode is the part of a node of the schema that this package needs.
 type schemaNode struct {
 	Description string
 	Properties  map[string]*schemaNode
 	Items       *schemaNode // of a [[table]]
 }
 
-// below is what the schema says of the tables or keys in a table or [[table]].
+// below returns the nodes of the tables and keys in a table or [[table]].
 func (n *schemaNode) below() map[string]*schemaNode {
 	if n.Items != nil {
 		return n.Items.Properties
@@ -30,11 +31,11 @@ func (n *schemaNode) below() map[string]*schemaNode {
 	return n.Properties
 }
 
-// readSchema is the whole schema.
+// readSchema returns the root node of the schema.
 func readSchema() *schemaNode {
 	var root schemaNode
 	if err := json.Unmarshal(schema, &root); err != nil {
-		panic(err) // a test compares it with what is generated
+		panic(err) // a test compares the embedded file with the generated schema
 	}
 	return &root
 }

@@ -15,15 +15,20 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// The schema is held against the loader: what the loader takes, the schema takes. Here it is read by a small reader of JSON schema,
-// which knows the words that the schema uses and no other; TestTaplo of the system tests runs a real one.
+// These tests compare the schema with the loader: the schema must accept every file that the
+// loader accepts. They use a small validator, which implements the words of JSON schema that the
+// schema contains. TestTaplo of the system tests uses a complete validator.
 
-// refusals are what a schema has against a value.
+// refusals returns the errors that a schema finds in a value.
 func refusals(s map[string]any, v any, at string) (found []string) {
-	no := func(format string, args ...any) { found = append(found, at+": "+fmt.Sprintf(format, args...)) }
+	no := func(format string,
+		args ...any) {
+		found = append(found, at+": "+fmt.Sprintf(format, args...))
+	}
 	for word, arg := range s {
 		switch word {
-		case "$schema", "title", "description", "default", "additionalProperties": // the last is read with properties
+		case "$schema", "title", "description", "default":
+		case "properties", "additionalProperties": // see refusedKeys
 		case "type":
 			if !isType(v, arg.(string)) {
 				no("not a %s: %v", arg, v)
@@ -46,17 +51,18 @@ func refusals(s map[string]any, v any, at string) (found []string) {
 			}
 		case "items":
 			for i, item := range asList(v) {
-				found = append(found, refusals(arg.(map[string]any), item, item0(at, i))...)
+				found = append(found,
+					refusals(arg.(map[string]any), item, fmt.Sprintf("%s[%d]", at, i))...)
 			}
 		case "oneOf":
-			taken := 0
+			accepting := 0
 			for _, s := range arg.([]any) {
 				if len(refusals(s.(map[string]any), v, at)) == 0 {
-					taken++
+					accepting++
 				}
 			}
-			if taken != 1 {
-				no("%v is taken by %d of oneOf", v, taken)
+			if accepting != 1 {
+				no("%v is accepted by %d of oneOf", v, accepting)
 			}
 		case "required":
 			for _, key := range arg.([]any) {
@@ -69,15 +75,14 @@ func refusals(s map[string]any, v any, at string) (found []string) {
 			for key := range table {
 				found = append(found, refusals(arg.(map[string]any), key, at)...)
 			}
-		case "properties":
 		default:
-			panic("this test does not know " + word)
+			panic("the validator of this test lacks " + word)
 		}
 	}
 	return append(found, refusedKeys(s, v, at)...)
 }
 
-// refusedKeys are refusals of the keys of a table and their values.
+// refusedKeys returns the errors in the keys and values of a table.
 func refusedKeys(s map[string]any, v any, at string) (found []string) {
 	table, _ := v.(map[string]any)
 	known, _ := s["properties"].(map[string]any)
@@ -93,9 +98,7 @@ func refusedKeys(s map[string]any, v any, at string) (found []string) {
 	return found
 }
 
-func item0(at string, i int) string { return fmt.Sprintf("%s[%d]", at, i) }
-
-// isType knows the types of JSON that the schema uses, and what the TOML decoder makes of them.
+// isType reports whether a value of the TOML decoder has a type of JSON.
 func isType(v any, name string) bool {
 	switch v.(type) {
 	case string:
@@ -112,7 +115,7 @@ func isType(v any, name string) bool {
 	return false
 }
 
-// asList is an array, of tables or of values.
+// asList returns an array of tables or values as an array of values.
 func asList(v any) []any {
 	list, _ := v.([]any)
 	if tables, ok := v.([]map[string]any); ok {
@@ -123,7 +126,7 @@ func asList(v any) []any {
 	return list
 }
 
-// withoutDates writes dates as editors hand them over.
+// withoutDates replaces dates by strings, as editors do.
 func withoutDates(v any) any {
 	switch v := v.(type) {
 	case time.Time:
@@ -142,21 +145,21 @@ func withoutDates(v any) any {
 	return v
 }
 
-// refusedBySchema are the refusals of a file's text, which is TOML.
+// refusedBySchema returns the errors that the schema finds in the text of a file, which is TOML.
 func refusedBySchema(t *testing.T, text string) []string {
 	t.Helper()
 	var schema, values map[string]any
 	if err := json.Unmarshal(Schema(), &schema); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := toml.Decode(withoutMarks(text), &values); err != nil {
+	if _, err := toml.Decode(trimByteOrderMarks(text), &values); err != nil {
 		t.Fatal(err)
 	}
 	return refusals(schema, withoutDates(values), "")
 }
 
-// Every file of the stories that has no errors, or none but keys that are not supported yet, passes.
-func TestSchemaTakesWhatIsRight(t *testing.T) {
+// The schema accepts every file of the stories that has no errors, apart from unsupported keys.
+func TestSchemaAcceptsValidFiles(t *testing.T) {
 	stories, _ := filepath.Glob("testdata/*.txt")
 	passed := 0
 	for _, story := range stories {
@@ -176,48 +179,64 @@ func TestSchemaTakesWhatIsRight(t *testing.T) {
 		}
 	}
 	if passed < 10 {
-		t.Errorf("only %d files are right", passed)
+		t.Errorf("only %d files are valid", passed)
 	}
 }
 
-// refusedByLoader are the errors of a file, but for what is not supported yet.
+// refusedByLoader returns the errors that the loader finds in the text of a file, without those
+// about unsupported keys.
 func refusedByLoader(t *testing.T, text string) Problems {
 	t.Helper()
-	return slices.DeleteFunc(inspectText(t, text).Problems.Errors(), func(p Problem) bool { return strings.HasPrefix(p.Text, notSupported) })
+	return slices.DeleteFunc(inspectText(t, text).Problems.Errors(), func(p Problem) bool {
+		return strings.HasPrefix(p.Text, notSupported)
+	})
 }
 
-// Mistakes of each kind are refused, and by the loader too.
+// The schema and the loader refuse mistakes of each kind.
 func TestSchemaRefusesMistakes(t *testing.T) {
 	for _, text := range []string{
-		`limits.idle_timout = "5m"`, `limits = 3`, `nosuch = 1`, `limits.idle_timeout = 5`, `limits.idle_timeout = "5"`, `limits.idle_timeout = "-5m"`,
-		`limits.max_sessions = -1`, `auth.min_uid = 0`, `auth.max_attempts = "3"`, `auth.backend = "linux"`, `auth.deny = "root"`, `auth.deny = [1]`,
-		`defaults.umask = 18`, `defaults.umask = "999"`, `defaults.permissions = "all"`, `defaults.permissions = ["full"]`, `defaults.permissions = 3`,
-		`defaults.max_file_size = -1`, `defaults.max_file_size = "10 apples"`, `defaults.confine = "yes"`, `defaults.allow_from = ["home"]`,
-		`server.listen = ["localhost:21"]`, `server.listen = [21]`, `data.passive_ports = "many"`, `nat.public_addresses = { "here" = "1.2.3.4" }`,
-		`nat.public_addresses = { "10.0.0.5" = 3 }`, `[user]`, `[[limits]]`, `[[user]]`, "[[user]]\nname = \"a\"\n[[user.rule]]\npath = \"/x\"",
-		"[[group]]\nname = \"a\"\npassword = \"x\"", "[[user]]\nname = \"a\"\npassword = \"secret\"", "[[user]]\nname = \"a\"\nexpires = \"never\"",
-		"[[hook]]\non = [\"upload\"]", "[[hook]]\ncommand = [\"/x\"]", "[[host]]\nbanner = \"\"", "[[site]]\nname = \"X\"\ncommand = [\"/x\"]",
+		`limits.idle_timout = "5m"`, `limits = 3`, `nosuch = 1`, `limits.idle_timeout = 5`,
+		`limits.idle_timeout = "5"`, `limits.idle_timeout = "-5m"`,
+		`limits.max_sessions = -1`, `auth.min_uid = 0`, `auth.max_attempts = "3"`,
+		`auth.backend = "linux"`, `auth.deny = "root"`, `auth.deny = [1]`,
+		`defaults.umask = 18`, `defaults.umask = "999"`, `defaults.permissions = "all"`,
+		`defaults.permissions = ["full"]`, `defaults.permissions = 3`,
+		`defaults.max_file_size = -1`, `defaults.max_file_size = "10 apples"`,
+		`defaults.confine = "yes"`, `defaults.allow_from = ["home"]`,
+		`server.listen = ["localhost:21"]`, `server.listen = [21]`, `data.passive_ports = "many"`,
+		`nat.public_addresses = { "here" = "1.2.3.4" }`,
+		`nat.public_addresses = { "10.0.0.5" = 3 }`, `[user]`, `[[limits]]`, `[[user]]`,
+		"[[user]]\nname = \"a\"\n[[user.rule]]\npath = \"/x\"",
+		"[[group]]\nname = \"a\"\npassword = \"x\"",
+		"[[user]]\nname = \"a\"\npassword = \"secret\"",
+		"[[user]]\nname = \"a\"\nexpires = \"never\"",
+		"[[hook]]\non = [\"upload\"]", "[[hook]]\ncommand = [\"/x\"]", "[[host]]\nbanner = \"\"",
+		"[[site]]\nname = \"X\"\ncommand = [\"/x\"]",
 		"[[group]]\nname = \"a\"\n[[group.mount]]\npath = \"/x\"",
 	} {
 		if len(refusedBySchema(t, text)) == 0 {
-			t.Errorf("%s: the schema takes it", text)
+			t.Errorf("%s: the schema accepts it", text)
 		}
 		if len(refusedByLoader(t, text)) == 0 {
-			t.Errorf("%s: the loader takes it", text)
+			t.Errorf("%s: the loader accepts it", text)
 		}
 	}
 }
 
-// What a type reads, its pattern takes: every spelling of every value.
+// The pattern of a type accepts every text that the type reads.
 func FuzzSchemaTakesWhatTypesRead(f *testing.F) {
-	types := []reflect.Type{reflect.TypeFor[Duration](), reflect.TypeFor[Size](), reflect.TypeFor[Mode](), reflect.TypeFor[Hash](),
-		reflect.TypeFor[PortRange](), reflect.TypeFor[Address](), reflect.TypeFor[Network](), reflect.TypeFor[Permissions](), reflect.TypeFor[Backend]()}
-	for _, text := range []string{"1h30m", "+.5s", "-0s", "0", "1.5 MiB", "10kb", " 7 ", "022", "1 - 2", "[::1%lo]:21", ":21", "::ffff:1.2.3.4", "10.0.0.0/8", "full", "unix"} {
+	types := []reflect.Type{reflect.TypeFor[Duration](), reflect.TypeFor[Size](),
+		reflect.TypeFor[Mode](), reflect.TypeFor[Hash](),
+		reflect.TypeFor[PortRange](), reflect.TypeFor[Address](), reflect.TypeFor[Network](),
+		reflect.TypeFor[Permissions](), reflect.TypeFor[Backend]()}
+	for _, text := range []string{"1h30m", "+.5s", "-0s", "0", "1.5 MiB", "10kb", " 7 ", "022",
+		"1 - 2", "[::1%lo]:21", ":21", "::ffff:1.2.3.4", "10.0.0.0/8", "full", "unix"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.ContainsFunc(text, func(r rune) bool { return r == '\v' || r > '~' && r != 'µ' && r != 'μ' }) {
-			t.Skip() // what is white space beyond ASCII is another question for each reader of patterns
+		if strings.ContainsFunc(text,
+			func(r rune) bool { return r == '\v' || r > '~' && r != 'µ' && r != 'μ' }) {
+			t.Skip() // implementations of patterns differ about white space beyond ASCII
 		}
 		for _, typ := range types {
 			v := reflect.New(typ).Elem()
@@ -226,8 +245,9 @@ func FuzzSchemaTakesWhatTypesRead(f *testing.F) {
 			if err := json.Unmarshal(encoded, &schema); err != nil {
 				t.Fatal(err)
 			}
-			if assign(v, text, text) == nil && text != "" && len(refusals(schema, text, typ.Name())) > 0 {
-				t.Errorf("%s reads %q, which the schema refuses", typ, text)
+			if assign(v, text, text) == nil && text != "" &&
+				len(refusals(schema, text, typ.Name())) > 0 {
+				t.Errorf("%s reads %q, but the schema refuses it", typ, text)
 			}
 		}
 	})

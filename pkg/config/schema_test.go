@@ -14,8 +14,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// pkg/config/ftpd.schema.json is the JSON schema of a configuration file, made from the structs, their comments and Default;
-// `go generate ./pkg/config` writes it. It is as strict as patterns and bounds can be, and refuses nothing that Inspect takes.
+// These tests generate ftpd.schema.json, the JSON schema of a configuration file, from the
+// structs, their comments and Default. `go generate ./pkg/config` writes the file. The schema is
+// as strict as patterns and bounds can be, and accepts everything that Inspect accepts.
 
 const schemaFile = "ftpd.schema.json"
 
@@ -36,7 +37,7 @@ func TestSchemaIsFresh(t *testing.T) {
 		if err := os.WriteFile(schemaFile, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		return // the file of the next build
+		return // the new file is embedded in the next build
 	}
 	if !bytes.Equal(Schema(), want) {
 		t.Errorf("%s is stale: go generate ./pkg/config", schemaFile)
@@ -67,7 +68,7 @@ type schemaMaker struct {
 	docs map[string][]string // the lines of each field's comment, by "Type.Field"
 }
 
-// table makes the node of a table, whose defaults are in v.
+// table returns the node of a table, whose defaults are in v.
 func (m *schemaMaker) table(v reflect.Value, prefix string) node {
 	properties := node{}
 	for _, f := range fieldsOf(v.Type()) {
@@ -81,14 +82,14 @@ func (m *schemaMaker) table(v reflect.Value, prefix string) node {
 	return n
 }
 
-// property makes the node of a table's key.
+// property returns the node of a key of a table.
 func (m *schemaMaker) property(table reflect.Value, f field, id string) node {
 	var n node
 	value := table.FieldByIndex(f.index)
 	switch {
 	case isTableList(f.typ):
 		item := reflect.New(f.typ.Elem()).Elem()
-		begin(item)
+		setDefaults(item)
 		n = node{"type": "array", "items": m.table(item, id+".")}
 	case isTable(f.typ):
 		n = m.table(value, id+".")
@@ -99,7 +100,8 @@ func (m *schemaMaker) property(table reflect.Value, f field, id string) node {
 			n["default"] = standard
 		}
 	}
-	n["description"] = strings.Join(append(slices.Clone(m.docs[owner(table.Type(), f)]), support(supportKey(id))...), "\n")
+	doc := slices.Concat(m.docs[owner(table.Type(), f)], support(supportKey(id)))
+	n["description"] = strings.Join(doc, "\n")
 	return n
 }
 
@@ -112,7 +114,7 @@ func (m *schemaMaker) bound(n node, id string) {
 	}
 }
 
-// jsonValue is a value of TOML; nil where there is none.
+// jsonValue returns the value that the TOML text stands for, or nil if it is no value.
 func jsonValue(text string) any {
 	var doc map[string]any
 	if _, err := toml.Decode("x = "+text, &doc); err != nil {
@@ -121,10 +123,10 @@ func jsonValue(text string) any {
 	return doc["x"]
 }
 
-// pattern is a string of a form.
+// pattern returns the node of a string that matches a regular expression.
 func pattern(form string) node { return node{"type": "string", "pattern": form} }
 
-// valueNode is what a type takes.
+// valueNode returns the node of the values of a type.
 func valueNode(t reflect.Type) node {
 	switch reflect.Zero(t).Interface().(type) {
 	case Duration:
@@ -134,7 +136,7 @@ func valueNode(t reflect.Type) node {
 		return node{"oneOf": []node{{"type": "integer", "minimum": 0}, pattern(sizePattern())}}
 	case Mode:
 		return pattern(`^[0-7]{1,4}$`)
-	case Date: // editors hand dates of TOML over as strings
+	case Date: // editors pass dates of TOML as strings
 		return pattern(`^[0-9]{4}-[0-9]{2}-[0-9]{2}$`)
 	case Hash:
 		var prefixes []string
@@ -147,7 +149,10 @@ func valueNode(t reflect.Type) node {
 		for _, p := range permissionPresets {
 			words = append(words, p.name)
 		}
-		return node{"oneOf": []node{{"type": "string", "enum": words}, {"type": "array", "items": node{"type": "string", "enum": permissionWords}}}}
+		return node{"oneOf": []node{
+			{"type": "string", "enum": words},
+			{"type": "array", "items": node{"type": "string", "enum": permissionWords}},
+		}}
 	case PortRange:
 		return pattern(`^(\s*[0-9]+\s*(-\s*[0-9]+\s*)?)?$`)
 	case Address:
@@ -155,7 +160,11 @@ func valueNode(t reflect.Type) node {
 	case Network:
 		return pattern(`^[0-9A-Fa-f:.]*(/[0-9]{1,3})?$`)
 	case map[netip.Addr]string:
-		return node{"type": "object", "propertyNames": node{"pattern": `^[0-9A-Fa-f:.]+(%.+)?$`}, "additionalProperties": node{"type": "string"}}
+		return node{
+			"type":                 "object",
+			"propertyNames":        node{"pattern": `^[0-9A-Fa-f:.]+(%.+)?$`},
+			"additionalProperties": node{"type": "string"},
+		}
 	}
 	if c, ok := reflect.Zero(t).Interface().(interface{ choices() []string }); ok {
 		return node{"type": "string", "enum": c.choices()}
@@ -173,13 +182,14 @@ func valueNode(t reflect.Type) node {
 	panic("config: no schema of " + t.String())
 }
 
-// sizePattern takes the units in either case.
+// sizePattern returns the pattern of sizes, with units in upper and lower case.
 func sizePattern() string {
 	var units []string
 	for _, u := range sizeUnits {
 		var unit strings.Builder
 		for _, letter := range u.name {
-			fmt.Fprintf(&unit, "[%s%s]", strings.ToUpper(string(letter)), strings.ToLower(string(letter)))
+			fmt.Fprintf(&unit, "[%s%s]", strings.ToUpper(string(letter)),
+				strings.ToLower(string(letter)))
 		}
 		if u.name != "" {
 			units = append(units, unit.String())

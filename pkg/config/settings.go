@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-// An Effective is all that the configuration says about one user.
+// An Effective holds the values of all keys for one user.
 type Effective struct {
 	Settings
 	Rules    []Rule  // for subtrees, in no particular order
-	Mounts   []Mount // besides the home; Permissions are filled in, {user} too
+	Mounts   []Mount // besides the home; with their permissions, and {user} replaced
 	Disabled bool
 	Expires  Date
 }
 
-// Rights are the permissions of the whole tree: those of the rules, of mounts that have some of their own, and else the user's.
+// Rights returns the permissions for all paths of the tree: those of the rules, those of mounts
+// that have their own, and else those of the user.
 func (e *Effective) Rights() Rights {
 	rules := slices.Clone(e.Rules)
 	for _, m := range e.Mounts {
@@ -26,9 +27,10 @@ func (e *Effective) Rights() Rights {
 	return NewRights(e.Permissions, rules)
 }
 
-// For gives the effective settings of a user who is a member of the groups: [defaults] < [[group]] in the order of the file < [[user]].
-// A rule or mount of a later one replaces that of an earlier one for the same path. The error says that the name cannot be part of a
-// path; such a user may not come in.
+// For returns the effective settings of a user who is a member of the groups. They are those of
+// [defaults], overridden by each [[group]] in the order of the file, and then by [[user]]. A rule
+// or mount of a later table replaces one of an earlier table for the same path. It is an error if
+// the name cannot be part of a path; such a user may not log in.
 func (c *Config) For(user string, groups []string) (Effective, error) {
 	if err := checkName(user); err != nil {
 		return Effective{}, err
@@ -56,7 +58,8 @@ type layer struct {
 	*Override
 }
 
-// layers are the overrides that apply to a user, each stronger than those before it.
+// layers returns the overrides that apply to a user. A later one has precedence over an earlier
+// one.
 func (c *Config) layers(user string, groups []string) []layer {
 	var ls []layer
 	if a := c.Anonymous; user == AnonymousUser && a.Enabled {
@@ -78,15 +81,18 @@ func (c *Config) layers(user string, groups []string) []layer {
 	return ls
 }
 
-// KnowsAlone says whether a name is the configuration's own, which is not asked of the system: that of a [[user]] with a password, or of
-// anonymous users where there are any. Such a user is in no group.
+// KnowsAlone reports whether a name belongs to the configuration only, so that it is not looked
+// up in the system. It is the name of a [[user]] with a password, or that of anonymous users if
+// they are enabled. Such a user is in no group.
 func (c *Config) KnowsAlone(name string) bool {
 	return c.Anonymous.Enabled && name == AnonymousUser ||
-		slices.ContainsFunc(c.Users, func(u User) bool { return u.Name == name && u.Password != "" })
+		slices.ContainsFunc(c.Users,
+			func(u User) bool { return u.Name == name && u.Password != "" })
 }
 
-// RunAsInForce are the accounts whose identity the users of the configuration take, "" among them where one takes the server's own.
-// A configuration without such users has none.
+// RunAsInForce returns the accounts in run_as of the users of the configuration, including "" if
+// the files of one are accessed as the server itself. It returns none if the configuration has
+// no users.
 func (c *Config) RunAsInForce() []string {
 	var accounts []string
 	for _, u := range c.Users {
@@ -110,7 +116,7 @@ const AnonymousUser = "anonymous"
 // userWord stands for the user's name in home and directory.
 const userWord = "{user}"
 
-// override takes over what o sets.
+// override replaces the settings that o sets.
 func (e *Effective) override(o *Override) {
 	copyKeys(&e.Settings, &o.Settings, o.Set)
 	if slices.Contains(o.Set, "disabled") {
@@ -120,14 +126,16 @@ func (e *Effective) override(o *Override) {
 		e.Expires = o.Expires
 	}
 	for _, r := range o.Rules {
-		e.Rules = append(slices.DeleteFunc(e.Rules, func(old Rule) bool { return old.Path == r.Path }), r)
+		samePath := func(old Rule) bool { return old.Path == r.Path }
+		e.Rules = append(slices.DeleteFunc(e.Rules, samePath), r)
 	}
 	for _, m := range o.Mounts {
-		e.Mounts = append(slices.DeleteFunc(e.Mounts, func(old Mount) bool { return old.Path == m.Path }), m)
+		samePath := func(old Mount) bool { return old.Path == m.Path }
+		e.Mounts = append(slices.DeleteFunc(e.Mounts, samePath), m)
 	}
 }
 
-// checkName refuses a name that could leave its place in a path.
+// checkName refuses a name that would not be a single component of a path.
 func checkName(name string) error {
 	switch {
 	case name == "":
@@ -140,7 +148,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// WithoutSecrets is a copy without password hashes, for processes that need none.
+// WithoutSecrets returns a copy without password hashes, for processes that do not need them.
 func (c *Config) WithoutSecrets() *Config {
 	out := *c
 	out.Users = slices.Clone(c.Users)

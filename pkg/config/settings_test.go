@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-const village = `
+// sample is a configuration without mistakes, which also has unsupported keys.
+const sample = `
 [server]
 listen_tls = [":990"]
 [tls]
@@ -43,7 +44,7 @@ directory = "/data/own"
 permissions = "full"
 [[user]]
 name = "alice"
-password = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"
+password = "` + sampleHash + `"
 umask = "022"
 expires = 2027-01-31
 [[user.rule]]
@@ -66,10 +67,13 @@ command = ["/bin/true"]
 permission = "delete"
 `
 
-// readVillage reads a configuration that nothing is wrong with, but that not all of it is supported yet.
-func readVillage(t *testing.T) *Config {
+const sampleHash = "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0a" +
+	"Dehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1"
+
+// readSample returns the configuration in sample.
+func readSample(t *testing.T) *Config {
 	t.Helper()
-	s := inspectText(t, village)
+	s := inspectText(t, sample)
 	for _, p := range s.Problems.Errors() {
 		if !strings.Contains(p.Text, notSupported) {
 			t.Fatal(p)
@@ -79,7 +83,7 @@ func readVillage(t *testing.T) *Config {
 }
 
 func TestForMerges(t *testing.T) {
-	c := readVillage(t)
+	c := readSample(t)
 	for _, test := range []struct {
 		user   string
 		groups string
@@ -87,14 +91,15 @@ func TestForMerges(t *testing.T) {
 	}{
 		{"bob", "", "/srv/ftp/bob/files 027 false"},
 		{"bob", "staff", "/srv/ftp/bob/files 002 true"},
-		{"bob", "boss staff", "/srv/ftp/bob/files 077 false"}, // the file's order, not that of the groups
+		{"bob", "boss staff", "/srv/ftp/bob/files 077 false"}, // the order of the file counts
 		{"alice", "boss staff", "/srv/ftp/alice/files 022 false 2027-01-31"},
 		{"alice", "staff", "/srv/ftp/alice/files 022 true 2027-01-31"},
 		{"anonymous", "", "/srv/pub 027 false Welcome."},
 		{"{user}", "", "/srv/ftp/{user}/files 027 false"},
 	} {
 		e, err := c.For(test.user, strings.Fields(test.groups))
-		got := strings.TrimSpace(fmt.Sprintln(e.Home, e.Umask, e.Disabled, e.Expires+Date(e.LoginMessage)))
+		got := strings.TrimSpace(fmt.Sprintln(e.Home, e.Umask, e.Disabled,
+			e.Expires+Date(e.LoginMessage)))
 		if err != nil || got != test.want {
 			t.Errorf("%s of %s: %s, %v; want %s", test.user, test.groups, got, err, test.want)
 		}
@@ -102,7 +107,7 @@ func TestForMerges(t *testing.T) {
 }
 
 func TestForMergesRulesAndMounts(t *testing.T) {
-	c := readVillage(t)
+	c := readSample(t)
 	e, err := c.For("alice", []string{"staff", "boss"})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +131,7 @@ func TestForMergesRulesAndMounts(t *testing.T) {
 	}
 }
 
-// A name that could leave its place in a path never gets settings.
+// A name that is not a single component of a path gets no settings.
 func TestForRefusesNames(t *testing.T) {
 	for _, name := range []string{"", ".", "..", "a/b", "/", "a\x00", "a\nb", "\x7f", "../root"} {
 		if e, err := Default().For(name, nil); err == nil {
@@ -140,8 +145,8 @@ func TestForRefusesNames(t *testing.T) {
 	}
 }
 
-// Every key of Settings is taken over from an override that sets it, and from none that does not.
-func TestForTakesEveryKey(t *testing.T) {
+// Every key of Settings can be overridden, and is overridden only if it is set.
+func TestForOverridesEveryKey(t *testing.T) {
 	for _, f := range fieldsOf(reflect.TypeFor[Settings]()) {
 		c := Default()
 		u := User{Name: "bob"}
@@ -160,19 +165,22 @@ func TestForTakesEveryKey(t *testing.T) {
 		}
 		c.Users = []User{u}
 		if e, _ := c.For("bob", nil); !reflect.DeepEqual(e.Settings, c.Defaults) {
-			t.Errorf("%s is taken although it is not set", f.key)
+			t.Errorf("%s is overridden although it is not set", f.key)
 		}
 		c.Users[0].Set = []string{f.key}
 		e, _ := c.For("bob", nil)
-		if got := reflect.ValueOf(e.Settings).FieldByIndex(f.index).Interface(); !reflect.DeepEqual(got, other.Interface()) {
+		got := reflect.ValueOf(e.Settings).FieldByIndex(f.index).Interface()
+		if !reflect.DeepEqual(got, other.Interface()) {
 			t.Errorf("%s is %v, want %v", f.key, got, other)
 		}
 	}
 }
 
-// The core gets its configuration as JSON.
+// The core receives its configuration as JSON.
 func TestJSONRoundTrip(t *testing.T) {
-	for name, c := range map[string]*Config{"default": Default(), "village": readVillage(t), "empty": {}} {
+	for name, c := range map[string]*Config{
+		"default": Default(), "sample": readSample(t), "empty": {},
+	} {
 		text, err := json.Marshal(c)
 		if err != nil {
 			t.Fatal(err)
@@ -191,23 +199,24 @@ func TestJSONRoundTrip(t *testing.T) {
 }
 
 func TestWithoutSecrets(t *testing.T) {
-	c := readVillage(t)
+	c := readSample(t)
 	text, err := json.Marshal(c.WithoutSecrets())
 	if err != nil || strings.Contains(string(text), "$6$") {
 		t.Errorf("%s, %v", text, err)
 	}
-	if c.Users[0].Password != "$6$saltsalt$TVLlQcbpFVof5W3Yz4DTP6gRstiNuHwwTt6GLc1E5n0U0aDehy0S5knV8wiOQSpT0Y77vwPZN.Pq.H91p5hVO1" {
-		t.Error("the original lost its hash")
+	if c.Users[0].Password != sampleHash {
+		t.Error("the original has lost its hash")
 	}
 	c.Users[0].Password = ""
 	if !reflect.DeepEqual(c, c.WithoutSecrets()) {
-		t.Error("more than hashes is gone")
+		t.Error("the copy lacks more than the hashes")
 	}
 }
 
 func TestRoots(t *testing.T) {
-	c := readVillage(t)
-	if got, want := c.Roots(), []string{"/data", "/home", "/srv/ftp", "/srv/pub"}; !slices.Equal(got, want) {
+	c := readSample(t)
+	want := []string{"/data", "/home", "/srv/ftp", "/srv/pub"}
+	if got := c.Roots(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 	c.Server.Roots = []string{"/srv/ftp", "/srv", "/srvx"}
@@ -216,7 +225,7 @@ func TestRoots(t *testing.T) {
 	}
 	c.Server.Roots = []string{"/", "/home", "/etc/skel", "/rooted"}
 	if got, want := c.Roots(), []string{"/", "/etc/skel"}; !slices.Equal(got, want) {
-		t.Errorf("what / does not stand for: got %v, want %v", got, want)
+		t.Errorf("directories that / does not include: got %v, want %v", got, want)
 	}
 	c = Default()
 	c.Defaults.Home = "/{user}"

@@ -9,32 +9,34 @@ import (
 	"strings"
 )
 
-// What is in force is shown as TOML that means the same, with the origin of each value as a comment: a place in a file, "default", or
-// for a user the group before the place.
+// The configuration in force is shown as equivalent TOML, with the origin of each value as a
+// comment: a position in a file, or "default". For a user, the name of the group may precede the
+// position.
 
-// Show writes the configuration in force: all of it, or only what differs from the defaults. Hashes are masked.
+// Show writes the configuration in force: all keys, or only those that differ from the defaults.
+// Hashes are masked.
 func (s *Source) Show(w io.Writer, all bool) error {
-	sh := &shower{Source: s, all: all}
+	sh := &printer{Source: s, all: all}
 	sh.table(reflect.ValueOf(s.Config).Elem(), reflect.ValueOf(Default()).Elem(), "", "")
 	_, err := io.WriteString(w, sh.String())
 	return err
 }
 
-// ShowUser writes the settings that a member of the groups would get, as a [[user]]: all of them, or only what differs from the
-// defaults. The error is that of Config.For.
+// ShowUser writes the settings of a user who is a member of the groups, as a [[user]]: all keys,
+// or only those that differ from the defaults. It is an error if Config.For returns one.
 func (s *Source) ShowUser(w io.Writer, user string, groups []string, all bool) error {
 	e, err := s.Config.For(user, groups)
 	if err != nil {
 		return err
 	}
-	sh := &shower{Source: s, all: all}
+	sh := &printer{Source: s, all: all}
 	layers := s.Config.layers(user, groups)
 	sh.line("[[user]]", "")
 	sh.line("name = "+quote(user), "")
-	settings, standard := reflect.ValueOf(&e.Settings).Elem(), reflect.ValueOf(Default().Defaults)
+	settings, defaults := reflect.ValueOf(&e.Settings).Elem(), reflect.ValueOf(Default().Defaults)
 	for _, f := range fieldsOf(settings.Type()) {
 		v := settings.FieldByIndex(f.index)
-		if text := encode(v); all || text != encode(standard.FieldByIndex(f.index)) {
+		if text := encode(v); all || text != encode(defaults.FieldByIndex(f.index)) {
 			sh.line(f.key+" = "+text, s.settingOrigin(layers, f.key))
 		}
 	}
@@ -59,7 +61,8 @@ func (s *Source) ShowUser(w io.Writer, user string, groups []string, all bool) e
 	return err
 }
 
-// ShowFrom writes, as a comment, whether a client's address may log in with the settings of a user, or with [defaults] for "".
+// ShowFrom writes, as a comment, whether a user may log in from an address. The user "" stands
+// for the settings of [defaults].
 func (s *Source) ShowFrom(w io.Writer, user string, groups []string, from netip.Addr) error {
 	settings := s.Config.Defaults
 	if user != "" {
@@ -76,11 +79,12 @@ func (s *Source) ShowFrom(w io.Writer, user string, groups []string, from netip.
 	case settings.AllowFrom.Contains(from):
 		answer = "may log in: it is in allow_from"
 	}
-	_, err := fmt.Fprintf(w, "# %s %s (%s)\n", from, answer, s.settingOrigin(s.Config.layers(user, groups), "allow_from"))
+	origin := s.settingOrigin(s.Config.layers(user, groups), "allow_from")
+	_, err := fmt.Fprintf(w, "# %s %s (%s)\n", from, answer, origin)
 	return err
 }
 
-// settingOrigin is where the strongest layer that sets a key stands.
+// settingOrigin returns the origin of a key in the last layer that sets it.
 func (s *Source) settingOrigin(layers []layer, key string) string {
 	for _, l := range slices.Backward(layers) {
 		if slices.Contains(l.Set, key) {
@@ -94,7 +98,7 @@ func (s *Source) settingOrigin(layers []layer, key string) string {
 	return s.origin("defaults." + key)
 }
 
-// pathOrigin is where the strongest layer that has a rule or mount for a path stands.
+// pathOrigin returns the origin of the rule or mount for a path in the last layer that has one.
 func (s *Source) pathOrigin(layers []layer, list, path string) string {
 	for _, l := range slices.Backward(layers) {
 		for i, r := range l.Rules {
@@ -111,7 +115,8 @@ func (s *Source) pathOrigin(layers []layer, list, path string) string {
 	return ""
 }
 
-// layerOrigin names the group before the place.
+// layerOrigin returns the origin of a key in a layer, after the name of the group if the layer is
+// a [[group]].
 func (s *Source) layerOrigin(l layer, id string) string {
 	if index, isGroup := strings.CutPrefix(l.id, "group"); isGroup {
 		if name, ok := lookUp(reflect.ValueOf(s.Config).Elem(), "group"+index+".name"); ok {
@@ -121,7 +126,7 @@ func (s *Source) layerOrigin(l layer, id string) string {
 	return s.origin(id)
 }
 
-// origin is where a key was written, or "default".
+// origin returns the position of a key, or "default" if no file sets it.
 func (s *Source) origin(id string) string {
 	if !s.given(id) {
 		return "default"
@@ -129,15 +134,15 @@ func (s *Source) origin(id string) string {
 	return s.position(id).String()
 }
 
-// A shower writes lines of TOML.
-type shower struct {
+// A printer writes lines of TOML.
+type printer struct {
 	*Source
 	strings.Builder
 	all bool
 }
 
-// line writes one line with its origin, if it has one.
-func (sh *shower) line(text, origin string) {
+// line writes one line, with its origin unless that is "".
+func (sh *printer) line(text, origin string) {
 	sh.WriteString(text)
 	if origin != "" {
 		sh.WriteString("  # " + origin)
@@ -145,8 +150,9 @@ func (sh *shower) line(text, origin string) {
 	sh.WriteByte('\n')
 }
 
-// table writes the keys of a table, then the tables below it. A header is written only when something stands under it.
-func (sh *shower) table(v, standard reflect.Value, id, header string) {
+// table writes the keys of a table, then the tables below it. It omits the header if there are
+// no keys below it.
+func (sh *printer) table(v, defaults reflect.Value, id, header string) {
 	fields := fieldsOf(v.Type())
 	for _, f := range fields {
 		if isTable(f.typ) || isTableList(f.typ) {
@@ -157,7 +163,8 @@ func (sh *shower) table(v, standard reflect.Value, id, header string) {
 			key = id + "." + f.key
 		}
 		shown := encode(value)
-		if shown == "" || !sh.given(key) && !sh.all || !sh.all && shown == encode(standard.FieldByIndex(f.index)) {
+		isDefault := shown == encode(defaults.FieldByIndex(f.index))
+		if shown == "" || !sh.all && (!sh.given(key) || isDefault) {
 			continue
 		}
 		sh.header(&header)
@@ -171,13 +178,13 @@ func (sh *shower) table(v, standard reflect.Value, id, header string) {
 				sh.item(value.Index(i), item(below, i))
 			}
 		case isTable(f.typ):
-			sh.table(value, standard.FieldByIndex(f.index), below, "["+below+"]")
+			sh.table(value, defaults.FieldByIndex(f.index), below, "["+below+"]")
 		}
 	}
 }
 
-// header writes a table's header once.
-func (sh *shower) header(header *string) {
+// header writes the header of a table, and sets it to "" so that it is written once.
+func (sh *printer) header(header *string) {
 	if *header == "" {
 		return
 	}
@@ -188,8 +195,8 @@ func (sh *shower) header(header *string) {
 	*header = ""
 }
 
-// item writes one [[table]] with the keys that the file gives, and what stands below it.
-func (sh *shower) item(v reflect.Value, id string) {
+// item writes one [[table]] with the keys that the file sets, and the tables below it.
+func (sh *printer) item(v reflect.Value, id string) {
 	header := "[[" + keyOf(id) + "]]"
 	sh.header(&header)
 	for _, f := range fieldsOf(v.Type()) {

@@ -1,6 +1,7 @@
 package config
 
-// Nearest is the candidate that was probably meant by a mistyped word, or "": at most one change for each three letters.
+// Nearest returns the candidate that is most similar to a mistyped word, or "". It must be
+// reachable by at most one change for each three letters.
 func Nearest(word string, candidates []string) string {
 	best, bestDistance := "", len(word)/3+1
 	for _, c := range candidates {
@@ -11,7 +12,8 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// distance counts the letters to insert, delete, replace or swap with their neighbour to make b of a (optimal string alignment).
+// distance returns the number of letters to insert, delete, replace, or swap with the next
+// letter to change a to b (optimal string alignment).
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

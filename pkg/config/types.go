@@ -8,10 +8,11 @@ import (
 	"time"
 )
 
-// Every type of a value has its text form here or in hash.go, units.go, network.go, words.go and permissions.go. UnmarshalText refuses what
-// the key cannot hold, so nobody meets an impossible value; MarshalText gives the text back, so a Config survives JSON.
+// Every type of a value has its text form here or in hash.go, units.go, network.go, words.go and
+// permissions.go. UnmarshalText refuses text that is no valid value, so that other packages need
+// not check values. MarshalText returns the text again, so that JSON preserves a Config.
 
-// A Mode is permission bits or a mask of them, written in octal as a string: "022".
+// A Mode holds permission bits or a mask of them, written in octal as a string: "022".
 type Mode uint32
 
 // UnmarshalText reads one to four octal digits.
@@ -24,13 +25,13 @@ func (m *Mode) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes at least three octal digits.
+// MarshalText returns three octal digits or more.
 func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 func (m Mode) String() string { return fmt.Sprintf("%03o", uint32(m)) }
 
-// decodeTOML tells whoever wrote a number that a mode is a string. To TOML, 022 is an error
-// and 22 is twenty-two.
+// decodeTOML accepts a string. For a number it returns an error with the string to write
+// instead, because in TOML 022 is a syntax error and 22 is twenty-two.
 func (m *Mode) decodeTOML(v any, raw string) error {
 	if text, ok := v.(string); ok {
 		return m.UnmarshalText([]byte(text))
@@ -52,7 +53,7 @@ func (m *Mode) decodeTOML(v any, raw string) error {
 // A Date is a day as YYYY-MM-DD; "" is never.
 type Date string
 
-// Over says whether the day has passed at now. The day ends at midnight UTC.
+// Over reports whether the day has passed at now. The day ends at midnight UTC.
 func (d Date) Over(now time.Time) bool {
 	return d != "" && now.UTC().Format(time.DateOnly) > string(d)
 }

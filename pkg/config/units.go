@@ -31,7 +31,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes the duration with the largest unit that divides it.
+// MarshalText returns the duration with the largest unit that divides it.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 func (d Duration) String() string {
@@ -65,7 +65,7 @@ type Size int64
 // A Rate is a number of bytes per second, written as a Size; 0 is unlimited.
 type Rate int64
 
-// The units of sizes. "" and "B" are bytes.
+// sizeUnits are the units of sizes. "" and "B" are bytes.
 var sizeUnits = []struct {
 	name  string
 	bytes int64
@@ -75,7 +75,7 @@ var sizeUnits = []struct {
 	{"B", 1}, {"", 1},
 }
 
-// UnmarshalText reads a number with a unit, in either case. "" is 0.
+// UnmarshalText reads a number with a unit, in upper or lower case. "" is 0.
 func (s *Size) UnmarshalText(text []byte) error {
 	trimmed := strings.TrimSpace(string(text))
 	if trimmed == "" {
@@ -89,7 +89,8 @@ func (s *Size) UnmarshalText(text []byte) error {
 			continue
 		}
 		f, err := strconv.ParseFloat(number, 64)
-		if n, wholeErr := strconv.ParseInt(number, 10, 64); wholeErr == nil && n <= math.MaxInt64/u.bytes {
+		if n, wholeErr := strconv.ParseInt(number, 10, 64); wholeErr == nil &&
+			n <= math.MaxInt64/u.bytes {
 			*s = Size(n * u.bytes)
 			return nil
 		}
@@ -105,7 +106,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a size such as \"64KiB\", \"10MiB\" or \"2GB\"", text)
 }
 
-// MarshalText writes the size with the unit that makes the smallest whole number of it.
+// MarshalText returns the size with the unit that yields the smallest whole number.
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 func (s Size) String() string {
@@ -140,14 +141,14 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes the rate as a size.
+// MarshalText returns the rate in the form of a size.
 func (r Rate) MarshalText() ([]byte, error) { return Size(r).MarshalText() }
 
 func (r Rate) String() string { return Size(r).String() }
 
 func (r *Rate) decodeTOML(v any, raw string) error { return (*Size)(r).decodeTOML(v, raw) }
 
-// isNumber says whether text is digits with at most one point among them.
+// isNumber reports whether text consists of digits and at most one decimal point.
 func isNumber(text string) bool {
 	whole, fraction, _ := strings.Cut(text, ".")
 	digits := func(s string) bool { return strings.Trim(s, "0123456789") == "" }

@@ -7,9 +7,10 @@ import (
 	"strings"
 )
 
-// notYet are the keys that the service does not honour yet, with the values besides the default that it does honour. A key of
-// [defaults] stands for that of [[group]] and [[user]] too. A key is honoured when its line here is gone.
-var notYet = map[string][]string{
+// unsupported are the keys that the service does not support yet, with the values besides the
+// default that it does support. A key of [defaults] includes the same key of [[group]] and
+// [[user]]. When a key becomes supported, its line here is removed.
+var unsupported = map[string][]string{
 	"server.sandbox": {"auto", "off"},
 
 	"auth.backend":     {"unix", "virtual"},
@@ -25,58 +26,62 @@ var notYet = map[string][]string{
 	"site": nil,
 }
 
-// notSupported begins what is said of a key that is not honoured yet.
+// notSupported is the beginning of the error for an unsupported key.
 const notSupported = "not supported yet"
 
-// checkSupported refuses each key of notYet that is set to a value that is not honoured, and each [[table]]. Nothing is ever ignored.
+// checkSupported refuses each key and each [[table]] of unsupported, unless it is set to a
+// supported value. So no key in a file is ever ignored.
 func (s *Source) checkSupported() {
 	for id := range s.at {
 		key := supportKey(keyOf(id))
-		honoured, listed := notYet[key]
+		supported, listed := unsupported[key]
 		value, found := lookUp(reflect.ValueOf(s.Config).Elem(), id)
 		if !listed || !found || s.failed[id] {
 			continue
 		}
 		isItem := strings.HasSuffix(id, "]")
-		if isItem && isTable(value.Type()) || !isItem && !isDefault(key, value, honoured) {
-			s.problem(id, "%s%s", notSupported, only(honoured))
+		if isItem && isTable(value.Type()) || !isItem && !isSupported(key, value, supported) {
+			s.problem(id, "%s%s", notSupported, only(supported))
 		}
 	}
 }
 
-// supportKey is the key that stands in notYet for one of [[group]] or [[user]].
+// supportKey returns the key of [defaults] for a setting of [[group]] or [[user]], and any other
+// key unchanged.
 func supportKey(key string) string {
 	table, rest, _ := strings.Cut(key, ".")
-	if (table == "group" || table == "user") && slices.Contains(keysOf(reflect.TypeFor[Settings]()), rest) {
+	if (table == "group" || table == "user") &&
+		slices.Contains(keysOf(reflect.TypeFor[Settings]()), rest) {
 		return "defaults." + rest
 	}
 	return key
 }
 
-// isDefault says whether a value is the default of its key, or one of those that are honoured.
-func isDefault(key string, value reflect.Value, honoured []string) bool {
+// isSupported reports whether a value is the default of its key or one of the supported values.
+func isSupported(key string, value reflect.Value, supported []string) bool {
 	text := fmt.Sprint(value.Interface())
-	if slices.Contains(honoured, text) {
+	if slices.Contains(supported, text) {
 		return true
 	}
 	if standard, ok := lookUp(reflect.ValueOf(Default()).Elem(), key); ok {
 		if standard.Kind() == reflect.Slice || standard.Kind() == reflect.Map {
-			return standard.Len() == 0 && value.Len() == 0 || reflect.DeepEqual(value.Interface(), standard.Interface())
+			return standard.Len() == 0 && value.Len() == 0 ||
+				reflect.DeepEqual(value.Interface(), standard.Interface())
 		}
 		return value.Equal(standard)
 	}
 	return value.IsZero()
 }
 
-// only names the values that are honoured.
-func only(honoured []string) string {
-	if len(honoured) == 0 {
+// only returns the end of the error for a key with some supported values, or "".
+func only(supported []string) string {
+	if len(supported) == 0 {
 		return ""
 	}
-	return "; what is: " + strings.Join(quoted(honoured), ", ")
+	return "; what is: " + strings.Join(quoted(supported), ", ")
 }
 
-// quoted puts the values into quotes, as they stand in a file.
+// quoted returns the values in quotes.
 func quoted(values []string) []string {
 	out := slices.Clone(values)
 	for i, v := range out {

@@ -6,39 +6,39 @@ import (
 	"strings"
 )
 
-// Keys with a fixed choice of words each have a type, whose choices are all there is. The empty word stands for "not set" in an
-// override; no file can write it.
+// Each key with a fixed choice of words has its own type with the method choices. The empty word
+// means "not set" in an override; it is not valid in a file.
 
-// Backend is who knows the users besides those of the configuration.
+// Backend is the place where users are looked up, besides the configuration.
 type Backend string
 
 const (
 	BackendUnix    Backend = "unix"    // PAM and system accounts
 	BackendWindows Backend = "windows" // Windows logon
-	BackendVirtual Backend = "virtual" // nobody: only [[user]] with a password
+	BackendVirtual Backend = "virtual" // none: only [[user]] with a password
 )
 
-// Sandbox is how much the kernel has to confine the service.
+// Sandbox is how the kernel confines the service.
 type Sandbox string
 
 const (
-	SandboxAuto    Sandbox = "auto"    // every layer that is there
+	SandboxAuto    Sandbox = "auto"    // every layer that is available
 	SandboxRequire Sandbox = "require" // no start without all layers
 	SandboxLog     Sandbox = "log"     // report instead of refusing
 	SandboxOff     Sandbox = "off"
 )
 
-// RequireTLS is what a client may do without TLS.
+// RequireTLS is the use for which TLS is required.
 type RequireTLS string
 
 const (
-	RequireTLSAuto  RequireTLS = "auto"  // login once a certificate is set, else off
-	RequireTLSOff   RequireTLS = "off"   // everything
-	RequireTLSLogin RequireTLS = "login" // no password
-	RequireTLSAll   RequireTLS = "all"   // no password and no data connection
+	RequireTLSAuto  RequireTLS = "auto"  // as login if a certificate is set, else as off
+	RequireTLSOff   RequireTLS = "off"   // nothing
+	RequireTLSLogin RequireTLS = "login" // the password
+	RequireTLSAll   RequireTLS = "all"   // the password and data connections
 )
 
-// TLSVersion is the oldest version of TLS that is spoken.
+// TLSVersion is the oldest version of TLS that is permitted.
 type TLSVersion string
 
 const (
@@ -46,7 +46,7 @@ const (
 	TLS13 TLSVersion = "1.3"
 )
 
-// ClientAuth is whether clients show a certificate.
+// ClientAuth is whether clients must present a certificate.
 type ClientAuth string
 
 const (
@@ -55,7 +55,8 @@ const (
 	ClientAuthRequired ClientAuth = "required"
 )
 
-// SessionReuse is whether data connections resume the control connection's TLS session.
+// SessionReuse is whether data connections must resume the TLS session of the control
+// connection.
 type SessionReuse string
 
 const (
@@ -64,15 +65,15 @@ const (
 	SessionReuseOff     SessionReuse = "off"
 )
 
-// Publish is which uploads take their name.
+// Publish is which uploads appear under their name.
 type Publish string
 
 const (
 	PublishAlways   Publish = "always"
-	PublishComplete Publish = "complete" // only those known to be whole
+	PublishComplete Publish = "complete" // only uploads that are known to be complete
 )
 
-// LogLevel is the least important record that is logged.
+// LogLevel is the least important level that is logged.
 type LogLevel string
 
 const (
@@ -82,7 +83,7 @@ const (
 	LogError LogLevel = "error"
 )
 
-// LogFormat is how a record looks.
+// LogFormat is the format of log records.
 type LogFormat string
 
 const (
@@ -91,7 +92,7 @@ const (
 	LogAuto    LogFormat = "auto" // console on a terminal, else json
 )
 
-// HookEvent is what a hook may wait for.
+// HookEvent is an event at which a hook may run.
 type HookEvent string
 
 const (
@@ -105,8 +106,11 @@ const (
 	OnDownloadIncomplete HookEvent = "download_incomplete"
 )
 
-func (Backend) choices() []string    { return words(BackendUnix, BackendWindows, BackendVirtual) }
-func (Sandbox) choices() []string    { return words(SandboxAuto, SandboxRequire, SandboxLog, SandboxOff) }
+func (Backend) choices() []string { return words(BackendUnix, BackendWindows, BackendVirtual) }
+func (Sandbox) choices() []string {
+	return words(SandboxAuto, SandboxRequire, SandboxLog,
+		SandboxOff)
+}
 func (TLSVersion) choices() []string { return words(TLS12, TLS13) }
 func (Publish) choices() []string    { return words(PublishAlways, PublishComplete) }
 func (LogLevel) choices() []string   { return words(LogDebug, LogInfo, LogWarn, LogError) }
@@ -121,7 +125,8 @@ func (SessionReuse) choices() []string {
 	return words(SessionReuseRequire, SessionReusePrefer, SessionReuseOff)
 }
 func (HookEvent) choices() []string {
-	return words(OnConnect, OnLogin, OnLoginFailed, OnLogout, OnUpload, OnUploadIncomplete, OnDownload, OnDownloadIncomplete)
+	return words(OnConnect, OnLogin, OnLoginFailed, OnLogout, OnUpload, OnUploadIncomplete,
+		OnDownload, OnDownloadIncomplete)
 }
 
 func (b *Backend) UnmarshalText(text []byte) error      { return choose(b, text) }
@@ -149,7 +154,7 @@ func words[T ~string](ws ...T) []string {
 	return out
 }
 
-// choose sets dst to one of its words, or to the empty word.
+// choose sets dst to text, which must be one of its words or empty.
 func choose[T choice](dst *T, text []byte) error {
 	allowed := (*dst).choices()
 	if len(text) > 0 && !slices.Contains(allowed, string(text)) {
@@ -159,7 +164,8 @@ func choose[T choice](dst *T, text []byte) error {
 	return nil
 }
 
-// notAmong is the refusal of a word: it names all, or the likely one of many.
+// notAmong returns the error for a word that is not allowed. It names the most similar one of
+// more than four allowed words, or else all of them.
 func notAmong(word string, allowed []string) error {
 	if near := Nearest(word, allowed); near != "" && len(allowed) > 4 {
 		return fmt.Errorf("%q is not known; did you mean %q?", word, near)

@@ -44,7 +44,7 @@ func (l *inspection) directories(ctx context.Context) {
 	}
 	found, err := sandbox.Look(ctx, paths...)
 	if err != nil {
-		l.Tell("", true, "the directories cannot be checked: %v", err)
+		l.Report("", true, "the directories cannot be checked: %v", err)
 		return
 	}
 	defer sandbox.Close(found)
@@ -105,16 +105,16 @@ func (l *inspection) directory(d directory, found sandbox.Root) {
 	switch {
 	case errors.Is(found.Err, fs.ErrNotExist) && d.id == "": // for example /home on some hosts
 	case errors.Is(found.Err, fs.ErrNotExist):
-		l.Tell(d.id, true, "there is no directory %s: %s", d.path, d.consequence)
+		l.Report(d.id, true, "there is no directory %s: %s", d.path, d.consequence)
 	case errors.Is(found.Err, fs.ErrPermission) && !isRoot():
 	case found.Err != nil:
-		l.Tell(d.id, true, "%s cannot be used: %v: %s", d.path, found.Err, d.consequence)
+		l.Report(d.id, true, "%s cannot be used: %v: %s", d.path, found.Err, d.consequence)
 	case !found.Dir:
-		l.Tell(d.id, true, "%s is not a directory: %s", d.path, d.consequence)
+		l.Report(d.id, true, "%s is not a directory: %s", d.path, d.consequence)
 	case d.homesAreNew:
 		err := supervisor.CheckHomes(d.path)
 		if err != nil && !errors.Is(err, fs.ErrPermission) {
-			l.Tell(d.id, true, "create_home makes no home in %s: %v", d.path, err)
+			l.Report(d.id, true, "create_home makes no home in %s: %v", d.path, err)
 		}
 	}
 }

@@ -69,15 +69,15 @@ type inspection struct {
 func (l *inspection) accounts() {
 	if l.oneProcess {
 		if _, err := supervisor.InOneProcess(l.Config, isRoot()); err != nil {
-			l.Tell("", true, "%v", err)
+			l.Report("", true, "%v", err)
 		}
 		return
 	}
 	if err := supervisor.CheckAccount(); err != nil {
-		l.Tell("", false, "%v", err)
+		l.Report("", false, "%v", err)
 	}
 	if _, err := unixauth.Find(); err != nil && l.systemUsers {
-		l.Tell("auth.backend", false, "\"unix\": %v; \"virtual\" does not need it", err)
+		l.Report("auth.backend", false, "\"unix\": %v; \"virtual\" does not need it", err)
 	}
 }
 
@@ -86,7 +86,7 @@ func (l *inspection) accounts() {
 func (l *inspection) kernel() Kernel {
 	k := Kernel{Layers: []string{}, Missing: []string{}}
 	if err := vfs.Probe(); err != nil {
-		l.Tell("", false, "%v", err)
+		l.Report("", false, "%v", err)
 		k.Missing = append(k.Missing, err.Error())
 	} else {
 		k.Layers = append(k.Layers, vfs.Confinement)
@@ -98,7 +98,7 @@ func (l *inspection) kernel() Kernel {
 	k.Missing = append(k.Missing, layers.Missing...)
 	if l.Config.Server.Sandbox != config.SandboxOff {
 		for _, why := range layers.Missing {
-			l.Tell("server.sandbox", true, "%s", why)
+			l.Report("server.sandbox", true, "%s", why)
 		}
 	}
 	return k

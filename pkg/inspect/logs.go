@@ -23,7 +23,7 @@ func (l *inspection) log(id, file string) {
 		return // root may start the service
 	}
 	if err != nil {
-		l.Tell(id, false, "%v", err)
+		l.Report(id, false, "%v", err)
 	}
 }
 

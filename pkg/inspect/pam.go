@@ -37,7 +37,7 @@ func (l *inspection) pam() {
 	name := l.Config.Auth.PAMService
 	file, ok := r.find(name)
 	if !ok {
-		l.Tell("auth.pam_service", true, "there is no %s: PAM uses %s/other, or refuses all users",
+		l.Report("auth.pam_service", true, "there is no %s: PAM uses %s/other, or refuses all users",
 			path.Join(r.dirs[0], name), r.dirs[0])
 		return
 	}
@@ -45,7 +45,7 @@ func (l *inspection) pam() {
 		r.report(file, 1, "it cannot be read")
 	}
 	for _, f := range r.findings {
-		l.Tell("auth.pam_service", true, "%s", f)
+		l.Report("auth.pam_service", true, "%s", f)
 	}
 }
 

@@ -26,9 +26,9 @@ func (l *inspection) ports(ctx context.Context) {
 		case errors.Is(err, syscall.EADDRINUSE):
 			l.addressInUse(id, addresses[i])
 		case !errors.Is(err, syscall.EACCES):
-			l.Tell(id, false, "%v", err)
+			l.Report(id, false, "%v", err)
 		case l.oneProcess: // a warning, because another user may be allowed to listen there
-			l.Tell(id, true, "%v", err)
+			l.Report(id, true, "%v", err)
 		}
 	}
 }
@@ -39,12 +39,12 @@ func (l *inspection) addressInUse(id string, a config.Address) {
 	switch {
 	case slices.ContainsFunc(holders, func(h holder) bool { return h.serves(l.Files[0]) }):
 	case len(holders) > 0:
-		l.Tell(id, false, "cannot listen on %s: %s does already", a, holders[0])
+		l.Report(id, false, "cannot listen on %s: %s does already", a, holders[0])
 	case complete:
-		l.Tell(id, false, "cannot listen on %s: another program does already, "+
+		l.Report(id, false, "cannot listen on %s: another program does already, "+
 			"or another line of this file has the same address", a)
 	default:
-		l.Tell(id, true, "something listens on %s already: this service, if it runs; "+
+		l.Report(id, true, "something listens on %s already: this service, if it runs; "+
 			"run ftpd check as root to see which program", a)
 	}
 }
