@@ -28,7 +28,7 @@ type backend struct {
 }
 
 // InOneProcess reports whether one process can serve the configuration, because nothing in it
-// needs root: it has no system users, and files are accessed with the rights of the user who
+// needs root: it has no system users, and files are accessed with the rights of the user that
 // started the server. root states whether that user is root. The error names what this user
 // cannot do, and what to change. What no user can do is reported as a problem of the
 // configuration before.

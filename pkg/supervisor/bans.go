@@ -38,7 +38,7 @@ type offence struct {
 	cause    string    // the cause of the ban
 }
 
-// A ban is a ban in force, as the log and ftpd who show it.
+// A ban is a ban in force, as the log and the admin socket show it.
 type ban struct {
 	Client netip.Prefix `json:"client"`
 	User   string       `json:"user,omitempty"` // "" where the client is banned for every user
@@ -113,8 +113,8 @@ func (b *bans) failed(a netip.Addr, user string) []ban {
 	return begun
 }
 
-// succeeded deletes the failures of a user who has logged in, because a user who knows the
-// password may have mistyped it before.
+// succeeded deletes the failures of a user that has logged in, because this user may have mistyped
+// the password before.
 func (b *bans) succeeded(a netip.Addr, user string) {
 	client, _ := b.client(a)
 	b.mu.Lock()

@@ -97,7 +97,7 @@ func host(p netip.Prefix) string {
 	return p.String()
 }
 
-// session returns what ftpd who shows of a session.
+// session returns what the admin socket shows of a session.
 func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Session {
 	out := admin.Session{
 		ID:        id,

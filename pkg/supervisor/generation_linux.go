@@ -56,7 +56,8 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 	if err != nil {
 		return nil, sandbox.Layers{}, err
 	}
-	ours, theirs := os.NewFile(uintptr(pair[0]), "monitor"), os.NewFile(uintptr(pair[1]), "monitor of the core")
+	ours := os.NewFile(uintptr(pair[0]), "monitor")
+	theirs := os.NewFile(uintptr(pair[1]), "monitor of the core")
 	defer ours.Close() // the connection works on a duplicate
 	defer theirs.Close()
 	conn, err := net.FileConn(ours)

@@ -15,7 +15,7 @@ import (
 
 // makeHome makes the missing home of a user (create_home). owner is nil where the home belongs to
 // the user that runs the service. All directories above the home must belong to root or to the user
-// that runs the service, and no other user may write there: a user who could replace one of them
+// that runs the service, and no other user may write there: a user that could replace one of them
 // would choose where root makes a directory. So links are resolved first, and then each directory
 // is checked by its descriptor.
 func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) error {

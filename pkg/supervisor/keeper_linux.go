@@ -282,7 +282,8 @@ func (k *keeper) replace(ctx context.Context, old *generation) *generation {
 		}
 		return next
 	case <-next.ended:
-		k.Log.Error().Str("cause", next.cause).Str("output", next.output.String()).Msg("the core cannot be started")
+		k.Log.Error().Str("cause", next.cause).Str("output", next.output.String()).
+			Msg("the core cannot be started")
 		return old
 	}
 }

@@ -11,7 +11,8 @@ import (
 	"ftpd/pkg/config"
 )
 
-// listenAll binds the addresses of the service: those for plain FTP first, then those where TLS begins at once.
+// listenAll binds the addresses of the service: first those for plain FTP, then those where TLS
+// begins at once.
 func listenAll(ctx context.Context, c *config.Config) ([]net.Listener, error) {
 	return listen(ctx, slices.Concat(c.Server.Listen, c.Server.ListenTLS))
 }
@@ -36,11 +37,11 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// listenOne binds one address: "[::]" takes IPv4 as well, and means 0.0.0.0 where the host has no IPv6.
+// listenOne binds one address. "[::]" includes IPv4, and means 0.0.0.0 where the host has no IPv6.
 func listenOne(ctx context.Context, a config.Address) (net.Listener, error) {
 	network := "tcp"
 	if a.Addr().Is4() {
-		network = "tcp4" // or 0.0.0.0 would be taken for [::]
+		network = "tcp4" // with "tcp", package net takes 0.0.0.0 for [::]
 	}
 	l, err := new(net.ListenConfig).Listen(ctx, network, a.String())
 	if errors.Is(err, syscall.EAFNOSUPPORT) && a.Addr().IsUnspecified() && a.Addr().Is6() {
@@ -52,7 +53,7 @@ func listenOne(ctx context.Context, a config.Address) (net.Listener, error) {
 	return l, nil
 }
 
-// A listenError says in words why an address cannot be had. It wraps the system's error.
+// A listenError explains why an address cannot be bound. It wraps the system's error.
 type listenError struct {
 	text  string
 	cause error
@@ -61,19 +62,21 @@ type listenError struct {
 func (e *listenError) Error() string { return e.text }
 func (e *listenError) Unwrap() error { return e.cause }
 
+// refusal returns the text of a listenError.
 func refusal(a config.Address, err error) string {
 	switch {
 	case errors.Is(err, syscall.EACCES) && a.Port() < 1024:
-		return fmt.Sprintf("cannot listen on %s: ports below 1024 need root; use a port above 1024, such as %d, or run ftpd as a service",
-			a, a.Port()+2100)
+		return fmt.Sprintf("cannot listen on %s: ports below 1024 need root; "+
+			"use a port above 1024, such as %d, or run ftpd as a service", a, a.Port()+2100)
 	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Sprintf("cannot listen on %s: another program does (ss -ltnp 'sport = :%d' shows which)", a, a.Port())
+		return fmt.Sprintf("cannot listen on %s: another program does "+
+			"(ss -ltnp 'sport = :%d' shows which)", a, a.Port())
 	}
 	return fmt.Sprintf("cannot listen on %s: %v", a, err)
 }
 
-// TryListen binds the addresses as a start does, all at one time, and lets them go. There is one error for each, nil where a start could
-// have it; it wraps the system's.
+// TryListen binds the addresses as a start does, all at one time, and closes them again. It returns
+// one error for each address, nil where a start could bind it. An error wraps the system's error.
 func TryListen(ctx context.Context, addresses []config.Address) []error {
 	errs := make([]error, len(addresses))
 	for i, a := range addresses {

@@ -13,21 +13,25 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Landlock knows directories, not paths: where a file system is mounted over a root, or taken away from it, the path names another
-// directory, and a core that was confined before is refused there. So such a change starts a new generation. It is read from the
-// table of mounts and no directory is looked at, which could mount it (autofs) or hang.
+// Landlock grants access to directories, not to paths. When a file system is mounted over a root,
+// or unmounted from it, the path leads to another directory, and a core that was confined before is
+// refused there. So such a change starts a new core. The change is found in the table of mounts,
+// because access to the directory itself could mount it (autofs) or hang.
 
 // A mount is one line of /proc/self/mountinfo.
 type mount struct {
 	id, parent string
 	point      string
-	unique     uint64 // a number that no other mount gets; 0 before Linux 6.8
-	automount  string // of autofs: "indirect" mounts below itself; "direct" and "offset" over itself
+	unique     uint64 // a number that is never used for another mount; 0 before Linux 6.8
+
+	// automount is the kind of an autofs mount, "" for others: "indirect" mounts below itself,
+	// "direct" and "offset" mount over themselves.
+	automount string
 }
 
 const mountTable = "/proc/self/mountinfo"
 
-// readMounts returns the mounts that this process sees; none without /proc.
+// readMounts returns the mounts that this process sees. There are none without /proc.
 func readMounts() []mount {
 	text, _ := os.ReadFile(mountTable)
 	unique := uniqueMounts()
@@ -41,7 +45,9 @@ func readMounts() []mount {
 	return table
 }
 
-// parseMount reads a line: "36 35 98:0 /root /mnt rw,noatime master:1 - ext4 /dev/sda1 rw,errors=…".
+// parseMount reads a line, such as
+//
+//	36 35 98:0 /root /mnt rw,noatime master:1 - ext4 /dev/sda1 rw,errors=continue
 func parseMount(line string) (m mount, ok bool) {
 	fields := strings.Fields(line)
 	end := slices.Index(fields, "-")
@@ -59,7 +65,7 @@ func parseMount(line string) (m mount, ok bool) {
 	return m, true
 }
 
-// unescape reads a path in which blanks and a few others stand as "\040".
+// unescape decodes a path, in which blanks and a few other characters are written like "\040".
 func unescape(text string) string {
 	var out strings.Builder
 	for {
@@ -76,8 +82,8 @@ func unescape(text string) string {
 	}
 }
 
-// over identifies the mounts at a path and above it.
-func over(table []mount, path string) string {
+// mountsAt returns a text that identifies the mounts at a path and above it.
+func mountsAt(table []mount, path string) string {
 	var ids []string
 	for _, m := range table {
 		if config.Within(path, m.point) {
@@ -87,8 +93,9 @@ func over(table []mount, path string) string {
 	return strings.Join(ids, " ")
 }
 
-// automounter is the directory that serves a root below it however often that is mounted and taken
-// away: one in which autofs mounts. It is the root itself where there is none.
+// automounter returns the directory in which autofs mounts a root. Access to this directory stays
+// valid however often the root is mounted and unmounted. Where there is no such directory, it
+// returns the root.
 func automounter(table []mount, root string) string {
 	for _, m := range table {
 		if m.automount == "indirect" && m.point != root && config.Within(root, m.point) {
@@ -98,8 +105,8 @@ func automounter(table []mount, root string) string {
 	return root
 }
 
-// awaitsMount reports whether opening the root would mount something: autofs covers the root, or a
-// directory above it, when it is used, and has not yet.
+// awaitsMount reports whether opening the root would mount something: autofs mounts over the root,
+// or over a directory above it, as soon as it is used, and has not done so yet.
 func awaitsMount(table []mount, root string) bool {
 	return slices.ContainsFunc(table, func(m mount) bool {
 		covered := func(other mount) bool { return other.parent == m.id && other.point == m.point }
@@ -108,7 +115,8 @@ func awaitsMount(table []mount, root string) bool {
 	})
 }
 
-// The calls below are not in x/sys. Their structures have the sizes of their first version.
+// x/sys has no functions for the calls below, listmount and statmount. Their structures have the
+// sizes of their first version.
 type mountRequest struct {
 	size, _   uint32
 	id, param uint64
@@ -124,8 +132,9 @@ const (
 	mountsInOneGet = 256
 )
 
-// uniqueMounts returns the number that is never used again for each id of the table of mounts. It is
-// empty where the kernel has none (before Linux 6.8), or a container's filter refuses the calls.
+// uniqueMounts returns the unique number for each id in the table of mounts. The kernel uses an id
+// again for another mount, but never a unique number. The map is empty before Linux 6.8, which has
+// no such numbers, and where the filter of a container refuses the calls.
 func uniqueMounts() map[string]uint64 {
 	unique := map[string]uint64{}
 	request := mountRequest{size: requestSize, id: allMounts}
@@ -154,18 +163,17 @@ func oldID(id uint64) (old string, ok bool) {
 	return strconv.FormatUint(uint64(number), 10), errno == 0 && buf[uniqueAt/8] == id
 }
 
-// A mountWatch reports when the mounts at certain paths, or above them, have changed. Each change that
-// is seen counts, also where all is as before in the end, since ids of mounts are used again.
+// A mountWatch reports when the mounts at certain paths, or above them, have changed.
 type mountWatch struct {
 	changed chan struct{}
 
 	mu    sync.Mutex
 	paths []string // guarded by mu
-	last  []string // guarded by mu; over for each of the paths
+	last  []string // guarded by mu; the mounts at each of the paths
 }
 
-// watchMounts begins to watch what cover names. The goroutine ends with the process, or where there is
-// no table to watch.
+// watchMounts begins to watch the paths that cover sets. Its goroutine ends with the process, or
+// when the table cannot be watched.
 func watchMounts() *mountWatch {
 	w := &mountWatch{changed: make(chan struct{}, 1)}
 	fd, err := unix.Open(mountTable, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -185,16 +193,16 @@ func watchMounts() *mountWatch {
 	return w
 }
 
-// cover sets the paths. table is what the mounts were before anything was opened there.
+// cover sets the paths. table is the table of mounts before anything was opened at the paths.
 func (w *mountWatch) cover(table []mount, paths []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.paths, w.last = paths, overAll(table, paths)
+	w.paths, w.last = paths, mountsAtAll(table, paths)
 }
 
-func overAll(table []mount, paths []string) (all []string) {
+func mountsAtAll(table []mount, paths []string) (all []string) {
 	for _, path := range paths {
-		all = append(all, over(table, path))
+		all = append(all, mountsAt(table, path))
 	}
 	return all
 }
@@ -202,13 +210,13 @@ func overAll(table []mount, paths []string) (all []string) {
 func (w *mountWatch) look() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := overAll(readMounts(), w.paths)
+	now := mountsAtAll(readMounts(), w.paths)
 	if slices.Equal(now, w.last) {
 		return
 	}
 	w.last = now
 	select {
 	case w.changed <- struct{}{}:
-	default: // one is waiting already
+	default: // the last change has not been received yet
 	}
 }

@@ -25,7 +25,8 @@ func table(t *testing.T, text string) (all []mount) {
 	return all
 }
 
-// Which directory a rule is for, and whether opening it would mount something, stands in the table.
+// The table of mounts shows which directory Landlock has to grant for a root, and whether opening
+// the root would mount something.
 func TestMountTable(t *testing.T) {
 	for _, test := range []struct {
 		root, automounter, over string
@@ -44,7 +45,7 @@ func TestMountTable(t *testing.T) {
 		if got := automounter(all, test.root); got != test.automounter {
 			t.Errorf("automounter of %s: %s, want %s", test.root, got, test.automounter)
 		}
-		if got := over(all, test.root); got != test.over {
+		if got := mountsAt(all, test.root); got != test.over {
 			t.Errorf("over %s: %s, want %s", test.root, got, test.over)
 		}
 		if got := awaitsMount(all, test.root); got != test.awaits {
@@ -53,7 +54,7 @@ func TestMountTable(t *testing.T) {
 	}
 }
 
-// Each mount of this host has a number of its own, where the kernel has such numbers.
+// Each mount of this host has a unique number, where the kernel has such numbers.
 func TestUniqueMounts(t *testing.T) {
 	if len(uniqueMounts()) == 0 {
 		release, _ := exec.Command("uname", "-r").Output()
@@ -64,14 +65,14 @@ func TestUniqueMounts(t *testing.T) {
 			return
 		}
 	}
-	t.Errorf("not all have a number of their own: %v", readMounts())
+	t.Errorf("some mounts have no unique number: %v", readMounts())
 }
 
 func allUnique(all []mount) bool {
 	seen := map[uint64]bool{}
 	for _, m := range all {
 		if m.point == "/" && m.unique == 0 {
-			continue // what the process itself stands on is not listed
+			continue // listmount leaves out the root of this process
 		}
 		if m.unique == 0 || seen[m.unique] {
 			return false

@@ -17,39 +17,46 @@ import (
 )
 
 const (
-	nameInterval = time.Minute     // between two looks at a name
-	nameRetry    = 5 * time.Second // after one that found nothing
-	nameTimeout  = 5 * time.Second // of one look
+	nameInterval = time.Minute     // between two lookups of a name
+	nameRetry    = 5 * time.Second // after a lookup that found nothing
+	nameTimeout  = 5 * time.Second // of one lookup
 )
 
-// A publicNames looks up the host names that PASV's replies need, apart from everything else: no session waits for a name server.
+// A publicNames looks up the host names that the replies to PASV need. It does so in its own
+// goroutine, so that no session waits for a name server.
 type publicNames struct {
 	log     zerolog.Logger
 	names   []string
 	lookup  func(ctx context.Context, network, host string) ([]netip.Addr, error)
-	changed chan monitor.FoundName // what run has found; nobody else sends
+	changed chan monitor.FoundName // names with new addresses; only run sends
 
 	mu    sync.Mutex
 	found map[string]netip.Addr // by name; guarded by mu
-	lost  map[string]bool       // the last look found nothing; owned by whoever looks
+	lost  map[string]bool       // names that the last look did not find; owned by look
 }
 
 // newPublicNames looks up the names of the configuration for the first time.
 func newPublicNames(ctx context.Context, o Options) *publicNames {
-	n := &publicNames{log: o.Log, names: o.Config.NAT.Names(), lookup: net.DefaultResolver.LookupNetIP, changed: make(chan monitor.FoundName),
-		found: map[string]netip.Addr{}, lost: map[string]bool{}}
+	n := &publicNames{
+		log:     o.Log,
+		names:   o.Config.NAT.Names(),
+		lookup:  net.DefaultResolver.LookupNetIP,
+		changed: make(chan monitor.FoundName),
+		found:   map[string]netip.Addr{},
+		lost:    map[string]bool{},
+	}
 	n.look(ctx)
 	return n
 }
 
-// addresses are the names that were found.
+// addresses returns the addresses that were found, by name.
 func (n *publicNames) addresses() map[string]netip.Addr {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return maps.Clone(n.found)
 }
 
-// run looks again and again, and sends what has changed, until ctx ends.
+// run calls look again and again, and sends the names whose address has changed, until ctx ends.
 func (n *publicNames) run(ctx context.Context) {
 	if len(n.names) == 0 {
 		return
@@ -74,7 +81,7 @@ func (n *publicNames) run(ctx context.Context) {
 	}
 }
 
-// look looks up every name, all at the same time, and returns those whose address is another one than before.
+// look looks up all names at the same time. It returns the names whose address has changed.
 func (n *publicNames) look(ctx context.Context) (changed []monitor.FoundName) {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()
@@ -82,7 +89,9 @@ func (n *publicNames) look(ctx context.Context) (changed []monitor.FoundName) {
 	failures := make([]error, len(n.names))
 	var looks sync.WaitGroup
 	for i, name := range n.names {
-		looks.Go(func() { answers[i], failures[i] = n.one(ctx, name) }) // ends at the timeout
+		looks.Go(func() { // ends at the timeout
+			answers[i], failures[i] = n.one(ctx, name)
+		})
 	}
 	looks.Wait()
 	for i, name := range n.names {
@@ -92,7 +101,8 @@ func (n *publicNames) look(ctx context.Context) (changed []monitor.FoundName) {
 		}
 		delete(n.lost, name)
 		if n.keep(name, answers[i]) {
-			n.log.Info().Str("host", name).Str("public_address", answers[i].String()).Msg("public address")
+			n.log.Info().Str("host", name).
+				Str("public_address", answers[i].String()).Msg("public address")
 			changed = append(changed, monitor.FoundName{Name: name, Address: answers[i]})
 		}
 	}
@@ -101,7 +111,8 @@ func (n *publicNames) look(ctx context.Context) (changed []monitor.FoundName) {
 
 var errUnusable = errors.New("no client can connect to that address")
 
-// one is an address of the name: the one that was found before, if it is among them, so that a name with several does not change its mind.
+// one returns an address of the name. If the address that was found before is among several, it
+// returns that address again.
 func (n *publicNames) one(ctx context.Context, name string) (netip.Addr, error) {
 	all, err := n.lookup(ctx, "ip4", name)
 	if err != nil {
@@ -127,7 +138,7 @@ func (n *publicNames) one(ctx context.Context, name string) (netip.Addr, error) 
 	return best, nil
 }
 
-// keep says whether the address is a new one.
+// keep stores the address of a name. It reports whether the address has changed.
 func (n *publicNames) keep(name string, addr netip.Addr) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -138,7 +149,7 @@ func (n *publicNames) keep(name string, addr netip.Addr) bool {
 	return true
 }
 
-// miss warns, once, of a name that was not found.
+// miss warns that a name was not found, unless the lookup before has failed as well.
 func (n *publicNames) miss(name string, err error) {
 	if n.lost[name] {
 		return
@@ -146,24 +157,29 @@ func (n *publicNames) miss(name string, err error) {
 	n.lost[name] = true
 	w := n.log.Warn().Str("host", name).Err(err)
 	if last, ok := n.addresses()[name]; ok {
-		w.Str("public_address", last.String()).Msg("the public address cannot be looked up: the last one stays")
+		w.Str("public_address", last.String()).
+			Msg("the public address cannot be looked up: the last one stays")
 	} else {
 		w.Msg("the public address cannot be looked up: PASV names the local one")
 	}
 }
 
-// warnPrivate warns when a client from outside would be told an address in PASV that it cannot connect to: when each address that the
-// service listens on has such a one.
+// warnPrivate warns if the replies to PASV name only addresses to which clients on the internet
+// cannot connect, on whichever address of the service they arrive.
 func warnPrivate(o Options, listeners []net.Listener, found map[string]netip.Addr) {
-	if told := privateOnly(o.Config, listening(listeners), found); len(told) > 0 {
-		o.Log.Warn().Strs("addresses", told).Msg("PASV names a private address: clients from outside cannot connect to it; set nat.public_address")
+	if named := privateOnly(o.Config, listening(listeners), found); len(named) > 0 {
+		o.Log.Warn().Strs("addresses", named).Msg("PASV names a private address: " +
+			"clients from outside cannot connect to it; set nat.public_address")
 	}
 }
 
-// privateOnly is what PASV would name to clients from outside, when nothing of it means anything to the internet.
-func privateOnly(c *config.Config, local []netip.Addr, found map[string]netip.Addr) (told []string) {
-	everybody := func(n config.Network) bool { return n.Bits() == 0 && n.Addr().Is4() }
-	if !c.Data.Passive || slices.ContainsFunc(c.NAT.LocalNetworks, everybody) {
+// privateOnly returns the addresses that replies to PASV name to clients on the internet, if all of
+// them are private.
+func privateOnly(
+	c *config.Config, local []netip.Addr, found map[string]netip.Addr,
+) (private []string) {
+	hasAll := func(n config.Network) bool { return n.Bits() == 0 && n.Addr().Is4() }
+	if !c.Data.Passive || slices.ContainsFunc(c.NAT.LocalNetworks, hasAll) {
 		return nil
 	}
 	for _, addr := range local {
@@ -174,37 +190,40 @@ func privateOnly(c *config.Config, local []netip.Addr, found map[string]netip.Ad
 			named = addr
 		case err != nil:
 			if named = found[public]; !named.IsValid() {
-				continue // that is told
+				continue // miss has warned of it
 			}
 		}
 		if !config.IsPrivate(named) {
 			return nil
 		}
-		if text := named.Unmap().String(); !slices.Contains(told, text) {
-			told = append(told, text)
+		if text := named.Unmap().String(); !slices.Contains(private, text) {
+			private = append(private, text)
 		}
 	}
-	return told
+	return private
 }
 
-// listening are the IPv4 addresses that the listeners are bound to, but for those that nobody outside comes to. One that is bound to every
-// address has all of the host's.
+// listening returns the IPv4 addresses that the listeners are bound to, without loopback and
+// link-local addresses, to which no client from outside can connect. For a listener that is bound
+// to every address, these are all addresses of the host.
 func listening(listeners []net.Listener) (all []netip.Addr) {
-	take := func(a netip.Addr) {
-		if a = a.Unmap(); a.Is4() && !a.IsLoopback() && !a.IsLinkLocalUnicast() && !slices.Contains(all, a) {
+	add := func(a netip.Addr) {
+		a = a.Unmap()
+		reachable := a.Is4() && !a.IsLoopback() && !a.IsLinkLocalUnicast()
+		if reachable && !slices.Contains(all, a) {
 			all = append(all, a)
 		}
 	}
 	for _, l := range listeners {
 		bound := l.Addr().(*net.TCPAddr).AddrPort().Addr()
 		if !bound.IsUnspecified() {
-			take(bound)
+			add(bound)
 			continue
 		}
-		own, _ := net.InterfaceAddrs()
-		for _, a := range own {
+		interfaces, _ := net.InterfaceAddrs()
+		for _, a := range interfaces {
 			if p, err := netip.ParsePrefix(a.String()); err == nil {
-				take(p.Addr())
+				add(p.Addr())
 			}
 		}
 	}

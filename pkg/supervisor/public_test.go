@@ -18,10 +18,10 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A nameServer answers with what the test says.
+// A nameServer answers with the addresses that the test has set.
 type nameServer struct {
 	mu      sync.Mutex
-	answers map[string][]string // nil: it is down
+	answers map[string][]string // by name; without addresses, the lookup fails
 }
 
 func (s *nameServer) set(name string, addresses ...string) {
@@ -43,14 +43,20 @@ func (s *nameServer) lookup(_ context.Context, network, host string) ([]netip.Ad
 	return all, nil
 }
 
-// A name is looked up again and again: soon where it was not found, each minute otherwise. An address stays as long as the name has it,
-// and while nobody can tell.
+// A name is looked up again and again: after a few seconds where it was not found, each minute
+// otherwise. An address stays in force as long as the name has it, and while lookups fail.
 func TestPublicNamesAreLookedUpAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := &nameServer{answers: map[string][]string{}}
 		var log bytes.Buffer
-		n := &publicNames{log: zerolog.New(&log), names: []string{"ftp.example.org"}, lookup: server.lookup, changed: make(chan monitor.FoundName),
-			found: map[string]netip.Addr{}, lost: map[string]bool{}}
+		n := &publicNames{
+			log:     zerolog.New(&log),
+			names:   []string{"ftp.example.org"},
+			lookup:  server.lookup,
+			changed: make(chan monitor.FoundName),
+			found:   map[string]netip.Addr{},
+			lost:    map[string]bool{},
+		}
 		n.look(t.Context())
 		ctx, cancel := context.WithCancel(t.Context())
 		go n.run(ctx) // ends with ctx
@@ -66,21 +72,23 @@ func TestPublicNamesAreLookedUpAgain(t *testing.T) {
 		}
 		server.set("ftp.example.org", "0.0.0.0", "203.0.113.8", "203.0.113.7")
 		next("203.0.113.7", nameRetry)
-		server.set("ftp.example.org", "203.0.113.1", "203.0.113.7") // the one in force is still there
+		server.set("ftp.example.org", "203.0.113.1", "203.0.113.7") // includes the one in force
 		time.Sleep(nameInterval)
-		server.set("ftp.example.org") // nobody can tell
+		server.set("ftp.example.org") // lookups fail
 		time.Sleep(nameInterval + nameRetry)
 		synctest.Wait()
 		if got := n.addresses()["ftp.example.org"].String(); got != "203.0.113.7" {
-			t.Errorf("it is %s now", got)
+			t.Errorf("while lookups fail, the address is %s", got)
 		}
 		server.set("ftp.example.org", "198.51.100.1")
 		next("198.51.100.1", 2*nameInterval+2*nameRetry)
 		cancel()
 		synctest.Wait()
-		for _, want := range []string{"PASV names the local one", "the last one stays", `"public_address":"198.51.100.1"`} {
-			if strings.Count(log.String(), want) != 1 {
-				t.Errorf("%q is not in the log once:\n%s", want, &log)
+		for _, want := range []string{
+			"PASV names the local one", "the last one stays", `"public_address":"198.51.100.1"`,
+		} {
+			if n := strings.Count(log.String(), want); n != 1 {
+				t.Errorf("the log has %q %d times, want once:\n%s", want, n, &log)
 			}
 		}
 	})
@@ -103,15 +111,17 @@ func TestPrivateOnly(t *testing.T) {
 		{"name of a private address", "10.0.0.5", "ftp.example.org", "", "10.0.0.5", "", "10.0.0.5"},
 		{"name that was not found", "10.0.0.5", "ftp.example.org", "", "", "", ""},
 		{"local networks are not outside", "10.0.0.5", "", "", "", "10.0.0.0/8", "10.0.0.5"},
-		{"everybody is local", "10.0.0.5", "", "", "", "0.0.0.0/0", ""},
+		{"all networks are local", "10.0.0.5", "", "", "", "0.0.0.0/0", ""},
 	} {
 		c := config.Default()
 		c.NAT.PublicAddress = test.public
 		if test.own != "" {
-			c.NAT.PublicAddresses = map[netip.Addr]string{netip.MustParseAddr("10.0.0.5"): test.own}
+			local := netip.MustParseAddr("10.0.0.5")
+			c.NAT.PublicAddresses = map[netip.Addr]string{local: test.own}
 		}
 		if test.networks != "" {
-			c.NAT.LocalNetworks = config.Networks{{Prefix: netip.MustParsePrefix(test.networks)}}
+			network := config.Network{Prefix: netip.MustParsePrefix(test.networks)}
+			c.NAT.LocalNetworks = config.Networks{network}
 		}
 		found := map[string]netip.Addr{}
 		if test.found != "" {

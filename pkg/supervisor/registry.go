@@ -14,54 +14,66 @@ import (
 	"ftpd/pkg/auth"
 )
 
-// A registry holds every session that was admitted, in whatever core it lives: it counts them against the limits of the server, and
-// knows who each one is without asking a core.
+// A registry holds every session that was admitted, whichever core serves it. It counts the
+// sessions against the limits of the server. It has the address and the user of each session, so
+// that the supervisor need not trust a core for them.
 type registry struct {
 	max, perAddress int // 0: unlimited
 
 	mu       sync.Mutex
-	sessions map[string]entry     // guarded by mu, as the following
+	sessions map[string]entry     // by id; guarded by mu, like the following
 	clients  map[netip.Prefix]int // sessions of each client
-	users    map[string]int       // sessions of each user who is logged in
-	named    time.Time            // when the log was last told who has the sessions
+	users    map[string]int       // sessions of each logged-in user
+	named    time.Time            // when the log last named the addresses of all sessions
 }
 
 // An entry is one session.
 type entry struct {
 	remote      netip.AddrPort
 	since       time.Time
-	user        string // who is logged in; "" is nobody
-	former      string // who has logged out, while a transfer of theirs goes on; "": none does
+	user        string // the logged-in user; "" before login
+	former      string // a user that has logged out, while a transfer of that user runs; else ""
 	maxSessions int    // sessions that the user may have; 0: any number
 }
 
+// client returns the address of the client.
 func (e entry) client() string { return e.remote.Addr().Unmap().String() }
 
+// name returns the user of the session for a text in the log.
 func (e entry) name() string { return cmp.Or(e.user, e.former, "nobody yet") }
 
-// users are those of whose sessions this is one.
+// users returns the users whose limits the session counts against: none, one or two.
 func (e entry) users() []string {
 	all := []string{e.user, e.former}
 	return slices.DeleteFunc(slices.Compact(all), func(user string) bool { return user == "" })
 }
 
 func newRegistry(max, perAddress int) *registry {
-	return &registry{max: max, perAddress: perAddress, sessions: map[string]entry{}, clients: map[netip.Prefix]int{}, users: map[string]int{}}
+	return &registry{
+		max:        max,
+		perAddress: perAddress,
+		sessions:   map[string]entry{},
+		clients:    map[netip.Prefix]int{},
+		users:      map[string]int{},
+	}
 }
 
-// take admits a session. Where a limit is reached, refusal is the text of a 421, and cause says who holds the slots.
+// take admits a session and returns its id. Where a limit is reached, refusal is the text of a 421
+// reply, and cause names the addresses or users that have the sessions.
 func (r *registry) take(remote netip.AddrPort) (id, refusal, cause string) {
 	client := auth.Network(remote.Addr())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.max > 0 && len(r.sessions) >= r.max {
-		return "", "Too many sessions on this server.",
-			fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses%s", r.max, len(r.clients),
-				r.onceInASecondLocked(func() string { return ": " + r.holdersLocked(func(entry) bool { return true }, entry.client) }))
+		cause = fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses%s",
+			r.max, len(r.clients), r.addressesLocked())
+		return "", "Too many sessions on this server.", cause
 	}
 	if n := r.clients[client]; r.perAddress > 0 && n >= r.perAddress {
-		return "", "Too many sessions from your address.",
-			fmt.Sprintf("limits.max_sessions_per_ip = %d is reached by %s", r.perAddress, r.holdersLocked(func(e entry) bool { return auth.Network(e.remote.Addr()) == client }, entry.name))
+		sameClient := func(e entry) bool { return auth.Network(e.remote.Addr()) == client }
+		cause = fmt.Sprintf("limits.max_sessions_per_ip = %d is reached by %s",
+			r.perAddress, r.holdersLocked(sameClient, entry.name))
+		return "", "Too many sessions from your address.", cause
 	}
 	for id == "" || r.has(id) {
 		id = strings.ToLower(rand.Text()[:8])
@@ -76,7 +88,7 @@ func (r *registry) has(id string) bool {
 	return ok
 }
 
-// end gives a session's slot back.
+// end deletes a session.
 func (r *registry) end(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,19 +97,20 @@ func (r *registry) end(id string) {
 		return
 	}
 	delete(r.sessions, id)
-	less(r.clients, auth.Network(e.remote.Addr()))
+	decrement(r.clients, auth.Network(e.remote.Addr()))
 	for _, user := range e.users() {
-		less(r.users, user)
+		decrement(r.users, user)
 	}
 }
 
-// less takes one off a count, and forgets it at zero.
-func less[K comparable](counts map[K]int, k K) {
+// decrement subtracts one from a count, and deletes the count at zero.
+func decrement[K comparable](counts map[K]int, k K) {
 	if counts[k]--; counts[k] <= 0 {
 		delete(counts, k)
 	}
 }
 
+// get returns a session, the zero entry if there is none.
 func (r *registry) get(id string) entry {
 	e, _ := r.find(id)
 	return e
@@ -110,59 +123,62 @@ func (r *registry) find(id string) (entry, bool) {
 	return e, ok
 }
 
-// list is every session.
+// list returns all sessions by their ids.
 func (r *registry) list() map[string]entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.sessions)
 }
 
-// login notes who a session logged in as, unless as many sessions of that user are there as may be (0: any number); held then says by
-// whom.
-func (r *registry) login(id, user string, most int) (ok bool, held string) {
+// login records the user of a session. It refuses a user that has maxSessions sessions already
+// (0: any number is allowed); holders then names the addresses of these sessions.
+func (r *registry) login(id, user string, maxSessions int) (ok bool, holders string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e, there := r.sessions[id]
-	if !there {
-		return true, "" // it has ended meanwhile, and counts no more
+	e, found := r.sessions[id]
+	if !found {
+		return true, "" // the session has ended meanwhile, and does not count
 	}
-	if most > 0 && !slices.Contains(e.users(), user) && r.users[user] >= most {
-		return false, r.holdersLocked(func(e entry) bool { return slices.Contains(e.users(), user) }, entry.client)
+	ofUser := func(e entry) bool { return slices.Contains(e.users(), user) }
+	if maxSessions > 0 && !ofUser(e) && r.users[user] >= maxSessions {
+		return false, r.holdersLocked(ofUser, entry.client)
 	}
-	e.maxSessions, e.user = most, user
-	r.becomesLocked(id, e)
+	e.maxSessions, e.user = maxSessions, user
+	r.setLocked(id, e)
 	return true, ""
 }
 
-// logout notes that nobody is logged in any more. Where a transfer goes on, the session stays one of the user's until it is over.
-func (r *registry) logout(id string, goesOn bool) {
+// logout records that no user is logged in any more. If transferring is true, a transfer of the
+// user still runs, and the session counts as one of this user until the transfer has ended.
+func (r *registry) logout(id string, transferring bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e, ok := r.sessions[id]
 	if !ok {
 		return
 	}
-	if goesOn {
+	if transferring {
 		e.former = e.user
 	}
 	e.user = ""
-	r.becomesLocked(id, e)
+	r.setLocked(id, e)
 }
 
-// transferred notes that a transfer is over. It was that of a user who has logged out meanwhile, if there is one: those of the next user
-// wait for it.
+// transferred records that a transfer has ended. If a former user has a transfer, it was this one,
+// because the transfers of the next user wait for it.
 func (r *registry) transferred(id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if e, ok := r.sessions[id]; ok && e.former != "" {
 		e.former = ""
-		r.becomesLocked(id, e)
+		r.setLocked(id, e)
 	}
 }
 
-func (r *registry) becomesLocked(id string, e entry) {
+// setLocked replaces the entry of a session, and counts its users.
+func (r *registry) setLocked(id string, e entry) {
 	for _, user := range r.sessions[id].users() {
-		less(r.users, user)
+		decrement(r.users, user)
 	}
 	r.sessions[id] = e
 	for _, user := range e.users() {
@@ -170,19 +186,24 @@ func (r *registry) becomesLocked(id string, e entry) {
 	}
 }
 
-// onceInASecondLocked spares a flood of refusals the text that the log has just got; it costs a look at every session.
-func (r *registry) onceInASecondLocked(text func() string) string {
-	if now := time.Now(); now.Sub(r.named) >= time.Second {
-		r.named = now
-		return text()
+// addressesLocked returns a text that names the addresses of all sessions, at most once in a
+// second, and "" otherwise. It has to read every session, and in a flood of refusals the log has
+// the text already.
+func (r *registry) addressesLocked() string {
+	now := time.Now()
+	if now.Sub(r.named) < time.Second {
+		return ""
 	}
-	return ""
+	r.named = now
+	return ": " + r.holdersLocked(func(entry) bool { return true }, entry.client)
 }
 
-// maxHolders is how many are named of those who hold the slots.
+// maxHolders bounds the addresses or users that one text names.
 const maxHolders = 5
 
-// holdersLocked names those with most sessions, of the sessions that count.
+// holdersLocked returns a text that names the holders of sessions, with the number of sessions that
+// each has. counts reports whether a session counts; name returns its holder. The holders with most
+// sessions come first.
 func (r *registry) holdersLocked(counts func(entry) bool, name func(entry) string) string {
 	of := map[string]int{}
 	for _, e := range r.sessions {

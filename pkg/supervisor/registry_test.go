@@ -20,27 +20,29 @@ func TestRegistryLimits(t *testing.T) {
 	if refusal != "" || len(first) != 8 {
 		t.Fatalf("first session: %q, %q", first, refusal)
 	}
-	r.take(from("::ffff:192.0.2.1")) // the same address, come by a dual-stack listener
+	r.take(from("::ffff:192.0.2.1")) // the same address at a dual-stack listener
 	r.login(first, "alice", 0)
-	if _, refusal, cause := r.take(from("192.0.2.1")); refusal == "" || cause != "limits.max_sessions_per_ip = 2 is reached by alice (1), nobody yet (1)" {
+	if _, refusal, cause := r.take(from("192.0.2.1")); refusal == "" ||
+		cause != "limits.max_sessions_per_ip = 2 is reached by alice (1), nobody yet (1)" {
 		t.Errorf("third of an address: %q, %q", refusal, cause)
 	}
 	r.take(from("192.0.2.2"))
 	if _, refusal, cause := r.take(from("192.0.2.3")); refusal == "" ||
-		cause != "limits.max_sessions = 3 is reached, by sessions from 2 addresses: 192.0.2.1 (2), 192.0.2.2 (1)" {
+		cause != "limits.max_sessions = 3 is reached, by sessions from 2 addresses: "+
+			"192.0.2.1 (2), 192.0.2.2 (1)" {
 		t.Errorf("fourth of the server: %q, %q", refusal, cause)
 	}
 	r.end(first)
-	r.end(first) // twice gives one slot back
+	r.end(first) // the second call has no effect
 	if _, refusal, _ := r.take(from("192.0.2.1")); refusal != "" {
 		t.Errorf("after an end: %q", refusal)
 	}
 	if _, refusal, _ := r.take(from("192.0.2.3")); refusal == "" {
-		t.Error("a slot was given back twice")
+		t.Error("the second end of a session was counted")
 	}
 }
 
-// Sessions of one user count while somebody is logged in.
+// A session counts against max_sessions of its user until it logs out or ends.
 func TestRegistryLimitsUsers(t *testing.T) {
 	r := newRegistry(0, 0)
 	remote := netip.MustParseAddrPort("192.0.2.1:1000")
@@ -54,8 +56,8 @@ func TestRegistryLimitsUsers(t *testing.T) {
 			t.Fatal("too early")
 		}
 	}
-	if ok, held := r.login(ids[2], "alice", 2); ok || held != "192.0.2.1 (2)" {
-		t.Errorf("the third session: %v, %q", ok, held)
+	if ok, holders := r.login(ids[2], "alice", 2); ok || holders != "192.0.2.1 (2)" {
+		t.Errorf("the third session: %v, %q", ok, holders)
 	}
 	if ok, _ := r.login(ids[1], "alice", 2); !ok {
 		t.Error("a session that logs in again counts twice")
@@ -75,7 +77,8 @@ func TestRegistryLimitsUsers(t *testing.T) {
 	}
 }
 
-func TestRegistryKnowsWho(t *testing.T) {
+// A session has its user until it ends. A login that succeeds afterwards leaves nothing behind.
+func TestRegistryHoldsUsers(t *testing.T) {
 	r := newRegistry(0, 0)
 	remote := netip.MustParseAddrPort("[2001:db8::1]:4000")
 	id, _, _ := r.take(remote)
@@ -90,62 +93,74 @@ func TestRegistryKnowsWho(t *testing.T) {
 	}
 }
 
-// What a session does after REIN is not told of the user who was there before.
+func newTestHandler(log *bytes.Buffer) *handler {
+	return &handler{
+		registry: newRegistry(0, 0),
+		bans:     newBans(config.Ban{}),
+		log:      events.Log{Logger: zerolog.New(log)},
+	}
+}
+
+// After REIN, records of a session do not name the user that was logged in before.
 func TestLogoutForgetsTheUser(t *testing.T) {
 	var out bytes.Buffer
-	d := &handler{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
+	d := newTestHandler(&out)
 	id, _, _ := d.registry.take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	d.registry.login(id, "alice", 0)
 	d.Emit(events.Event{Kind: events.Logout, Session: id})
 	d.registry.login(id, "bob", 0)
-	d.Emit(events.Event{Kind: events.LoginFailed, Session: id}) // by the core, which could not open bob's home
+	// The core emits this event if it cannot open the home of bob.
+	d.Emit(events.Event{Kind: events.LoginFailed, Session: id})
 	if len(d.registry.users) != 0 {
-		t.Errorf("who counts: %v", d.registry.users)
+		t.Errorf("users after the logout: %v", d.registry.users)
 	}
 	d.Emit(events.Event{Kind: events.Disconnect, Session: id})
 	logout, disconnect, _ := strings.Cut(out.String(), "\n")
-	if !strings.Contains(logout, `"user":"alice"`) || strings.Contains(disconnect, "alice") || strings.Contains(disconnect, "bob") {
-		t.Errorf("the log says\n%s", &out)
+	if !strings.Contains(logout, `"user":"alice"`) ||
+		strings.Contains(disconnect, "alice") || strings.Contains(disconnect, "bob") {
+		t.Errorf("the log is\n%s", &out)
 	}
 }
 
-// The transfer of a user who has logged out stays theirs: in the log, and against the limit of their sessions.
+// A transfer that goes on after its user has logged out still belongs to this user: in the log, and
+// in the count of the user's sessions.
 func TestTransferOutlivesLogin(t *testing.T) {
 	var out bytes.Buffer
-	d := &handler{registry: newRegistry(0, 0), bans: newBans(config.Ban{}), log: events.Log{Logger: zerolog.New(&out)}}
+	d := newTestHandler(&out)
 	r := d.registry
 	id, _, _ := r.take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	other, _, _ := r.take(netip.MustParseAddrPort("192.0.2.2:4000"))
 	r.login(id, "alice", 1)
 	d.Emit(events.Event{Kind: events.Logout, Session: id, Verb: "RETR"})
 	if ok, _ := r.login(other, "alice", 1); ok {
-		t.Error("alice may have two transfers in one session's place")
+		t.Error("a second session of alice is allowed, while a transfer of the first one runs")
 	}
 	if ok, _ := r.login(id, "alice", 1); !ok {
-		t.Error("alice may not log in again in the session that is hers")
+		t.Error("alice cannot log in again in the session with the transfer")
 	}
 	d.Emit(events.Event{Kind: events.Logout, Session: id})
 	r.login(id, "bob", 1)
 	if len(r.users) != 2 || r.users["alice"] != 1 || r.users["bob"] != 1 {
-		t.Errorf("who counts: %v", r.users)
+		t.Errorf("users: %v", r.users)
 	}
 	out.Reset()
 	d.Emit(events.Event{Kind: events.Download, Session: id})
 	if !strings.Contains(out.String(), `"user":"alice"`) {
-		t.Errorf("the log says %s", &out)
+		t.Errorf("the first transfer is logged as %s", &out)
 	}
 	out.Reset()
 	d.Emit(events.Event{Kind: events.Download, Session: id})
 	if !strings.Contains(out.String(), `"user":"bob"`) {
-		t.Errorf("then it says %s", &out)
+		t.Errorf("the second transfer is logged as %s", &out)
 	}
 	r.end(id)
 	if len(r.users) != 0 {
-		t.Errorf("who counts in the end: %v", r.users)
+		t.Errorf("users after the end: %v", r.users)
 	}
 }
 
-// A core that lived is replaced at once; those that die young wait longer each time, up to a bound.
+// A core that ran for long is replaced at once. After cores that die early, the pause grows each
+// time, up to a bound.
 func TestBackoff(t *testing.T) {
 	var b backoff
 	want := []time.Duration{0, 100 * time.Millisecond, 200 * time.Millisecond, 400 * time.Millisecond}

@@ -15,18 +15,20 @@ import (
 	"ftpd/pkg/sandbox"
 )
 
-// A rootSet opens the roots for each generation, and keeps those that had to be left out: a root
-// whose file system is dead, or hangs, is missing for its own users alone.
+// A rootSet opens the roots for each core, and records the roots that had to be left out. A root
+// whose file system is dead, or hangs, is left out, so that it is missing for its own users alone.
 type rootSet struct {
 	config *config.Config
 	log    zerolog.Logger
 	opener *sandbox.Opener
 	mounts *mountWatch
 
-	instead map[string]string // of roots that are links into an automounter: the automounter
+	// instead has the directory that is opened in place of a root: the automounter, for each root
+	// that is a link into an automounter.
+	instead map[string]string
 
 	mu   sync.Mutex
-	lost map[string]error // guarded by mu; why each root that is left out is
+	lost map[string]error // guarded by mu; the reason for each root that is left out
 }
 
 func newRootSet(o Options) (*rootSet, error) {
@@ -43,7 +45,8 @@ func newRootSet(o Options) (*rootSet, error) {
 	}, nil
 }
 
-// mountFirst makes autofs mount what belongs over roots. Later, only the use of such a root does.
+// mountFirst makes autofs mount the file systems that belong over roots. Later, autofs mounts them
+// only when such a root is used.
 func (s *rootSet) mountFirst(ctx context.Context) error {
 	table := readMounts()
 	var unmounted []string
@@ -57,14 +60,15 @@ func (s *rootSet) mountFirst(ctx context.Context) error {
 	return err
 }
 
+// expand returns the directories that the roots of the configuration stand for.
 func (s *rootSet) expand() []string {
 	return config.ExpandRoots(s.config.Roots(), sandbox.TopNames())
 }
 
-// open opens the roots for a core, and has changes at them noticed from now on.
+// open opens the roots for a core. From now on, changes of mounts at these roots are reported.
 func (s *rootSet) open(ctx context.Context) ([]sandbox.Root, error) {
 	table := readMounts()
-	mounted := func(path string) string { return over(table, path) }
+	mounted := func(path string) string { return mountsAt(table, path) }
 	watched, paths := s.toOpen(table)
 	s.mounts.cover(table, watched)
 	roots, err := s.opener.Open(ctx, paths, mounted)
@@ -87,8 +91,8 @@ func (s *rootSet) open(ctx context.Context) ([]sandbox.Root, error) {
 	return roots, nil
 }
 
-// toOpen returns the directories where mounts matter, and those of them that can be opened without
-// mounting anything.
+// toOpen returns the directories whose mounts have to be watched, and those of them that can be
+// opened without mounting anything.
 func (s *rootSet) toOpen(table []mount) (watched, paths []string) {
 	seen := map[string]bool{}
 	for _, root := range s.expand() {
@@ -108,7 +112,8 @@ func (s *rootSet) toOpen(table []mount) (watched, paths []string) {
 	return watched, paths
 }
 
-// leaveOut records which roots cannot be used, and warns of those that could be used before.
+// leaveOut records the roots that could not be opened. It warns of each that was not left out
+// before.
 func (s *rootSet) leaveOut(roots []sandbox.Root) {
 	lost := map[string]error{}
 	var absent []string

@@ -9,14 +9,14 @@ import (
 	"ftpd/pkg/sandbox"
 )
 
-// A Start is what an administrator wants to know of a service that begins.
+// A Start describes a service that starts, for administrators.
 type Start struct {
 	Version     string
 	PID         int
 	Listen      []string // addresses with ports
-	ListenTLS   []string // likewise, where TLS begins at once
-	Passive     string   // the ports of passive data connections, in words
-	Public      string   // the address in PASV replies; "" where it is the server's own
+	ListenTLS   []string // addresses with ports where TLS begins at once
+	Passive     string   // the ports of passive data connections, as text
+	Public      string   // the address in PASV replies; "" for the address of the server
 	Sendfile    bool
 	Fingerprint string // of the certificate; "" without TLS
 	Layers      sandbox.Layers
@@ -47,7 +47,7 @@ func newStart(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 	return s
 }
 
-// announce tells what begins, and warns of what may surprise.
+// announce shows or logs the start of the service. It warns if there is no certificate.
 func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *keyring) {
 	s := newStart(o, listeners, layers, keys)
 	if o.Announce != nil {
@@ -60,7 +60,7 @@ func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 	}
 }
 
-// WarnLeftOut tells of a root that cannot be used.
+// WarnLeftOut logs that a root cannot be used.
 func WarnLeftOut(log zerolog.Logger, root string, err error) {
 	log.Warn().Str("directory", root).Err(err).
 		Msg("this root is left out: users whose home is there are refused")

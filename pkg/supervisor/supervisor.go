@@ -1,6 +1,7 @@
-// Package supervisor is the privileged side of the service: all that a running service needs and a protocol does not. It owns the
-// listeners, the configuration, the log, the counts of sessions and the helpers that ask PAM and NSS, and keeps a core running that
-// serves FTP with none of these. The picture is in docs/processes.md.
+// Package supervisor is the privileged side of the service. It does all that a running service
+// needs and the FTP protocol does not. It owns the listeners, the configuration, the log, the
+// counts of sessions and the helpers that query PAM and NSS. It keeps a core running, which serves FTP and
+// has none of these. docs/processes.md has a picture of the processes.
 package supervisor
 
 import (
@@ -22,22 +23,28 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// Options are what a service is started with.
+// Options describe a service for Serve and ServeHere.
 type Options struct {
-	Config  *config.Config // checked; not changed any more
+	Config  *config.Config // checked; must not change any more
 	Log     zerolog.Logger
 	Version string
 	Layers  sandbox.Layers      // what confines this process already
 	Xferlog *events.TransferLog // nil: there is none
 
 	// The following are for ServeHere.
-	Certificate *tls.Certificate                     // instead of those that the configuration names; nil: those
-	Announce    func(Start)                          // tells people what begins; nil: the log gets a record
-	Watch       func(running func() []core.Progress) // called when clients may come; nil: nobody wants to know
+
+	// Certificate is served instead of the certificates in Config, unless it is nil.
+	Certificate *tls.Certificate
+	// Announce shows the start of the service. If it is nil, a record of the start is logged.
+	Announce func(Start)
+	// Watch is called when the listeners accept clients, unless it is nil. running returns the
+	// transfers that run.
+	Watch func(running func() []core.Progress)
 }
 
-// Serve runs the service in separate processes until ctx ends: this one, which must be root, starts a core, starts it again when it
-// dies, and keeps the listeners open meanwhile. It returns when running transfers have ended, or after server.drain_timeout.
+// Serve runs the service in separate processes until ctx ends. This process, which must run as
+// root, starts a core, starts another one when it dies, and keeps the listeners open meanwhile. Serve
+// returns when running transfers have ended, or after server.drain_timeout.
 func Serve(ctx context.Context, o Options) error {
 	if err := errors.Join(vfs.Probe(), probeActivePort(o)); err != nil {
 		return err
@@ -67,26 +74,29 @@ func Serve(ctx context.Context, o Options) error {
 	return keeper.run(ctx)
 }
 
+// ready logs that the service is ready, and notifies systemd.
 func ready(o Options) {
 	o.Log.Info().Msg("ready")
 	notify(o, daemon.SdNotifyReady)
 }
 
+// stopping logs that the service stops, and notifies systemd.
 func stopping(o Options) {
 	o.Log.Info().Msg("stop")
-	// A service manager that waits less than the transfers may take would cut them.
+	// systemd kills a service that takes longer to stop than it allows, and would cut transfers.
 	drain := timeout(o.Config.Server.DrainTimeout) + 10*time.Second
 	notify(o, fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, drain.Microseconds()))
 }
 
-// notify tells systemd, if it started us.
+// notify sends a state to systemd, if systemd has started the service.
 func notify(o Options, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		o.Log.Warn().Err(err).Msg("systemd cannot be told")
 	}
 }
 
-// ephemeralPorts is the system's own range, from which passive ports come where none is configured.
+// ephemeralPorts returns the range from which the system chooses ports. It has the passive ports
+// where the configuration sets none.
 func ephemeralPorts() config.PortRange {
 	r := config.PortRange{First: 49152, Last: 65535} // RFC 6335 §6
 	if text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {

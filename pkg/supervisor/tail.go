@@ -2,7 +2,7 @@ package supervisor
 
 import "sync"
 
-// A tail keeps the last of what is written to it.
+// A tail keeps the last maxTail bytes that are written to it.
 type tail struct {
 	mu   sync.Mutex
 	text []byte // guarded by mu

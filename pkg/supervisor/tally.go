@@ -7,26 +7,28 @@ import (
 	"ftpd/pkg/events"
 )
 
-// A tally counts data connections by client, so that the log names each client and not each connection.
+// A tally counts data connections by client, so that the log has a line for each client and not for
+// each connection.
 type tally struct {
 	mu     sync.Mutex
 	counts map[peer]int // guarded by mu
 }
 
-// A peer is a client as far as the server can tell clients apart.
+// A peer identifies a client program.
 type peer struct {
 	address netip.Addr
-	client  string // what it calls itself, cut to maxName
+	client  string // the name that the client has sent, cut to maxName
 }
 
-// Strangers choose addresses and names, so both are bounded here.
+// Clients that are not trusted choose addresses and names, so both are bounded.
 const (
 	maxPeers = 1000
 	maxName  = 64
 )
 
-// add counts one record, and says whether it is worth a line: the first of its client, the tenth, the hundredth and so on, and each one
-// that was refused. A tally that is full begins anew, and may then tell of a client again.
+// add counts one record, and sets its Count. It reports whether the record is to be logged: the
+// first of its client, the tenth, the hundredth and so on, and each connection that was refused. A
+// tally that is full deletes all counts, so that clients may be logged again.
 func (t *tally) add(r *events.Record) bool {
 	p := peer{r.Remote.Addr().Unmap().WithZone(""), r.Client[:min(len(r.Client), maxName)]}
 	t.mu.Lock()

@@ -10,7 +10,8 @@ import (
 	"ftpd/pkg/events"
 )
 
-// A client gets one line at first and then one for ten times as many connections; refusals get one each.
+// The first connection of a client is logged, then the tenth, the hundredth and so on. Each refused
+// connection is logged.
 func TestTally(t *testing.T) {
 	var c tally
 	record := func(address, client string, reply int) *events.Record {
@@ -19,19 +20,20 @@ func TestTally(t *testing.T) {
 			Remote: netip.AddrPortFrom(netip.MustParseAddr(address), 1000),
 		}
 	}
-	var told []int
+	var logged []int
 	for range 1234 {
 		if r := record("192.0.2.1", "a", 0); c.add(r) {
-			told = append(told, r.Count)
+			logged = append(logged, r.Count)
 		}
 	}
-	if !slices.Equal(told, []int{1, 10, 100, 1000}) {
-		t.Errorf("told at %v", told)
+	if !slices.Equal(logged, []int{1, 10, 100, 1000}) {
+		t.Errorf("logged at %v", logged)
 	}
 	if r := record("::ffff:192.0.2.1", "a", 522); !c.add(r) || r.Count != 1235 {
 		t.Errorf("a refusal is number %d", r.Count)
 	}
-	for _, r := range []*events.Record{record("192.0.2.1", "b", 0), record("192.0.2.2", "a", 0)} {
+	others := []*events.Record{record("192.0.2.1", "b", 0), record("192.0.2.2", "a", 0)}
+	for _, r := range others {
 		if !c.add(r) || r.Count != 1 {
 			t.Errorf("another client is number %d", r.Count)
 		}
@@ -45,10 +47,10 @@ func TestTallyIsBounded(t *testing.T) {
 	var c tally
 	for i := range 10 * maxPeers {
 		if !c.add(&events.Record{Event: events.Event{Client: fmt.Sprint(i)}}) {
-			t.Fatalf("client %d is not told", i)
+			t.Fatalf("client %d is not logged", i)
 		}
 		if len(c.counts) > maxPeers {
-			t.Fatalf("%d clients are remembered", len(c.counts))
+			t.Fatalf("%d clients are counted", len(c.counts))
 		}
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// localZone reads the TZif file of the local time zone, which a confined core cannot: that of $TZ, else /etc/localtime. Where there
-// is none, local time is UTC.
+// localZone returns the TZif file of the local time zone, which a confined core cannot read: the
+// file that $TZ names, else /etc/localtime. Where there is none, local time is UTC.
 func localZone() []byte {
 	path := "/etc/localtime"
 	if tz, set := os.LookupEnv("TZ"); set {
