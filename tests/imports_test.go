@@ -18,6 +18,7 @@ import (
 // layers: a package may import what stands above its line, and nothing beside or below it.
 var layers = []struct{ packages, reason string }{
 	{"pkg/config pkg/sandbox", "plain values that each package may read and a test may write, and what the kernel refuses a process; neither imports another package"},
+	{"pkg/certfile", "certificates and keys in files, for the supervisor and the checks; config opens no file but its own"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
 	{"pkg/ftpwire", "the bytes of the control connection; knows no connection and no session"},

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"ftpd/pkg/certfile"
 	"ftpd/pkg/config"
 	"ftpd/pkg/inspect"
 )
@@ -86,6 +87,7 @@ type look func(context.Context, *config.Source, time.Time) inspect.Facts
 // asks for the file alone, it does not.
 func (c *check) run(known config.Accounts, outside look, stdout, stderr io.Writer) int {
 	source := config.Inspect(c.file, known)
+	certfile.Check(source)
 	var facts *inspect.Facts
 	if len(source.Problems.Errors()) == 0 && !c.show {
 		found := outside(context.Background(), source, time.Now())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ftpd/pkg/certfile"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/sandbox"
@@ -42,13 +43,16 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 	return start(source, stderr)
 }
 
+// inspectConfig reads and checks the configuration with the files of TLS that it names.
 func inspectConfig(file string) *config.Source {
-	if isConfined() {
-		return config.Inspect(file, lookedUpAccounts{})
+	known, done := config.Accounts(lookedUpAccounts{}), func() {}
+	if !isConfined() {
+		known, done = knownAccounts()
 	}
-	known, done := knownAccounts()
 	defer done()
-	return config.Inspect(file, known)
+	source := config.Inspect(file, known)
+	certfile.Check(source)
+	return source
 }
 
 // start runs the service in as many processes as the configuration needs.

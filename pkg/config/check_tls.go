@@ -1,12 +1,8 @@
 package config
 
 import (
-	"crypto/x509"
-	"errors"
-	"os"
 	"reflect"
-	"strings"
-	"time"
+	"slices"
 )
 
 func (s *Source) checkTLS() {
@@ -62,46 +58,11 @@ func (s *Source) togetherTLS() {
 	}
 }
 
-// checkCertificates reads the files of TLS that the configuration names, and reports those that
-// cannot be used.
-func (s *Source) checkCertificates() {
-	c := s.Config
-	s.pair("tls", c.TLS.Certificate, c.TLS.Key)
-	for i, h := range c.Hosts {
-		id := item("host", i)
-		if leaf := s.pair(id, h.Certificate, h.Key); leaf != nil &&
-			leaf.VerifyHostname(strings.TrimSuffix(h.Name, ".")) != nil {
-			s.warn(id+".certificate",
-				"the certificate is not for %s, and clients will not take it", h.Name)
-		}
+// TLSFiles returns the files that the configuration names for TLS.
+func (c *Config) TLSFiles() []string {
+	files := []string{c.TLS.Certificate, c.TLS.Key, c.TLS.ClientCA}
+	for _, h := range c.Hosts {
+		files = append(files, h.Certificate, h.Key)
 	}
-	if c.TLS.ClientCA != "" && c.TLS.ClientAuth != ClientAuthOff && !s.reported["tls.client_ca"] {
-		if _, err := ReadAuthorities(c.TLS.ClientCA); err != nil {
-			s.problem("tls.client_ca", "%s: %v", c.TLS.ClientCA, err)
-		}
-	}
-}
-
-// pair reads the certificate and the key of the table id. It returns the certificate, or nil if
-// one of them cannot be used.
-func (s *Source) pair(id, certificate, key string) *x509.Certificate {
-	if certificate == "" || s.reported[id+".certificate"] || s.reported[id+".key"] {
-		return nil
-	}
-	p, err := ReadPair(certificate, key)
-	if wrong := (*PairError)(nil); errors.As(err, &wrong) {
-		s.problem(id+"."+wrong.Key, "%v", wrong)
-		return nil
-	}
-	if text := Expiry(p.Leaf, time.Now()); text != "" {
-		s.warn(id+".certificate", "%s", text)
-	}
-	holder, file := id+".key", key
-	if key == "" {
-		holder, file = id+".certificate", certificate
-	}
-	if info, err := os.Stat(file); err == nil && info.Mode().Perm()&0o004 != 0 {
-		s.warn(holder, "everybody on this host can read the key: chmod o-r %s", file)
-	}
-	return p.Leaf
+	return slices.DeleteFunc(files, func(file string) bool { return file == "" })
 }

@@ -38,8 +38,7 @@ func newSource() *Source {
 }
 
 // Inspect reads a configuration with all files that it includes, and checks it. Unless accounts
-// is nil, it also checks the accounts and certificates of this host that the configuration
-// names.
+// is nil, it also checks the accounts of this host that the configuration names.
 func Inspect(path string, accounts Accounts) *Source {
 	s := newSource()
 	s.file(path, true)
@@ -49,9 +48,6 @@ func Inspect(path string, accounts Accounts) *Source {
 	s.check()
 	s.checkAccounts(accounts)
 	s.idleRunAs()
-	if accounts != nil && s.complete {
-		s.checkCertificates()
-	}
 	s.checkSupported()
 	s.Problems = s.Problems.arrange(s.Files)
 	return s
@@ -204,6 +200,13 @@ func (s *Source) Report(id string, warning bool, format string, args ...any) {
 	}
 	s.Problems = s.Problems.arrange(s.Files)
 }
+
+// Complete reports whether every file of the configuration could be read.
+func (s *Source) Complete() bool { return s.complete }
+
+// HasError reports whether a key has an error. The id is the key with the indexes of tables, such
+// as "host[0].certificate".
+func (s *Source) HasError(id string) bool { return s.reported[id] }
 
 func (s *Source) add(id string, warning bool, format string, args ...any) {
 	at := s.position(id)

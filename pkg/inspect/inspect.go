@@ -12,6 +12,7 @@ import (
 	"os"
 	"time"
 
+	"ftpd/pkg/certfile"
 	"ftpd/pkg/config"
 	"ftpd/pkg/sandbox"
 	"ftpd/pkg/supervisor"
@@ -105,14 +106,14 @@ func (l *inspection) kernel() Kernel {
 }
 
 // certificates returns the certificates that the configuration names. It omits those that
-// cannot be read, because config has reported them.
+// cannot be read, because certfile has reported them.
 func certificates(c *config.Config, now time.Time) []Certificate {
 	found := []Certificate{}
 	add := func(key, file, private string) {
 		if file == "" {
 			return
 		}
-		if pair, err := config.ReadPair(file, private); err == nil {
+		if pair, err := certfile.ReadPair(file, private); err == nil {
 			expires := pair.Leaf.NotAfter.UTC()
 			found = append(found, Certificate{key, file, expires, daysLeft(pair.Leaf, now)})
 		}

@@ -22,7 +22,7 @@ type Certificate struct {
 	// Host is the name of the [[host]] with this certificate. "" is [tls], for all other names.
 	Host string `json:"host,omitempty"`
 	// Chain is the chain in DER, beginning with the certificate of the server. It has at most
-	// config.MaxChain bytes, so that it fits into one message.
+	// certfile.MaxChain bytes, so that it fits into one message.
 	Chain [][]byte `json:"chain"`
 }
 

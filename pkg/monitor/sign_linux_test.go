@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"ftpd/pkg/config"
+	"ftpd/pkg/certfile"
 )
 
 // The core receives a signature. If the supervisor has no key, the request fails and the core
@@ -39,7 +39,7 @@ func TestExchange(t *testing.T) {
 	}})
 	sent := Certificate{
 		Host:  strings.Repeat("h", 255),
-		Chain: [][]byte{bytes.Repeat([]byte{0xff}, config.MaxChain)},
+		Chain: [][]byte{bytes.Repeat([]byte{0xff}, certfile.MaxChain)},
 	}
 	if err := server.Exchange(sent); err != nil {
 		t.Fatal(err)

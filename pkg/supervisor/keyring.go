@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ftpd/pkg/certfile"
 	"ftpd/pkg/config"
 	"ftpd/pkg/monitor"
 )
@@ -53,7 +54,7 @@ func newKeyring(o Options) (*keyring, error) {
 	}
 	if c.TLS.ClientAuth != config.ClientAuthOff {
 		var err error
-		if k.clientCAs, err = config.ReadAuthorities(c.TLS.ClientCA); err != nil {
+		if k.clientCAs, err = certfile.ReadAuthorities(c.TLS.ClientCA); err != nil {
 			return nil, fmt.Errorf("tls.client_ca %s: %w", c.TLS.ClientCA, err)
 		}
 	}
@@ -67,7 +68,7 @@ func newKeyring(o Options) (*keyring, error) {
 	for _, p := range k.pairs {
 		p.seen = p.stat()
 		var err error
-		if p.current, err = config.ReadPair(p.certificate, p.key); err != nil {
+		if p.current, err = certfile.ReadPair(p.certificate, p.key); err != nil {
 			return nil, err
 		}
 		p.logCertificate(k.log, now, "certificate")
@@ -139,7 +140,7 @@ func (k *keyring) look(now time.Time) (changed []monitor.Certificate) {
 		k.mu.Lock()
 		p.previous = nil
 		k.mu.Unlock()
-		if now.Sub(p.warned) >= 24*time.Hour && config.Expiry(p.current.Leaf, now) != "" {
+		if now.Sub(p.warned) >= 24*time.Hour && certfile.Expiry(p.current.Leaf, now) != "" {
 			p.logCertificate(k.log, now, "certificate")
 		}
 	}
@@ -150,7 +151,7 @@ func (k *keyring) look(now time.Time) (changed []monitor.Certificate) {
 func (p *pair) look(log zerolog.Logger) *tls.Certificate {
 	if seen := p.stat(); !same(seen, p.seen) {
 		p.seen = seen
-		next, err := config.ReadPair(p.certificate, p.key)
+		next, err := certfile.ReadPair(p.certificate, p.key)
 		if p.refused = err; err == nil {
 			return next
 		}
@@ -201,7 +202,7 @@ func same(a, b []os.FileInfo) bool {
 // certificate is not valid yet, is not valid any more, or ends soon.
 func (p *pair) logCertificate(log zerolog.Logger, now time.Time, message string) {
 	e := log.Info()
-	if text := config.Expiry(p.current.Leaf, now); text != "" {
+	if text := certfile.Expiry(p.current.Leaf, now); text != "" {
 		e = log.Warn().Str("cause", text)
 		p.warned = now
 	}

@@ -1,4 +1,6 @@
-package config
+// Package certfile reads certificates and their keys from files, and checks the files that a
+// configuration names for TLS.
+package certfile
 
 import (
 	"crypto/tls"
@@ -9,20 +11,20 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"strings"
 	"time"
 )
 
-// MaxChain bounds the DER of a certificate and its chain, in bytes: a new one has to reach the process that shows it in one message.
+// MaxChain bounds the DER of a certificate and its chain, in bytes, because a renewed chain must
+// fit into one message to the process that presents it.
 const MaxChain = 40 << 10
 
-// maxPEM bounds a file with certificates or a key.
+// maxPEM bounds a file with certificates or a key, in bytes.
 const maxPEM = 1 << 20
 
-// A PairError tells what is wrong with a certificate or its key.
+// A PairError is an error in the file of a certificate or its key.
 type PairError struct {
-	Key  string // "certificate" or "key": which of the two files is meant
+	Key  string // "certificate" or "key": the configuration key that names the file
 	File string
 	Err  error
 }
@@ -30,12 +32,12 @@ type PairError struct {
 func (e *PairError) Error() string { return e.File + ": " + e.Err.Error() }
 func (e *PairError) Unwrap() error { return e.Err }
 
-// ReadPair reads the PEM files of a certificate with its chain and of its key; where key is "", the first holds both. An error is a
-// *PairError. The Leaf of the certificate is set.
+// ReadPair reads the PEM files of a certificate with its chain and of its key. If key is "", the
+// first file contains both. The Leaf of the result is set. An error is a *PairError.
 func ReadPair(certificate, key string) (*tls.Certificate, error) {
 	chain, err := readPEM(certificate)
 	if err == nil {
-		err = fits(chain)
+		err = checkChain(chain)
 	}
 	if err != nil {
 		return nil, &PairError{"certificate", certificate, err}
@@ -55,13 +57,14 @@ func ReadPair(certificate, key string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// parsePair puts a chain, which is good, and its key together.
+// parsePair combines a valid chain and its key.
 func parsePair(chain, private []byte) (tls.Certificate, error) {
 	types := blockTypes(private)
 	switch {
 	case strings.Contains(types, "ENCRYPTED"),
 		strings.Contains(string(private), "\nProc-Type: 4,ENCRYPTED"):
-		return tls.Certificate{}, errors.New("the key is locked with a passphrase, which nobody types at a start; openssl pkey -in OLD -out NEW unlocks it")
+		return tls.Certificate{}, errors.New("the key is locked with a passphrase, " +
+			"which nobody types at a start; openssl pkey -in OLD -out NEW unlocks it")
 	case !strings.Contains(types, "PRIVATE KEY"):
 		return tls.Certificate{}, errors.New("there is no PEM block with a private key in it")
 	}
@@ -74,7 +77,7 @@ func parsePair(chain, private []byte) (tls.Certificate, error) {
 	return pair, err
 }
 
-// blockTypes lists the types of all PEM blocks.
+// blockTypes returns the types of all PEM blocks, separated by commas.
 func blockTypes(text []byte) string {
 	var types []string
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -83,20 +86,22 @@ func blockTypes(text []byte) string {
 	return strings.Join(types, ",")
 }
 
-// fits says whether a PEM text is a chain of certificates, and not larger than MaxChain.
-func fits(text []byte) error {
+// checkChain checks that a PEM text is a chain of certificates that is not larger than MaxChain.
+func checkChain(text []byte) error {
 	chain, err := parseCertificates(text)
 	size := 0
 	for _, der := range chain {
 		size += len(der)
 	}
 	if size > MaxChain {
-		err = fmt.Errorf("its %d certificates are larger than %d bytes: a chain is the server's own and those between it and a root", len(chain), MaxChain)
+		err = fmt.Errorf("its %d certificates are larger than %d bytes: "+
+			"a chain is the server's own and those between it and a root", len(chain), MaxChain)
 	}
 	return err
 }
 
-// parseCertificates is the DER of every certificate in a PEM text, which holds one at least.
+// parseCertificates returns the DER of every certificate in a PEM text. It is an error if there is
+// none.
 func parseCertificates(text []byte) (all [][]byte, err error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
@@ -114,16 +119,7 @@ func parseCertificates(text []byte) (all [][]byte, err error) {
 	return all, nil
 }
 
-// TLSFiles are the files that the configuration names for TLS.
-func (c *Config) TLSFiles() []string {
-	files := []string{c.TLS.Certificate, c.TLS.Key, c.TLS.ClientCA}
-	for _, h := range c.Hosts {
-		files = append(files, h.Certificate, h.Key)
-	}
-	return slices.DeleteFunc(files, func(file string) bool { return file == "" })
-}
-
-// ReadAuthorities reads a PEM file with certificates, as DER.
+// ReadAuthorities returns the certificates in a PEM file, as DER.
 func ReadAuthorities(file string) ([][]byte, error) {
 	text, err := readPEM(file)
 	if err != nil {
@@ -132,7 +128,7 @@ func ReadAuthorities(file string) ([][]byte, error) {
 	return parseCertificates(text)
 }
 
-// readPEM reads a file whole. Its errors do not name it.
+// readPEM reads a whole file. Its errors do not contain the name of the file.
 func readPEM(file string) ([]byte, error) {
 	f, err := os.Open(file)
 	if err == nil {
@@ -151,15 +147,16 @@ func readPEM(file string) ([]byte, error) {
 	return nil, fmt.Errorf("cannot be read: %w", err)
 }
 
-// Soon is how long before its end a certificate that was not renewed is worth a warning.
-const Soon = 14 * 24 * time.Hour
+// warningTime is the time before the expiry of a certificate in which Expiry returns a warning.
+const warningTime = 14 * 24 * time.Hour
 
-// Expiry says what is to be said of a certificate's time, or "".
+// Expiry returns a warning if a certificate has expired, expires soon, or is not yet valid, and
+// else "".
 func Expiry(c *x509.Certificate, now time.Time) string {
 	switch left := c.NotAfter.Sub(now); {
 	case left <= 0:
 		return "the certificate expired on " + c.NotAfter.UTC().Format(time.DateOnly)
-	case left < Soon:
+	case left < warningTime:
 		return fmt.Sprintf("the certificate expires on %s, in %d days",
 			c.NotAfter.UTC().Format(time.DateOnly), left/(24*time.Hour))
 	case now.Before(c.NotBefore):

@@ -1,4 +1,4 @@
-package config
+package certfile
 
 import (
 	"bytes"
@@ -14,9 +14,11 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ftpd/pkg/config"
 )
 
-// certify makes a certificate that ends after life, and its key.
+// certify returns a new certificate that expires after life, and its key.
 func certify(t *testing.T, life time.Duration, names ...string) (certificate, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -38,14 +40,16 @@ func certify(t *testing.T, life time.Duration, names ...string) (certificate, ke
 		Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
-// What is wrong with a certificate or its key is told at the key that names the file, before the service starts.
+// An error in a certificate or its key is reported at the key that names the file, before the
+// service starts.
 func TestCertificateFiles(t *testing.T) {
 	year := 365 * 24 * time.Hour
 	good, key := certify(t, year)
 	_, foreign := certify(t, year)
 	soon, soonKey := certify(t, 13*24*time.Hour+time.Hour)
 	over, overKey := certify(t, -time.Minute)
-	locked := []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	locked := []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n" +
+		"-----END ENCRYPTED PRIVATE KEY-----\n")
 	dir := t.TempDir()
 	for name, text := range map[string][]byte{
 		"good.pem": good, "good.key": key, "foreign.key": foreign,
@@ -85,7 +89,9 @@ func TestCertificateFiles(t *testing.T) {
 		{"huge.pem", "good.key", "it is larger than 1048576 bytes"},
 		{"soon.pem", "", "2: warning: tls.certificate: the certificate expires on "},
 		{"over.pem", "", "2: warning: tls.certificate: the certificate expired on "},
-		{"good.pem", "public.key", "3: warning: tls.key: everybody on this host can read the key: chmod o-r DIR/public.key"},
+		{"good.pem", "public.key",
+			"3: warning: tls.key: everybody on this host can read the key: " +
+				"chmod o-r DIR/public.key"},
 	} {
 		text := fmt.Sprintf("[tls]\ncertificate = %q\n", filepath.Join(dir, test.certificate))
 		if test.key != "" {
@@ -95,7 +101,9 @@ func TestCertificateFiles(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		problems := Inspect(file, testAccounts{}).Problems
+		source := config.Inspect(file, nil)
+		Check(source)
+		problems := source.Problems
 		got := strings.ReplaceAll(fmt.Sprint(problems), dir, "DIR")
 		if (test.want == "") != (len(problems) == 0) || !strings.Contains(got, test.want) {
 			t.Errorf("%s, %s:\n  got  %s\n  want %s", test.certificate, test.key, got, test.want)
