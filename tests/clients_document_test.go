@@ -13,7 +13,9 @@ import (
 
 var update = flag.Bool("update", false, "write docs/clients.md anew")
 
-// The document is made from the table, so that it names what is tested: go test ./tests -run ClientsDocument -update
+// docs/clients.md is generated from the table, so that it names what is tested. To write it anew:
+//
+//	go test ./tests -run ClientsDocument -update
 func TestClientsDocument(t *testing.T) {
 	const path = "../docs/clients.md"
 	want := clientsDocument()
@@ -26,11 +28,12 @@ func TestClientsDocument(t *testing.T) {
 	for _, c := range ftpClients {
 		for key := range c.cannot {
 			if !slices.Contains(cannotKeys(), key) {
-				t.Errorf("%s cannot %q, which is neither a step nor a mode", c.name, key)
+				t.Errorf("%s: cannot has %q, which is neither a step nor a mode", c.name, key)
 			}
 		}
 	}
-	if goMod, version := readFile(t, "../go.mod"), ftpClients[len(ftpClients)-1].version; !strings.Contains(goMod, "github.com/jlaffaye/ftp v"+version+"\n") {
+	version := ftpClients[len(ftpClients)-1].version
+	if !strings.Contains(readFile(t, "../go.mod"), "github.com/jlaffaye/ftp v"+version+"\n") {
 		t.Errorf("go.mod has another jlaffaye/ftp than %s", version)
 	}
 	if !strings.Contains(readFile(t, "../scripts/needs"), "basic-ftp@"+basicFTPVersion+" ") {
@@ -38,7 +41,8 @@ func TestClientsDocument(t *testing.T) {
 	}
 }
 
-// cannotKeys are the names that a client's cannot may have: a property of modes, a step, or a step in such a mode.
+// cannotKeys returns the keys that the field cannot of a client may have: a property of modes, a
+// step, or a step in such a mode.
 func cannotKeys() []string {
 	properties := map[string]bool{}
 	for _, m := range modes {
@@ -60,8 +64,9 @@ func clientsDocument() string {
 	var text strings.Builder
 	text.WriteString(`# Clients
 
-Made from the tests (tests/clients_table_test.go). "make system" has each of these clients do the steps below against this server, as it is
-in Debian 12, and compares what is on disk afterwards. What a client cannot is the client's own limit, with every server.
+This page is generated from the tests (tests/clients_table_test.go). "make system" runs the steps below with each of these clients against
+this server, and compares the files on disk afterwards. The clients are those of Debian 12. What a client cannot do is a limit of that
+client, with every server.
 
 | client | version | plain | explicit TLS | implicit TLS | passive | active | IPv6 |
 |---|---|---|---|---|---|---|---|
@@ -84,15 +89,18 @@ in Debian 12, and compares what is on disk afterwards. What a client cannot is t
 			fmt.Fprintf(&text, "| %s | %s | %s |\n", c.name, shown(whys[why]), why)
 		}
 	}
-	text.WriteString("\n## The steps\n\nThose of all modes have to do with the data connection; the others are done in passive mode over IPv4, plain and with explicit TLS.\n\n" +
+	text.WriteString("\n## The steps\n\n" +
+		"The steps that concern the data connection run in all modes. " +
+		"The others run in passive mode over IPv4, plain and with explicit TLS.\n\n" +
 		"| step | in all modes | what |\n|---|---|---|\n")
 	for _, st := range steps[:len(steps)-len(oddNames)] {
 		fmt.Fprintf(&text, "| %s | %s | %s |\n", st.name, map[bool]string{true: "yes"}[st.everywhere], st.does)
 	}
 	fmt.Fprintf(&text, "| odd names | | up, down, deleted: `%s` |\n", strings.Join(oddNames, "`, `"))
 	text.WriteString("\n## Programs that speak FTP\n\n" +
-		"They are made for something else, and speak FTP too: passively, and without TLS where the table does not name it. \"make system\" runs some of\n" +
-		"them (tests/programs_table_test.go); the others were tried by hand against this server, on the day that is named. All are Debian 12's.\n\n" +
+		"These programs have another purpose, and support FTP too: in passive mode, and without TLS unless the table names it. " +
+		"\"make system\" runs\nthe programs that were tried \"by each build\" (tests/programs_table_test.go). " +
+		"The others were tried by hand against this server, on the\nday in the table. All versions are those of Debian 12.\n\n" +
 		"| program | version | tried | works | cannot |\n|---|---|---|---|---|\n")
 	for _, p := range ftpPrograms {
 		tried := programsTried
@@ -104,9 +112,10 @@ in Debian 12, and compares what is on disk afterwards. What a client cannot is t
 	return text.String()
 }
 
-// has is a cell of the first table.
+// has returns the cell of the first table for a property.
 func (c ftpClient) has(property string) string {
-	if c.cannot[property] != "" || property != "plain" && strings.Contains("explicit implicit", property) && c.cannot["TLS"] != "" {
+	ofTLS := property == "explicit" || property == "implicit"
+	if c.cannot[property] != "" || ofTLS && c.cannot["TLS"] != "" {
 		return "no"
 	}
 	var some []string
@@ -126,7 +135,7 @@ func (c ftpClient) has(property string) string {
 	return "yes"
 }
 
-// shown are names of steps, with one for all odd names together.
+// shown returns the names of steps as text, with "odd names" for all odd names together.
 func shown(names []string) string {
 	odd := func(name string) bool { return slices.Contains(oddNames, name) }
 	if rest := slices.DeleteFunc(slices.Clone(names), odd); len(rest) == len(names)-len(oddNames) {

@@ -121,7 +121,7 @@ var oddNames = []string{"in side", " before", "behind ", `quo"te`, "ünïcødé"
 var steps = append([]step{
 	{"list", "the home", true, stepList},
 	{"up", "a file of 300,001 bytes", true, func(w *work) error { return w.put("up.bin", w.data) }},
-	{"down", "likewise", true, func(w *work) error {
+	{"down", "the same file", true, func(w *work) error {
 		w.stands("down.bin", w.data)
 		return w.get("down.bin", w.data)
 	}},
@@ -149,7 +149,7 @@ var steps = append([]step{
 		}
 		return holds(w.home("half.bin"), w.data)
 	}},
-	{"resume down", "likewise", false, func(w *work) error {
+	{"resume down", "from the middle of a file", false, func(w *work) error {
 		w.stands("whole.bin", w.data)
 		local := w.local("whole.bin", w.data[:len(w.data)/2])
 		if _, err := w.do("reget", "whole.bin", local, ""); err != nil {
@@ -167,11 +167,13 @@ var steps = append([]step{
 	}},
 	{"time", "the file gets the time of the local one", false, stepTime},
 	{"directory", "made, used and removed", false, func(w *work) error { return w.makesDirectory("made") }},
-	{"quoted directory", "likewise, with double quotes and blanks in its name", false, func(w *work) error { return w.makesDirectory(`say "hi" twice`) }},
+	{"quoted directory", "the same, with double quotes and blanks in its name", false, func(w *work) error {
+		return w.makesDirectory(`say "hi" twice`)
+	}},
 	{"empty directory", "listed as such", false, stepEmptyDirectory},
 	{"full directory", "500 names", false, stepFullDirectory},
 	{"tree down", "46 files in 7 directories, SHA-256 compared", false, stepTreeDown},
-	{"tree up", "likewise, into a directory that is not there yet", false, stepTreeUp},
+	{"tree up", "the same, into a directory that does not exist yet", false, stepTreeUp},
 }, oddSteps()...)
 
 func stepList(w *work) error {
@@ -338,7 +340,7 @@ func stepTreeDown(w *work) error {
 	return sameTrees(w.home("tree"), w.folder("tree"))
 }
 
-// A tree of files, uploaded into a directory that is not there yet.
+// stepTreeUp uploads a tree of files into a directory that does not exist yet.
 func stepTreeUp(w *work) error {
 	if err := makeTree(w.folder("tree"), w.data); err != nil {
 		return err
