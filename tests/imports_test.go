@@ -25,6 +25,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
 	{"pkg/transport", "connections over TCP, without FTP and TLS; a test replaces them by ones in memory"},
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
+	{"pkg/listing", "directories as text; knows no session and no connection"},
 	{"pkg/limit", "what sessions may use up; knows no session and no connection"},
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
 	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/unixauth/pamhelper", "the protocol and the backends meet in the supervisor only"},

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"ftpd/pkg/listing"
 )
 
 func TestParsePORT(t *testing.T) {
@@ -35,11 +37,12 @@ func TestParsePORT(t *testing.T) {
 func TestStatOfManyEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		fill(t, w.supervisor.home, maxSorted)
+		fill(t, w.supervisor.home, listing.MaxSorted)
 		c := w.connect()
 		heard(c)
 		say(t, c, "USER alice\r\nPASS secret")
-		if got := say(t, c, "STAT /"); strings.Count(got, "\r\n") != maxSorted+2 || !strings.HasSuffix(got, "213 End of status.\r\n") {
+		if got := say(t, c, "STAT /"); strings.Count(got, "\r\n") != listing.MaxSorted+2 ||
+			!strings.HasSuffix(got, "213 End of status.\r\n") {
 			t.Errorf("%d lines, the last is %q", strings.Count(got, "\r\n"), got[max(0, len(got)-80):])
 		}
 		if got := say(t, c, "MKD one-more\r\nSTAT /"); !strings.HasSuffix(got, "450 Too many entries for STAT; use LIST.\r\n") {

@@ -52,7 +52,7 @@ func (s *Session) feat(context.Context, string) (Reply, error) {
 		switch c.feat {
 		case "":
 		case "MLST":
-			features = append(features, " MLST "+s.facts.feature())
+			features = append(features, " MLST "+s.facts.Feature())
 		case "HASH":
 			features = append(features, " HASH "+s.algorithm.feature())
 		default:

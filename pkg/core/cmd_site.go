@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/listing"
 	"ftpd/pkg/vfs"
 )
 
@@ -36,7 +37,8 @@ func (s *Session) siteChmod(_ context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	if now := unixMode(e.Mode); now != mode && now&0o777 != mode { // a directory keeps its special bits
+	now := listing.UnixMode(e.Mode)
+	if now != mode && now&0o777 != mode { // a directory keeps its special bits
 		return keeps("mode", fmt.Sprintf("%03o", now)), nil
 	}
 	return reply(200, "Mode set to %s.", digits), nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"ftpd/pkg/listing"
 	"ftpd/pkg/vfs"
 )
 
@@ -21,26 +22,26 @@ func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	}
 	arg, classify := s.listPath(arg)
 	l := s.longLister(classify)
-	if err := l.collect(ctx, s.login.fs, s.abs(arg)); err != nil {
+	err := collect(ctx, &l, s.login.fs, s.abs(arg))
+	if err == listing.ErrTooLarge {
+		err = errStatSize
+	}
+	if err != nil {
 		return Reply{}, err
 	}
-	text := []string{"Status of " + s.abs(arg) + ":"}
-	for _, line := range l.sorted() {
-		text = append(text, string(l.text[line.start:line.end-2]))
-	}
-	return Reply{Code: 213, Text: append(text, "End of status."), Cause: l.trouble()}, nil
+	text := append([]string{"Status of " + s.abs(arg) + ":"}, l.Lines()...)
+	return Reply{Code: 213, Text: append(text, "End of status."), Cause: l.Problem()}, nil
 }
 
-// collect gathers the lines of a directory, or of a file. Since nothing is sent before all is read, a directory may not be too large.
-func (l *lister) collect(ctx context.Context, files *vfs.FS, name string) error {
+// collect adds the entries of a directory, or a file, to l. Since nothing is sent before all is
+// read, too large a directory is listing.ErrTooLarge.
+func collect(ctx context.Context, l *listing.Lister, files *vfs.FS, name string) error {
 	e, err := files.Stat(name)
 	if err != nil || !e.Mode.IsDir() {
 		if e, err = files.Lstat(name); err != nil {
 			return err
 		}
-		l.meet(ctx, []vfs.Entry{e})
-		l.add(&e, true)
-		return nil
+		return l.Add(ctx, []vfs.Entry{e})
 	}
 	dir, err := files.OpenDir(name, vfs.Links)
 	if err != nil {
@@ -49,17 +50,14 @@ func (l *lister) collect(ctx context.Context, files *vfs.FS, name string) error 
 	defer dir.Close()
 	for {
 		batch, err := dir.Next()
-		switch {
-		case err == io.EOF:
+		if err == io.EOF {
 			return nil
-		case err != nil:
-			return err
-		case len(l.lines)+len(batch) > maxSorted || len(l.text) > maxText:
-			return errStatSize
 		}
-		l.meet(ctx, batch)
-		for i := range batch {
-			l.add(&batch[i], true)
+		if err == nil {
+			err = l.Add(ctx, batch)
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/internal/memnet"
+	"ftpd/pkg/listing"
 	"ftpd/pkg/vfs"
 )
 
@@ -220,7 +221,7 @@ func fill(t *testing.T, dir string, files int) (names []string) {
 func TestLargeListings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		names := fill(t, w.supervisor.home, maxSorted)
+		names := fill(t, w.supervisor.home, listing.MaxSorted)
 		c := w.connect()
 		heard(c)
 		say(t, c, "USER alice\r\nPASS secret")

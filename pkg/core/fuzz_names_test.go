@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"ftpd/pkg/ftpwire"
 )
 
 // Whatever a file is called, listings show all of its name, and a client that says it reaches the file. Names are bytes; only what would
@@ -34,7 +36,8 @@ func reach(t *testing.T, name string) {
 	c := w.connect()
 	heard(c)
 	say(t, c, loggedIn)
-	said, shown := strings.ReplaceAll(name, "\xff", "\xff\xff"), strings.ReplaceAll(shownAs(name), "\xff", "\xff\xff")
+	telnet := strings.NewReplacer("\xff", "\xff\xff")
+	said, shown := telnet.Replace(name), telnet.Replace(shownAs(name))
 	for _, line := range []struct{ command, want string }{
 		{"SIZE " + said, "213 6\r\n"},
 		{"MLST " + said, "; /" + shown + "\r\n250 "},
@@ -48,7 +51,8 @@ func reach(t *testing.T, name string) {
 	}
 	for verb, before := range map[string]string{"NLST": "", "LIST": " ", "MLSD": "; "} {
 		lines := w.listing(t, c, verb)
-		if len(lines) != 1 || !strings.HasSuffix(lines[0], before+shownAs(name)) || verb == "NLST" && lines[0] != shownAs(name) {
+		if len(lines) != 1 || !strings.HasSuffix(lines[0], before+shownAs(name)) ||
+			verb == "NLST" && lines[0] != shownAs(name) {
 			t.Errorf("%s of %q: %q", verb, name, lines)
 		}
 	}
@@ -62,3 +66,6 @@ func reach(t *testing.T, name string) {
 	w.sessions.Wait()
 	w.leftNothing(t)
 }
+
+// shownAs returns a name as listings and replies show it.
+func shownAs(name string) string { return string(ftpwire.AppendName(nil, name)) }

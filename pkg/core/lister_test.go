@@ -2,7 +2,6 @@ package core
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"ftpd/pkg/internal/memnet"
+	"ftpd/pkg/listing"
 	"ftpd/pkg/vfs"
 )
 
@@ -147,26 +147,6 @@ func TestListingsWithBadEntries(t *testing.T) {
 	})
 }
 
-// A file system may yield a name twice when it was replaced meanwhile (xfs does): what is sorted shows it
-// once. Different names that look the same, since a listing has a "?" for what would end a line, stay.
-func TestNamesThatAreListedTwice(t *testing.T) {
-	size := func(dst []byte, e *vfs.Entry) []byte { return fmt.Appendf(dst, "%d ", e.Size) }
-	l := &lister{before: size, arrows: true, classify: true, prefix: "d/"}
-	for _, e := range []vfs.Entry{
-		{Name: "b", Size: 1}, {Name: "a", Size: 1}, {Name: "b", Size: 2, Target: "x"}, {Name: "b", Size: 3, Mode: fs.ModeDir},
-		{Name: "a\nb", Size: 1}, {Name: "a?b", Size: 2}, {Name: "a?b", Size: 3}, {Name: "bb", Size: 1},
-	} {
-		l.add(&e, true)
-	}
-	var got string
-	for _, line := range l.sorted() {
-		got += string(l.text[line.start:line.end])
-	}
-	if want := "1 d/a\r\n1 d/a?b\r\n2 d/a?b\r\n1 d/b\r\n1 d/bb\r\n"; got != want {
-		t.Errorf("%q", got)
-	}
-}
-
 // failDescriptions fails the first descriptions of entries in a directory that is being read.
 func failDescriptions(count int, number syscall.Errno) vfs.Faults {
 	reading := false
@@ -202,7 +182,7 @@ func (w *world) hasBadEntries(t *testing.T, verb string, code int, number syscal
 
 // What may happen while a large directory is listed.
 func TestLargeDirectory(t *testing.T) {
-	home, names := links(t, maxSorted+7000)
+	home, names := links(t, listing.MaxSorted+7000)
 	for _, test := range []struct {
 		name string
 		play func(*testing.T, *world, *memnet.Conn)
@@ -298,7 +278,7 @@ func abortPattern(t *testing.T, w *world, c *memnet.Conn) {
 func TestListingOfLongLines(t *testing.T) {
 	inListing(t, t.TempDir(), func(t *testing.T, w *world, c *memnet.Conn) {
 		var want []string
-		for i := range 3 * maxText / 4000 {
+		for i := range 3 * listing.MaxText / 4000 {
 			name := fmt.Sprintf("%06d", i)
 			want = append(want, name)
 			if err := os.Symlink(strings.Repeat("/", 4000), filepath.Join(w.supervisor.home, name)); err != nil {

@@ -17,6 +17,7 @@ import (
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/limit"
+	"ftpd/pkg/listing"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/transport"
 	"ftpd/pkg/zerocopy"
@@ -43,7 +44,7 @@ type Server struct {
 	zone       *time.Location
 	ports      *ports
 	public     *publicAddresses
-	names      *names
+	owners     *listing.Owners
 	commands   map[string]*command
 	debug      bool // lines are logged
 	security   *security
@@ -76,7 +77,7 @@ func New(o Options) *Server {
 		zone:       time.UTC,
 		ports:      newPorts(o),
 		public:     newPublicAddresses(o),
-		names:      newNames(o.Supervisor),
+		owners:     newOwners(o.Supervisor),
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
 		sessions:   make(map[*Session]struct{}),
@@ -94,6 +95,15 @@ func New(o Options) *Server {
 		srv.zone = o.Zone
 	}
 	return srv
+}
+
+func newOwners(s monitor.Supervisor) *listing.Owners {
+	return listing.NewOwners(monitor.MaxNames, func(
+		ctx context.Context, uids, gids []uint32,
+	) (users, groups map[uint32]string, err error) {
+		found, err := s.Names(ctx, uids, gids)
+		return found.Users, found.Groups, err
+	})
 }
 
 // ServeConn serves one session on c, until it ends. It takes c over.

@@ -14,6 +14,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/limit"
+	"ftpd/pkg/listing"
 	"ftpd/pkg/transport"
 	"ftpd/pkg/vfs"
 )
@@ -65,7 +66,7 @@ type Session struct {
 	restart   int64          // REST marker for the next transfer only
 	announced int64          // bytes of the next upload, by ALLO; 0: not known
 	rename    string         // RNFR's path, for a RNTO that follows at once; "" when there is none
-	facts     factSet        // what MLST and MLSD tell
+	facts     listing.Facts  // of MLST and MLSD, by OPTS
 	client    string         // what CLNT named, cut to maxClient
 
 	algorithm *algorithm    // of HASH
@@ -428,7 +429,8 @@ func (s *Session) logout() {
 func (s *Session) reset() {
 	s.dropOpener()
 	s.user, s.dir, s.rename, s.restart, s.announced = "", "", "", 0, 0
-	s.chosen, s.epsvOnly, s.facts, s.algorithm = typeUnset, false, defaultFacts, &algorithms[0]
+	s.chosen, s.epsvOnly, s.facts = typeUnset, false, listing.DefaultFacts
+	s.algorithm = &algorithms[0]
 	s.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
 }
 

@@ -1,4 +1,4 @@
-package core
+package listing
 
 import (
 	"fmt"
@@ -11,35 +11,45 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/vfs"
 )
 
-// Whatever a file, its owner and its group are called, and whatever the rest of it is, its line in a listing is one line, whose columns
-// and name a client finds; a second file beside it has a line of its own, in the order of the names.
+// A file has one line in each kind of listing, whatever the file, its owner and its group are
+// called and whatever else is known of it. A client finds the columns and the name in the
+// line. A second file has a line too, and the lines are in the order of the names.
 func FuzzListing(f *testing.F) {
 	f.Add("name", "target", "alice", uint32(0o100644), int64(5), int64(1_000_000_000), uint16(0xffff))
 	f.Add(" leading", "", "a b", uint32(0), int64(-1), int64(-70_000_000_000), uint16(0))
 	f.Add("a\r\nb\nc\x00", "-> x", "", uint32(1<<31), int64(1)<<62, int64(1)<<55, uint16(5))
 	f.Add("x; y=z", "a\nb", "a;l=i\nce\u00a0", uint32(fs.ModeSymlink|0o777), int64(1), int64(1784113200), uint16(7))
-	f.Add("-rw-r--r--   1 alice", "", "12345678901234567890", uint32(fs.ModeSetuid|fs.ModeSticky), int64(0), int64(1<<40), uint16(1<<8|1))
+	f.Add("-rw-r--r--   1 alice", "", "12345678901234567890", uint32(fs.ModeSetuid|fs.ModeSticky),
+		int64(0), int64(1<<40), uint16(1<<8|1))
 	f.Fuzz(func(t *testing.T, name, target, owner string, mode uint32, size, at int64, chosen uint16) {
 		if name == "other" { // the name of the second file
 			return
 		}
-		e := vfs.Entry{Name: name, Target: target, Mode: fs.FileMode(mode), Size: size, ModTime: time.Unix(at>>1, 0), Links: 1, UID: 7,
-			GID: uint32(at), Dev: uint64(size), Ino: uint64(at), Created: time.Unix(size>>1, 0)}
-		owners := &names{known: nameTable{map[uint32]string{}, map[uint32]string{}}}
+		e := vfs.Entry{
+			Name: name, Target: target, Mode: fs.FileMode(mode), Size: size, Links: 1, UID: 7,
+			GID: uint32(at), Dev: uint64(size), Ino: uint64(at),
+			ModTime: time.Unix(at>>1, 0), Created: time.Unix(size>>1, 0),
+		}
+		owners := &Owners{known: nameTable{map[uint32]string{}, map[uint32]string{}}}
 		remember(owners.known.users, []uint32{7}, map[uint32]string{7: owner})
-		long := &longFormat{zone: time.UTC, now: listNow, names: owners.of}
-		facts := &factFormat{facts: factSet(int(chosen) & (1<<len(factNames) - 1)), rights: config.Full & config.Permissions(at), names: owners.of}
+		long := &LongFormat{Zone: time.UTC, Now: listNow, Names: owners.Of}
+		facts := &FactFormat{
+			Facts:  Facts(int(chosen) & (1<<len(factNames) - 1)),
+			Rights: config.Full & config.Permissions(at),
+			Names:  owners.Of,
+		}
 		listed := map[string]string{}
-		for kind, l := range map[string]*lister{
-			"LIST": {before: long.append, arrows: true},
-			"MLSD": {before: facts.append},
-			"NLST": {prefix: target + "/"},
+		for kind, l := range map[string]*Lister{
+			"LIST": {Before: long.Append, Arrows: true},
+			"MLSD": {Before: facts.Append},
+			"NLST": {Prefix: target + "/"},
 		} {
-			l.add(&vfs.Entry{Name: "other"}, true)
-			l.add(&e, true)
+			l.addLine(&vfs.Entry{Name: "other"})
+			l.addLine(&e)
 			listed[kind] = second(t, l)
 		}
 		if got := listed["NLST"]; got != shownAs(target+"/"+name) {
@@ -47,22 +57,26 @@ func FuzzListing(f *testing.F) {
 		}
 		checkLong(t, listed["LIST"], &e, owner)
 		checkFacts(t, listed["MLSD"], &e, facts)
-		told := Reply{Code: 250, Text: []string{"Listing " + name, string(facts.append([]byte{' '}, &e)) + name, "End"}}
-		lines := strings.Split(string(told.Append(nil)), "\r\n")
+		reply := ftpwire.Reply{Code: 250, Text: []string{
+			"Listing " + name, string(facts.Append([]byte{' '}, &e)) + name, "End",
+		}}
+		lines := strings.Split(string(reply.Append(nil)), "\r\n")
 		if len(lines) != 4 || !strings.HasPrefix(lines[1], " ") {
 			t.Fatalf("MLST: %q", lines)
 		}
-		checkFacts(t, strings.ReplaceAll(lines[1][1:], "\xff\xff", "\xff"), &e, facts) // which Telnet wants twice
+		// the byte 255 is written twice over Telnet
+		checkFacts(t, strings.ReplaceAll(lines[1][1:], "\xff\xff", "\xff"), &e, facts)
 	})
 }
 
-// shownAs is a name with "?" for what would end its line.
+// shownAs returns a name with "?" for what would end its line.
 func shownAs(name string) string {
 	return strings.NewReplacer("\r", "?", "\n", "?", "\x00", "?").Replace(name)
 }
 
-// second is the line of the second entry, which has to stand in its place beside the first one's.
-func second(t *testing.T, l *lister) string {
+// second returns the line of the second entry. It fails t unless both entries have a line in
+// the order of their names.
+func second(t *testing.T, l *Lister) string {
 	t.Helper()
 	var text, names []string
 	for _, line := range l.sorted() {
@@ -77,13 +91,15 @@ func second(t *testing.T, l *lister) string {
 		return !strings.HasSuffix(line, " other\r\n") && !strings.HasSuffix(line, "/other\r\n")
 	})
 	if mine < 0 || mine > 1 {
-		mine = 0 // it is called so, too
+		mine = 0 // the second entry has such a name, too
 	}
 	return strings.TrimSuffix(lines[mine], "\r\n")
 }
 
-// longLine is a line of LIST as clients take it apart.
-var longLine = regexp.MustCompile(`^([-dlpscb][-rwxsStT]{9}) +(\d+) ([^ ]+) +([^ ]+) +(-?\d+) (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 1-3]\d (\d\d:\d\d| +-?\d+) ((?s).*)$`)
+// longLine matches a line of LIST as clients split it.
+var longLine = regexp.MustCompile(`^([-dlpscb][-rwxsStT]{9}) +(\d+) ([^ ]+) +([^ ]+) +(-?\d+) ` +
+	`(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [ 1-3]\d ` +
+	`(\d\d:\d\d| +-?\d+) ((?s).*)$`)
 
 func checkLong(t *testing.T, line string, e *vfs.Entry, owner string) {
 	t.Helper()
@@ -96,35 +112,42 @@ func checkLong(t *testing.T, line string, e *vfs.Entry, owner string) {
 	if e.Target != "" {
 		want += " -> " + shownAs(e.Target)
 	}
-	if parts[8] != want || parts[5] != strconv.FormatInt(e.Size, 10) || strings.ContainsAny(line, "\r\n\x00") {
+	if parts[8] != want || parts[5] != strconv.FormatInt(e.Size, 10) ||
+		strings.ContainsAny(line, "\r\n\x00") {
 		t.Errorf("LIST of %q: %q", e.Name, parts)
 	}
 	if parts[3] != owner && parts[3] != "7" || parts[4] != fmt.Sprint(e.GID) {
 		t.Errorf("LIST of %q's: %q", owner, parts)
 	}
-	if perm := e.Mode.Perm().String(); strings.NewReplacer("s", "x", "S", "-", "t", "x", "T", "-").Replace(parts[1][1:]) != perm[1:] {
+	plain := strings.NewReplacer("s", "x", "S", "-", "t", "x", "T", "-").Replace(parts[1][1:])
+	if plain != e.Mode.Perm().String()[1:] {
 		t.Errorf("LIST of %v: %q", e.Mode, parts[1])
 	}
 }
 
-// checkFacts reads an entry as RFC 3659 §7.2 writes it: facts that end with a semicolon each, a blank, the name.
-func checkFacts(t *testing.T, line string, e *vfs.Entry, format *factFormat) {
+// checkFacts reads an entry as RFC 3659 §7.2 writes it: facts that end with a semicolon each,
+// a blank, the name.
+func checkFacts(t *testing.T, line string, e *vfs.Entry, format *FactFormat) {
 	t.Helper()
 	facts, name, ok := strings.Cut(line, " ")
 	if !ok || name != shownAs(e.Name) || strings.ContainsAny(line, "\r\n\x00") {
 		t.Errorf("facts of %q: %q", e.Name, line)
 	}
-	var told []string
+	var got []string
 	for fact := range strings.SplitAfterSeq(facts, ";") {
 		if fact == "" {
 			continue
 		}
 		key, value, ok := strings.Cut(strings.TrimSuffix(fact, ";"), "=")
-		if !ok || !strings.HasSuffix(fact, ";") || strings.Contains(strings.TrimPrefix(value, "OS.unix="), "=") {
+		if !ok || !strings.HasSuffix(fact, ";") ||
+			strings.Contains(strings.TrimPrefix(value, "OS.unix="), "=") {
 			t.Errorf("facts of %q: %q in %q", e.Name, fact, line)
 		}
-		told = append(told, key)
-		exact := map[string]string{"size": strconv.FormatInt(e.Size, 10), "unix.mode": fmt.Sprintf("0%o", unixMode(e.Mode))}
+		got = append(got, key)
+		exact := map[string]string{
+			"size":      strconv.FormatInt(e.Size, 10),
+			"unix.mode": fmt.Sprintf("0%o", UnixMode(e.Mode)),
+		}
 		if want, known := exact[key]; known && value != want {
 			t.Errorf("facts of %+v: %q", e, fact)
 		}
@@ -139,11 +162,11 @@ func checkFacts(t *testing.T, line string, e *vfs.Entry, format *factFormat) {
 		"unique": e.Dev == 0 && e.Ino == 0,
 	}
 	for i, name := range factNames {
-		if format.facts&(1<<i) != 0 && !missing[name] {
+		if format.Facts&(1<<i) != 0 && !missing[name] {
 			want = append(want, name)
 		}
 	}
-	if !slices.Equal(told, want) {
-		t.Errorf("facts of %q: %q, not %q", e.Name, told, want)
+	if !slices.Equal(got, want) {
+		t.Errorf("facts of %q: %q, not %q", e.Name, got, want)
 	}
 }

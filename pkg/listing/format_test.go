@@ -1,4 +1,4 @@
-package core
+package listing
 
 import (
 	"io/fs"
@@ -13,7 +13,10 @@ import (
 var listNow = time.Date(2026, 7, 15, 12, 0, 0, 0, time.UTC)
 
 func TestLongFormat(t *testing.T) {
-	file := vfs.Entry{Name: "f", Mode: 0o644, Size: 12, ModTime: listNow.Add(-time.Hour), Links: 1, UID: 1000, GID: 100}
+	file := vfs.Entry{
+		Name: "f", Mode: 0o644, Size: 12, ModTime: listNow.Add(-time.Hour), Links: 1,
+		UID: 1000, GID: 100,
+	}
 	with := func(change func(*vfs.Entry)) vfs.Entry {
 		e := file
 		change(&e)
@@ -44,18 +47,20 @@ func TestLongFormat(t *testing.T) {
 			"-rw-r--r--   1 alice    users          12 Jan  2  1601 "},
 		{with(func(e *vfs.Entry) { e.ModTime = time.Time{} }), time.UTC,
 			"-rw-r--r--   1 alice    users          12 Jan  1     1 "},
-		// What is not known has columns nevertheless.
+		// An entry that could not be described has all columns.
 		{vfs.Entry{Name: "f", Mode: fs.ModeDir, Unknown: fs.ErrPermission}, east,
 			"d---------   1 alice    users           0 Jan  1  1970 "},
 		{vfs.Entry{Name: "f", Mode: fs.ModeIrregular, Unknown: fs.ErrPermission}, time.UTC,
 			"----------   1 alice    users           0 Jan  1  1970 "},
 	} {
-		format := longFormat{zone: test.zone, now: listNow, names: func(*vfs.Entry) (string, string) { return "alice", "users" }}
-		if got := string(format.append(nil, &test.entry)); got != test.want {
+		format := LongFormat{Zone: test.zone, Now: listNow, Names: aliceAndUsers}
+		if got := string(format.Append(nil, &test.entry)); got != test.want {
 			t.Errorf("%v:\n%s\n%s", test.entry, got, test.want)
 		}
 	}
 }
+
+func aliceAndUsers(*vfs.Entry) (user, group string) { return "alice", "users" }
 
 func TestMode(t *testing.T) {
 	for mode, want := range map[fs.FileMode]string{
@@ -81,22 +86,27 @@ func TestMode(t *testing.T) {
 }
 
 func TestFacts(t *testing.T) {
-	e := vfs.Entry{Name: "x", Mode: fs.ModeSetgid | 0o750, Size: 7, ModTime: listNow, Created: listNow.Add(-time.Hour), UID: 5, GID: 6, Dev: 0x801, Ino: 0xabc}
-	all := factFormat{facts: 1<<len(factNames) - 1, rights: config.Full, names: func(*vfs.Entry) (string, string) { return "alice", "users" }}
-	want := "type=file;size=7;modify=20260715120000;create=20260715110000;perm=adfrw;unique=801gabc;unix.mode=02750;unix.uid=5;unix.gid=6;unix.owner=alice;unix.group=users; "
-	if got := string(all.append(nil, &e)); got != want {
+	e := vfs.Entry{
+		Name: "x", Mode: fs.ModeSetgid | 0o750, Size: 7, ModTime: listNow,
+		Created: listNow.Add(-time.Hour), UID: 5, GID: 6, Dev: 0x801, Ino: 0xabc,
+	}
+	all := FactFormat{Facts: 1<<len(factNames) - 1, Rights: config.Full, Names: aliceAndUsers}
+	want := "type=file;size=7;modify=20260715120000;create=20260715110000;perm=adfrw;" +
+		"unique=801gabc;unix.mode=02750;unix.uid=5;unix.gid=6;unix.owner=alice;unix.group=users; "
+	if got := string(all.Append(nil, &e)); got != want {
 		t.Errorf("%s\n%s", got, want)
 	}
 	e.Created = time.Time{}
 	want = strings.Replace(want, "create=20260715110000;", "", 1)
-	if got := string(all.append(nil, &e)); got != want {
+	if got := string(all.Append(nil, &e)); got != want {
 		t.Errorf("%s\n%s", got, want)
 	}
 	for mode, want := range map[fs.FileMode]string{
 		0: "type=file;perm=adfrw; ", fs.ModeDir: "type=dir;perm=cdeflmp; ",
 		fs.ModeIrregular: "perm=df; ",
 	} {
-		if got := string(all.append(nil, &vfs.Entry{Mode: mode, Unknown: fs.ErrPermission})); got != want {
+		e := vfs.Entry{Mode: mode, Unknown: fs.ErrPermission}
+		if got := string(all.Append(nil, &e)); got != want {
 			t.Errorf("%v of which no more is known: %s", mode, got)
 		}
 	}
@@ -106,8 +116,9 @@ func TestFacts(t *testing.T) {
 		config.DropBox:  {"cem", ""},
 		config.Full:     {"cdeflmp", "adfrw"},
 	} {
-		f := factFormat{rights: rights}
-		if dir, file := string(f.appendPerm(nil, fs.ModeDir)), string(f.appendPerm(nil, 0)); dir != want[0] || file != want[1] {
+		f := FactFormat{Rights: rights}
+		dir, file := string(f.appendPerm(nil, fs.ModeDir)), string(f.appendPerm(nil, 0))
+		if dir != want[0] || file != want[1] {
 			t.Errorf("%v is perm=%s; for a directory and perm=%s; for a file", rights, dir, file)
 		}
 	}

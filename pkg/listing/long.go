@@ -1,4 +1,4 @@
-package core
+package listing
 
 import (
 	"io/fs"
@@ -8,21 +8,25 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// longFormat writes lines as `ls -lA` does: mode, links, owner, group, size, time, name. Half of the world splits them at blanks, so
-// each column is there and none but the last holds one; and exactly one stands before the name, which may begin with another. Where ls
-// has question marks for what is not known, clients drop the line, or the whole listing: there stand no permissions, 1 link, 0 bytes and
-// the time 0, which are what they have to be: a letter, numbers, a date. Only owner and group may be any word.
-type longFormat struct {
-	zone  *time.Location
-	now   time.Time
-	names func(*vfs.Entry) (user, group string)
+// A LongFormat writes lines as `ls -lA` does: mode, links, owner, group, size, time, name.
+// Many clients split them at blanks, so no column is empty and only the last one contains
+// blanks. Exactly one blank stands before the name, since the name may begin with another.
+//
+// Where ls shows question marks for what is not known, clients drop the line or the whole
+// listing. A LongFormat shows no permissions, 1 link, 0 bytes and the time 0 there, since
+// clients expect a letter, numbers and a date. Only owner and group may be any word.
+type LongFormat struct {
+	Zone  *time.Location
+	Now   time.Time
+	Names func(*vfs.Entry) (user, group string)
 }
 
-func (f *longFormat) append(dst []byte, e *vfs.Entry) []byte {
-	user, group := f.names(e)
+// Append appends what stands before an entry's name.
+func (f *LongFormat) Append(dst []byte, e *vfs.Entry) []byte {
+	user, group := f.Names(e)
 	links, changed := int64(e.Links), e.ModTime
 	if e.Unknown != nil {
-		links, changed = 1, time.Date(1970, 1, 1, 0, 0, 0, 0, f.zone)
+		links, changed = 1, time.Date(1970, 1, 1, 0, 0, 0, 0, f.Zone)
 	}
 	dst = appendMode(dst, e.Mode)
 	dst = appendRight(append(dst, ' '), links, 3)
@@ -33,13 +37,13 @@ func (f *longFormat) append(dst []byte, e *vfs.Entry) []byte {
 	return append(dst, ' ')
 }
 
-// halfYear is when ls shows the year instead of the hour.
+// halfYear is the age from which on ls shows the year instead of the hour.
 const halfYear = 365 * 24 * time.Hour / 2
 
-func (f *longFormat) appendTime(dst []byte, t time.Time) []byte {
+func (f *LongFormat) appendTime(dst []byte, t time.Time) []byte {
 	const months = "JanFebMarAprMayJunJulAugSepOctNovDec"
-	old := f.now.Sub(t) >= halfYear || t.After(f.now.Add(time.Minute))
-	t = t.In(f.zone)
+	old := f.Now.Sub(t) >= halfYear || t.After(f.Now.Add(time.Minute))
+	t = t.In(f.Zone)
 	year, month, day := t.Date()
 	dst = append(dst, months[3*month-3:3*month]...)
 	dst = appendRight(append(dst, ' '), int64(day), 2)
@@ -53,7 +57,7 @@ func (f *longFormat) appendTime(dst []byte, t time.Time) []byte {
 
 func appendTwo(dst []byte, n int) []byte { return append(dst, byte('0'+n/10), byte('0'+n%10)) }
 
-// appendRight writes a number at the right of a column.
+// appendRight appends a number, right-aligned in a column.
 func appendRight(dst []byte, n int64, width int) []byte {
 	var digits [20]byte
 	text := strconv.AppendInt(digits[:0], n, 10)
@@ -63,7 +67,7 @@ func appendRight(dst []byte, n int64, width int) []byte {
 	return append(dst, text...)
 }
 
-// appendLeft writes a word at the left of a column.
+// appendLeft appends a word, left-aligned in a column.
 func appendLeft(dst []byte, word string, width int) []byte {
 	dst = append(dst, word...)
 	for range width - len(word) {
@@ -72,7 +76,7 @@ func appendLeft(dst []byte, word string, width int) []byte {
 	return dst
 }
 
-// appendMode writes a mode as ls does.
+// appendMode appends a mode as ls shows it.
 func appendMode(dst []byte, m fs.FileMode) []byte {
 	kind := byte('-')
 	switch {

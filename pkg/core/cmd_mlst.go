@@ -1,0 +1,107 @@
+package core
+
+import (
+	"context"
+	"io/fs"
+	"path"
+	"strings"
+
+	"ftpd/pkg/listing"
+	"ftpd/pkg/vfs"
+)
+
+var errMLSDFile = reply(501, "Not a directory.")
+
+// mlsd sends a directory for programs (RFC 3659 §7). A link counts as the file to which it
+// leads, since clients take a link for a file or drop it when it has a type of its own. A link
+// that leads nowhere is left out, since clients would fetch it and then fail as a whole.
+func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
+	dir := s.abs(arg)
+	e, err := s.login.fs.Stat(dir)
+	if err != nil {
+		return Reply{}, err
+	}
+	if !e.Mode.IsDir() {
+		return Reply{}, errMLSDFile
+	}
+	l := &dataListing{verb: "MLSD", Lister: listing.Lister{Before: s.factsIn(dir)}}
+	if s.visibleFacts()&listing.FactNames != 0 {
+		l.Learn = s.srv.owners.Learn
+	}
+	detail := vfs.Targets
+	if s.facts&listing.FactCreate != 0 {
+		detail |= vfs.Created
+	}
+	return s.sendList(ctx, dir, detail, l)
+}
+
+// visibleFacts returns the facts in force without those that the user may not see.
+func (s *Session) visibleFacts() listing.Facts {
+	if s.login.settings.HideOwners {
+		return s.facts &^ listing.FactOwners
+	}
+	return s.facts
+}
+
+// factsIn returns a function that appends the facts of an entry of dir. It looks up what rules
+// permit for each entry only where there are rules.
+func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
+	format := &listing.FactFormat{
+		Facts: s.visibleFacts(), Rights: s.login.rights.Base, Names: s.srv.owners.Of,
+	}
+	if len(s.login.rights.Rules) == 0 {
+		return format.Append
+	}
+	rights := s.login.rights
+	return func(dst []byte, e *vfs.Entry) []byte {
+		format.Rights = rights.At(path.Join(dir, e.Name))
+		return format.Append(dst, e)
+	}
+}
+
+// mlst sends the facts of one file or directory over the control connection (RFC 3659 §7.2).
+func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
+	name := s.abs(arg)
+	stat := s.login.fs.Stat
+	if s.facts&listing.FactCreate != 0 {
+		stat = s.login.fs.StatCreated
+	}
+	e, err := stat(name)
+	if vfs.LeadsNowhere(err) {
+		e, err = s.brokenLink(name, err)
+	}
+	if err != nil {
+		return Reply{}, err
+	}
+	if s.visibleFacts()&listing.FactNames != 0 {
+		s.srv.owners.Learn(ctx, []vfs.Entry{e})
+	}
+	e.Name = path.Base(name)
+	facts := s.factsIn(path.Dir(name))([]byte{' '}, &e)
+	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
+}
+
+// brokenLink describes a link that leads nowhere. Its file could not be described for the
+// reason why, which stays the error where name is no link.
+func (s *Session) brokenLink(name string, why error) (vfs.Entry, error) {
+	e, err := s.login.fs.Lstat(name)
+	if err != nil || e.Mode&fs.ModeSymlink == 0 {
+		return vfs.Entry{}, why
+	}
+	return e, nil
+}
+
+// optsMLST chooses facts (RFC 3659 §7.9). It passes over unknown ones. Its reply names the
+// facts that are then in force.
+func (s *Session) optsMLST(_ context.Context, arg string) (Reply, error) {
+	list := trimBlanks(arg)
+	if strings.ContainsAny(list, " \t") || list != "" && !strings.HasSuffix(list, ";") {
+		return Reply{}, errSyntax
+	}
+	s.facts = listing.ParseFacts(list)
+	text := "MLST OPTS"
+	if s.facts != 0 {
+		text += " " + s.facts.String()
+	}
+	return reply(200, "%s", text), nil
+}
