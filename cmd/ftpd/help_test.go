@@ -84,3 +84,18 @@ func TestHelpWithoutAWord(t *testing.T) {
 		t.Errorf("two words: exit %d: %s%s", code, &stdout, &stderr)
 	}
 }
+
+// Boolean options are shown as --write, without the value that they may have.
+func TestHelpOfBooleanOptions(t *testing.T) {
+	for command, line := range map[string]string{
+		"share": "      --write                   let clients",
+		"check": "      --json            print ",
+		"who":   "      --watch           show ",
+	} {
+		var stdout, stderr strings.Builder
+		dispatch([]string{command, "--help"}, &stdout, &stderr)
+		if !strings.Contains(stdout.String(), line) || strings.Contains(stdout.String(), "[=") {
+			t.Errorf("ftpd %s --help has no line %q:\n%s%s", command, line, &stdout, &stderr)
+		}
+	}
+}

@@ -90,7 +90,7 @@ func newFlags(name, args string, examples ...string) *pflag.FlagSet {
 		w := flags.Output()
 		fmt.Fprintf(w, "Usage: ftpd %s %s\n", name, args)
 		if flags.HasAvailableFlags() {
-			fmt.Fprintf(w, "\nOptions:\n%s", flags.FlagUsages())
+			fmt.Fprintf(w, "\nOptions:\n%s", optionsHelp(flags))
 		}
 		if len(examples) == 1 {
 			fmt.Fprintf(w, "\nExample: %s\n", examples[0])
@@ -100,6 +100,27 @@ func newFlags(name, args string, examples ...string) *pflag.FlagSet {
 	}
 	return flags
 }
+
+// optionsHelp returns the lines about the options. A boolean option is shown as --name.
+func optionsHelp(flags *pflag.FlagSet) string {
+	shown := pflag.NewFlagSet("", pflag.ContinueOnError)
+	shown.SortFlags = false
+	flags.VisitAll(func(f *pflag.Flag) {
+		option := *f
+		if f.Value.Type() == "bool" {
+			option.Value = boolOption{f.Value}
+		}
+		shown.AddFlag(&option)
+	})
+	return shown.FlagUsages()
+}
+
+// A boolOption is a boolean value of another type, because pflag shows an option of the type
+// bool as --name[=true|false].
+type boolOption struct{ pflag.Value }
+
+// Type implements pflag.Value.
+func (boolOption) Type() string { return "boolfunc" }
 
 // parse reads options and at most one argument for each of most. A done call has nothing left to do but to exit with code.
 func parse(flags *pflag.FlagSet, args []string, most int, stdout, stderr io.Writer) (code int, done bool) {
