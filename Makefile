@@ -71,7 +71,7 @@ fuzz-short: ## a second of each fuzz target
 	@scripts/fuzz 1s
 
 system: ## tests against the binaries in bin/, with real clients and, as root, real accounts
-	@FTPD_BIN=$(CURDIR)/bin scripts/gotest system -count=1 -timeout=25m ./tests/...
+	@FTPD_BIN=$(CURDIR)/bin scripts/gotest system -count=1 -parallel=8 ./tests/...
 
 fuzz: ## ten minutes of each fuzz target, or FUZZTIME=1h; FUZZ="FuzzInput FuzzLoad" takes these alone
 	@scripts/fuzz --keep $(FUZZTIME) $(FUZZ)

@@ -12,9 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A download whose client does not read any more ends by ABOR, however that is sent, and the session goes on. How long it took is told,
-// not asserted; what is wrong with a server that is stuck shows as a timeout.
+// TestAbortOfAStalledDownload checks that a download whose client has stopped reading ends by
+// ABOR, whichever way that is sent, and that the session goes on. The time that it takes is
+// logged, not checked; a server that is stuck shows as a timeout.
 func TestAbortOfAStalledDownload(t *testing.T) {
+	t.Parallel()
 	s, dir := share(t)
 	if err := os.Truncate(filepath.Join(dir, "hello.txt"), 1<<30); err != nil {
 		t.Fatal(err)
@@ -38,7 +40,8 @@ func TestAbortOfAStalledDownload(t *testing.T) {
 		if r, err := c.do("RETR hello.txt"); err != nil || r.code != 150 {
 			t.Fatalf("%s: RETR: %v, %v", name, r, err)
 		}
-		if _, err := data.Read(make([]byte, 1)); err != nil { // it runs, and soon waits for a reader
+		// it runs, and soon waits for its reader
+		if _, err := data.Read(make([]byte, 1)); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
@@ -49,14 +52,16 @@ func TestAbortOfAStalledDownload(t *testing.T) {
 			}
 		}
 		t.Logf("%s: ended after %v", name, time.Since(began))
-		if text, r, err := c.retrieve("RETR small.txt"); text != "small\n" || r.code != 226 || err != nil {
+		if text, r, err := c.retrieve("RETR small.txt"); text != "small\n" || r.code != 226 ||
+			err != nil {
 			t.Errorf("%s: the next download brings %q, %v, %v", name, text, r, err)
 		}
 	}
 }
 
-// The same by Python's ftplib itself.
+// TestAbortByFtplib does the same with Python's ftplib.
 func TestAbortByFtplib(t *testing.T) {
+	t.Parallel()
 	need(t, "python3")
 	s, dir := share(t)
 	if err := os.Truncate(filepath.Join(dir, "hello.txt"), 1<<30); err != nil {

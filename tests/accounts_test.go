@@ -10,11 +10,24 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// accountsMade are the names of all accounts of this run, removed or not.
+// accountsMu serializes the programs that change /etc/passwd and /etc/group: they lock these files and
+// give up after a while. It also guards accountsMade.
+var accountsMu sync.Mutex
+
+// accountsMade holds the names of all accounts of this run, whether they are removed or not.
 var accountsMade []string
+
+// changeAccounts runs one of these programs, which must succeed.
+func changeAccounts(t *testing.T, stdin, program string, args ...string) {
+	t.Helper()
+	accountsMu.Lock()
+	defer accountsMu.Unlock()
+	command(t, stdin, program, args...)
+}
 
 // An account is a system user that lives as long as the test that made it.
 type account struct {
@@ -26,11 +39,15 @@ type account struct {
 func newAccount(t *testing.T, options ...string) account {
 	t.Helper()
 	name := "ftpdtest" + strings.ToLower(rand.Text()[:8])
-	command(t, "", "useradd", append([]string{"--create-home", "--shell", "/bin/bash"}, append(options, name)...)...)
+	options = append([]string{"--create-home", "--shell", "/bin/bash"}, append(options, name)...)
+	changeAccounts(t, "", "useradd", options...)
+	t.Cleanup(func() { changeAccounts(t, "", "userdel", name) })
+	accountsMu.Lock()
 	accountsMade = append(accountsMade, name)
-	t.Cleanup(func() { command(t, "", "userdel", name) })
+	accountsMu.Unlock()
 	a := account{name: name, password: "Pw-" + rand.Text()}
-	command(t, a.name+":"+a.password+"\n", "chpasswd")
+	changeAccounts(t, a.name+":"+a.password+"\n",
+		"chpasswd", "--crypt-method", "SHA256", "--sha-rounds", "1000") // cheap: tests log in often
 	u, err := user.Lookup(name)
 	if err != nil {
 		t.Fatal(err)
@@ -46,8 +63,8 @@ func newAccount(t *testing.T, options ...string) account {
 func newGroup(t *testing.T) (name string, gid int) {
 	t.Helper()
 	name = "ftpdtest" + strings.ToLower(rand.Text()[:8])
-	command(t, "", "groupadd", name)
-	t.Cleanup(func() { exec.Command("groupdel", name).Run() })
+	changeAccounts(t, "", "groupadd", name)
+	t.Cleanup(func() { changeAccounts(t, "", "groupdel", name) })
 	g, err := user.LookupGroup(name)
 	if err != nil {
 		t.Fatal(err)
@@ -67,7 +84,7 @@ func (a account) file(t *testing.T, name, text string, uid, gid int, mode os.Fil
 	return path
 }
 
-// shadowHash is the field of /etc/shadow that nobody may see.
+// shadowHash returns the hashed password from /etc/shadow, which no other process may hold.
 func (a account) shadowHash(t *testing.T) string {
 	t.Helper()
 	for line := range strings.Lines(readFile(t, "/etc/shadow")) {
@@ -89,7 +106,7 @@ func pamService(t *testing.T) string {
 	return name
 }
 
-// command runs a program that must succeed, and returns what it printed.
+// command runs a program that must succeed. It returns the output.
 func command(t *testing.T, stdin, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command(program, args...)

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// listenFor listens as a client does before PORT, and says so with EPRT.
+// listenFor listens as a client does in active mode, and announces the address with EPRT.
 func (c *client) listenFor(t *testing.T, addr string) *net.TCPListener {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(addr, "0"))
@@ -24,21 +24,26 @@ func (c *client) listenFor(t *testing.T, addr string) *net.TCPListener {
 	}
 	t.Cleanup(func() { l.Close() })
 	at := l.Addr().(*net.TCPAddr).AddrPort()
-	c.expect(t, 200, fmt.Sprintf("EPRT |%d|%s|%d|", map[bool]int{true: 1, false: 2}[at.Addr().Is4()], at.Addr(), at.Port()))
+	c.expect(t, 200, fmt.Sprintf("EPRT |%d|%s|%d|",
+		map[bool]int{true: 1, false: 2}[at.Addr().Is4()], at.Addr(), at.Port()))
 	l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
 	return l.(*net.TCPListener)
 }
 
-// Active data connections come from data.active_port at the address that the client has come to, several at the same time.
+// TestActivePort checks that active data connections have data.active_port as their local port
+// and the address that the client connected to, several at the same time.
 func TestActivePort(t *testing.T) {
+	t.Parallel()
 	high := freePort(t)
 	for _, test := range []struct {
 		port     uint16
 		from, to string
-	}{{high, "127.0.0.1", "127.0.0.1"}, {high, "127.0.0.1", "127.0.0.2"}, {high, "::1", "::1"}, {20, "127.0.0.1", "127.0.0.1"}} {
+	}{{high, "127.0.0.1", "127.0.0.1"}, {high, "127.0.0.1", "127.0.0.2"}, {high, "::1", "::1"},
+		{20, "127.0.0.1", "127.0.0.1"}} {
 		t.Run(fmt.Sprint(test.to, " ", test.port), func(t *testing.T) {
 			p := serveAt(t, test.to, fmt.Sprintf("data.active_port = %d", test.port), nil)
-			writeFile(t, filepath.Join(p.home, "f"), strings.Repeat("x", 8<<20), 0o644) // more than fits into sockets
+			// more than fits into sockets
+			writeFile(t, filepath.Join(p.home, "f"), strings.Repeat("x", 8<<20), 0o644)
 			want := netip.AddrPortFrom(netip.MustParseAddr(test.to), test.port)
 			var sessions []*client
 			var data []net.Conn
@@ -64,20 +69,26 @@ func TestActivePort(t *testing.T) {
 					t.Errorf("RETR: %v, %v", r, err)
 				}
 			}
-			if err := sessions[0].listenFor(t, test.from).Close(); err != nil { // nobody is there
+			if err := sessions[0].listenFor(t, test.from).Close(); err != nil { // nothing listens there
 				t.Fatal(err)
 			}
 			sessions[0].expect(t, 150, "RETR f")
 			if r, err := sessions[0].reply(); err != nil || r.code != 425 {
-				t.Errorf("RETR to nobody: %v, %v", r, err)
+				t.Errorf("RETR without a listener: %v, %v", r, err)
 			}
-			p.log.wait(t, "why nobody was reached", func(r record) bool { return r.Reply == 425 && strings.Contains(r.Cause, "refused") })
+			p.log.wait(t, "the cause in the log",
+				func(r record) bool {
+					return r.Reply == 425 &&
+						strings.Contains(r.Cause, "refused")
+				})
 		})
 	}
 }
 
-// Where another program listens on the port, the log says so, and the next transfer finds it free again.
+// TestActivePortIsTaken checks that the log names the port where another program listens on it,
+// and that the next transfer finds it free again.
 func TestActivePortIsTaken(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	p := serveAt(t, "127.0.0.1", fmt.Sprintf("data.active_port = %d", port), nil)
 	writeFile(t, filepath.Join(p.home, "f"), "text", 0o644)
@@ -92,7 +103,8 @@ func TestActivePortIsTaken(t *testing.T) {
 		t.Errorf("RETR: %v, %v", r, err)
 	}
 	p.log.wait(t, "the cause", func(r record) bool {
-		return r.Reply == 425 && strings.Contains(r.Cause, fmt.Sprintf("127.0.0.1:%d: address already in use", port))
+		return r.Reply == 425 && strings.Contains(r.Cause,
+			fmt.Sprintf("127.0.0.1:%d: address already in use", port))
 	})
 	l.Close()
 	mine := c.listenFor(t, "127.0.0.1")
@@ -107,8 +119,10 @@ func TestActivePortIsTaken(t *testing.T) {
 	}
 }
 
-// A port that nothing could come from is told at the start.
+// TestActivePortMistakes checks that a start refuses ports from which no connection could be
+// made.
 func TestActivePortMistakes(t *testing.T) {
+	t.Parallel()
 	for keys, want := range map[string]string{
 		"server.listen = [\"127.0.0.1:2121\"]\ndata.active_port = 2121\n": `2: data\.active_port: 2121 is a port on which the service listens`,
 		"data.passive_ports = \"3000-33000\"\ndata.active_port = 3100\n":  `2: data\.active_port: 3100 is one of data\.passive_ports`,
@@ -125,9 +139,12 @@ func TestActivePortMistakes(t *testing.T) {
 	}
 }
 
-// Who is not root reads what to do instead of port 20, before the service starts.
+// TestActivePortWithoutRoot checks that an ordinary user gets advice in place of port 20 before
+// the service starts.
 func TestActivePortWithoutRoot(t *testing.T) {
-	first, err := strconv.Atoi(strings.TrimSpace(readFile(t, "/proc/sys/net/ipv4/ip_unprivileged_port_start")))
+	t.Parallel()
+	first, err := strconv.Atoi(strings.TrimSpace(readFile(t,
+		"/proc/sys/net/ipv4/ip_unprivileged_port_start")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +162,8 @@ func TestActivePortWithoutRoot(t *testing.T) {
 	if cmd.ProcessState == nil {
 		t.Fatal(err)
 	}
-	if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(out), "data.active_port = 20: ports below 1024 need root") {
+	if code := cmd.ProcessState.ExitCode(); code != 1 ||
+		!strings.Contains(string(out), "data.active_port = 20: ports below 1024 need root") {
 		t.Errorf("exit %d:\n%s", code, out)
 	}
 }

@@ -12,8 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A file that may only be appended to (chattr +a) takes APPE, however its bytes are moved, and nothing else.
+// TestAppendOnlyFile checks that a file with the append-only attribute (chattr +a) accepts APPE,
+// whichever way its bytes are moved, and nothing else.
 func TestAppendOnlyFile(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	for _, sendfile := range []bool{true, false} {
@@ -35,7 +37,7 @@ func TestAppendOnlyFile(t *testing.T) {
 	}
 }
 
-// appendOnly sets the attribute, until the test ends.
+// appendOnly sets the attribute until the test ends.
 func appendOnly(t *testing.T, path string) {
 	t.Helper()
 	const appendOnlyFlag = 0x20 // FS_APPEND_FL
@@ -52,15 +54,18 @@ func appendOnly(t *testing.T, path string) {
 		t.Skipf("needs homes on a file system with append-only files, and CAP_LINUX_IMMUTABLE: %v; run there: sudo make system", err)
 	}
 	t.Cleanup(func() {
-		if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, int(flags)); err != nil {
+		if err := unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS,
+			int(flags)); err != nil {
 			t.Error(err)
 		}
 		f.Close()
 	})
 }
 
-// Two clients that append to one file at the same time lose nothing.
+// TestAppendingTogether checks that nothing is lost where two clients append to one file at the
+// same time.
 func TestAppendingTogether(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	for _, sendfile := range []bool{true, false} {
@@ -84,7 +89,8 @@ func TestAppendingTogether(t *testing.T) {
 			}
 		}
 		got := readFile(t, filepath.Join(u.home, name))
-		if a, b := bytes.Count([]byte(got), []byte("a")), bytes.Count([]byte(got), []byte("b")); a != each || b != each {
+		if a, b := bytes.Count([]byte(got), []byte("a")), bytes.Count([]byte(got),
+			[]byte("b")); a != each || b != each {
 			t.Errorf("the file has %d and %d bytes of the two, of %d each", a, b, each)
 		}
 	}

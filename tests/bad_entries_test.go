@@ -9,9 +9,11 @@ import (
 	"testing"
 )
 
-// An entry that the file system is damaged at does not hide its directory: it is listed by name, the
-// others as usual, and clients read them all. The log names it, once for each listing.
+// TestEntryOfADamagedFileSystem checks that a damaged entry does not hide its directory: the
+// entry is listed by name, the others as usual, and clients can read the whole listing. The log
+// names the entry once for each listing.
 func TestEntryOfADamagedFileSystem(t *testing.T) {
+	t.Parallel()
 	dir := damagedFileSystem(t)
 	port := freePort(t)
 	s := newServer(t, port, "share", dir, "--listen", fmt.Sprintf("127.0.0.1:%d", port))
@@ -48,8 +50,8 @@ func TestEntryOfADamagedFileSystem(t *testing.T) {
 	}
 }
 
-// damagedFileSystem mounts one whose directory has the names of two files, "good" and "bad", the second
-// of which was cleared as fsck(8) finds it after a power failure.
+// damagedFileSystem mounts a file system whose directory has the names of two files, "good" and
+// "bad". The inode of "bad" is cleared, as fsck(8) finds it after a power failure.
 func damagedFileSystem(t *testing.T) (dir string) {
 	t.Helper()
 	needRoot(t)

@@ -16,8 +16,9 @@ import (
 
 const bigSize = 100 << 20
 
-// A working client does for a user what everybody does with FTP: list, upload, download, resume both ways, rename, delete, make
-// directories. It leaves the file at one/renamed.bin in the home, and downloads it to down.bin in the folder.
+// A workingClient does what users commonly do with FTP: it lists, uploads, downloads, resumes
+// both ways, renames, deletes and makes directories. It leaves the file at one/renamed.bin in the
+// home, and downloads it to down.bin in the folder.
 type workingClient struct {
 	program string
 	run     func(t *testing.T, addr string, a account, file, folder string)
@@ -30,7 +31,8 @@ func TestBigFile(t *testing.T) {
 	big := randomFile(t)
 	sum := sha256File(t, big)
 
-	for _, c := range []workingClient{{"curl", workWithCurl}, {"lftp", workWithLftp}, {"python3", workWithFtplib}} {
+	for _, c := range []workingClient{{"curl", workWithCurl}, {"lftp", workWithLftp},
+		{"python3", workWithFtplib}} {
 		for family, addr := range map[string]string{"IPv4": s.addr, "IPv6": s.addr6} {
 			t.Run(c.program+"/"+family, func(t *testing.T) {
 				need(t, c.program)
@@ -38,7 +40,8 @@ func TestBigFile(t *testing.T) {
 				folder := t.TempDir()
 				c.run(t, addr, user, big, folder)
 
-				uploaded, downloaded := filepath.Join(user.home, "one", "renamed.bin"), filepath.Join(folder, "down.bin")
+				uploaded, downloaded := filepath.Join(user.home, "one", "renamed.bin"),
+					filepath.Join(folder, "down.bin")
 				for _, path := range []string{uploaded, downloaded} {
 					if got := sha256File(t, path); got != sum {
 						t.Errorf("%s differs from what was sent", path)
@@ -55,13 +58,15 @@ func workWithCurl(t *testing.T, addr string, a account, file, folder string) {
 	url := "ftp://" + addr
 	curl := func(args ...string) string {
 		t.Helper()
-		return command(t, "", "curl", append([]string{"--silent", "--show-error", "--max-time", "120", "--user", a.name + ":" + a.password}, args...)...)
+		return command(t, "", "curl", append([]string{"--silent", "--show-error", "--max-time",
+			"300", "--user", a.name + ":" + a.password}, args...)...)
 	}
 	half := headOf(t, file, folder)
 	curl("--upload-file", half, "--ftp-create-dirs", url+"/one/up.bin")
 	curl("--upload-file", file, "--continue-at", "-", url+"/one/up.bin")
 	curl(url+"/", "--quote", "-RNFR one/up.bin", "--quote", "-RNTO one/renamed.bin")
-	if list := curl(url + "/one/"); !strings.Contains(list, " 104857600 ") || !strings.HasSuffix(strings.TrimSpace(list), " renamed.bin") {
+	if list := curl(url + "/one/"); !strings.Contains(list, " 104857600 ") ||
+		!strings.HasSuffix(strings.TrimSpace(list), " renamed.bin") {
 		t.Errorf("listing: %q", list)
 	}
 	down := filepath.Join(folder, "down.bin")
@@ -80,7 +85,7 @@ func workWithLftp(t *testing.T, addr string, a account, file, folder string) {
 	script := strings.NewReplacer("ADDR", addr, "USER", a.name, "PASSWORD", a.password, "FILE", file, "HALF", half, "DOWN", down).Replace(`
 		set cmd:fail-exit yes
 		set net:max-retries 1
-		set net:timeout 30
+		set net:timeout 100
 		open -u USER,PASSWORD ftp://ADDR
 		mkdir -p one/two
 		put HALF -o one/up.bin
@@ -94,17 +99,19 @@ func workWithLftp(t *testing.T, addr string, a account, file, folder string) {
 		ls one
 		bye`)
 	list := command(t, script, "env", "HOME="+folder, "lftp")
-	if !strings.Contains(list, " 104857600 ") || !strings.HasSuffix(strings.TrimSpace(list), " renamed.bin") {
+	if !strings.Contains(list, " 104857600 ") ||
+		!strings.HasSuffix(strings.TrimSpace(list), " renamed.bin") {
 		t.Errorf("listing: %q", list)
 	}
 }
 
 func workWithFtplib(t *testing.T, addr string, a account, file, folder string) {
 	host, port, _ := net.SplitHostPort(addr)
-	command(t, "", "python3", "testdata/ftplib_session.py", host, port, a.name, a.password, file, folder)
+	command(t, "", "python3", "testdata/ftplib_session.py", host, port, a.name, a.password, file,
+		folder)
 }
 
-// randomFile makes a file that no server can have guessed, large enough for every way of copying.
+// randomFile makes a file of random bytes that is large enough for every way of copying.
 func randomFile(t *testing.T) string {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "big.bin"))
@@ -118,7 +125,7 @@ func randomFile(t *testing.T) string {
 	return f.Name()
 }
 
-// headOf copies the first part of a file: what a broken transfer left.
+// headOf copies the first part of a file, as a broken transfer leaves it.
 func headOf(t *testing.T, file, folder string) string {
 	t.Helper()
 	in, err := os.Open(file)

@@ -7,9 +7,11 @@ import (
 	"testing"
 )
 
-// SITE CHGRP gives a user's file to a group of the user's, by the name that the name service knows or by number, and to no other; a
-// file of somebody else stays as it is.
+// TestChgrp checks that SITE CHGRP gives a user's file to a group of the user's, by the name that
+// the name service has or by number, and to no other group. A file of another user stays as it
+// is.
 func TestChgrp(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	group, gid := newGroup(t)
 	foreign, foreignID := newGroup(t)
@@ -22,8 +24,10 @@ func TestChgrp(t *testing.T) {
 	belongsTo(t, mine, user.uid, gid)
 	c.expect(t, 200, fmt.Sprintf("SITE CHGRP %d mine", user.gid))
 	belongsTo(t, mine, user.uid, user.gid)
-	for _, line := range []string{"SITE CHGRP " + foreign + " mine", fmt.Sprintf("SITE CHGRP %d mine", foreignID), "SITE CHGRP 0 mine",
-		"SITE CHGRP root mine", "SITE CHGRP no-such-group mine", "SITE CHGRP " + group + " missing"} {
+	for _, line := range []string{"SITE CHGRP " + foreign + " mine",
+		fmt.Sprintf("SITE CHGRP %d mine", foreignID), "SITE CHGRP 0 mine",
+		"SITE CHGRP root mine", "SITE CHGRP no-such-group mine",
+		"SITE CHGRP " + group + " missing"} {
 		c.expect(t, 550, line)
 	}
 	belongsTo(t, mine, user.uid, user.gid)

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A client is a small FTP client that hides nothing: every reply is the test's to judge. Its methods return errors for what is not a
-// reply, so that goroutines may use them.
+// A client is a small FTP client that hides nothing: every reply is left to the test. Its methods
+// return errors for what is not a reply, so that goroutines may use them.
 type client struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -47,7 +47,7 @@ func dial(addr string) (*client, reply, error) {
 
 func newClient(conn net.Conn) *client { return &client{conn: conn, in: bufio.NewReader(conn)} }
 
-// login connects, logs in and asks for binary transfers, or fails the test.
+// login connects, logs in and sets binary transfers, or fails the test.
 func login(t *testing.T, addr, user, password string) *client {
 	t.Helper()
 	c, err := logIn(addr, user, password)
@@ -115,7 +115,7 @@ func (c *client) reply() (reply, error) {
 	}
 }
 
-// expect sends a command that must be answered with the code.
+// expect sends a command. It fails the test where the reply has another code.
 func (c *client) expect(t *testing.T, code int, line string) reply {
 	t.Helper()
 	r, err := c.do(line)
@@ -128,7 +128,8 @@ func (c *client) expect(t *testing.T, code int, line string) reply {
 	return r
 }
 
-// retrieve is RETR, LIST or another command that sends data. The reply is the final one, or the refusal.
+// retrieve sends RETR, LIST or another command that sends data. It returns the final reply, or
+// the refusal.
 func (c *client) retrieve(line string) (string, reply, error) {
 	var data []byte
 	r, err := c.transfer(line, func(conn net.Conn) (err error) {
@@ -138,7 +139,7 @@ func (c *client) retrieve(line string) (string, reply, error) {
 	return string(data), r, err
 }
 
-// store is STOR or another command that takes data.
+// store sends STOR or another command that takes data.
 func (c *client) store(line, data string) (reply, error) {
 	return c.transfer(line, func(conn net.Conn) error {
 		_, err := io.WriteString(conn, data)

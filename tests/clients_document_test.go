@@ -17,6 +17,7 @@ var update = flag.Bool("update", false, "write docs/clients.md anew")
 //
 //	go test ./tests -run ClientsDocument -update
 func TestClientsDocument(t *testing.T) {
+	t.Parallel()
 	const path = "../docs/clients.md"
 	want := clientsDocument()
 	if *update {
@@ -73,7 +74,8 @@ client, with every server.
 `)
 	for _, c := range ftpClients {
 		fmt.Fprintf(&text, "| %s | %s |", c.name, c.version)
-		for _, property := range []string{"plain", "explicit", "implicit", "passive", "active", "IPv6"} {
+		for _, property := range []string{"plain", "explicit", "implicit", "passive", "active",
+			"IPv6"} {
 			fmt.Fprintf(&text, " %s |", c.has(property))
 		}
 		text.WriteString("\n")
@@ -91,12 +93,15 @@ client, with every server.
 	}
 	text.WriteString("\n## The steps\n\n" +
 		"The steps that concern the data connection run in all modes. " +
-		"The others run in passive mode over IPv4, plain and with explicit TLS.\n\n" +
+		"The others run in passive mode over IPv4, plain and with explicit TLS; " +
+		"the odd names run without TLS alone.\n\n" +
 		"| step | in all modes | what |\n|---|---|---|\n")
 	for _, st := range steps[:len(steps)-len(oddNames)] {
-		fmt.Fprintf(&text, "| %s | %s | %s |\n", st.name, map[bool]string{true: "yes"}[st.everywhere], st.does)
+		fmt.Fprintf(&text, "| %s | %s | %s |\n", st.name,
+			map[bool]string{true: "yes"}[st.everywhere], st.does)
 	}
-	fmt.Fprintf(&text, "| odd names | | up, down, deleted: `%s` |\n", strings.Join(oddNames, "`, `"))
+	fmt.Fprintf(&text, "| odd names | | up, down, deleted: `%s` |\n",
+		strings.Join(oddNames, "`, `"))
 	text.WriteString("\n## Programs that speak FTP\n\n" +
 		"These programs have another purpose, and support FTP too: in passive mode, and without TLS unless the table names it. " +
 		"\"make system\" runs\nthe programs that were tried \"by each build\" (tests/programs_table_test.go). " +
@@ -107,7 +112,8 @@ client, with every server.
 		if p.try != nil {
 			tried = "by each build"
 		}
-		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", p.name, p.version, tried, p.works, p.cannot)
+		fmt.Fprintf(&text, "| %s | %s | %s | %s | %s |\n", p.name, p.version, tried, p.works,
+			p.cannot)
 	}
 	return text.String()
 }
@@ -122,7 +128,8 @@ func (c ftpClient) has(property string) string {
 	for _, m := range modes {
 		if all := m.properties(); slices.Contains(all, property) {
 			for _, p := range all {
-				if p != property && strings.Contains(p, " over ") && c.cannot[p] != "" && strings.Contains(p, property) {
+				if p != property && strings.Contains(p, " over ") && c.cannot[p] != "" &&
+					strings.Contains(p, property) {
 					some = append(some, p)
 				}
 			}

@@ -20,10 +20,10 @@ import (
 	"github.com/jlaffaye/ftp"
 )
 
-// commonsNet is where Debian's libcommons-net-java puts itself.
+// commonsNet is the path in Debian's libcommons-net-java.
 const commonsNet = "/usr/share/java/commons-net.jar"
 
-// nodeModules is where scripts/needs installs what npm has.
+// nodeModules returns where scripts/needs installs packages of npm.
 func nodeModules() string {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -32,7 +32,7 @@ func nodeModules() string {
 	return filepath.Join(cache, "ftpd-tests/npm/node_modules")
 }
 
-// actionLines are actions as the scripts in testdata read them.
+// actionLines returns actions in the form that the scripts in testdata read.
 func actionLines(all []action) string {
 	var text strings.Builder
 	for _, a := range all {
@@ -41,12 +41,13 @@ func actionLines(all []action) string {
 	return text.String()
 }
 
-// script runs a client library with a program of ours, which reads the actions.
+// script runs a client library in a program of this package, which reads the actions.
 func (at target) script(all []action, program string, args ...string) (string, error) {
-	return at.run(actionLines(all), program, append(args, at.host, at.port, at.name, at.password, at.security, at.data())...)
+	return at.run(actionLines(all), program,
+		append(args, at.host, at.port, at.name, at.password, at.security, at.data())...)
 }
 
-// scriptDoes is a client library with a script in testdata.
+// scriptDoes returns the function of a client library with a script in testdata.
 func scriptDoes(program, script string) func(*testing.T, target, ...action) (string, error) {
 	return func(_ *testing.T, at target, all ...action) (string, error) {
 		path, err := filepath.Abs(filepath.Join("testdata", script))
@@ -57,10 +58,11 @@ func scriptDoes(program, script string) func(*testing.T, target, ...action) (str
 	}
 }
 
-// compileCommonsNet makes the classes of testdata/CommonsNet.java, once.
+// compileCommonsNet compiles testdata/CommonsNet.java once.
 var compileCommonsNet = sync.OnceValues(func() (classes string, err error) {
 	classes = filepath.Join(filepath.Dir(bin), "classes")
-	out, err := exec.Command("javac", "-cp", commonsNet, "-d", classes, "testdata/CommonsNet.java").CombinedOutput()
+	out, err := exec.Command("javac", "-cp", commonsNet, "-d", classes,
+		"testdata/CommonsNet.java").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("javac: %w: %s", err, out)
 	}
@@ -72,13 +74,15 @@ func commonsNetDoes(_ *testing.T, at target, all ...action) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return at.script(all, "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes+":"+commonsNet, "CommonsNet")
+	return at.script(all, "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp",
+		classes+":"+commonsNet, "CommonsNet")
 }
 
-// jlaffayeDoes is the client of this test's own language.
+// jlaffayeDoes is the function of the client library for Go.
 func jlaffayeDoes(_ *testing.T, at target, all ...action) (string, error) {
 	options := []ftp.DialOption{ftp.DialWithTimeout(patience)}
-	insecure := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	insecure := &tls.Config{InsecureSkipVerify: true,
+		ClientSessionCache: tls.NewLRUClientSessionCache(4)}
 	switch at.security {
 	case "explicit":
 		options = append(options, ftp.DialWithExplicitTLS(insecure))
@@ -122,7 +126,8 @@ func jlaffayeAct(c *ftp.ServerConn, a action, said io.Writer) error {
 		return jlaffayeBegins(c, a)
 	case "missing":
 		var refusal *textproto.Error
-		if _, err := c.Retr(a.remote); !errors.As(err, &refusal) || refusal.Code != ftp.StatusFileUnavailable {
+		if _, err := c.Retr(a.remote); !errors.As(err, &refusal) ||
+			refusal.Code != ftp.StatusFileUnavailable {
 			return fmt.Errorf("not refused by 550: %w", err)
 		}
 		return nil
@@ -144,7 +149,7 @@ func jlaffayeAct(c *ftp.ServerConn, a action, said io.Writer) error {
 	}
 }
 
-// jlaffayeBegins takes the first bytes, and closes before the rest.
+// jlaffayeBegins reads the first bytes, and closes before the rest.
 func jlaffayeBegins(c *ftp.ServerConn, a action) error {
 	r, err := c.Retr(a.remote)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// onlyFiles is what a client cannot that knows no trees.
+// onlyFiles returns the field cannot of a client without transfers of trees.
 func onlyFiles(why string, more ...map[string]string) map[string]string {
 	all := map[string]string{"tree down": why, "tree up": why}
 	for _, m := range more {
@@ -27,16 +27,18 @@ func onlyFiles(why string, more ...map[string]string) map[string]string {
 	return all
 }
 
-// onlyGets is what a client cannot that only reads.
+// onlyGets returns the field cannot of a client that only reads.
 func onlyGets(why string, more map[string]string) map[string]string {
 	all := maps.Clone(more)
-	for _, name := range append([]string{"up", "text up", "resume up", "rename", "delete", "time", "directory", "quoted directory", "empty file", "several", "tree up"}, oddNames...) {
+	for _, name := range append([]string{"up", "text up", "resume up", "rename", "delete", "time",
+		"directory", "quoted directory", "empty file", "several", "tree up"}, oddNames...) {
 		all[name] = why
 	}
 	return all
 }
 
-// needPackage skips a test for want of a file or program; the requirement names it and its package.
+// needPackage skips a test where a file or program is missing; the requirement names it and its
+// package.
 func needPackage(t *testing.T, requirement string) {
 	t.Helper()
 	file, name, _ := strings.Cut(requirement, " ")
@@ -48,7 +50,8 @@ func needPackage(t *testing.T, requirement string) {
 	}
 }
 
-// checkVersion compares what is installed with what docs/clients.md says, on the system for which it says it.
+// checkVersion compares the installed version with that in docs/clients.md, on the Debian that
+// the document is about.
 func (c ftpClient) checkVersion(t *testing.T) {
 	t.Helper()
 	debian, _ := os.ReadFile("/etc/debian_version")
@@ -63,10 +66,11 @@ func (c ftpClient) checkVersion(t *testing.T) {
 	}
 }
 
-// run runs a client, with a home of its own, and gives what it prints.
+// run runs a client with a home of its own. It returns the output.
 func (at target) run(stdin, program string, args ...string) (string, error) {
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), "HOME="+at.folder, "TERM=dumb", "LC_ALL=C.UTF-8", "NODE_PATH="+nodeModules())
+	cmd.Env = append(os.Environ(), "HOME="+at.folder, "TERM=dumb", "LC_ALL=C.UTF-8",
+		"NODE_PATH="+nodeModules())
 	cmd.Dir = at.folder
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, errOut bytes.Buffer
@@ -79,17 +83,19 @@ func (at target) run(stdin, program string, args ...string) (string, error) {
 	return out.String(), nil
 }
 
-// url is the FTP URL of a remote name.
+// url returns the FTP URL of a remote name.
 func (at target) url(remote string) string {
 	scheme := "ftp"
 	if at.security == "implicit" {
 		scheme = "ftps"
 	}
-	return scheme + "://" + net.JoinHostPort(at.host, at.port) + "/" + strings.ReplaceAll(url.PathEscape(remote), "%2F", "/")
+	return scheme + "://" + net.JoinHostPort(at.host, at.port) + "/" +
+		strings.ReplaceAll(url.PathEscape(remote), "%2F", "/")
 }
 
-// each is a client that logs in for each thing that it does.
-func each(one func(target, action) (string, error)) func(*testing.T, target, ...action) (string, error) {
+// each returns the function of a client that logs in for each action.
+func each(one func(target, action) (string, error)) func(*testing.T, target, ...action) (string,
+	error) {
 	return func(_ *testing.T, at target, all ...action) (string, error) {
 		var said strings.Builder
 		for _, a := range all {
@@ -110,7 +116,7 @@ func each(one func(target, action) (string, error)) func(*testing.T, target, ...
 	}
 }
 
-// curlDoes has one curl do all.
+// curlDoes runs one curl for all actions.
 func curlDoes(_ *testing.T, at target, all ...action) (string, error) {
 	var args []string
 	for i, a := range all {
@@ -166,23 +172,26 @@ func (at target) curlArgs(a action) []string {
 	}
 }
 
-// quoted puts a name into double quotes, as lftp reads them.
+// quoted returns a name in double quotes, as lftp reads them.
 func quoted(name string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
 }
 
-// lftpDoes has one lftp do all.
+// lftpDoes runs one lftp for all actions.
 func lftpDoes(_ *testing.T, at target, all ...action) (string, error) {
 	var script strings.Builder
-	fmt.Fprintf(&script, "set cmd:fail-exit yes\nset net:max-retries 1\nset net:timeout 20\nset ftp:passive-mode %v\n", !at.active)
-	fmt.Fprintf(&script, "set ftp:ssl-force %v\nset ssl:verify-certificate no\n", at.security == "explicit")
-	fmt.Fprintf(&script, "open -u %s,%s %s\n", at.name, at.password, strings.TrimSuffix(at.url(""), "/"))
+	fmt.Fprintf(&script, "set cmd:fail-exit yes\nset net:max-retries 1\nset net:timeout 100\nset ftp:passive-mode %v\n", !at.active)
+	fmt.Fprintf(&script, "set ftp:ssl-force %v\nset ssl:verify-certificate no\n",
+		at.security == "explicit")
+	fmt.Fprintf(&script, "open -u %s,%s %s\n", at.name, at.password,
+		strings.TrimSuffix(at.url(""), "/"))
 	for _, a := range all {
 		remote, local := quoted("./"+a.remote), quoted(a.local)
 		fmt.Fprintln(&script, map[string]string{
-			"list":     "cls -1a " + remote,
-			"get":      "get " + remote + " -o " + local,
-			"missing":  "set cmd:fail-exit no\nget " + remote + " -o " + local + "\nset cmd:fail-exit yes",
+			"list": "cls -1a " + remote,
+			"get":  "get " + remote + " -o " + local,
+			"missing": "set cmd:fail-exit no\nget " + remote + " -o " + local +
+				"\nset cmd:fail-exit yes",
 			"put":      "put " + local + " -o " + remote,
 			"get text": "get -a " + remote + " -o " + local,
 			"put text": "put -a " + local + " -o " + remote,
@@ -203,7 +212,8 @@ func lftpDoes(_ *testing.T, at target, all ...action) (string, error) {
 }
 
 func wgetDoes(at target, a action) (string, error) {
-	args := []string{"--quiet", "--tries=1", "--timeout=20", "--user=" + at.name, "--password=" + at.password, "--no-check-certificate"}
+	args := []string{"--quiet", "--tries=1", "--timeout=100", "--user=" + at.name,
+		"--password=" + at.password, "--no-check-certificate"}
 	if at.active {
 		args = append(args, "--no-passive-ftp")
 	}
@@ -216,7 +226,9 @@ func wgetDoes(at target, a action) (string, error) {
 	}
 	switch a.verb {
 	case "list":
-		if _, err := at.run("", "wget", append(args, "--no-remove-listing", "--output-document=index", url+"/")...); err != nil {
+		if _, err := at.run("", "wget",
+			append(args, "--no-remove-listing", "--output-document=index",
+				url+"/")...); err != nil {
 			return "", err
 		}
 		listing, err := os.ReadFile(filepath.Join(at.folder, ".listing"))
@@ -226,13 +238,15 @@ func wgetDoes(at target, a action) (string, error) {
 	case "get text":
 		return at.run("", "wget", append(args, "--output-document="+a.local, url+";type=a")...)
 	case "pull":
-		return at.run("", "wget", append(args, "--recursive", "--level=inf", "--no-host-directories", "--directory-prefix="+filepath.Dir(a.local), url+"/")...)
+		return at.run("", "wget", append(args, "--recursive", "--level=inf",
+			"--no-host-directories", "--directory-prefix="+filepath.Dir(a.local), url+"/")...)
 	default:
 		return at.run("", "wget", append(args, "--output-document="+a.local, url)...)
 	}
 }
 
-// single is a remote name for ncftp, which takes all but single quotes literally between them.
+// single returns a remote name for ncftp, which takes all but single quotes literally between
+// them.
 func single(remote string) string { return "'./" + remote + "'" }
 
 func ncftpDoes(at target, a action) (string, error) {
@@ -242,11 +256,13 @@ func ncftpDoes(at target, a action) (string, error) {
 	}
 	login := []string{mode, "-u", at.name, "-p", at.password, "-P", at.port}
 	shell := func(command string) (string, error) {
-		return at.run(command+"\nquit\n", "ncftp", "-u", at.name, "-p", at.password, "-P", at.port, at.host)
+		return at.run(command+"\nquit\n", "ncftp", "-u", at.name, "-p", at.password, "-P", at.port,
+			at.host)
 	}
 	switch a.verb {
 	case "list":
-		return at.run("", "ncftpls", append(login, strings.TrimSuffix(at.url(a.remote), "/")+"/")...)
+		return at.run("", "ncftpls", append(login,
+			strings.TrimSuffix(at.url(a.remote), "/")+"/")...)
 	case "get":
 		return at.run("", "ncftpget", append(login, "-Z", "-C", at.host, "./"+a.remote, a.local)...)
 	case "put", "time":
@@ -260,7 +276,8 @@ func ncftpDoes(at target, a action) (string, error) {
 	case "reput":
 		return at.run("", "ncftpput", append(login, "-z", "-C", at.host, a.local, "./"+a.remote)...)
 	case "pull":
-		return at.run("", "ncftpget", append(login, "-R", at.host, filepath.Dir(a.local), a.remote)...)
+		return at.run("", "ncftpget", append(login, "-R", at.host, filepath.Dir(a.local),
+			a.remote)...)
 	case "push":
 		return at.run("", "ncftpput", append(login, "-R", at.host, ".", a.local)...)
 	case "rename":
@@ -272,12 +289,12 @@ func ncftpDoes(at target, a action) (string, error) {
 	}
 }
 
-// escaped is a name for tnftp, which knows no backslash between quotes.
+// escaped returns a name for tnftp, which has no backslash between quotes.
 func escaped(name string) string {
 	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, " ", `\ `).Replace(name)
 }
 
-// tnftpDoes has one tnftp do all. It goes on after failures, and leaves with success.
+// tnftpDoes runs one tnftp for all actions. It goes on after failures, and exits with success.
 func tnftpDoes(_ *testing.T, at target, all ...action) (string, error) {
 	mode := "-p"
 	if at.active {
@@ -316,7 +333,8 @@ func tnftpDoes(_ *testing.T, at target, all ...action) (string, error) {
 	return string(names), err
 }
 
-// rcloneDoes has the remote in its options. Its own encoding of names is for backends that cannot have blanks at their ends.
+// rcloneDoes passes the remote in options. rclone's default encoding of names is for backends
+// that cannot have blanks at the ends of names.
 func rcloneDoes(at target, a action) (string, error) {
 	obscured, err := at.run("", "rclone", "obscure", at.password)
 	if err != nil {
@@ -328,9 +346,12 @@ func rcloneDoes(at target, a action) (string, error) {
 	}
 	rclone := func(args ...string) (string, error) {
 		return at.run("", "rclone", append([]string{
-			"--config=", "--retries=1", "--low-level-retries=1", "--timeout=20s", "--ftp-encoding=Slash", "--ftp-host=" + host, "--ftp-port=" + at.port,
-			"--ftp-user=" + at.name, "--ftp-pass=" + strings.TrimSpace(obscured), "--ftp-no-check-certificate",
-			fmt.Sprintf("--ftp-explicit-tls=%v", at.security == "explicit"), fmt.Sprintf("--ftp-tls=%v", at.security == "implicit"),
+			"--config=", "--retries=1", "--low-level-retries=1", "--timeout=100s",
+			"--ftp-encoding=Slash", "--ftp-host=" + host, "--ftp-port=" + at.port,
+			"--ftp-user=" + at.name, "--ftp-pass=" + strings.TrimSpace(obscured),
+			"--ftp-no-check-certificate",
+			fmt.Sprintf("--ftp-explicit-tls=%v", at.security == "explicit"),
+			fmt.Sprintf("--ftp-tls=%v", at.security == "implicit"),
 		}, args...)...)
 	}
 	remote := ":ftp:" + a.remote

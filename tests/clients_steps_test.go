@@ -17,15 +17,15 @@ import (
 	"time"
 )
 
-// A step is a column. It works in an empty home, through at.
+// A step is a column of the table. It works in an empty home.
 type step struct {
 	name       string
 	does       string // for people
-	everywhere bool   // it has to do with the data connection: done in every mode
+	everywhere bool   // it is about the data connection, and done in every mode
 	run        func(w *work) error
 }
 
-// A work is a step under way.
+// A work is a step that runs.
 type work struct {
 	t      *testing.T
 	client ftpClient
@@ -33,12 +33,12 @@ type work struct {
 	data   []byte
 }
 
-// do has the client do one thing.
+// do has the client do one action.
 func (w *work) do(verb, remote, local, to string) (string, error) {
 	return w.session(action{verb, remote, local, to})
 }
 
-// session has the client do several things in one session.
+// session has the client do several actions in one session.
 func (w *work) session(all ...action) (string, error) {
 	out, err := w.client.do(w.t, w.at, all...)
 	if err != nil {
@@ -51,7 +51,7 @@ func (w *work) home(name string) string { return filepath.Join(w.at.home, name) 
 
 func (w *work) folder(name string) string { return filepath.Join(w.at.folder, name) }
 
-// local makes a file for the client to send, or names one to receive.
+// local makes a file for the client to send, or returns the name of one to receive.
 func (w *work) local(name string, data []byte) string {
 	path := w.folder(name)
 	if data == nil {
@@ -62,12 +62,12 @@ func (w *work) local(name string, data []byte) string {
 	return path
 }
 
-// stands makes a file of the user's.
+// stands makes a file of the user.
 func (w *work) stands(name string, data []byte) {
 	w.at.file(w.t, name, string(data), w.at.uid, w.at.gid, 0o644)
 }
 
-// directory makes a directory of the user's.
+// directory makes a directory of the user.
 func (w *work) directory(name string) error {
 	return errors.Join(os.Mkdir(w.home(name), 0o755), os.Chown(w.home(name), w.at.uid, w.at.gid))
 }
@@ -79,12 +79,13 @@ func holds(path string, want []byte) error {
 		return err
 	}
 	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%s holds %d bytes, or others, instead of %d", filepath.Base(path), len(got), len(want))
+		return fmt.Errorf("%s holds %d bytes, or others, instead of %d", filepath.Base(path),
+			len(got), len(want))
 	}
 	return nil
 }
 
-// put uploads and looks at what arrived.
+// put uploads a file and checks what arrived.
 func (w *work) put(name string, data []byte) error {
 	if _, err := w.do("put", name, w.local("up", data), ""); err != nil {
 		return err
@@ -94,7 +95,7 @@ func (w *work) put(name string, data []byte) error {
 	}
 	info, err := os.Stat(w.home(name))
 	if err == nil && int(info.Sys().(*syscall.Stat_t).Uid) != w.at.uid {
-		err = fmt.Errorf("%s belongs to somebody else", name)
+		err = fmt.Errorf("%s belongs to another user", name)
 	}
 	return err
 }
@@ -107,7 +108,7 @@ func (w *work) get(name string, data []byte) error {
 	return holds(local, data)
 }
 
-// isGone checks that nothing has that name any more.
+// isGone checks that no entry has that name any more.
 func (w *work) isGone(name string) error {
 	if _, err := os.Lstat(w.home(name)); err == nil {
 		return fmt.Errorf("%s is still there", name)
@@ -115,8 +116,9 @@ func (w *work) isGone(name string) error {
 	return nil
 }
 
-// oddNames are file names that are hard to say.
-var oddNames = []string{"in side", " before", "behind ", `quo"te`, "ünïcødé", "-dash", "per%25cent", `back\slash`}
+// oddNames are file names that clients often get wrong.
+var oddNames = []string{"in side", " before", "behind ", `quo"te`, "ünïcødé", "-dash", "per%25cent",
+	`back\slash`}
 
 var steps = append([]step{
 	{"list", "the home", true, stepList},
@@ -131,9 +133,11 @@ var steps = append([]step{
 		}
 		return w.get("empty", []byte{})
 	}},
-	{"missing", "a download that is refused, and one after it in the same session", true, stepMissing},
+	{"missing", "a download that is refused, and one after it in the same session", true,
+		stepMissing},
 	{"several", "transfers in both directions and a listing, in one session", true, stepSeveral},
-	{"abort", "a download that ends after its first bytes, and a whole one after it", true, stepAbort},
+	{"abort", "a download that ends after its first bytes, and a whole one after it", true,
+		stepAbort},
 	{"text up", "in ASCII", false, func(w *work) error {
 		text := []byte("one\n\ntwo\n")
 		if _, err := w.do("put text", "text", w.local("text", text), ""); err != nil {
@@ -185,11 +189,13 @@ func stepList(w *work) error {
 	return err
 }
 
-// A file that is not there is refused when the data connection stands already, and the session goes on.
+// stepMissing checks that a missing file is refused, with the data connection open already, and
+// that the session goes on.
 func stepMissing(w *work) error {
 	w.stands("there", w.data)
 	missing, there := w.local("missing", nil), w.local("there", nil)
-	if _, err := w.session(action{verb: "missing", remote: "missing", local: missing}, action{verb: "get", remote: "there", local: there}); err != nil {
+	if _, err := w.session(action{verb: "missing", remote: "missing", local: missing},
+		action{verb: "get", remote: "there", local: there}); err != nil {
 		return err
 	}
 	if info, err := os.Stat(missing); err == nil && info.Size() > 0 {
@@ -198,16 +204,19 @@ func stepMissing(w *work) error {
 	return holds(there, w.data)
 }
 
-// Several transfers in both directions, in one session.
+// stepSeveral transfers in both directions, in one session.
 func stepSeveral(w *work) error {
 	w.stands("one", w.data)
 	up, empty := w.local("up", w.data), w.local("empty", []byte{})
 	first, second, none := w.local("first", nil), w.local("second", nil), w.local("none", nil)
 	out, err := w.session(
-		action{verb: "get", remote: "one", local: first}, action{verb: "put", remote: "two", local: up},
-		action{verb: "put", remote: "three", local: up}, action{verb: "put", remote: "void", local: empty},
+		action{verb: "get", remote: "one", local: first},
+		action{verb: "put", remote: "two", local: up},
+		action{verb: "put", remote: "three", local: up},
+		action{verb: "put", remote: "void", local: empty},
 		action{verb: "list"}, action{verb: "get", remote: "void", local: none},
-		action{verb: "put", remote: "four", local: up}, action{verb: "get", remote: "three", local: second})
+		action{verb: "put", remote: "four", local: up},
+		action{verb: "get", remote: "three", local: second})
 	if err != nil {
 		return err
 	}
@@ -216,11 +225,12 @@ func stepSeveral(w *work) error {
 			return fmt.Errorf("%s is not in %q", name, out)
 		}
 	}
-	return errors.Join(holds(first, w.data), holds(w.home("two"), w.data), holds(w.home("three"), w.data), holds(w.home("void"), nil),
+	return errors.Join(holds(first, w.data), holds(w.home("two"), w.data),
+		holds(w.home("three"), w.data), holds(w.home("void"), nil),
 		holds(none, nil), holds(w.home("four"), w.data), holds(second, w.data))
 }
 
-// A download that its client ends early, and a whole one after it.
+// stepAbort ends a download early, and makes a whole one after it.
 func stepAbort(w *work) error {
 	w.stands("large.bin", nil)
 	if err := os.Truncate(w.home("large.bin"), 64<<20); err != nil {
@@ -228,7 +238,8 @@ func stepAbort(w *work) error {
 	}
 	w.stands("small.bin", w.data)
 	begun, small := w.local("begun", nil), w.local("small", nil)
-	if _, err := w.session(action{verb: "head", remote: "large.bin", local: begun}, action{verb: "get", remote: "small.bin", local: small}); err != nil {
+	if _, err := w.session(action{verb: "head", remote: "large.bin", local: begun},
+		action{verb: "get", remote: "small.bin", local: small}); err != nil {
 		return err
 	}
 	if info, err := os.Stat(begun); err != nil || info.Size() == 0 || info.Size() > 32<<20 {
@@ -260,7 +271,7 @@ func stepRename(w *work) error {
 	return errors.Join(w.isGone("old.bin"), holds(w.home("new.bin"), w.data))
 }
 
-// A file gets the time of the local one, by its upload or by a command.
+// stepTime checks that a file gets the time of the local one, by its upload or by a command.
 func stepTime(w *work) error {
 	want := time.Date(2001, 2, 3, 4, 5, 6, 0, time.UTC)
 	w.stands("dated.bin", w.data)
@@ -328,7 +339,7 @@ func stepFullDirectory(w *work) error {
 	return err
 }
 
-// A tree of files, downloaded whole.
+// stepTreeDown downloads a tree of files.
 func stepTreeDown(w *work) error {
 	if err := makeTree(w.home("tree"), w.data); err != nil {
 		return err
@@ -354,8 +365,9 @@ func stepTreeUp(w *work) error {
 // makeTree makes files in directories: many, empty ones, deep ones, with blanks and letters in their names.
 func makeTree(root string, data []byte) error {
 	files := map[string][]byte{
-		"top.txt": []byte("top\n"), "empty": nil, "in side/ünïcødé.txt": []byte("names\n"), "a/b/c/d/deep.bin": data,
-		"a/b/large.bin": bytes.Repeat(data, 7), "a/.hidden": []byte("dot\n"),
+		"top.txt": []byte("top\n"), "empty": nil, "in side/ünïcødé.txt": []byte("names\n"),
+		"a/b/c/d/deep.bin": data,
+		"a/b/large.bin":    bytes.Repeat(data, 7), "a/.hidden": []byte("dot\n"),
 	}
 	for i := range 40 {
 		files[fmt.Sprintf("many/%02d.bin", i)] = data[:i*100]
@@ -372,13 +384,13 @@ func makeTree(root string, data []byte) error {
 	return nil
 }
 
-// ownAll gives everything in the home to its user.
+// ownAll makes the user the owner of everything in the home.
 func (a account) ownAll(t *testing.T) {
 	t.Helper()
 	command(t, "", "chown", "-R", fmt.Sprintf("%d:%d", a.uid, a.gid), a.home)
 }
 
-// sums are the SHA-256 of all files below a directory.
+// sums returns the SHA-256 of all files below a directory.
 func sums(root string) (map[string][sha256.Size]byte, error) {
 	all := map[string][sha256.Size]byte{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -405,21 +417,28 @@ func sameTrees(from, to string) error {
 	return err
 }
 
-// oddSteps upload, download and delete a file of each odd name.
+// oddSteps upload, download and delete a file of each odd name. They are done without TLS alone, since
+// names travel in commands, which are the same with TLS.
 func oddSteps() (all []step) {
 	for _, name := range oddNames {
-		all = append(all, step{name, "a file of this name: up, down, deleted", false, func(w *work) error {
-			if err := w.put(name, w.data); err != nil {
-				return err
-			}
-			if err := w.get(name, w.data); err != nil {
-				return err
-			}
-			if _, err := w.do("delete", name, "", ""); err != nil {
-				return err
-			}
-			return w.isGone(name)
-		}})
+		all = append(all, step{name, "a file of this name: up, down, deleted", false,
+			func(w *work) error {
+				down := w.local("down", nil)
+				_, err := w.session(
+					action{verb: "put", remote: name, local: w.local("up", w.data)},
+					action{verb: "get", remote: name, local: down})
+				if err != nil {
+					return err
+				}
+				if err := errors.Join(holds(w.home(name), w.data),
+					holds(down, w.data)); err != nil {
+					return err
+				}
+				if _, err := w.do("delete", name, "", ""); err != nil {
+					return err
+				}
+				return w.isGone(name)
+			}})
 	}
 	return all
 }

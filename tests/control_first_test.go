@@ -11,8 +11,10 @@ import (
 	"testing"
 )
 
-// ffmpeg closes both connections of an upload behind its last byte, the control connection first, and waits for no reply.
+// TestFFmpegUploads covers a client that closes both connections after the last byte of an
+// upload, the control connection first, and waits for no reply: ffmpeg.
 func TestFFmpegUploads(t *testing.T) {
+	t.Parallel()
 	needPackage(t, "ffmpeg ffmpeg")
 	s, dir := share(t, "--write", "--user", "alice", "--password", "sesame")
 	content := make([]byte, 2<<20)
@@ -21,17 +23,21 @@ func TestFFmpegUploads(t *testing.T) {
 	writeFile(t, source, string(content), 0o600)
 	for i := range 20 {
 		name := fmt.Sprintf("copy%d", i)
-		command(t, "", "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "u8", "-i", source, "-codec", "copy", "-f", "u8",
+		command(t, "", "ffmpeg", "-nostdin", "-loglevel", "error", "-f", "u8", "-i", source,
+			"-codec", "copy", "-f", "u8",
 			fmt.Sprintf("ftp://alice:sesame@%s/%s", s.addr, name))
-		r := s.log.wait(t, "record of "+name, func(r record) bool { return r.Path == "/"+name && r.Verb == "STOR" })
+		r := s.log.wait(t, "record of "+name,
+			func(r record) bool { return r.Path == "/"+name && r.Verb == "STOR" })
 		if sha256File(t, filepath.Join(dir, name)) != sha256File(t, source) {
 			t.Errorf("%s differs from what was sent: %s", name, r.Text)
 		}
 	}
 }
 
-// An upload whose control connection has ended is shown as such, comes to its end, and ends when the administrator says so.
+// TestUploadOutlivesControl checks that an upload whose control connection has ended is shown as
+// such, is completed, and is ended by a kick.
 func TestUploadOutlivesControl(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	port := freePort(t)
@@ -68,7 +74,8 @@ func TestUploadOutlivesControl(t *testing.T) {
 			if got := readFile(t, filepath.Join(u.home, name)); got != want {
 				t.Errorf("the file holds %q, not %q", got, want)
 			}
-			eventually(t, "the session has ended", func() bool { return len(who(t, config).Sessions) == 0 })
+			eventually(t, "the session has ended",
+				func() bool { return len(who(t, config).Sessions) == 0 })
 		})
 	}
 }

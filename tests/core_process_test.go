@@ -15,9 +15,10 @@ import (
 
 const setuidSetgid = 1<<6 | 1<<7 // capabilities(7): CAP_SETGID is 6, CAP_SETUID 7
 
-// The core has an identity of its own and two capabilities, no secret and no file outside its roots. The
-// documents name what is not there yet.
+// TestCoreProcess checks that the core has an identity of its own and two capabilities, no
+// secret, and no file outside its roots. The documents name what is not there yet.
 func TestCoreProcess(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	planted := "planted-" + rand.Text()
@@ -34,8 +35,10 @@ func TestCoreProcess(t *testing.T) {
 			t.Fatal(err)
 		}
 		for field, want := range map[string]string{
-			"Uid":        strings.Join([]string{account.Uid, account.Uid, account.Uid, account.Uid}, " "),
-			"Gid":        strings.Join([]string{account.Gid, account.Gid, account.Gid, account.Gid}, " "),
+			"Uid": strings.Join([]string{account.Uid, account.Uid, account.Uid, account.Uid},
+				" "),
+			"Gid": strings.Join([]string{account.Gid, account.Gid, account.Gid, account.Gid},
+				" "),
 			"Groups":     "",
 			"NoNewPrivs": "1",
 		} {
@@ -45,12 +48,15 @@ func TestCoreProcess(t *testing.T) {
 		}
 	})
 	t.Run("capabilities", func(t *testing.T) {
-		for field, want := range map[string]uint64{"CapPrm": setuidSetgid, "CapEff": setuidSetgid, "CapInh": 0, "CapAmb": 0} {
-			if got, err := strconv.ParseUint(status(core, field), 16, 64); err != nil || got != want {
+		for field, want := range map[string]uint64{"CapPrm": setuidSetgid, "CapEff": setuidSetgid,
+			"CapInh": 0, "CapAmb": 0} {
+			if got, err := strconv.ParseUint(status(core, field), 16, 64); err != nil ||
+				got != want {
 				t.Errorf("%s is %#x, want %#x (%v)", field, got, want, err)
 			}
 		}
-		if got, err := strconv.ParseUint(status(core, "CapBnd"), 16, 64); err != nil || got&^setuidSetgid != 0 {
+		if got, err := strconv.ParseUint(status(core, "CapBnd"), 16, 64); err != nil ||
+			got&^setuidSetgid != 0 {
 			t.Errorf("CapBnd is %#x (%v)", got, err)
 		}
 	})
@@ -65,7 +71,8 @@ func TestCoreProcess(t *testing.T) {
 	})
 	t.Run("descriptors", func(t *testing.T) { openFiles(t, core, u.home) })
 	t.Run("memory", func(t *testing.T) {
-		secrets := append(strings.Split(strings.TrimSpace(readFile(t, "/etc/shadow")), "\n"), u.shadowHash(t))
+		secrets := append(strings.Split(strings.TrimSpace(readFile(t, "/etc/shadow")), "\n"),
+			u.shadowHash(t))
 		found := searchMemory(t, core, append(secrets, planted)...)
 		if !found[planted] {
 			t.Fatal("the search does not find what is there: the banner")
@@ -78,7 +85,7 @@ func TestCoreProcess(t *testing.T) {
 	})
 }
 
-// filtersOf is how many seccomp filters a process has.
+// filtersOf returns how many seccomp filters a process has.
 func filtersOf(pid int) int {
 	n, _ := strconv.Atoi(status(pid, "Seccomp_filters"))
 	return n

@@ -18,13 +18,12 @@ import (
 	"time"
 )
 
-// Right passwords that arrive at one moment from one address, as from an office behind NAT, are all let
-// in: each login waits its turn.
+// TestManyLoginsAtOnce checks that right passwords that arrive at one moment from one address, as
+// from an office behind NAT, are all accepted: each login waits for its turn.
 func TestManyLoginsAtOnce(t *testing.T) {
 	needRoot(t)
 	const logins = 300
 	u := newAccount(t)
-	u.cheapen(t)
 	s := serve(t, settings{"limits": "max_sessions_per_ip = 0\nlogin_timeout = \"10m\"\n"})
 	clients := make([]*waiter, logins)
 	for i := range clients {
@@ -44,8 +43,9 @@ func TestManyLoginsAtOnce(t *testing.T) {
 	}
 }
 
-// Logins wait in a bounded queue. One address may fill it, and leaves the last place to the login of
-// another. A login without a place is answered 421. Clients that hang up give up their place.
+// TestFullQueueOfLogins checks the bounded queue of logins. One address may fill it but for the
+// last place, which is kept for the login of another address. A login without a place gets 421.
+// Clients that hang up lose their place.
 func TestFullQueueOfLogins(t *testing.T) {
 	needRoot(t)
 	const places, over = 512, 5
@@ -53,7 +53,7 @@ func TestFullQueueOfLogins(t *testing.T) {
 	service, open := gatedService(t)
 	s := serve(t, settings{
 		"auth":   "failure_delay = \"0s\"\npam_service = \"" + service + "\"\n",
-		"limits": "max_sessions_per_ip = 0\n",
+		"limits": "max_sessions_per_ip = 0\nlogin_timeout = \"10m\"\n",
 	})
 	crowd := make([]*waiter, runtime.NumCPU()+places+over)
 	answers := make(chan string, len(crowd)+2)
@@ -101,19 +101,19 @@ func TestFullQueueOfLogins(t *testing.T) {
 		}
 	}
 	if want := runtime.NumCPU() + 2; let != want {
-		t.Errorf("%d of the %d who stayed were let in", let, want)
+		t.Errorf("%d of the %d that stayed were accepted", let, want)
 	}
 	other.conn.Close()
 	last.conn.Close()
 }
 
-// A waiter is a client whose PASS is answered late.
+// A waiter is a client whose reply to PASS comes late.
 type waiter struct {
 	conn net.Conn
 	in   *bufio.Reader
 }
 
-// newWaiter connects from an address, and sends USER.
+// newWaiter connects from an address and sends USER.
 func newWaiter(t *testing.T, addr, from, user string) *waiter {
 	t.Helper()
 	c, err := dialFrom(addr, from)
@@ -128,7 +128,7 @@ func newWaiter(t *testing.T, addr, from, user string) *waiter {
 
 func (w *waiter) pass(password string) { io.WriteString(w.conn, "PASS "+password+"\r\n") }
 
-// answer waits for the reply; "" is none.
+// answer waits for the reply; "" is a closed connection.
 func (w *waiter) answer() string {
 	line, _ := w.in.ReadString('\n')
 	return strings.TrimRight(line, "\r\n")

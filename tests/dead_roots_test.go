@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A deadRoot is a file system that may hang or die, as the home of one user of a service. The home of
-// another one is elsewhere.
+// A deadRoot is a file system that may hang or die. It is the home of one user of a service; the
+// home of another user is elsewhere.
 type deadRoot struct {
 	*fuseServer
 	config      string
@@ -22,7 +22,8 @@ type deadRoot struct {
 func newDeadRoot(t *testing.T) *deadRoot {
 	t.Helper()
 	needRoot(t)
-	d := &deadRoot{lost: newAccount(t), other: newAccount(t), fuseServer: mountFUSE(t, sharedDir(t))}
+	d := &deadRoot{lost: newAccount(t), other: newAccount(t),
+		fuseServer: mountFUSE(t, sharedDir(t))}
 	port := freePort(t)
 	d.config = writeConfig(t, port, settings{
 		"end": fmt.Sprintf("[[user]]\nname = %q\nhome = %q\n", d.lost.name, d.dir),
@@ -31,7 +32,8 @@ func newDeadRoot(t *testing.T) *deadRoot {
 	return d
 }
 
-// servesOthers wants that the root was left out with a warning, and is missed by its user alone.
+// servesOthers checks that the root is left out with a warning, and that this affects its user
+// alone.
 func (d *deadRoot) servesOthers(t *testing.T, cause string) {
 	t.Helper()
 	const leftOut = "this root is left out: users whose home is there are refused"
@@ -41,15 +43,15 @@ func (d *deadRoot) servesOthers(t *testing.T, cause string) {
 	}
 	login(t, d.server.addr, d.other.name, d.other.password)
 	if got, _ := refuse(t, d.server.addr, d.lost.name, d.lost.password); got.code != 530 {
-		t.Errorf("the user whose home is there reads %v", got)
+		t.Errorf("the user whose home is there gets %v", got)
 	}
 	r = d.server.log.wait(t, "login_failed", message("login_failed"))
 	if !strings.Contains(r.Cause, d.dir+" is left out") || !strings.Contains(r.Cause, cause) {
-		t.Errorf("the log says %q", r.Cause)
+		t.Errorf("the log has %q", r.Cause)
 	}
 }
 
-// another does something that brings another core, and waits for that.
+// another calls something, which leads to another core, and waits for that core.
 func (s *server) another(t *testing.T, something func()) {
 	t.Helper()
 	before, _ := s.log.find(message("core ready"))
@@ -60,7 +62,7 @@ func (s *server) another(t *testing.T, something func()) {
 	})
 }
 
-// checkWarns wants a warning of `ftpd check`, which ends by itself.
+// checkWarns checks that `ftpd check` prints a warning and ends by itself.
 func (d *deadRoot) checkWarns(t *testing.T, cause string) {
 	t.Helper()
 	out, code := checkAs(t, d.config, nil)
@@ -69,8 +71,10 @@ func (d *deadRoot) checkWarns(t *testing.T, cause string) {
 	}
 }
 
-// A root whose FUSE server has died stops nobody else, and is served again once it is mounted again.
+// TestDeadRoot checks that a root whose FUSE server has died does not affect other users, and is
+// served again once it is mounted again.
 func TestDeadRoot(t *testing.T) {
+	t.Parallel()
 	d := newDeadRoot(t)
 	d.die()
 	d.checkWarns(t, "transport endpoint is not connected")
@@ -81,9 +85,10 @@ func TestDeadRoot(t *testing.T) {
 	login(t, d.server.addr, d.lost.name, d.lost.password)
 }
 
-// A root that gives no answer stops nobody else, not even when a core dies meanwhile, and is served
-// once it answers.
+// TestHangingRoot checks that a root that does not answer does not affect other users, even when
+// a core dies meanwhile, and is served once it answers.
 func TestHangingRoot(t *testing.T) {
+	t.Parallel()
 	d := newDeadRoot(t)
 	d.stop()
 	d.checkWarns(t, "its file system does not answer")
@@ -100,8 +105,10 @@ func TestHangingRoot(t *testing.T) {
 	login(t, d.server.addr, d.lost.name, d.lost.password)
 }
 
-// A service manager's stop ends a start that waits for a root.
+// TestStopWhileARootHangs checks that a stop by the service manager ends a start that waits for a
+// root.
 func TestStopWhileARootHangs(t *testing.T) {
+	t.Parallel()
 	d := newDeadRoot(t)
 	d.stop()
 	d.server.launch(t)
@@ -113,9 +120,10 @@ func TestStopWhileARootHangs(t *testing.T) {
 	}
 }
 
-// A core that has died while the kernel holds up one of its threads is replaced, though its process
-// cannot end.
+// TestCoreDiesInADeadRoot checks that a core that has died while the kernel holds up one of its
+// threads is replaced, though its process cannot end.
 func TestCoreDiesInADeadRoot(t *testing.T) {
+	t.Parallel()
 	d := newDeadRoot(t)
 	d.server.start(t)
 	c := login(t, d.server.addr, d.lost.name, d.lost.password)

@@ -25,21 +25,22 @@ type stage struct {
 	gid  int
 	stop []func() // ends what does not end with its mount
 
-	again func() (dir string, err error) // nil: all that a mount shows is what a later one shows
+	again func() (dir string, err error) // nil: a later mount shows the same as the first one
 }
 
-// home is where the file system is mounted, which is the home of the user that has its name.
+// home returns the directory where the file system is mounted: the home of the user that has its
+// name.
 func (s *stage) home() string { return s.path("home") }
 
 func (s *stage) path(name string) string { return filepath.Join(s.dir, name) }
 
-// below is the directory that a file system over another one keeps its files in.
+// below returns the directory in which a stacked file system keeps its files.
 func (s *stage) below() string { return s.path("disk/below") }
 
-// spaceMiB is about what is free on each file system, so that it is full soon.
+// spaceMiB is about the free space of each file system, so that it is full soon.
 const spaceMiB = 16
 
-// run does one command of a mount.
+// run runs one command of a mount.
 func (s *stage) run(args ...string) error {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "HOME="+s.dir)
@@ -49,7 +50,7 @@ func (s *stage) run(args ...string) error {
 	return nil
 }
 
-// mkdir makes directories of the user's below the stage.
+// mkdir makes directories of the user below the stage.
 func (s *stage) mkdir(names ...string) error {
 	for _, name := range names {
 		err := errors.Join(os.MkdirAll(s.path(name), 0o755), os.Chown(s.path(name), s.uid, s.gid))
@@ -66,7 +67,7 @@ func (s *stage) image(mebibytes int64) (path string, err error) {
 	return path, errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, mebibytes<<20))
 }
 
-// disk mounts a new file system of the kernel's at a directory of the stage, and fills it but for
+// disk mounts a new kernel file system at a directory of the stage, and fills it but for
 // spaceMiB.
 func (s *stage) disk(at string, mkfs ...string) error {
 	image, err := s.image(320)
@@ -96,18 +97,17 @@ func (s *stage) fill(at string) error {
 	return errors.Join(unix.Fallocate(int(filler.Fd()), 0, 0, size), filler.Close())
 }
 
-// ext4 keeps nothing for root, as whom FUSE programs write.
+// ext4 reserves no space for root, since FUSE programs write as root.
 var ext4 = []string{"mkfs.ext4", "-q", "-F", "-m", "0"}
 
-// over mounts ext4 with the directory for a file system that lies over another one, and makes the
-// home.
+// over mounts ext4 with the directory for a stacked file system, and makes the home.
 func (s *stage) over() error {
 	return errors.Join(s.mkdir("home"), s.disk("disk", ext4...), s.mkdir("disk/below"))
 }
 
 func (s *stage) owner() string { return fmt.Sprintf("uid=%d,gid=%d", s.uid, s.gid) }
 
-// onKernel mounts a file system of the kernel's.
+// onKernel mounts a kernel file system.
 func onKernel(mkfs ...string) func(*stage) error {
 	return func(s *stage) error { return s.disk("home", mkfs...) }
 }
@@ -128,7 +128,7 @@ func onSquashfs(s *stage) error {
 	return errors.Join(err, s.run("mount", "-o", "loop", s.path("image"), s.home()))
 }
 
-// overlay is the option of both kinds of overlay; the layer that is written lies over the disk.
+// overlay returns the option of both kinds of overlay; the layer that is written is on the disk.
 func (s *stage) overlay() (string, error) {
 	err := errors.Join(s.over(), s.mkdir("lower", "disk/work"))
 	return fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s",
@@ -143,11 +143,12 @@ func onOverlayfs(s *stage) error {
 func onFuseOverlayfs(options string) func(*stage) error {
 	return func(s *stage) error {
 		layers, err := s.overlay()
-		return errors.Join(err, s.run("fuse-overlayfs", "-o", "allow_other,"+options+layers, s.home()))
+		return errors.Join(err, s.run("fuse-overlayfs", "-o", "allow_other,"+options+layers,
+			s.home()))
 	}
 }
 
-// idmappedUID is the owner on the disk of what the user of an idmapped mount makes.
+// idmappedUID is the owner, on the disk, of files that the user of an idmapped mount makes.
 const idmappedUID = 5000
 
 // onIdmapped mounts the disk a second time, with the user's ids in place of the disk's.
@@ -176,7 +177,8 @@ func onIdmapped(s *stage) error {
 		return err
 	}
 	defer ids.Close()
-	tree, err := unix.OpenTree(unix.AT_FDCWD, s.below(), unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
+	tree, err := unix.OpenTree(unix.AT_FDCWD, s.below(),
+		unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return err
 	}
@@ -198,7 +200,7 @@ func onBindfs(s *stage) error {
 	return errors.Join(s.over(), s.run("bindfs", "-o", "allow_other", s.below(), s.home()))
 }
 
-// onSSHFS speaks with sftp-server itself, as sshfs does through sshd.
+// onSSHFS runs sftp-server directly, in place of sshd.
 func onSSHFS(s *stage) error {
 	const script = "#!/bin/sh\nexec /usr/lib/openssh/sftp-server\n"
 	program := s.path("sftp")
@@ -219,8 +221,8 @@ func onEncfs(s *stage) error {
 		s.run("encfs", "--standard", "--public", "--extpass", "echo secret", s.below(), s.home()))
 }
 
-// onDriver mounts an image with a FUSE program. What that one has in memory alone is missing at a
-// second mount, of a copy.
+// onDriver mounts an image with a FUSE program. A second mount, of a copy, lacks what the program
+// holds in memory alone.
 func onDriver(kind, options string, mkfs ...string) func(*stage) error {
 	return func(s *stage) error {
 		image, err := s.image(spaceMiB + 4)
@@ -234,7 +236,8 @@ func onDriver(kind, options string, mkfs ...string) func(*stage) error {
 		s.again = func() (string, error) {
 			unix.Sync()
 			return s.path("again"), errors.Join(s.mkdir("again"),
-				s.run("cp", "--sparse=always", image, s.path("copy")), mount(s.path("copy"), "again"))
+				s.run("cp", "--sparse=always", image, s.path("copy")),
+				mount(s.path("copy"), "again"))
 		}
 		err = errors.Join(s.mkdir("home"), s.run(append(mkfs, image)...))
 		if err != nil {
@@ -290,13 +293,14 @@ func onRclone(mode string) func(*stage) error {
 			return err
 		}
 		return s.daemon("rclone", "mount", ":local:"+s.below(), s.home(),
-			"--allow-other", "--uid", fmt.Sprint(s.uid), "--gid", fmt.Sprint(s.gid), "--umask", "022",
+			"--allow-other", "--uid", fmt.Sprint(s.uid), "--gid", fmt.Sprint(s.gid), "--umask",
+			"022",
 			"--vfs-cache-mode", mode, "--vfs-write-back", "1h",
 			"--cache-dir", s.path("cache"), "--config", s.path("rclone.conf"))
 	}
 }
 
-// onAutofs has the daemon mount the disk's directory at the first use.
+// onAutofs has the automount daemon mount the disk's directory at the first use.
 func onAutofs(s *stage) error {
 	master, table := s.path("auto.master"), s.path("auto.direct")
 	err := errors.Join(s.over(),
@@ -309,7 +313,7 @@ func onAutofs(s *stage) error {
 		"--pid-file", s.path("pid"), master)
 }
 
-// mountsBelow are the places of the mounts at a directory or below it, those on top first.
+// mountsBelow returns the mounts at a directory or below it, those on top first.
 func mountsBelow(dir string) (places []string) {
 	info, _ := os.ReadFile("/proc/self/mountinfo")
 	for line := range strings.Lines(string(info)) {
@@ -323,8 +327,8 @@ func mountsBelow(dir string) (places []string) {
 
 func isMounted(dir string) bool { return slices.Contains(mountsBelow(dir), dir) }
 
-// stagesDir makes the directory for all stages. Nothing is removed in it while something is mounted
-// there.
+// stagesDir makes the directory for all stages. It is not removed while a file system is mounted
+// in it.
 func stagesDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ftpdtest")
@@ -344,7 +348,7 @@ func stagesDir(t *testing.T) string {
 	return dir
 }
 
-// clear unmounts everything of the stage, lazily what is still in use.
+// clear unmounts all file systems of the stage, lazily where they are still in use.
 func (s *stage) clear(t *testing.T) {
 	for _, stop := range s.stop {
 		stop()

@@ -20,15 +20,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A probe finds out how the service behaves on one file system.
+// A probe tests how the service behaves on one file system.
 type probe struct {
 	t     *testing.T
 	stage *stage
 	c     *client // its home is an entry of server.roots
-	below *client // the same home lies below such an entry, and min_free_space holds
+	below *client // the same home, below such an entry and with min_free_space
 }
 
-// A column is one of the table's, with what finds its cells.
+// A column is a column of the table, with the function that returns its cells.
 type column struct {
 	name    string
 	changes bool // a file system that is read only has no such cell
@@ -46,7 +46,7 @@ var columns = []column{
 	{"names", true, (*probe).names},
 }
 
-// cells are a row of the table.
+// cells returns a row of the table.
 func (p *probe) cells() (row []string) {
 	for _, column := range columns {
 		cell := "–"
@@ -58,12 +58,12 @@ func (p *probe) cells() (row []string) {
 	return row
 }
 
-// thereText is in the file "there" of what is read only.
+// thereText is the content of the file "there" on a read-only file system.
 const thereText = "there\n"
 
 func (p *probe) path(name string) string { return filepath.Join(p.stage.home(), name) }
 
-// code is that of the reply to a command without data.
+// code returns the code of the reply to a command without data.
 func (p *probe) code(line string) int {
 	p.t.Helper()
 	r, err := p.c.do(line)
@@ -73,7 +73,7 @@ func (p *probe) code(line string) int {
 	return r.code
 }
 
-// store uploads as much as is taken, and returns the last reply.
+// store uploads as much as the server accepts, and returns the last reply.
 func (p *probe) store(line, data string) reply {
 	p.t.Helper()
 	return p.send(p.c, line, data)
@@ -111,7 +111,7 @@ func (p *probe) has(name, want string) bool {
 	return err == nil && r.code == 226 && got == want
 }
 
-// renames reports whether a file can be renamed, and is the same then.
+// renames reports whether a file can be renamed and keeps its content.
 func (p *probe) renames(from, to string) bool {
 	return p.stores("STOR "+from, "renamed", from, "renamed") &&
 		p.code("RNFR "+from) == 350 && p.code("RNTO "+to) == 250 &&
@@ -122,7 +122,7 @@ var mebibyte = strings.Repeat("0123456789abcdef", 1<<16)
 
 const half = 1 << 19
 
-// operations are what users do.
+// operations are the operations of users.
 var operations = []struct {
 	name string
 	does func(*probe) bool
@@ -135,7 +135,8 @@ var operations = []struct {
 	}},
 	{"resumed upload", func(p *probe) bool {
 		return p.stores("STOR c", mebibyte[:half], "c", mebibyte[:half]) &&
-			p.code(fmt.Sprint("REST ", half)) == 350 && p.stores("STOR c", mebibyte[half:], "c", mebibyte)
+			p.code(fmt.Sprint("REST ", half)) == 350 &&
+			p.stores("STOR c", mebibyte[half:], "c", mebibyte)
 	}},
 	{"resumed download", func(p *probe) bool {
 		return p.stores("STOR d", mebibyte, "d", mebibyte) &&
@@ -150,12 +151,16 @@ var operations = []struct {
 		return p.stores("STOR g", "old", "g", "old") && p.renames("e", "g")
 	}},
 	{"rename of a directory", func(p *probe) bool {
-		return p.code("RNFR dir") == 350 && p.code("RNTO moved") == 250 && p.code("SIZE moved/f") == 213
+		return p.code("RNFR dir") == 350 && p.code("RNTO moved") == 250 &&
+			p.code("SIZE moved/f") == 213
 	}},
 	{"DELE", func(p *probe) bool {
 		return p.code("DELE moved/f") == 250 && p.code("SIZE moved/f") == 550
 	}},
-	{"RMD", func(p *probe) bool { return p.code("RMD moved") == 250 && p.code("CWD moved") == 550 }},
+	{"RMD", func(p *probe) bool {
+		return p.code("RMD moved") == 250 &&
+			p.code("CWD moved") == 550
+	}},
 	{"listing", (*probe).listsAll},
 }
 
@@ -224,19 +229,19 @@ func (p *probe) statfs() (st unix.Statfs_t) {
 	return st
 }
 
-// pattern is more than all stages have space for.
+// pattern is larger than the space of any stage.
 var pattern = strings.Repeat(mebibyte, spaceMiB+4)
 
-// free is the space that users have.
+// free returns the space that is free for users.
 func (p *probe) free() int64 {
 	st := p.statfs()
 	return int64(st.Bavail) * st.Frsize
 }
 
-// mayLack ends a cell, because a race decides on some file systems.
+// mayLack ends a cell that a race decides on some file systems.
 const mayLack = "; a resumed upload may lack bytes"
 
-// leftBytes is about what fillUp leaves free.
+// leftBytes is about the space that fillUp leaves free.
 const (
 	leftBytes = 5 << 20
 	fillers   = 3 // files: a file system may show late how full it is
@@ -254,8 +259,8 @@ func (p *probe) fillUp() {
 	}
 }
 
-// fullDisk sends more than there is space for, then something small, which memory has place for, and
-// goes on with the first when there is space again.
+// fullDisk uploads more than there is space for, then a small file, which still has room in
+// memory, and resumes the first upload when there is space again.
 func (p *probe) fullDisk() string {
 	p.fillUp()
 	whole := pattern[:leftBytes+3<<20]
@@ -281,7 +286,8 @@ func (p *probe) fullDisk() string {
 	return cell
 }
 
-// resumes goes on with an upload behind what SIZE shows, as clients do, and reports whether that is 226.
+// resumes continues an upload from the size that SIZE shows, as clients do, and reports whether
+// the reply is 226.
 func (p *probe) resumes(name, whole string) bool {
 	size := p.c.expect(p.t, 213, "SIZE "+name).text
 	there, err := strconv.Atoi(size)
@@ -292,7 +298,7 @@ func (p *probe) resumes(name, whole string) bool {
 	return p.store("STOR "+name, whole[there:]).code == 226
 }
 
-// keeps reports whether a file has the content where that does not come from the kernel's memory.
+// keeps reports whether a file has the content where it does not come from the kernel's cache.
 func (p *probe) keeps(name, want string) bool {
 	file, err := os.Open(p.path(name))
 	if err != nil {
@@ -305,8 +311,8 @@ func (p *probe) keeps(name, want string) bool {
 	return p.has(name, want)
 }
 
-// stored looks for a file of that size, or a little larger where it is encrypted, in the file system
-// below at the moment of the 226.
+// stored looks for a file of that size, or a little larger where it is encrypted, in the
+// underlying file system at the moment of the 226.
 func (p *probe) stored() string {
 	const size = 300_001
 	if _, err := os.Stat(p.stage.below()); err != nil {
@@ -326,14 +332,14 @@ func (p *probe) stored() string {
 	return found
 }
 
-// stamps are times in years which some file system ends at.
+// stamps are times in years in which the range of some file system ends.
 var stamps = []string{
 	"00010203040507", "16020203040507", "16780203040507", "19020203040507", "19700203040507",
 	"19800203040507", "20010203040507", "20370203040507", "21050203040507", "21070203040507",
 	"22610203040507", "24460203040507", "24860203040507", "99990203040507",
 }
 
-// times are what MFMT can set, as MDTM shows it, or as a later mount does.
+// times returns the times that MFMT can set, as MDTM shows them or as a later mount does.
 func (p *probe) times() string {
 	for _, stamp := range stamps {
 		p.store("STOR time-"+stamp, "x")
@@ -387,7 +393,7 @@ func (p *probe) shownTimes() (shown []string) {
 	return shown
 }
 
-// modes are what SITE CHMOD does, and whose a new file is where it is not its user's.
+// modes returns the effect of SITE CHMOD, and the owner of a new file where that is not its user.
 func (p *probe) modes() string {
 	p.store("STOR mode", "x")
 	r, err := p.c.do("SITE CHMOD 640 mode")
@@ -405,7 +411,7 @@ func (p *probe) modes() string {
 	return cell
 }
 
-// rights are what a user may do with a file of root's that is root's alone.
+// rights returns what a user may do with a file that only root may access.
 func (p *probe) rights() string {
 	if !p.readOnly() {
 		writeFile(p.t, p.path("private"), "private", 0o600)
@@ -423,16 +429,17 @@ func (p *probe) stat(name string) (st unix.Stat_t) {
 	return st
 }
 
-// leastMiB is min_free_space.
+// leastMiB is the min_free_space of the service.
 const leastMiB = 6
 
-// freeSpace is the cell of min_free_space, with what else must hold where the home lies below a
-// root.
+// freeSpace returns the cell of min_free_space. It also checks what must hold where the home is
+// below a root.
 func (p *probe) freeSpace() string {
 	if r := p.send(p.below, "STOR below", mebibyte); r.code != 226 {
 		p.t.Errorf("below a root: STOR: %v", r)
 	}
-	if got, r, err := p.below.retrieve("RETR below"); err != nil || r.code != 226 || got != mebibyte {
+	if got, r, err := p.below.retrieve("RETR below"); err != nil || r.code != 226 ||
+		got != mebibyte {
 		p.t.Errorf("below a root: RETR: %v, %v", r, err)
 	}
 	r := p.send(p.below, "STOR free", pattern)
@@ -449,12 +456,13 @@ func (p *probe) freeSpace() string {
 
 // hardNames are names that some file systems cannot have.
 var hardNames = []struct{ shown, name string }{
-	{"`:`", "a:b"}, {"`\\`", `a\b`}, {"`*`", "a*b"}, {"`?`", "a?b"}, {"`\"`", `a"b`}, {"`<`", "a<b"},
+	{"`:`", "a:b"}, {"`\\`", `a\b`}, {"`*`", "a*b"}, {"`?`", "a?b"}, {"`\"`", `a"b`},
+	{"`<`", "a<b"},
 	{"`\\|`", "a|b"}, {"a blank at the end", "blank "}, {"a dot at the end", "dot."},
 	{"control characters", "a\x01b"}, {"what is not UTF-8", "a\xffb"},
 }
 
-// names are what the file system refuses or changes.
+// names returns the names that the file system refuses or changes.
 func (p *probe) names() string {
 	var cells []string
 	p.store("STOR letters", "x")
@@ -478,7 +486,7 @@ func (p *probe) names() string {
 	return cmp.Or(strings.Join(cells, "; "), "all")
 }
 
-// tryName is empty for a name that files and directories can have.
+// tryName returns "" for a name that files and directories can have.
 func (p *probe) tryName(name string) string {
 	codes := map[int]bool{}
 	if r := p.store("STOR "+name, "x"); r.code != 226 {
@@ -494,7 +502,7 @@ func (p *probe) tryName(name string) string {
 	return codeList(codes)
 }
 
-// holds reports whether the home has exactly that name.
+// holds reports whether the home has an entry with exactly that name.
 func (p *probe) holds(name string) bool {
 	entries, err := os.ReadDir(p.stage.home())
 	if err != nil {

@@ -13,9 +13,11 @@ import (
 
 const fileSystemsDocument = "../docs/filesystems.md"
 
-// Each file system behaves as the table of docs/filesystems.md says: as an entry of server.roots, and
-// below one. To write the cells anew: go test ./tests -run FileSystems -update
+// TestFileSystems checks that each file system behaves as the table of docs/filesystems.md
+// documents it: as an entry of server.roots, and below one. To write the cells: go test ./tests
+// -run FileSystems -update
 func TestFileSystems(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t)
 	dir := stagesDir(t)
@@ -59,9 +61,11 @@ func TestFileSystems(t *testing.T) {
 	}
 }
 
-// A user whose id is not in the map of an idmapped mount can make nothing there, whatever the modes, and no
-// client tries again.
+// TestIdmappedMountOfOthers checks that a user whose id is not in the map of an idmapped mount
+// can make nothing there, whatever the modes are, with a reply after which clients do not try
+// again.
 func TestIdmappedMountOfOthers(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner, other := newAccount(t), newAccount(t)
 	s := &stage{dir: stagesDir(t), uid: other.uid, gid: other.gid}
@@ -86,7 +90,7 @@ func TestIdmappedMountOfOthers(t *testing.T) {
 	c.expect(t, 550, "MKD dir")
 }
 
-// compareRow compares cells with those of the document, or writes them there.
+// compareRow compares cells with those of the document, or writes them to it.
 func compareRow(t *testing.T, name string, cells []string) {
 	t.Helper()
 	old := fileSystemsTable(t)[name]
@@ -99,15 +103,17 @@ func compareRow(t *testing.T, name string, cells []string) {
 		return
 	}
 	document := readFile(t, fileSystemsDocument)
-	writeFile(t, fileSystemsDocument, strings.Replace(document, strings.Join(old, " | "), row, 1), 0o644)
+	writeFile(t, fileSystemsDocument, strings.Replace(document, strings.Join(old, " | "), row, 1),
+		0o644)
 }
 
-// agrees reports whether a cell is the document's, or one that does better where a race decides.
+// agrees reports whether a cell is that of the document, or a better one where a race decides.
 func agrees(documented, seen string) bool {
-	return documented == seen || documented == seen+mayLack || documented == "late" && seen == "kept"
+	return documented == seen || documented == seen+mayLack ||
+		documented == "late" && seen == "kept"
 }
 
-// fileSystemsTable are the cells of each row of the document's table, by its first cell.
+// fileSystemsTable returns the cells of each row of the document's table, by the first cell.
 func fileSystemsTable(t *testing.T) map[string][]string {
 	t.Helper()
 	rows := map[string][]string{}
@@ -120,8 +126,10 @@ func fileSystemsTable(t *testing.T) map[string][]string {
 	return rows
 }
 
-// The document's table has the columns and the rows that the test fills.
+// TestFileSystemsDocument checks that the document's table has the columns and the rows that the
+// test fills.
 func TestFileSystemsDocument(t *testing.T) {
+	t.Parallel()
 	want := []string{"file system", "with"}
 	for _, column := range columns {
 		want = append(want, column.name)

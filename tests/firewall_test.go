@@ -15,9 +15,10 @@ import (
 	"testing"
 )
 
-// A firewalled client is in a network of its own, whose firewall lets out what goes to the port of
-// the control connection and what the kernel's FTP connection tracking finds announced there. The
-// tracking reads replies at the beginning of TCP segments alone (nf_conntrack_ftp).
+// A firewalled client is in a network of its own. Its firewall passes connections to the port of
+// the control connection and to the ports that the kernel's FTP connection tracking finds
+// announced on it. The tracking reads replies at the beginning of TCP segments alone
+// (nf_conntrack_ftp).
 func firewalled(t *testing.T) (p place, network string) {
 	t.Helper()
 	needRoot(t)
@@ -43,9 +44,11 @@ func firewalled(t *testing.T) (p place, network string) {
 	return p, network
 }
 
-// The replies that announce a data connection begin a TCP segment, also where the client sends
-// several commands in one write: behind a firewall the data connection is blocked otherwise.
+// TestFirewallReadsPassiveReplies checks that replies that announce a data connection begin a TCP
+// segment, also where the client sends several commands in one write: behind a firewall the data
+// connection is blocked otherwise.
 func TestFirewallReadsPassiveReplies(t *testing.T) {
+	t.Parallel()
 	p, network := firewalled(t)
 	inNetwork(t, network, func() {
 		c, _, err := dial(p.addr)
@@ -62,7 +65,7 @@ func TestFirewallReadsPassiveReplies(t *testing.T) {
 			for _, second := range commands {
 				for _, passive := range []string{"PASV", "EPSV"} {
 					if err := c.announced(first, second, passive, "NOOP"); err != nil {
-						t.Error(err) // and once is enough: what is blocked takes its time
+						t.Error(err) // one failure is enough: a blocked connection takes long
 						return
 					}
 				}
@@ -110,9 +113,10 @@ func (c *client) dialAnnounced(r reply) (net.Conn, error) {
 	return net.DialTimeout("tcp", at.String(), patience)
 }
 
-// They do so as well where replies wait in the server's socket for a client that does not read:
-// the kernel joins what it has not sent.
+// TestFirewallReadsLatePassiveReplies checks the same where replies wait in the server's socket
+// for a client that does not read: the kernel joins what it has not sent.
 func TestFirewallReadsLatePassiveReplies(t *testing.T) {
+	t.Parallel()
 	p, network := firewalled(t)
 	inNetwork(t, network, func() {
 		d := net.Dialer{Timeout: patience, Control: func(_, _ string, c syscall.RawConn) error {
@@ -141,8 +145,8 @@ func TestFirewallReadsLatePassiveReplies(t *testing.T) {
 	})
 }
 
-// announcedLate reads nothing before the server has answered PASV for the given time, behind 20
-// long replies.
+// announcedLate reads nothing until the server has answered PASV, after 20 long replies and for
+// the given time.
 func (c *client) announcedLate(t *testing.T, log *serverLog, time int) error {
 	t.Helper()
 	lines := append(slices.Repeat([]string{"HELP"}, 20), "PASV")

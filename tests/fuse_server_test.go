@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A fuseServer is a file system of this test's own: one directory that everybody may change, and that
-// keeps nothing. It can hang, as a server on the network does, and it can die.
+// A fuseServer is a file system of this test: one directory that every user may change and that
+// keeps nothing. It can hang, as a server in the network does, and it can die.
 type fuseServer struct {
 	dir   string
 	fd    int
@@ -25,8 +25,8 @@ type fuseServer struct {
 	kept [][]byte // guarded by mu; those that wait
 }
 
-// mountFUSE mounts such a file system at dir, until the end of the test. Every process that it holds
-// up is let go then, whatever the test did.
+// mountFUSE mounts such a file system at dir until the end of the test. Every process that it
+// holds up is released then.
 func mountFUSE(t *testing.T, dir string) *fuseServer {
 	t.Helper()
 	fd, err := unix.Open("/dev/fuse", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
@@ -50,7 +50,7 @@ func mountFUSE(t *testing.T, dir string) *fuseServer {
 	return f
 }
 
-// die ends the server: whatever asks the file system gets ENOTCONN.
+// die ends the server: the file system returns ENOTCONN from then on.
 func (f *fuseServer) die() {
 	f.mu.Lock()
 	f.dead = true
@@ -58,7 +58,7 @@ func (f *fuseServer) die() {
 	<-f.ended
 }
 
-// stop lets no request be answered; proceed answers those that wait.
+// stop holds up all requests; proceed answers those that wait.
 func (f *fuseServer) stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -75,14 +75,14 @@ func (f *fuseServer) proceed() {
 	f.kept = nil
 }
 
-// waiting is how many requests wait.
+// waiting returns how many requests wait.
 func (f *fuseServer) waiting() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.kept)
 }
 
-// serve reads one request after the other, as they are in linux/fuse.h.
+// serve reads one request after the other, in the form of linux/fuse.h.
 func (f *fuseServer) serve() {
 	defer close(f.ended)
 	defer unix.Close(f.fd)
@@ -94,7 +94,7 @@ func (f *fuseServer) serve() {
 	}
 }
 
-// take reads a request, if one is there. It returns false when there will be no more.
+// take reads a request, if there is one. It returns false when no more will come.
 func (f *fuseServer) take() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -11,8 +11,10 @@ import (
 	"testing"
 )
 
-// What a user has mounted by FUSE is refused by the kernel without allow_other, inside a home and as one; the log says what to change.
+// TestFUSEWithoutAllowOther checks that what a user has mounted by FUSE is refused by the kernel
+// without allow_other, inside a home and as one; the log names what to change.
 func TestFUSEWithoutAllowOther(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "bindfs")
 	u := newAccount(t)
@@ -26,17 +28,20 @@ func TestFUSEWithoutAllowOther(t *testing.T) {
 	}
 	s := serve(t, settings{"end": users})
 	c := login(t, s.addr, u.name, u.password)
-	for _, line := range []string{"CWD mount", "RETR mount/file", "SIZE mount/dir/none", "STOR mount/new", "LIST mount", "MKD mount/dir/new", "MLST mount",
+	for _, line := range []string{"CWD mount", "RETR mount/file", "SIZE mount/dir/none",
+		"STOR mount/new", "LIST mount", "MKD mount/dir/new", "MLST mount",
 		"RNFR mount/file", "DELE mount/file"} {
 		c.refusedAll(t, line)
 		verb, arg, _ := strings.Cut(line, " ")
 		s.log.wait(t, "the cause of "+line, func(r record) bool {
-			return r.Message == "command" && r.Verb == verb && r.Path == "/"+arg && strings.Contains(r.Cause, "allow_other")
+			return r.Message == "command" && r.Verb == verb && r.Path == "/"+arg &&
+				strings.Contains(r.Cause, "allow_other")
 		})
 	}
 	u.file(t, "closed", "x", 0, 0, 0o600)
 	c.refusedAll(t, "RETR closed")
-	plain := s.log.wait(t, "the cause of RETR closed", func(r record) bool { return r.Path == "/closed" })
+	plain := s.log.wait(t, "the cause of RETR closed",
+		func(r record) bool { return r.Path == "/closed" })
 	if strings.Contains(plain.Cause, "allow_other") {
 		t.Errorf("a refusal by mode has the cause %q", plain.Cause)
 	}
@@ -45,7 +50,8 @@ func TestFUSEWithoutAllowOther(t *testing.T) {
 			t.Errorf("a home there: %v", r)
 		}
 		s.log.wait(t, "the cause of the login of "+name, func(r record) bool {
-			return r.Message == "login_failed" && r.User == name && strings.Contains(r.Cause, "allow_other")
+			return r.Message == "login_failed" && r.User == name &&
+				strings.Contains(r.Cause, "allow_other")
 		})
 	}
 }
@@ -63,9 +69,11 @@ func (a account) mountSelf(t *testing.T, source, at string) {
 		}
 	}
 	a.file(t, filepath.Base(source)+"/file", "text", a.uid, a.gid, 0o644)
-	out, err := exec.Command("setpriv", "--reuid", a.name, "--regid", fmt.Sprint(a.gid), "--clear-groups", "--", "bindfs", "--no-allow-other", source, at).CombinedOutput()
+	out, err := exec.Command("setpriv", "--reuid", a.name, "--regid", fmt.Sprint(a.gid),
+		"--clear-groups", "--", "bindfs", "--no-allow-other", source, at).CombinedOutput()
 	if err != nil {
-		t.Skipf("needs a machine where users mount by FUSE: %v: %s; run there: sudo make system", err, out)
+		t.Skipf("needs a machine where users mount by FUSE: %v: %s; run there: sudo make system",
+			err, out)
 	}
 	t.Cleanup(func() { command(t, "", "umount", at) })
 }

@@ -15,18 +15,22 @@ import (
 	"time"
 )
 
-// port is PORT's argument for an address.
+// port returns the argument of PORT for an address.
 func portArgument(at netip.AddrPort) string {
 	a := at.Addr().As4()
-	return fmt.Sprintf("PORT %d,%d,%d,%d,%d,%d", a[0], a[1], a[2], a[3], at.Port()>>8, at.Port()&0xff)
+	return fmt.Sprintf("PORT %d,%d,%d,%d,%d,%d", a[0], a[1], a[2], a[3], at.Port()>>8,
+		at.Port()&0xff)
 }
 
-// Without data.foreign_networks nothing but the client is connected to, and nothing but the client is taken at the passive port: a
-// stranger loses the connection, and the client comes after it (RFC 2577).
+// TestForeignAddressesAreRefused checks that without data.foreign_networks the server connects to
+// the client alone, and accepts the client alone at the passive port: another address loses the
+// connection, and the client is accepted after it (RFC 2577).
 func TestForeignAddressesAreRefused(t *testing.T) {
+	t.Parallel()
 	p := serveAt(t, "127.0.0.1 ::1", "", nil)
 	c := p.comes(t, "127.0.0.5", "127.0.0.1")
-	for _, line := range []string{"PORT 127,0,0,6,19,137", "EPRT |1|127.0.0.6|5001|", "PORT 127,0,0,5,3,255", "EPRT |1|127.0.0.5|80|", "PORT 0,0,0,0,19,137"} {
+	for _, line := range []string{"PORT 127,0,0,6,19,137", "EPRT |1|127.0.0.6|5001|",
+		"PORT 127,0,0,5,3,255", "EPRT |1|127.0.0.5|80|", "PORT 0,0,0,0,19,137"} {
 		c.expect(t, 501, line)
 	}
 	six := p.comes(t, "::1", "::1")
@@ -37,7 +41,8 @@ func TestForeignAddressesAreRefused(t *testing.T) {
 	for range 3 {
 		stranger := balanced(t, "127.0.0.6", at, "stolen")
 		stranger.SetReadDeadline(time.Now().Add(patience))
-		if _, err := stranger.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := stranger.Read(make([]byte, 1)); err != io.EOF &&
+			!errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("a stranger at the passive port: %v", err)
 		}
 	}
@@ -50,8 +55,10 @@ func TestForeignAddressesAreRefused(t *testing.T) {
 	}
 }
 
-// Where both servers allow it, a client has one send a file to the other (FXP); other networks than those are still refused.
+// TestForeignNetworks checks that a client can have one server send a file to the other (FXP)
+// where both servers allow it, and that other networks are still refused.
 func TestForeignNetworks(t *testing.T) {
+	t.Parallel()
 	from := serveAt(t, "127.0.0.1", `data.foreign_networks = ["127.0.0.2"]`, nil)
 	to := serveAt(t, "127.0.0.2", `data.foreign_networks = ["127.0.0.1"]`, nil)
 	text := strings.Repeat("from server to server\n", 100_000)
@@ -73,8 +80,10 @@ func TestForeignNetworks(t *testing.T) {
 	source.expect(t, 200, "PORT 127,0,0,5,19,137")
 }
 
-// data.allow_privileged_ports opens ports below 1024 of the client's own address, and no other address.
+// TestPrivilegedDataPorts checks that data.allow_privileged_ports opens ports below 1024 of the
+// client's own address, and no other address.
 func TestPrivilegedDataPorts(t *testing.T) {
+	t.Parallel()
 	p := serveAt(t, "127.0.0.1", "data.allow_privileged_ports = true", nil)
 	writeFile(t, filepath.Join(p.home, "f"), "text", 0o644)
 	l, err := net.Listen("tcp", "127.0.0.5:1023")
@@ -97,8 +106,10 @@ func TestPrivilegedDataPorts(t *testing.T) {
 	}
 }
 
-// The passive range is never left: where its ports are taken, PASV and EPSV are 425 until one is free again.
+// TestPassiveRangeIsBusy checks that the passive range is never left: where its ports are taken,
+// PASV and EPSV get 425 until one is free again.
 func TestPassiveRangeIsBusy(t *testing.T) {
+	t.Parallel()
 	port := freePort(t)
 	p := serveAt(t, "127.0.0.1", fmt.Sprintf("data.passive_ports = \"%d\"", port), nil)
 	c, other := p.comes(t, "127.0.0.1", "127.0.0.1"), p.comes(t, "127.0.0.1", "127.0.0.1")
@@ -108,8 +119,10 @@ func TestPassiveRangeIsBusy(t *testing.T) {
 	other.expect(t, 425, "EPSV")
 	other.expect(t, 425, "PASV")
 	p.log.wait(t, "the cause", func(r record) bool {
-		return r.Reply == 425 && strings.Contains(r.Cause, "all passive ports of") && strings.Contains(r.Cause, "are busy")
+		return r.Reply == 425 && strings.Contains(r.Cause, "all passive ports of") &&
+			strings.Contains(r.Cause, "are busy")
 	})
 	c.expect(t, 221, "QUIT")
-	eventually(t, "the port is free again", func() bool { r, err := other.do("EPSV"); return err == nil && r.code == 229 })
+	eventually(t, "the port is free again",
+		func() bool { r, err := other.do("EPSV"); return err == nil && r.code == 229 })
 }

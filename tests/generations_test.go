@@ -11,9 +11,11 @@ import (
 	"testing"
 )
 
-// A file system that is mounted over a root, as an automounter does, is served to the next client by another core. The one before
-// keeps its sessions, and a stop lets its transfers end; nobody else waits for that in vain.
+// TestMountOverARoot checks that a file system that is mounted over a root, as an automounter
+// does, is served to the next client by another core. The core before it keeps its sessions, and
+// a stop lets its transfers end.
 func TestMountOverARoot(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u, shared := newAccount(t), sharedDir(t)
 	u.file(t, "file", "text", u.uid, u.gid, 0o644)
@@ -49,7 +51,7 @@ func TestMountOverARoot(t *testing.T) {
 		t.Errorf("the upload has %q", got)
 	}
 	if found, _ := s.log.find(message("core died")); len(found) != cores {
-		t.Errorf("the log tells of %d cores that died, want %d", len(found), cores)
+		t.Errorf("the log names %d cores that died, want %d", len(found), cores)
 	}
 }
 
@@ -60,7 +62,8 @@ func mountOver(t *testing.T, dir string) {
 	t.Cleanup(func() { command(t, "", "umount", dir) })
 }
 
-// killCores kills the newest core until the log says so many times that the next one has to wait. It returns how many it killed.
+// killCores kills the newest core until the log has reported pauses times that the next core has
+// to wait. It returns how many cores it killed.
 func (s *server) killCores(t *testing.T, pauses int) (killed int) {
 	t.Helper()
 	waits := func() int {
@@ -75,7 +78,7 @@ func (s *server) killCores(t *testing.T, pauses int) (killed int) {
 			ready, _ := s.log.find(message("core ready"))
 			return len(ready) == killed+1 && syscall.Kill(s.newestCore(), syscall.SIGKILL) == nil
 		})
-		eventually(t, "the log tells it", func() bool {
+		eventually(t, "the log has it", func() bool {
 			now, _ := s.log.find(message("core died"))
 			return len(now) > len(deaths) && (killed == 1 || waits() > before)
 		})
@@ -83,7 +86,7 @@ func (s *server) killCores(t *testing.T, pauses int) (killed int) {
 	return killed
 }
 
-// newestCore is the core that was started last; -1 while there is none.
+// newestCore returns the core that was started last; -1 while there is none.
 func (s *server) newestCore() int {
 	newest := -1
 	for _, p := range descendants(s.cmd.Process.Pid) {
@@ -94,7 +97,7 @@ func (s *server) newestCore() int {
 	return newest
 }
 
-// An upload waits for its test in the middle.
+// An upload is an upload of which the test has sent one half.
 type upload struct {
 	control *client
 	data    net.Conn

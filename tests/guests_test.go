@@ -11,9 +11,11 @@ import (
 	"testing"
 )
 
-// A user whom PAM accepts and the system does not know comes in under the own name, with the identity of the account auth.guest, which
-// may be one of the system's own without a shell.
+// TestGuests checks that a user that PAM accepts and the system does not have logs in under the
+// own name, with the identity of the account auth.guest, which may be a system account without a
+// shell.
 func TestGuests(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t, "--system", "--shell", "/usr/sbin/nologin")
 	const guest = "ftpdtest-ghost"
@@ -43,21 +45,23 @@ home = %q
 		t.Fatalf("STOR: %v, %v", r, err)
 	}
 	belongsTo(t, filepath.Join(home, "file"), owner.uid, owner.gid)
-	s.log.wait(t, "a login of the guest by name", func(r record) bool { return r.Message == "login" && r.User == guest })
+	s.log.wait(t, "a login of the guest by name",
+		func(r record) bool { return r.Message == "login" && r.User == guest })
 	if r, _ := refuse(t, s.addr, guest, "wrong"); r.code != 530 {
 		t.Errorf("a wrong password: %v", r)
 	}
 	if r, _ := refuse(t, s.addr, owner.name, "sesame"); r.code != 530 {
-		t.Errorf("the account itself, whom this PAM service does not know: %v", r)
+		t.Errorf("the account itself, which this PAM service does not have: %v", r)
 	}
 }
 
-// passwordService makes a PAM service with one user, whom pam_exec knows as pam_userdb or pam_mysql would; pam_permit has the credentials,
-// about which pam_exec says nothing.
+// passwordService makes a PAM service with one user, which pam_exec checks in place of pam_userdb
+// or pam_mysql. pam_permit sets the credentials, which pam_exec does not.
 func passwordService(t *testing.T, user, password string) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "knows")
-	writeFile(t, program, fmt.Sprintf("#!/bin/sh\n[ \"$PAM_USER:$(tr -d '\\0')\" = '%s:%s' ]\n", user, password), 0o700)
+	writeFile(t, program, fmt.Sprintf("#!/bin/sh\n[ \"$PAM_USER:$(tr -d '\\0')\" = '%s:%s' ]\n",
+		user, password), 0o700)
 	name := "ftpdtest" + strings.ToLower(rand.Text()[:8])
 	path := filepath.Join("/etc/pam.d", name)
 	t.Cleanup(func() { os.Remove(path) })

@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// The digests are those of the file, for who may read it.
+// TestHash checks that the digests are those of the file, for users that may read it.
 func TestHash(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	user := newAccount(t)
 	big := randomFile(t)
@@ -26,13 +27,15 @@ func TestHash(t *testing.T) {
 	user.file(t, "roots", "of root", 0, 0, 0o600)
 	c := login(t, serve(t, nil).addr, user.name, user.password)
 
-	if got, want := c.expect(t, 213, "HASH big").text, fmt.Sprintf("SHA-256 0-%d %x big", len(content), sha256File(t, file)); got != want {
+	if got, want := c.expect(t, 213, "HASH big").text, fmt.Sprintf("SHA-256 0-%d %x big",
+		len(content), sha256File(t, file)); got != want {
 		t.Errorf("HASH: %s, want %s", got, want)
 	}
 	half := content[len(content)/2:]
 	for line, want := range map[string]string{
 		"XMD5 big": fmt.Sprintf("%X", md5.Sum(content)),
-		fmt.Sprintf("XCRC big %d", len(content)-len(half)): fmt.Sprintf("%08X", crc32.ChecksumIEEE(half)),
+		fmt.Sprintf("XCRC big %d", len(content)-len(half)): fmt.Sprintf("%08X",
+			crc32.ChecksumIEEE(half)),
 	} {
 		if got := c.expect(t, 250, line).text; got != want {
 			t.Errorf("%s: %s, want %s", line, got, want)
@@ -42,8 +45,10 @@ func TestHash(t *testing.T) {
 	c.expect(t, 550, "XSHA1 roots")
 }
 
-// As many files as may be hashed at one time, each without an end in sight, hold up nobody else, and end when their clients say so.
+// TestHashesHoldUpNobody checks that the largest number of hashes at one time, each of which
+// would take for ever, hold up no other session, and end when their clients abort them.
 func TestHashesHoldUpNobody(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	user := newAccount(t)
 	huge := user.file(t, "huge", "", user.uid, user.gid, 0o600)

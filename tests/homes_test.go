@@ -10,14 +10,16 @@ import (
 	"testing"
 )
 
-// trustedDir is a folder in which nobody but root may make anything, all the way up.
+// trustedDir returns a directory in which only root may make entries, all the way up.
 func trustedDir(t *testing.T) string {
 	t.Helper()
 	return openDir(t, "/var")
 }
 
-// A missing home is made for its user at the login, where that is safe, and only where the configuration wants it.
+// TestCreateHome checks that a missing home is made for its user at the login, where that is
+// safe, and only where the configuration has create_home.
 func TestCreateHome(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t, "--system", "--shell", "/usr/sbin/nologin")
 	trusted, open := trustedDir(t), sharedDir(t)
@@ -26,12 +28,15 @@ func TestCreateHome(t *testing.T) {
 	}
 	var users strings.Builder
 	for name, more := range map[string]string{
-		"wanted":   fmt.Sprintf("home = %q\ncreate_home = true\numask = \"077\"\n", filepath.Join(trusted, "{user}")),
-		"fixed":    fmt.Sprintf("home = %q\ncreate_home = true\n", filepath.Join(trusted, "of-fixed")),
+		"wanted": fmt.Sprintf("home = %q\ncreate_home = true\numask = \"077\"\n",
+			filepath.Join(trusted, "{user}")),
+		"fixed": fmt.Sprintf("home = %q\ncreate_home = true\n",
+			filepath.Join(trusted, "of-fixed")),
 		"unwanted": fmt.Sprintf("home = %q\n", filepath.Join(trusted, "{user}")),
 		"unsafe":   fmt.Sprintf("home = %q\ncreate_home = true\n", filepath.Join(open, "{user}")),
 	} {
-		fmt.Fprintf(&users, "[[user]]\nname = %q\npassword = %q\nrun_as = %q\n%s", name, hashes["bcrypt"], owner.name, more)
+		fmt.Fprintf(&users, "[[user]]\nname = %q\npassword = %q\nrun_as = %q\n%s", name,
+			hashes["bcrypt"], owner.name, more)
 	}
 	s := serve(t, settings{"auth": "failure_delay = \"0s\"\n", "end": users.String()})
 	for _, user := range []string{"wanted", "fixed"} {
@@ -43,7 +48,8 @@ func TestCreateHome(t *testing.T) {
 	}
 	belongsTo(t, filepath.Join(trusted, "wanted"), owner.uid, owner.gid)
 	belongsTo(t, filepath.Join(trusted, "of-fixed", "file"), owner.uid, owner.gid)
-	for user, cause := range map[string]string{"unwanted": "file does not exist", "unsafe": "others may write in"} {
+	for user, cause := range map[string]string{"unwanted": "file does not exist",
+		"unsafe": "others may write in"} {
 		if r, _ := refuse(t, s.addr, user, "secret"); r.code != 530 {
 			t.Errorf("%s: %v", user, r)
 		}
@@ -53,8 +59,9 @@ func TestCreateHome(t *testing.T) {
 	}
 }
 
-// Names that files.hide has a pattern for are not there for clients.
+// TestHiddenNames checks that names that match files.hide do not exist for clients.
 func TestHiddenNames(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	u.file(t, "secret.key", "secret", u.uid, u.gid, 0o644)
@@ -73,7 +80,9 @@ func TestHiddenNames(t *testing.T) {
 		if r, err := c.store("STOR new.key", "x"); err != nil || r.code != code {
 			t.Errorf("hide = %s: STOR: %v, %v", hide, r, err)
 		}
-		if list, _, err := c.retrieve("NLST"); err != nil || strings.Contains(list, "secret.key") != (code == 226) || !strings.Contains(list, "seen") {
+		if list, _, err := c.retrieve("NLST"); err != nil ||
+			strings.Contains(list, "secret.key") != (code == 226) ||
+			!strings.Contains(list, "seen") {
 			t.Errorf("hide = %s: NLST has %q, %v", hide, list, err)
 		}
 	}

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Whatever a client sends is answered by a reply or an end of the connection; others are served on, and the memory comes back.
+// TestHostileInput checks that whatever a client sends is answered by a reply or the end of the
+// connection, that others are served on, and that the memory is returned.
 func TestHostileInput(t *testing.T) {
 	needRoot(t)
 	const clients = 100
@@ -24,7 +25,7 @@ func TestHostileInput(t *testing.T) {
 	s := serve(t, settings{"limits": "max_sessions_per_ip = 200\n"})
 	attacks := []func(string, account) error{longLine, binaryNoise, pathWithNUL, pipelined}
 
-	for _, attack := range attacks { // warms up, and tells each attack's failure apart
+	for _, attack := range attacks { // warms up, and shows which attack fails
 		if err := attack(s.addr, u); err != nil {
 			t.Error(err)
 		}
@@ -57,17 +58,18 @@ func TestHostileInput(t *testing.T) {
 		}
 	}
 	if served == 0 {
-		t.Error("the attacks were over before anybody else was served: this test shows nothing")
+		t.Error("the attacks were over before another client was served: this test shows nothing")
 	}
 	grown := peak() - before
-	t.Logf("the core had %d KiB, grew by %d KiB, served %d uploads meanwhile", before>>10, grown>>10, served)
+	t.Logf("the core had %d KiB, grew by %d KiB, served %d uploads meanwhile", before>>10,
+		grown>>10, served)
 	if grown >= mayGrow {
 		t.Errorf("the core grew by %d KiB", grown>>10)
 	}
 	comesBack(t, core, before+mayKeep, serve)
 }
 
-// watchMemory samples a process until the returned function is called, which tells the most it had.
+// watchMemory samples a process until peak is called, which returns the largest size.
 func watchMemory(t *testing.T, pid int) (peak func() int64) {
 	var most atomic.Int64
 	stop, stopped := make(chan struct{}), make(chan struct{})
@@ -91,8 +93,8 @@ func watchMemory(t *testing.T, pid int) (peak func() int64) {
 	}
 }
 
-// comesBack goes on serving until the core has no more than limit: Go collects the garbage of a process that works, and that of an
-// idle one only every two minutes.
+// comesBack continues to serve until the core has no more than limit: Go collects the garbage of
+// a process that works, and that of an idle one only every two minutes.
 func comesBack(t *testing.T, core int, limit int64, serve func()) {
 	t.Helper()
 	deadline := time.After(5 * time.Minute)
@@ -165,7 +167,7 @@ func pathWithNUL(addr string, u account) error {
 	return nil
 }
 
-// pipelined sends 10,000 commands and reads no reply before.
+// pipelined sends 10,000 commands before it reads a reply.
 func pipelined(addr string, u account) error {
 	c, err := logIn(addr, u.name, u.password)
 	if err != nil {
@@ -173,7 +175,8 @@ func pipelined(addr string, u account) error {
 	}
 	defer c.conn.Close()
 	const commands = 10_000
-	go io.WriteString(c.conn, strings.Repeat("NOOP\r\n", commands)) // ends when all is sent, or the connection is closed
+	// ends when all is sent, or the connection is closed
+	go io.WriteString(c.conn, strings.Repeat("NOOP\r\n", commands))
 	for i := range commands {
 		if r, err := c.reply(); err != nil || r.code != 200 {
 			return fmt.Errorf("reply %d of pipelined commands: %v, %v", i, r, err)

@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// Sizes and positions beyond 2^32, with files that are holes but for their last MiB.
+// Files beyond 2^32 bytes that are holes but for their last MiB.
 const (
 	hugeSize = 5<<30 + 4321
 	hugeTail = 1 << 20
 )
 
-// hugeFile makes a file of the user's, with its tail.
+// hugeFile makes such a file of the user.
 func (a account) hugeFile(t *testing.T, name string, tail []byte) {
 	t.Helper()
 	path := a.file(t, name, "", a.uid, a.gid, 0o644)
@@ -36,14 +36,15 @@ func (a account) hugeFile(t *testing.T, name string, tail []byte) {
 	}
 }
 
-// hugeServer is a server for both securities, with an account.
+// hugeServer returns a server with and without TLS, and an account.
 func hugeServer(t *testing.T) (clientServer, account) {
 	t.Helper()
 	needRoot(t)
 	return serveClients(t), newAccount(t)
 }
 
-// What is told about a file of 5 GiB, and its last part in both directions, plain and over TLS.
+// TestHugeFile checks what the server shows of a file of 5 GiB, and transfers its last part in
+// both directions, plain and over TLS.
 func TestHugeFile(t *testing.T) {
 	s, user := hugeServer(t)
 	tail := make([]byte, hugeTail)
@@ -54,14 +55,19 @@ func TestHugeFile(t *testing.T) {
 	if r := c.expect(t, 213, "SIZE huge.bin"); r.text != fmt.Sprint(hugeSize) {
 		t.Errorf("SIZE: %v", r)
 	}
-	for command, want := range map[string]string{"LIST": fmt.Sprintf(" %d ", hugeSize), "MLSD": fmt.Sprintf("size=%d;", hugeSize)} {
-		if list, r, err := c.retrieve(command); !strings.Contains(list, want) || r.code != 226 || err != nil {
+	for command, want := range map[string]string{"LIST": fmt.Sprintf(" %d ", hugeSize),
+		"MLSD": fmt.Sprintf("size=%d;", hugeSize)} {
+		if list, r, err := c.retrieve(command); !strings.Contains(list, want) || r.code != 226 ||
+			err != nil {
 			t.Errorf("%s: %q, %v, %v", command, list, r, err)
 		}
 	}
 	for _, name := range []string{"curl", "lftp", "Python ftplib"} {
 		for _, security := range []string{"plain", "explicit"} {
-			t.Run(name+"/"+security, func(t *testing.T) { continueHuge(t, s, user, clientNamed(t, name), security, tail) })
+			t.Run(name+"/"+security, func(t *testing.T) {
+				continueHuge(t, s, user,
+					clientNamed(t, name), security, tail)
+			})
 		}
 	}
 }
@@ -81,7 +87,8 @@ func clientNamed(t *testing.T, name string) ftpClient {
 }
 
 // continueHuge resumes a download where its last bytes are missing, and an upload likewise.
-func continueHuge(t *testing.T, s clientServer, user account, c ftpClient, security string, tail []byte) {
+func continueHuge(t *testing.T, s clientServer, user account, c ftpClient, security string,
+	tail []byte) {
 	const missing = 654_321
 	at := s.at(t, user, mode{security: security})
 	at.folder = t.TempDir()
@@ -105,7 +112,7 @@ func continueHuge(t *testing.T, s clientServer, user account, c ftpClient, secur
 	endsWith(t, filepath.Join(user.home, "part.bin"), tail)
 }
 
-// endsWith looks at the size of a huge file and at its end.
+// endsWith checks the size of a huge file and its end.
 func endsWith(t *testing.T, path string, tail []byte) {
 	t.Helper()
 	f, err := os.Open(path)
@@ -118,12 +125,14 @@ func endsWith(t *testing.T, path string, tail []byte) {
 		t.Fatal(err)
 	}
 	got := make([]byte, len(tail))
-	if _, err := f.ReadAt(got, hugeSize-int64(len(tail))); err != nil || !bytes.Equal(got, tail) || info.Size() != hugeSize {
+	if _, err := f.ReadAt(got, hugeSize-int64(len(tail))); err != nil || !bytes.Equal(got, tail) ||
+		info.Size() != hugeSize {
 		t.Errorf("%s: %d bytes with another end: %v", path, info.Size(), err)
 	}
 }
 
-// All of 5 GiB, down into a hash and up from holes. It needs twice that much disk, and a minute or three.
+// TestHugeFileWhole transfers all of 5 GiB, down into a hash and up from holes. It needs twice
+// that space, and some minutes.
 func TestHugeFileWhole(t *testing.T) {
 	if os.Getenv("FTPD_TEST_HUGE") == "" {
 		t.Skip("moves 20 GiB; run: sudo FTPD_TEST_HUGE=1 make system")
@@ -136,7 +145,8 @@ func TestHugeFileWhole(t *testing.T) {
 	huge, up := filepath.Join(user.home, "huge.bin"), filepath.Join(user.home, "up.bin")
 	want := sha256File(t, huge)
 	for _, options := range [][]string{{}, {"--ssl-reqd", "--insecure"}} {
-		curl := append([]string{"--silent", "--show-error", "--user", user.name + ":" + user.password}, options...)
+		curl := append([]string{"--silent", "--show-error", "--user",
+			user.name + ":" + user.password}, options...)
 		begun := time.Now()
 		got, err := hashOf("curl", append(curl, "ftp://"+s.addr+"/huge.bin")...)
 		if got != want || err != nil {
@@ -145,7 +155,8 @@ func TestHugeFileWhole(t *testing.T) {
 		down := time.Since(begun)
 		begun = time.Now()
 		command(t, "", "curl", append(curl, "--upload-file", huge, "ftp://"+s.addr+"/up.bin")...)
-		t.Logf("curl %q: %.1f s down, %.1f s up", options, down.Seconds(), time.Since(begun).Seconds())
+		t.Logf("curl %q: %.1f s down, %.1f s up", options, down.Seconds(),
+			time.Since(begun).Seconds())
 		if sha256File(t, up) != want {
 			t.Errorf("curl %q: the upload differs", options)
 		}
@@ -153,7 +164,7 @@ func TestHugeFileWhole(t *testing.T) {
 	}
 }
 
-// hashOf is the SHA-256 of what a program prints.
+// hashOf returns the SHA-256 of the output of a program.
 func hashOf(program string, args ...string) (sum [sha256.Size]byte, err error) {
 	cmd := exec.Command(program, args...)
 	out, err := cmd.StdoutPipe()

@@ -17,9 +17,10 @@ import (
 // 32 sessions of two users work in one folder at the same time. A thread that kept the identity of another session would make a file
 // with the wrong owner, or open a file of the other user.
 func TestIdentities(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	const sessions = 32
-	operations := 100_000
+	operations := 30_000
 	if text := os.Getenv("FTPD_TEST_OPERATIONS"); text != "" {
 		var err error
 		if operations, err = strconv.Atoi(text); err != nil {
@@ -89,7 +90,8 @@ func (w *worker) work(ctx context.Context, addr string, operations int) error {
 }
 
 func (w *worker) stor(round int) error {
-	if r, err := w.client.store("STOR new-"+w.name, fmt.Sprintf("%s %d", w.name, round)); err != nil || r.code != 226 {
+	if r, err := w.client.store("STOR new-"+w.name,
+		fmt.Sprintf("%s %d", w.name, round)); err != nil || r.code != 226 {
 		return fmt.Errorf("STOR: %v, %v", r, err)
 	}
 	info, err := os.Stat(filepath.Join(w.user.home, "new-"+w.name))
@@ -97,7 +99,8 @@ func (w *worker) stor(round int) error {
 		return err
 	}
 	if st := info.Sys().(*syscall.Stat_t); int(st.Uid) != w.user.uid || int(st.Gid) != w.user.gid {
-		return fmt.Errorf("the new file belongs to %d:%d, not to %d:%d", st.Uid, st.Gid, w.user.uid, w.user.gid)
+		return fmt.Errorf("the new file belongs to %d:%d, not to %d:%d", st.Uid, st.Gid, w.user.uid,
+			w.user.gid)
 	}
 	return nil
 }
@@ -132,14 +135,16 @@ func (w *worker) retr(round int) error {
 }
 
 func (w *worker) retrOther(int) error {
-	if data, r, err := w.client.retrieve("RETR private-" + w.other.name); err != nil || r.code != 550 {
+	if data, r, err := w.client.retrieve("RETR private-" + w.other.name); err != nil ||
+		r.code != 550 {
 		return fmt.Errorf("RETR of the other's file: %q, %v, %v", data, r, err)
 	}
 	return nil
 }
 
 func (w *worker) storOther(int) error {
-	if r, err := w.client.store("STOR private-"+w.other.name, "overwritten"); err != nil || r.code != 550 {
+	if r, err := w.client.store("STOR private-"+w.other.name, "overwritten"); err != nil ||
+		r.code != 550 {
 		return fmt.Errorf("STOR over the other's file: %v, %v", r, err)
 	}
 	return nil

@@ -79,6 +79,7 @@ var neverInCore = []struct{ functions, reason string }{
 }
 
 func TestImports(t *testing.T) {
+	t.Parallel()
 	for _, f := range sourceFiles(t) {
 		for _, spec := range f.ast.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value)
@@ -103,6 +104,7 @@ func TestImports(t *testing.T) {
 }
 
 func TestCalls(t *testing.T) {
+	t.Parallel()
 	for _, f := range sourceFiles(t) {
 		ast.Inspect(f.ast, func(n ast.Node) bool {
 			sel, ok := n.(*ast.SelectorExpr)

@@ -20,13 +20,15 @@ import (
 // The deb on a fresh Debian 12 that systemd has booted: the service runs, a user's file goes up and down, an upgrade keeps what the
 // administrator wrote, and a purge leaves nothing but users' data.
 func TestInstallBooted(t *testing.T) {
+	t.Parallel()
 	deb := packages(t).deb
 	m := boot(t, debian(t))
 	before := m.files(t)
 
 	command(t, "", "cp", deb, m.root+"/root/ftpd.deb")
 	m.run(t, "", "dpkg", "--install", "/root/ftpd.deb")
-	for question, want := range map[string]string{"is-active": "active\n", "is-enabled": "enabled\n"} {
+	for question, want := range map[string]string{"is-active": "active\n",
+		"is-enabled": "enabled\n"} {
 		if got := m.run(t, "", "systemctl", question, "ftpd"); got != want {
 			t.Errorf("%s: %q", question, got)
 		}
@@ -34,7 +36,8 @@ func TestInstallBooted(t *testing.T) {
 	password := m.newUser(t, "alice")
 	m.upAndDown(t, m.host, password)
 	for _, want := range []string{`"user":"alice"`, `"sandbox":"landlock ABI `} {
-		if log := m.run(t, "", "journalctl", "--unit=ftpd", "--output=cat"); !strings.Contains(log, want) {
+		if log := m.run(t, "", "journalctl", "--unit=ftpd", "--output=cat"); !strings.Contains(log,
+			want) {
 			t.Errorf("%s is not in the journal:\n%s", want, log)
 		}
 	}
@@ -52,7 +55,8 @@ func TestInstallBooted(t *testing.T) {
 // supervisor is the process id of the service, as the machine counts.
 func (m machine) supervisor(t *testing.T) string {
 	t.Helper()
-	return strings.TrimSpace(m.run(t, "", "systemctl", "show", "--property=MainPID", "--value", "ftpd"))
+	return strings.TrimSpace(m.run(t, "", "systemctl", "show", "--property=MainPID", "--value",
+		"ftpd"))
 }
 
 // privileges checks what the unit leaves to the supervisor: PAM's setuid programs work, and nothing reaches into the kernel.
@@ -67,7 +71,8 @@ func (m machine) privileges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range []int{unix.CAP_SYS_ADMIN, unix.CAP_SYS_MODULE, unix.CAP_SYS_PTRACE, unix.CAP_NET_ADMIN, unix.CAP_MKNOD} {
+	for _, c := range []int{unix.CAP_SYS_ADMIN, unix.CAP_SYS_MODULE, unix.CAP_SYS_PTRACE,
+		unix.CAP_NET_ADMIN, unix.CAP_MKNOD} {
 		if bounds>>c&1 != 0 {
 			t.Errorf("the service may get capability %d: %s", c, status)
 		}
@@ -80,7 +85,8 @@ func (m machine) upgrade(t *testing.T) {
 	pid := m.supervisor(t)
 	mistake := m.root + "/etc/ftpd.d/mistake.toml"
 	writeFile(t, mistake, "[server]\nbaner = \"Welcome.\"\n", 0o600)
-	if out := m.run(t, "", "dpkg", "--install", "/root/ftpd.deb"); !strings.Contains(out, "mistake.toml:2: server.baner: unknown key") {
+	if out := m.run(t, "", "dpkg", "--install", "/root/ftpd.deb"); !strings.Contains(out,
+		"mistake.toml:2: server.baner: unknown key") {
 		t.Errorf("the package does not tell the mistake: %s", out)
 	}
 	if m.supervisor(t) != pid {
@@ -102,6 +108,7 @@ func (m machine) upgrade(t *testing.T) {
 
 // The same where nothing boots the root, as in an application container: the service is started by hand.
 func TestInstallByHand(t *testing.T) {
+	t.Parallel()
 	deb := packages(t).deb
 	root := debian(t)
 	m := machine{root, "127.0.0.1", func(t *testing.T, stdin string, args ...string) string {
@@ -117,7 +124,8 @@ func TestInstallByHand(t *testing.T) {
 	m.run(t, "", "dpkg", "--install", "/root/ftpd.deb")
 	password := m.newUser(t, "alice")
 	port := freePort(t)
-	writeFile(t, root+"/etc/ftpd.d/port.toml", fmt.Sprintf("[server]\nlisten = [\"127.0.0.1:%d\"]\n", port), 0o600)
+	writeFile(t, root+"/etc/ftpd.d/port.toml",
+		fmt.Sprintf("[server]\nlisten = [\"127.0.0.1:%d\"]\n", port), 0o600)
 	t.Run("service", func(t *testing.T) {
 		s := newServer(t, port)
 		s.cmd = exec.Command("chroot", root, "/usr/sbin/ftpd", "serve")
@@ -144,7 +152,7 @@ func (m machine) upAndDown(t *testing.T, addr, password string) {
 	folder := t.TempDir()
 	up, down := filepath.Join(folder, "up"), filepath.Join(folder, "down")
 	writeFile(t, up, rand.Text(), 0o600)
-	curl := []string{"--silent", "--show-error", "--max-time", "60", "--user", "alice:" + password}
+	curl := []string{"--silent", "--show-error", "--max-time", "300", "--user", "alice:" + password}
 	command(t, "", "curl", append(curl, "--upload-file", up, "ftp://"+addr+"/file")...)
 	command(t, "", "curl", append(curl, "--output", down, "ftp://"+addr+"/file")...)
 	if readFile(t, up) != readFile(t, down) {
@@ -193,7 +201,8 @@ func (m machine) leftOver(t *testing.T, before []string) {
 	for _, f := range m.files(t) {
 		_, path, _ := strings.Cut(f, " ")
 		users := strings.HasPrefix(path, "/home/alice") || path == "/var/mail/alice"
-		if !users && !slices.Contains(before, f) && !strings.HasSuffix(path, "-") && path != "/etc/.pwd.lock" {
+		if !users && !slices.Contains(before, f) && !strings.HasSuffix(path, "-") &&
+			path != "/etc/.pwd.lock" {
 			t.Errorf("left over: %s", f)
 		}
 	}

@@ -14,48 +14,144 @@ import (
 )
 
 var dataKeys = []keyRow{
-	{key: "data.passive", probe: does("PASV", "EPSV", "EPRT |1|127.0.0.1|2000|"), before: "227 229 200", set: `false`, after: "502 502 200", wrong: `"no"`},
-	{key: "data.active", probe: does("EPSV", "PORT 127,0,0,1,9,9", "EPRT |1|127.0.0.1|2000|"), before: "229 200 200", set: `false`, after: "229 502 502", wrong: `0`},
-	{key: "data.passive_ports", probe: (*keyRun).passivePorts, before: "any", set: `"{port}-{port+9}"`, after: "of the ten, 9 more", edge: `"{port}"`, atEdge: "of the ten, 0 more", wrong: `"2-1"`},
-	{key: "data.active_port", probe: (*keyRun).comesFrom, before: "any", set: `{port}`, after: "{port}", edge: `20`, atEdge: "20", wrong: `-1`},
-	{key: "data.foreign_networks", probe: (*keyRun).sendsElsewhere, before: "501", set: `["127.2.0.0/16"]`, after: "226 text", edge: `["127.2.0.1"]`, atEdge: "226 text", wrong: `["any"]`},
-	{key: "data.allow_privileged_ports", probe: does("PORT 127,0,0,1,3,255", "EPRT |1|127.0.0.1|21|"), before: "501 501", set: `true`, after: "200 200", wrong: `1`},
-	{key: "data.sendfile", probe: (*keyRun).pipes, own: true, before: "the kernel moves bytes", set: `false`, after: "the core moves bytes", wrong: `"off"`},
-	{key: "nat.public_address", probe: (*keyRun).told, before: "127.0.0.1", set: `"192.0.2.7"`, after: "192.0.2.7", edge: `""`, atEdge: "127.0.0.1", wrong: `"::1"`},
-	{key: "nat.public_addresses", probe: (*keyRun).told, before: "127.0.0.1", set: `{ "127.0.0.1" = "192.0.2.8" }`, after: "192.0.2.8", edge: `{}`, atEdge: "127.0.0.1", wrong: `{ "home" = "192.0.2.8" }`},
-	{key: "nat.local_networks", beside: "nat.public_address = \"192.0.2.7\"\n", probe: (*keyRun).told, before: "192.0.2.7", set: `["127.0.0.0/8"]`, after: "127.0.0.1",
-		edge: `["10.0.0.0/8"]`, atEdge: "192.0.2.7", wrong: `["home"]`},
+	{
+		key: "data.passive", probe: does("PASV", "EPSV", "EPRT |1|127.0.0.1|2000|"),
+		wantBase: "227 229 200", value: `false`, wantValue: "502 502 200", wrongValue: `"no"`,
+	},
+	{
+		key: "data.active", probe: does("EPSV", "PORT 127,0,0,1,9,9", "EPRT |1|127.0.0.1|2000|"),
+		wantBase: "229 200 200", value: `false`, wantValue: "229 502 502", wrongValue: `0`,
+	},
+	{
+		key: "data.passive_ports", probe: (*keyRun).passivePorts, wantBase: "any",
+		value: `"{port}-{port+9}"`, wantValue: "of the ten, 9 more",
+		edgeValue: `"{port}"`, wantEdge: "of the ten, 0 more", wrongValue: `"2-1"`,
+	},
+	{
+		key: "data.active_port", probe: (*keyRun).activePort, wantBase: "any",
+		value: `{port}`, wantValue: "{port}", edgeValue: `20`, wantEdge: "20", wrongValue: `-1`,
+	},
+	{
+		key: "data.foreign_networks", probe: (*keyRun).foreignDownload, wantBase: "501",
+		value: `["127.2.0.0/16"]`, wantValue: "226 text",
+		edgeValue: `["127.2.0.1"]`, wantEdge: "226 text", wrongValue: `["any"]`,
+	},
+	{
+		key:   "data.allow_privileged_ports",
+		probe: does("PORT 127,0,0,1,3,255", "EPRT |1|127.0.0.1|21|"), wantBase: "501 501",
+		value: `true`, wantValue: "200 200", wrongValue: `1`,
+	},
+	{
+		key: "data.sendfile", probe: (*keyRun).pipes, ownService: true,
+		wantBase: "the kernel moves bytes", value: `false`, wantValue: "the core moves bytes",
+		wrongValue: `"off"`,
+	},
+	{
+		key: "nat.public_address", probe: (*keyRun).pasvAddress, wantBase: "127.0.0.1",
+		value: `"192.0.2.7"`, wantValue: "192.0.2.7", edgeValue: `""`, wantEdge: "127.0.0.1",
+		wrongValue: `"::1"`,
+	},
+	{
+		key: "nat.public_addresses", probe: (*keyRun).pasvAddress, wantBase: "127.0.0.1",
+		value: `{ "127.0.0.1" = "192.0.2.8" }`, wantValue: "192.0.2.8",
+		edgeValue: `{}`, wantEdge: "127.0.0.1", wrongValue: `{ "home" = "192.0.2.8" }`,
+	},
+	{
+		key: "nat.local_networks", probe: (*keyRun).pasvAddress,
+		otherSettings: "nat.public_address = \"192.0.2.7\"\n", wantBase: "192.0.2.7",
+		value: `["127.0.0.0/8"]`, wantValue: "127.0.0.1",
+		edgeValue: `["10.0.0.0/8"]`, wantEdge: "192.0.2.7", wrongValue: `["home"]`,
+	},
 }
 
 var tlsKeys = []keyRow{
-	{key: "tls.certificate", probe: handshake, before: "502", set: `"{tls}/localhost.both"`, after: "localhost", edge: `""`, atEdge: "502", wrong: `"cert.pem"`},
-	{key: "tls.key", beside: "tls.certificate = \"{tls}/localhost.pem\"\n", probe: handshake, before: notStarted, set: `"{tls}/localhost.key"`, after: "localhost", wrong: `"key.pem"`},
-	{key: "tls.min_version", beside: withTLS, probe: handshake, before: "localhost", set: `"1.3"`, after: "not with TLS 1.2", edge: `"1.2"`, atEdge: "localhost", wrong: `"1.1"`},
-	{key: "tls.client_ca", beside: withTLS + "tls.client_auth = \"required\"\n", probe: (*keyRun).shows, before: notStarted,
-		set: `"{tls}/ca.pem"`, after: "nothing: refused, ours: taken, others': refused", edge: `"{others}/ca.pem"`, atEdge: "nothing: refused, ours: refused, others': taken", wrong: `"ca.pem"`},
-	{key: "tls.client_auth", beside: withTLS + "tls.client_ca = \"{tls}/ca.pem\"\n", probe: (*keyRun).shows, before: "nothing: taken, ours: taken, others': taken",
-		set: `"required"`, after: "nothing: refused, ours: taken, others': refused", edge: `"optional"`, atEdge: "nothing: taken, ours: taken, others': refused", wrong: `"on"`},
-	{key: "tls.session_reuse", beside: withTLS, probe: (*keyRun).resumes, before: "anew: 226, again: resumed", set: `"require"`, after: "anew: 522, again: resumed",
-		edge: `"off"`, atEdge: "anew: 226, again: anew", wrong: `true`},
-	{key: "tls.session_reuse_exempt", beside: withTLS + "tls.session_reuse = \"require\"\n", probe: (*keyRun).resumes, before: "anew: 522, again: resumed",
-		set: `["127.0.0.0/8"]`, after: "anew: 226, again: resumed", edge: `[]`, atEdge: "anew: 522, again: resumed", wrong: `["local"]`},
+	{
+		key: "tls.certificate", probe: handshake, wantBase: "502",
+		value: `"{tls}/localhost.both"`, wantValue: "localhost", edgeValue: `""`, wantEdge: "502",
+		wrongValue: `"cert.pem"`,
+	},
+	{
+		key: "tls.key", probe: handshake,
+		otherSettings: "tls.certificate = \"{tls}/localhost.pem\"\n", wantBase: notStarted,
+		value: `"{tls}/localhost.key"`, wantValue: "localhost", wrongValue: `"key.pem"`,
+	},
+	{
+		key: "tls.min_version", probe: handshake, otherSettings: withTLS, wantBase: "localhost",
+		value: `"1.3"`, wantValue: "not with TLS 1.2", edgeValue: `"1.2"`, wantEdge: "localhost",
+		wrongValue: `"1.1"`,
+	},
+	{
+		key: "tls.client_ca", probe: (*keyRun).clientCertificates,
+		otherSettings: withTLS + "tls.client_auth = \"required\"\n", wantBase: notStarted,
+		value: `"{tls}/ca.pem"`, wantValue: "nothing: refused, ours: taken, others': refused",
+		edgeValue: `"{others}/ca.pem"`,
+		wantEdge:  "nothing: refused, ours: refused, others': taken", wrongValue: `"ca.pem"`,
+	},
+	{
+		key: "tls.client_auth", probe: (*keyRun).clientCertificates,
+		otherSettings: withTLS + "tls.client_ca = \"{tls}/ca.pem\"\n",
+		wantBase:      "nothing: taken, ours: taken, others': taken",
+		value:         `"required"`, wantValue: "nothing: refused, ours: taken, others': refused",
+		edgeValue: `"optional"`, wantEdge: "nothing: taken, ours: taken, others': refused",
+		wrongValue: `"on"`,
+	},
+	{
+		key: "tls.session_reuse", probe: (*keyRun).resumes, otherSettings: withTLS,
+		wantBase: "anew: 226, again: resumed",
+		value:    `"require"`, wantValue: "anew: 522, again: resumed",
+		edgeValue: `"off"`, wantEdge: "anew: 226, again: anew", wrongValue: `true`,
+	},
+	{
+		key: "tls.session_reuse_exempt", probe: (*keyRun).resumes,
+		otherSettings: withTLS + "tls.session_reuse = \"require\"\n",
+		wantBase:      "anew: 522, again: resumed",
+		value:         `["127.0.0.0/8"]`, wantValue: "anew: 226, again: resumed",
+		edgeValue: `[]`, wantEdge: "anew: 522, again: resumed", wrongValue: `["local"]`,
+	},
 }
 
 var fileKeys = []keyRow{
-	{key: "files.utc_times", probe: (*keyRun).shownTime, env: "TZ=Asia/Tokyo", before: "UTC", set: `false`, after: "local time", wrong: `"yes"`},
-	{key: "files.hide", probe: does("RETR {path}/f", "STOR {path}/f2", "NLST {path}/f"), before: "226 text 226 226 f", set: `["f*"]`, after: "550 550 550",
-		edge: `[]`, atEdge: "226 text 226 226 f", wrong: `["a/b"]`},
+	{
+		key: "files.utc_times", probe: (*keyRun).shownTime, env: "TZ=Asia/Tokyo", wantBase: "UTC",
+		value: `false`, wantValue: "local time", wrongValue: `"yes"`,
+	},
+	{
+		key: "files.hide", probe: does("RETR {path}/f", "STOR {path}/f2", "NLST {path}/f"),
+		wantBase: "226 text 226 226 f", value: `["f*"]`, wantValue: "550 550 550",
+		edgeValue: `[]`, wantEdge: "226 text 226 226 f", wrongValue: `["a/b"]`,
+	},
 }
 
 var logKeys = []keyRow{
-	{key: "log.level", probe: logForm, own: true, silent: true, before: "JSON: connect", set: `"debug"`, after: "JSON: connect line", edge: `"error"`, atEdge: "nothing", wrong: `"all"`},
-	{key: "log.format", probe: logForm, own: true, silent: true, before: "JSON: connect", set: `"console"`, after: "text: connect", edge: `"json"`, atEdge: "JSON: connect", wrong: `"xml"`},
-	{key: "log.file", probe: (*keyRun).logFile, own: true, silent: true, before: "JSON: connect, no file", set: `"{dir}/log"`, after: "nothing, a file", edge: `""`, atEdge: "JSON: connect, no file", wrong: `"ftpd.log"`},
-	{key: "log.transfer_log", probe: (*keyRun).transferLog, own: true, before: "no file", set: `"{dir}/log"`, after: "a file", edge: `""`, atEdge: "no file", wrong: `"xferlog"`},
-	{key: "admin.socket", probe: (*keyRun).socket, apart: "--mount", before: "/run/ftpd/admin.sock", set: `"{dir}/admin.sock"`, after: "{dir}/admin.sock", wrong: `""`},
+	{
+		key: "log.level", probe: logForm, ownService: true, unusualLog: true,
+		wantBase: "JSON: connect", value: `"debug"`, wantValue: "JSON: connect line",
+		edgeValue: `"error"`, wantEdge: "nothing", wrongValue: `"all"`,
+	},
+	{
+		key: "log.format", probe: logForm, ownService: true, unusualLog: true,
+		wantBase: "JSON: connect", value: `"console"`, wantValue: "text: connect",
+		edgeValue: `"json"`, wantEdge: "JSON: connect", wrongValue: `"xml"`,
+	},
+	{
+		key: "log.file", probe: (*keyRun).logFile, ownService: true, unusualLog: true,
+		wantBase: "JSON: connect, no file", value: `"{dir}/log"`, wantValue: "nothing, a file",
+		edgeValue: `""`, wantEdge: "JSON: connect, no file", wrongValue: `"ftpd.log"`,
+	},
+	{
+		key: "log.transfer_log", probe: (*keyRun).transferLog, ownService: true,
+		wantBase: "no file", value: `"{dir}/log"`, wantValue: "a file",
+		edgeValue: `""`, wantEdge: "no file", wrongValue: `"xferlog"`,
+	},
+	{
+		key: "admin.socket", probe: (*keyRun).socket, unshareOptions: "--mount",
+		wantBase: "/run/ftpd/admin.sock",
+		value:    `"{dir}/admin.sock"`, wantValue: "{dir}/admin.sock", wrongValue: `""`,
+	},
 }
 
-// passivePorts says whether a passive port is in the range of the key, and how many more connections get one at the same time.
+// passivePorts reports whether a passive port is in the range of the key, and how many further connections
+// get one at the same time.
 func (r *keyRun) passivePorts() string {
 	port := func(answer reply) int {
 		var port int
@@ -64,24 +160,24 @@ func (r *keyRun) passivePorts() string {
 		return port
 	}
 	c, _ := r.login()
-	if p := port(c.ask("EPSV")); p < r.port || p > r.port+9 {
+	if p := port(c.send("EPSV")); p < r.port || p > r.port+9 {
 		return "any"
 	}
 	more := 0
 	for range 10 {
 		c, _ := r.login()
-		if p := port(c.ask("EPSV")); p >= r.port && p <= r.port+9 {
+		if p := port(c.send("EPSV")); p >= r.port && p <= r.port+9 {
 			more++
 		}
 	}
 	return fmt.Sprintf("of the ten, %d more", more)
 }
 
-// comesFrom is the port from which a data connection comes that the server makes.
-func (r *keyRun) comesFrom() string {
+// activePort returns the local port of a data connection that the server makes.
+func (r *keyRun) activePort() string {
 	c, _ := r.login()
 	l := c.listenFor(r.t, "127.0.0.1")
-	c.ask("RETR " + r.path + "/f")
+	c.send("RETR " + r.path + "/f")
 	conn, err := l.Accept()
 	if err != nil {
 		return err.Error()
@@ -96,8 +192,8 @@ func (r *keyRun) comesFrom() string {
 	return "any"
 }
 
-// sendsElsewhere is how a download to another address than the client's ends.
-func (r *keyRun) sendsElsewhere() string {
+// foreignDownload returns how a download to another address than the client's ends.
+func (r *keyRun) foreignDownload() string {
 	l, err := net.Listen("tcp", "127.2.0.1:0")
 	if err != nil {
 		return err.Error()
@@ -105,10 +201,11 @@ func (r *keyRun) sendsElsewhere() string {
 	defer l.Close()
 	c, _ := r.login()
 	port := l.Addr().(*net.TCPAddr).Port
-	if answer := c.ask(fmt.Sprintf("PORT 127,2,0,1,%d,%d", port>>8, port&255)); answer.code != 200 {
+	if answer := c.send(fmt.Sprintf("PORT 127,2,0,1,%d,%d", port>>8,
+		port&255)); answer.code != 200 {
 		return codes(answer)
 	}
-	c.ask("RETR " + r.path + "/f")
+	c.send("RETR " + r.path + "/f")
 	conn, err := l.Accept()
 	if err != nil {
 		return err.Error()
@@ -122,7 +219,7 @@ func (r *keyRun) sendsElsewhere() string {
 	return moved(string(data), answer, err)
 }
 
-// pipes says whether an upload goes through a pipe, as splice(2) needs it.
+// pipes reports whether an upload goes through a pipe, which splice(2) needs.
 func (r *keyRun) pipes() string {
 	core := r.s.core(r.t)
 	before := pipesOf(core)
@@ -144,18 +241,18 @@ func pipesOf(pid int) (n int) {
 	return n
 }
 
-// told is the address in the reply to PASV.
-func (r *keyRun) told() string {
+// pasvAddress returns the address in the reply to PASV.
+func (r *keyRun) pasvAddress() string {
 	c, _ := r.login()
-	_, after, _ := strings.Cut(c.ask("PASV").text, "(")
+	_, after, _ := strings.Cut(c.send("PASV").text, "(")
 	parts := strings.Split(after, ",")
 	return strings.Join(parts[:min(4, len(parts))], ".")
 }
 
-// handshake is whose certificate a client of TLS 1.2 is shown.
+// handshake returns the name in the certificate that a client of TLS 1.2 receives.
 func handshake(r *keyRun) string {
 	c, _ := r.dial()
-	if answer := c.ask("AUTH TLS"); answer.code != 234 {
+	if answer := c.send("AUTH TLS"); answer.code != 234 {
 		return codes(answer)
 	}
 	cfg := r.w.ours.client("localhost")
@@ -167,8 +264,9 @@ func handshake(r *keyRun) string {
 	return conn.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// shows is how clients fare that show no certificate, and those of two authorities.
-func (r *keyRun) shows() string {
+// clientCertificates returns whether a client without a certificate is accepted, and clients with those of
+// two authorities.
+func (r *keyRun) clientCertificates() string {
 	var all []string
 	for _, show := range []struct {
 		what string
@@ -176,23 +274,27 @@ func (r *keyRun) shows() string {
 	}{{"nothing", nil}, {"ours", r.w.ours}, {"others'", r.w.others}} {
 		cfg := r.w.ours.client("localhost")
 		if show.of != nil {
-			certificate, err := tls.LoadX509KeyPair(show.of.file("alice.pem"), show.of.file("alice.key"))
+			pem, key := show.of.file("alice.pem"), show.of.file("alice.key")
+			certificate, err := tls.LoadX509KeyPair(pem, key)
 			if err != nil {
 				return err.Error()
 			}
-			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &certificate, nil }
+			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				return &certificate, nil
+			}
 		}
 		c, _ := r.dial()
-		fares := "taken"
+		outcome := "taken"
 		if _, err := c.startTLS(cfg); err != nil {
-			fares = "refused"
+			outcome = "refused"
 		}
-		all = append(all, show.what+": "+fares)
+		all = append(all, show.what+": "+outcome)
 	}
 	return strings.Join(all, ", ")
 }
 
-// resumes is how a data connection fares without the TLS session of its control connection, and whether one with it resumes it.
+// resumes returns the reply to a transfer whose data connection does not resume the TLS session of its
+// control connection, and whether a data connection that may resume it does so.
 func (r *keyRun) resumes() string {
 	c, _ := r.dial()
 	cfg := r.w.ours.client("localhost")
@@ -216,7 +318,7 @@ func (r *keyRun) resumes() string {
 	return "anew: " + codes(anew) + ", again: " + again
 }
 
-// shownTime says in which zone LIST shows a time.
+// shownTime returns the time zone in which LIST shows a time.
 func (r *keyRun) shownTime() string {
 	at := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(filepath.Join(r.dir, "f"), at, at); err != nil {
@@ -228,7 +330,8 @@ func (r *keyRun) shownTime() string {
 	}
 	c, _ := r.login()
 	list, _, _ := c.retrieve("LIST " + r.path + "/f")
-	if mdtm := c.ask("MDTM " + r.path + "/f").text; !strings.HasPrefix(mdtm, at.UTC().Format("20060102150405")) {
+	mdtm := c.send("MDTM " + r.path + "/f").text
+	if !strings.HasPrefix(mdtm, at.UTC().Format("20060102150405")) {
 		return "MDTM " + mdtm
 	}
 	switch {
@@ -240,25 +343,31 @@ func (r *keyRun) shownTime() string {
 	return list
 }
 
-// logForm is in what form the log tells what happens to a session, and which of its records are there.
+// logForm returns the format of the log and which records of a session it contains.
 func logForm(r *keyRun) string {
 	r.login()
 	r.stop()
 	form, found := "nothing", ""
 	for _, word := range []string{"connect", "line"} {
+		asText := func(r record) bool {
+			return r.Level == "" &&
+				strings.Contains(r.Text, " "+word+" ")
+		}
 		if records, _ := r.s.log.find(message(word)); len(records) > 0 {
 			form, found = "JSON:", found+" "+word
-		} else if records, _ := r.s.log.find(func(r record) bool { return r.Level == "" && strings.Contains(r.Text, " "+word+" ") }); len(records) > 0 {
+		} else if records, _ := r.s.log.find(asText); len(records) > 0 {
 			form, found = "text:", found+" "+word
 		}
 	}
 	return form + found
 }
 
+// logFile returns the form of the standard log, and whether there is a log file.
 func (r *keyRun) logFile() string {
 	return logForm(r) + ", " + r.aFile()
 }
 
+// transferLog reports whether there is a transfer log after a download.
 func (r *keyRun) transferLog() string {
 	c, _ := r.login()
 	c.retrieve("RETR " + r.path + "/f")
@@ -266,18 +375,20 @@ func (r *keyRun) transferLog() string {
 	return r.aFile()
 }
 
-// aFile says whether a log names the session's user.
+// aFile reports whether there is a log file that names the session's user.
 func (r *keyRun) aFile() string {
-	if text, err := os.ReadFile(filepath.Join(r.dir, "log")); err == nil && strings.Contains(string(text), r.user.name) {
+	text, err := os.ReadFile(filepath.Join(r.dir, "log"))
+	if err == nil && strings.Contains(string(text), r.user.name) {
 		return "a file"
 	}
 	return "no file"
 }
 
-// socket is where the admin socket is.
+// socket returns the path of the admin socket.
 func (r *keyRun) socket() string {
 	for _, path := range []string{"/run/ftpd/admin.sock", "{dir}/admin.sock"} {
-		if _, err := os.Lstat(fmt.Sprintf("/proc/%d/root%s", r.s.cmd.Process.Pid, r.words(path))); err == nil {
+		seen := fmt.Sprintf("/proc/%d/root%s", r.s.cmd.Process.Pid, r.words(path))
+		if _, err := os.Lstat(seen); err == nil {
 			return path
 		}
 	}

@@ -15,36 +15,117 @@ import (
 )
 
 var limitKeys = []keyRow{
-	{key: "limits.max_sessions", probe: (*keyRun).greetings, before: "220 220 220", set: `1`, after: "220 421 421", edge: `0`, atEdge: "220 220 220", wrong: `-1`},
-	{key: "limits.max_sessions_per_ip", probe: (*keyRun).greetings, before: "220 220 220", set: `1`, after: "220 421 220", edge: `0`, atEdge: "220 220 220", wrong: `"1"`},
-	{key: "limits.login_timeout", probe: (*keyRun).staysUnknown, ends: "after", before: "331", set: `"200ms"`, after: "421", edge: `"0s"`, atEdge: "331", wrong: `"1"`},
-	{key: "limits.idle_timeout", probe: (*keyRun).staysIdle, ends: "after", before: "200", set: `"200ms"`, after: "421", edge: `"0s"`, atEdge: "200", wrong: `60`},
-	{key: "limits.stall_timeout", probe: (*keyRun).stalls, ends: "after", before: "226", set: `"200ms"`, after: "421", edge: `"0s"`, atEdge: "226", wrong: `"-1s"`},
-	{key: "limits.connect_timeout", probe: (*keyRun).connectsLate, ends: "after", before: "226", set: `"200ms"`, after: "425", edge: `"0s"`, atEdge: "226", wrong: `"1 s"`},
-	{key: "limits.connect_timeout", probe: (*keyRun).acceptsLate, ends: "after", before: "226", set: `"200ms"`, after: "425", edge: `"0s"`, atEdge: "226", wrong: `30`},
-	{key: "limits.download_rate", probe: (*keyRun).downloads, ends: "before", before: "226", set: `"1KiB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `"1KiB/s"`},
-	{key: "limits.upload_rate", probe: (*keyRun).uploads, ends: "before", before: "226", set: `"1KiB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `-1`},
-	{key: "defaults.session_download_rate", probe: (*keyRun).downloads, ends: "before", before: "226", set: `1024`, after: "waits", edge: `"0"`, atEdge: "226", wrong: `"fast"`},
-	{key: "defaults.session_upload_rate", probe: (*keyRun).uploads, ends: "before", before: "226", set: `1024`, after: "waits", edge: `0`, atEdge: "226", wrong: `1.5`},
-	{key: "defaults.user_download_rate", probe: (*keyRun).downloads, ends: "before", before: "226", set: `"1KB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `"1 Kbit"`},
-	{key: "defaults.user_upload_rate", probe: (*keyRun).uploads, ends: "before", before: "226", set: `"1KB"`, after: "waits", edge: `0`, atEdge: "226", wrong: `true`},
-	{key: "defaults.max_file_size", probe: (*keyRun).uploadsThree, before: "226", set: `2`, after: "552", edge: `"3B"`, atEdge: "226", wrong: `"three"`},
-	{key: "limits.min_free_space", probe: (*keyRun).uploadsThree, before: "226", set: `"8000000TiB"`, after: "452", edge: `"1KiB"`, atEdge: "226", wrong: `"99999999 TiB"`},
+	{
+		key: "limits.max_sessions", probe: (*keyRun).greetings, wantBase: "220 220 220",
+		value: `1`, wantValue: "220 421 421", edgeValue: `0`, wantEdge: "220 220 220",
+		wrongValue: `-1`,
+	},
+	{
+		key: "limits.max_sessions_per_ip", probe: (*keyRun).greetings, wantBase: "220 220 220",
+		value: `1`, wantValue: "220 421 220", edgeValue: `0`, wantEdge: "220 220 220",
+		wrongValue: `"1"`,
+	},
+	{
+		key: "limits.login_timeout", probe: (*keyRun).noLogin, endsByItself: "value",
+		wantBase: "331", value: `"200ms"`, wantValue: "421", edgeValue: `"0s"`, wantEdge: "331",
+		wrongValue: `"1"`,
+	},
+	{
+		key: "limits.idle_timeout", probe: (*keyRun).idle, endsByItself: "value",
+		wantBase: "200", value: `"200ms"`, wantValue: "421", edgeValue: `"0s"`, wantEdge: "200",
+		wrongValue: `60`,
+	},
+	{
+		key: "limits.stall_timeout", probe: (*keyRun).stalls, endsByItself: "value",
+		wantBase: "226", value: `"200ms"`, wantValue: "421", edgeValue: `"0s"`, wantEdge: "226",
+		wrongValue: `"-1s"`,
+	},
+	{
+		key: "limits.connect_timeout", probe: (*keyRun).connectsLate, endsByItself: "value",
+		wantBase: "226", value: `"200ms"`, wantValue: "425", edgeValue: `"0s"`, wantEdge: "226",
+		wrongValue: `"1 s"`,
+	},
+	{
+		key: "limits.connect_timeout", probe: (*keyRun).acceptsLate, endsByItself: "value",
+		wantBase: "226", value: `"200ms"`, wantValue: "425", edgeValue: `"0s"`, wantEdge: "226",
+		wrongValue: `30`,
+	},
+	{
+		key: "limits.download_rate", probe: (*keyRun).downloads, endsByItself: "base",
+		wantBase: "226", value: `"1KiB"`, wantValue: "waits", edgeValue: `0`, wantEdge: "226",
+		wrongValue: `"1KiB/s"`,
+	},
+	{
+		key: "limits.upload_rate", probe: (*keyRun).uploads, endsByItself: "base",
+		wantBase: "226", value: `"1KiB"`, wantValue: "waits", edgeValue: `0`, wantEdge: "226",
+		wrongValue: `-1`,
+	},
+	{
+		key: "defaults.session_download_rate", probe: (*keyRun).downloads, endsByItself: "base",
+		wantBase: "226", value: `1024`, wantValue: "waits", edgeValue: `"0"`, wantEdge: "226",
+		wrongValue: `"fast"`,
+	},
+	{
+		key: "defaults.session_upload_rate", probe: (*keyRun).uploads, endsByItself: "base",
+		wantBase: "226", value: `1024`, wantValue: "waits", edgeValue: `0`, wantEdge: "226",
+		wrongValue: `1.5`,
+	},
+	{
+		key: "defaults.user_download_rate", probe: (*keyRun).downloads, endsByItself: "base",
+		wantBase: "226", value: `"1KB"`, wantValue: "waits", edgeValue: `0`, wantEdge: "226",
+		wrongValue: `"1 Kbit"`,
+	},
+	{
+		key: "defaults.user_upload_rate", probe: (*keyRun).uploads, endsByItself: "base",
+		wantBase: "226", value: `"1KB"`, wantValue: "waits", edgeValue: `0`, wantEdge: "226",
+		wrongValue: `true`,
+	},
+	{
+		key: "defaults.max_file_size", probe: (*keyRun).uploadsThree, wantBase: "226",
+		value: `2`, wantValue: "552", edgeValue: `"3B"`, wantEdge: "226", wrongValue: `"three"`,
+	},
+	{
+		key: "limits.min_free_space", probe: (*keyRun).uploadsThree, wantBase: "226",
+		value: `"8000000TiB"`, wantValue: "452", edgeValue: `"1KiB"`, wantEdge: "226",
+		wrongValue: `"99999999 TiB"`,
+	},
 }
 
-// Whoever counts is in no exempt network.
+// counted makes bans apply to the tests' addresses, which are exempt by default.
 const counted = "ban.exempt = []\nauth.max_attempts = 1000\n"
 
 var banKeys = []keyRow{
-	{key: "ban.failures", beside: counted, probe: guesses(2), before: "230", set: `2`, after: "530", edge: `0`, atEdge: "230", wrong: `"ten"`},
-	{key: "ban.address_failures", beside: counted, probe: (*keyRun).guessesAround, before: "220", set: `3`, after: "421", edge: `0`, atEdge: "220", wrong: `1.5`},
-	{key: "ban.commands_per_second", beside: counted, probe: (*keyRun).hurries, before: "200, then 220", set: `20`, after: "421, then 421", edge: `0`, atEdge: "200, then 220", wrong: `-1`},
-	{key: "ban.window", beside: counted + "ban.failures = 2\n", probe: guesses(2), before: "530", set: `"1us"`, after: "230", wrong: `"0s"`},
-	{key: "ban.duration", beside: counted + "ban.failures = 1\n", probe: (*keyRun).comesBack, ends: "after", before: "530", set: `"1ms"`, after: "230", wrong: `"0s"`},
-	{key: "ban.exempt", beside: "ban.failures = 1\n", probe: guesses(1), before: "230", set: `[]`, after: "530", edge: `["0.0.0.0/0"]`, atEdge: "230", wrong: `["localhost"]`},
+	{
+		key: "ban.failures", probe: guesses(2), otherSettings: counted, wantBase: "230",
+		value: `2`, wantValue: "530", edgeValue: `0`, wantEdge: "230", wrongValue: `"ten"`,
+	},
+	{
+		key: "ban.address_failures", probe: (*keyRun).guessesAround, otherSettings: counted,
+		wantBase: "220", value: `3`, wantValue: "421", edgeValue: `0`, wantEdge: "220",
+		wrongValue: `1.5`,
+	},
+	{
+		key: "ban.commands_per_second", probe: (*keyRun).hurries, otherSettings: counted,
+		wantBase: "200, then 220", value: `20`, wantValue: "421, then 421",
+		edgeValue: `0`, wantEdge: "200, then 220", wrongValue: `-1`,
+	},
+	{
+		key: "ban.window", probe: guesses(2), otherSettings: counted + "ban.failures = 2\n",
+		wantBase: "530", value: `"1us"`, wantValue: "230", wrongValue: `"0s"`,
+	},
+	{
+		key: "ban.duration", probe: (*keyRun).afterBan, endsByItself: "value",
+		otherSettings: counted + "ban.failures = 1\n", wantBase: "530",
+		value: `"1ms"`, wantValue: "230", wrongValue: `"0s"`,
+	},
+	{
+		key: "ban.exempt", probe: guesses(1), otherSettings: "ban.failures = 1\n",
+		wantBase: "230", value: `[]`, wantValue: "530",
+		edgeValue: `["0.0.0.0/0"]`, wantEdge: "230", wrongValue: `["localhost"]`,
+	},
 }
 
-// greetings are those of three sessions at one time, the last of which is another address's.
+// greetings returns the greetings of three sessions at one time, the last from another address.
 func (r *keyRun) greetings() string {
 	_, first := r.dialFrom()
 	_, second := r.dialFrom()
@@ -52,18 +133,22 @@ func (r *keyRun) greetings() string {
 	return codes(first, second, third)
 }
 
-// staysUnknown is what a client that never logs in is told.
-func (r *keyRun) staysUnknown() string {
+// noLogin returns the reply that a client gets that never logs in.
+func (r *keyRun) noLogin() string {
 	c, _ := r.dial()
 	return codes(r.outlasts(c, func() { io.WriteString(c.conn, "USER "+r.user.name+"\r\n") }))
 }
 
-func (r *keyRun) staysIdle() string {
-	c, _ := r.login()
+// idle returns the reply that a logged-in client gets that sends nothing.
+func (r *keyRun) idle() string {
+	c, answer := r.login()
+	if answer.code != 230 { // on a busy machine the timeout may come before the end of the login
+		return codes(answer)
+	}
 	return codes(r.outlasts(c, func() { io.WriteString(c.conn, "NOOP\r\n") }))
 }
 
-// stalls is how an upload ends of which nothing comes.
+// stalls returns the reply to an upload that sends no data.
 func (r *keyRun) stalls() string {
 	c, _ := r.login()
 	data, err := c.passive()
@@ -71,15 +156,16 @@ func (r *keyRun) stalls() string {
 		return err.Error()
 	}
 	defer data.Close()
-	c.ask("STOR " + r.path + "/up")
+	c.send("STOR " + r.path + "/up")
 	return codes(r.outlasts(c, func() { data.Close() }))
 }
 
-// connectsLate is how an upload ends to which nobody connects.
+// connectsLate returns the reply to an upload whose client does not open the data connection.
 func (r *keyRun) connectsLate() string {
 	c, _ := r.login()
-	address := c.ask("EPSV")
-	if got := c.ask("STOR " + r.path + "/up"); got.code != 150 { // the port's time was over already
+	address := c.send("EPSV")
+	// the port had been closed already
+	if got := c.send("STOR " + r.path + "/up"); got.code != 150 {
 		return codes(got)
 	}
 	return codes(r.outlasts(c, func() {
@@ -89,15 +175,16 @@ func (r *keyRun) connectsLate() string {
 	}))
 }
 
-// acceptsLate is how an upload ends whose client does not accept the server's connection: its queue is full.
+// acceptsLate returns the reply to an upload whose client does not accept the server's connection, because
+// its queue is full.
 func (r *keyRun) acceptsLate() string {
 	l, err := fullListener(r.t)
 	if err != nil {
 		return err.Error()
 	}
 	c, _ := r.login()
-	c.ask(fmt.Sprintf("EPRT |1|127.0.0.1|%d|", l.Addr().(*net.TCPAddr).Port))
-	c.ask("STOR " + r.path + "/up")
+	c.send(fmt.Sprintf("EPRT |1|127.0.0.1|%d|", l.Addr().(*net.TCPAddr).Port))
+	c.send("STOR " + r.path + "/up")
 	return codes(r.outlasts(c, func() {
 		go func() { // ends with the listener
 			for {
@@ -111,7 +198,8 @@ func (r *keyRun) acceptsLate() string {
 	}))
 }
 
-// fullListener has no room for another connection until one is accepted: the kernel does not answer.
+// fullListener returns a listener whose queue is full: the kernel does not answer another connection until
+// one is accepted.
 func fullListener(t *testing.T) (net.Listener, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -119,7 +207,8 @@ func fullListener(t *testing.T) (net.Listener, error) {
 	}
 	f := os.NewFile(uintptr(fd), "listener")
 	defer f.Close() // the listener works on a duplicate
-	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+	at := &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}
+	if err := errors.Join(unix.Bind(fd, at), unix.Listen(fd, 0)); err != nil {
 		return nil, err
 	}
 	l, err := net.FileListener(f)
@@ -134,10 +223,10 @@ func fullListener(t *testing.T) (net.Listener, error) {
 	return l, err
 }
 
-// much takes hours at the rates of the rows, and no time without.
+// much is a size that takes hours at the rates of the rows, and no time without a rate.
 const much = 16 << 20
 
-// downloads is how a download of much ends, and "waits" where it does not.
+// downloads returns the reply to a download of much bytes, or "waits" where it does not end.
 func (r *keyRun) downloads() string {
 	if err := os.Truncate(r.user.file(r.t, r.path+"/much", "", 0, 0, 0o644), much); err != nil {
 		return err.Error()
@@ -145,11 +234,12 @@ func (r *keyRun) downloads() string {
 	return r.moves("RETR "+r.path+"/much", func(data net.Conn) { io.Copy(io.Discard, data) })
 }
 
+// uploads does the same with an upload.
 func (r *keyRun) uploads() string {
 	return r.moves("STOR "+r.path+"/much", func(data net.Conn) { data.Write(make([]byte, much)) })
 }
 
-// uploadsThree is how an upload of three bytes ends.
+// uploadsThree returns the reply to an upload of three bytes.
 func (r *keyRun) uploadsThree() string {
 	c, _ := r.login()
 	answer, err := c.store("STOR "+r.path+"/up", "abc")
@@ -159,6 +249,7 @@ func (r *keyRun) uploadsThree() string {
 	return codes(answer)
 }
 
+// moves returns the reply to a transfer, or "waits" where it does not end.
 func (r *keyRun) moves(line string, move func(net.Conn)) string {
 	c, _ := r.login()
 	data, err := c.passive()
@@ -166,7 +257,7 @@ func (r *keyRun) moves(line string, move func(net.Conn)) string {
 		return err.Error()
 	}
 	defer data.Close()
-	c.ask(line)
+	c.send(line)
 	go func() { // ends with the data connection
 		move(data)
 		data.Close()
@@ -178,7 +269,7 @@ func (r *keyRun) moves(line string, move func(net.Conn)) string {
 	return codes(answer)
 }
 
-// guesses is what the right password is answered after so many wrong ones.
+// guesses returns the reply to the right password after n wrong ones.
 func guesses(n int) func(*keyRun) string {
 	return func(r *keyRun) string {
 		c, _ := r.dialFrom()
@@ -189,7 +280,7 @@ func guesses(n int) func(*keyRun) string {
 	}
 }
 
-// guessesAround is how a client is greeted after three wrong passwords of three users.
+// guessesAround returns the greeting after wrong passwords for three users.
 func (r *keyRun) guessesAround() string {
 	c, _ := r.dialFrom()
 	for _, name := range []string{"ftpdtest-a", "ftpdtest-b", "ftpdtest-c"} {
@@ -199,7 +290,7 @@ func (r *keyRun) guessesAround() string {
 	return codes(greeting)
 }
 
-// hurries is the last answer to many commands at once, and the next greeting.
+// hurries returns the last reply to many commands at once, and the next greeting.
 func (r *keyRun) hurries() string {
 	const many = 100
 	c, _ := r.dialFrom()
@@ -216,8 +307,9 @@ func (r *keyRun) hurries() string {
 	return codes(answer) + ", then " + codes(greeting)
 }
 
-// comesBack is what the right password is answered once a ban is over; or, where that is not to be waited for, while it lasts.
-func (r *keyRun) comesBack() string {
+// afterBan returns the reply to the right password after the end of a ban or, in a run that does not end by
+// itself, during the ban.
+func (r *keyRun) afterBan() string {
 	c, _ := r.dialFrom()
 	c.logIn(r.user.name, "guessed")
 	r.begins()

@@ -12,9 +12,11 @@ import (
 	"testing"
 )
 
-// A configuration with the wrong values of all rows is refused by a check and by a start alike, with one line for each, which names the
-// file, the line and the key; values that the service does not honour are told, too.
+// TestEveryKeyRefuses checks that a configuration with the wrong values of all rows is refused by a check
+// and by a start alike, with one line for each value that names the file, the line and the key. Values that
+// the service does not honour are reported as well.
 func TestEveryKeyRefuses(t *testing.T) {
+	t.Parallel()
 	needHelper(t)
 	var files []*refusedFile
 	add := func(row keyRow, value, why string) {
@@ -28,11 +30,11 @@ func TestEveryKeyRefuses(t *testing.T) {
 		files = append(files, f)
 	}
 	for _, row := range keyRows() {
-		if row.wrong != "" {
-			add(row, row.wrong, "")
+		if row.wrongValue != "" {
+			add(row, row.wrongValue, "")
 		}
-		if row.never != "" {
-			add(row, row.never, row.why)
+		if row.unsupportedValue != "" {
+			add(row, row.unsupportedValue, row.unsupportedReason)
 		}
 	}
 	for _, f := range files {
@@ -49,18 +51,21 @@ type refusedFile struct {
 	why           []string
 }
 
-// refusedItems are [[tables]] with what they need; the key that is wrong follows, or replaces what is there.
+// refusedItems are [[tables]] with the keys that they need. The wrong key is added, or replaces the key of
+// that name.
 var refusedItems = map[string]string{
-	"user": "[[user]]\nname = \"%s\"\n", "user.rule": "[[user]]\nname = \"%s\"\n[[user.rule]]\npath = \"/a\"\npermissions = \"full\"\n",
-	"user.mount": "[[user]]\nname = \"%s\"\n[[user.mount]]\npath = \"/a\"\ndirectory = \"/srv/a\"\n",
-	"group":      "[[group]]\nname = \"%s\"\n", "group.rule": "[[group]]\nname = \"%s\"\n[[group.rule]]\npath = \"/a\"\npermissions = \"full\"\n",
+	"user":        "[[user]]\nname = \"%s\"\n",
+	"user.rule":   "[[user]]\nname = \"%s\"\n[[user.rule]]\npath = \"/a\"\npermissions = \"full\"\n",
+	"user.mount":  "[[user]]\nname = \"%s\"\n[[user.mount]]\npath = \"/a\"\ndirectory = \"/srv/a\"\n",
+	"group":       "[[group]]\nname = \"%s\"\n",
+	"group.rule":  "[[group]]\nname = \"%s\"\n[[group.rule]]\npath = \"/a\"\npermissions = \"full\"\n",
 	"group.mount": "[[group]]\nname = \"%s\"\n[[group.mount]]\npath = \"/a\"\ndirectory = \"/srv/a\"\n",
 	"host":        "[[host]]\nname = \"%s.example.org\"\n",
 	"hook":        "[[hook]]\non = [\"upload\"]\ncommand = [\"/bin/true\"] # %s\n",
 	"site":        "[[site]]\nname = \"%s\"\ncommand = [\"/bin/true\"]\npermission = \"delete\"\n",
 }
 
-// add says no where the file has the key already.
+// add adds a key with a wrong value. It returns false where the file has the key already.
 func (f *refusedFile) add(key, value, why string) bool {
 	if slices.Contains(f.keys, key) {
 		return false
@@ -89,7 +94,7 @@ func (f *refusedFile) add(key, value, why string) bool {
 	return true
 }
 
-// expect wants a line for each key.
+// expect checks that the output has one line for each key.
 func (f *refusedFile) expect(t *testing.T, command string) {
 	t.Helper()
 	all := append(slices.Clone(f.lines), f.tables...)
@@ -100,18 +105,19 @@ func (f *refusedFile) expect(t *testing.T, command string) {
 	if code := cmd.ProcessState.ExitCode(); code != 1 {
 		t.Errorf("ftpd %s: exit %d", command, code)
 	}
-	said := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(said) != len(f.keys) {
-		t.Errorf("ftpd %s: %d lines for %d keys", command, len(said), len(f.keys))
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) != len(f.keys) {
+		t.Errorf("ftpd %s: %d lines for %d keys", command, len(lines), len(f.keys))
 	}
 	for i, key := range f.keys {
 		table, _, _ := strings.Cut(key, ".")
-		pattern := regexp.QuoteMeta(path) + `:(\d+): (?:warning: )?` + regexp.QuoteMeta(key) + `: .*` + f.why[i]
+		pattern := regexp.QuoteMeta(path) + `:(\d+): (?:warning: )?` + regexp.QuoteMeta(key) +
+			`: .*` + f.why[i]
 		if (table == "hook" || table == "site") && f.why[i] != "" {
 			pattern = regexp.QuoteMeta(path) + `:(\d+): ` + table + `: ` + f.why[i]
 		}
 		found := regexp.MustCompile(pattern)
-		if !slices.ContainsFunc(said, func(line string) bool {
+		if !slices.ContainsFunc(lines, func(line string) bool {
 			m := found.FindStringSubmatch(line)
 			return m != nil && f.has(all, m[1], key)
 		}) {
@@ -123,13 +129,14 @@ func (f *refusedFile) expect(t *testing.T, command string) {
 	}
 }
 
-// has says whether the line of the file with that number sets the key, or begins its table.
+// has reports whether the line of the file with that number sets the key, or begins its table.
 func (f *refusedFile) has(all []string, number, key string) bool {
 	var n int
 	fmt.Sscan(number, &n)
 	if n < 1 || n > len(all) {
 		return false
 	}
-	dot := strings.LastIndexByte(key, '.')
-	return strings.HasPrefix(all[n-1], key+" = ") || strings.HasPrefix(all[n-1], key[dot+1:]+" = ") || all[n-1] == "[["+key[:max(dot, 0)]+"]]"
+	line, dot := all[n-1], strings.LastIndexByte(key, '.')
+	return strings.HasPrefix(line, key+" = ") || strings.HasPrefix(line, key[dot+1:]+" = ") ||
+		line == "[["+key[:max(dot, 0)]+"]]"
 }

@@ -12,79 +12,181 @@ import (
 	"strings"
 )
 
-// A virtual user whom the rows of several tables need.
-const carla = "[[user]]\nname = \"carla\"\npassword = \"{hash}\"\nhome = \"{dir}\"\nrun_as = \"{plain}\"\n"
+// carla is a virtual user for rows of several tables.
+const carla = "[[user]]\nname = \"carla\"\npassword = \"{hash}\"\nhome = \"{dir}\"\n" +
+	"run_as = \"{plain}\"\n"
 
-// withTLS is a certificate, which nobody has to use.
-const withTLS = "tls.certificate = \"{tls}/localhost.pem\"\ntls.key = \"{tls}/localhost.key\"\ndefaults.require_tls = \"off\"\n"
+// withTLS configures a certificate, and permits sessions without TLS.
+const withTLS = "tls.certificate = \"{tls}/localhost.pem\"\ntls.key = \"{tls}/localhost.key\"\n" +
+	"defaults.require_tls = \"off\"\n"
 
 var serverKeys = []keyRow{
-	{key: "include", probe: greets, before: "220 of ftpd.d", set: `["o*.toml"]`, after: "220 of the other",
-		edge: `[]`, atEdge: "220 FTP server ready.", own: true, wrong: `"o*.toml"`},
-	{key: "server.listen", probe: (*keyRun).ports, before: "127.0.0.1:21 [::1]:21", set: `["127.0.0.1:{port}"]`, after: "127.0.0.1:{port}",
-		edge: `["[::]:21", ":{port}"]`, atEdge: "127.0.0.1:21 [::1]:21 127.0.0.1:{port}", apart: "--mount --net", wrong: `["21"]`},
-	{key: "server.listen_tls", beside: withTLS, probe: (*keyRun).implicit, before: "no connection", set: `["127.0.0.1:{port}"]`, after: "220",
-		edge: `[]`, atEdge: "no connection", wrong: `["990"]`},
-	{key: "server.banner", probe: greets, before: "220 FTP server ready.", set: `"Hello.\nMind the rules."`, after: "220 Hello.\n220 Mind the rules.",
-		edge: `""`, atEdge: "220 ", wrong: `220`},
-	{key: "server.proxy_protocol_from", probe: (*keyRun).introduces, before: "220, the balancer's", set: `["127.0.0.0/8"]`, after: "220, the client's",
-		edge: `[]`, atEdge: "220, the balancer's", wrong: `["balancer"]`},
-	{key: "server.roots", probe: logsIn, before: "230", set: `["{dir}"]`, after: "530", edge: `["/"]`, atEdge: "230", wrong: `[""]`},
-	{key: "server.sandbox", probe: (*keyRun).confined, before: "landlock", set: `"off"`, after: "nothing", own: true, wrong: `"on"`},
-	{key: "server.drain_timeout", probe: (*keyRun).uploadsAtStop, ends: "after", own: true, before: "226", set: `"200ms"`, after: "421",
-		edge: `"0s"`, atEdge: "226", wrong: `"1"`},
+	{
+		key: "include", probe: greets, ownService: true, wantBase: "220 of ftpd.d",
+		value: `["o*.toml"]`, wantValue: "220 of the other",
+		edgeValue: `[]`, wantEdge: "220 FTP server ready.", wrongValue: `"o*.toml"`,
+	},
+	{
+		key: "server.listen", probe: (*keyRun).ports, unshareOptions: "--mount --net",
+		wantBase: "127.0.0.1:21 [::1]:21",
+		value:    `["127.0.0.1:{port}"]`, wantValue: "127.0.0.1:{port}",
+		edgeValue: `["[::]:21", ":{port}"]`, wantEdge: "127.0.0.1:21 [::1]:21 127.0.0.1:{port}",
+		wrongValue: `["21"]`,
+	},
+	{
+		key: "server.listen_tls", probe: (*keyRun).implicit, otherSettings: withTLS,
+		wantBase: "no connection", value: `["127.0.0.1:{port}"]`, wantValue: "220",
+		edgeValue: `[]`, wantEdge: "no connection", wrongValue: `["990"]`,
+	},
+	{
+		key: "server.banner", probe: greets, wantBase: "220 FTP server ready.",
+		value: `"Hello.\nMind the rules."`, wantValue: "220 Hello.\n220 Mind the rules.",
+		edgeValue: `""`, wantEdge: "220 ", wrongValue: `220`,
+	},
+	{
+		key: "server.proxy_protocol_from", probe: (*keyRun).proxied,
+		wantBase: "220, the balancer's", value: `["127.0.0.0/8"]`, wantValue: "220, the client's",
+		edgeValue: `[]`, wantEdge: "220, the balancer's", wrongValue: `["balancer"]`,
+	},
+	{
+		key: "server.roots", probe: logsIn, wantBase: "230", value: `["{dir}"]`, wantValue: "530",
+		edgeValue: `["/"]`, wantEdge: "230", wrongValue: `[""]`,
+	},
+	{
+		key: "server.sandbox", probe: (*keyRun).confined, ownService: true, wantBase: "landlock",
+		value: `"off"`, wantValue: "nothing", wrongValue: `"on"`,
+	},
+	{
+		key: "server.drain_timeout", probe: (*keyRun).uploadsAtStop,
+		ownService: true, endsByItself: "value", wantBase: "226",
+		value: `"200ms"`, wantValue: "421", edgeValue: `"0s"`, wantEdge: "226", wrongValue: `"1"`,
+	},
 }
 
 var authKeys = []keyRow{
-	{key: "auth.backend", beside: carla, probe: logsInAs("{plain}", "carla:secret"), own: true, before: "230 230", set: `"virtual"`, after: "530 230", wrong: `"pam"`},
-	{key: "auth.pam_service", probe: logsInAs("{plain}", "ftpdtest-ghost:sesame"), apart: "--mount", beside: "auth.guest = \"{system}\"\ndefaults.home = \"{dir}\"\n",
-		before: "230 530", set: `"{ghost}"`, after: "530 230", wrong: `"a/b"`},
-	{key: "auth.guest", beside: "auth.pam_service = \"{ghost}\"\ndefaults.home = \"{dir}\"\n", probe: logsInAs("ftpdtest-ghost:sesame"), own: true,
-		before: "530", set: `"{system}"`, after: "230", edge: `""`, atEdge: "530", wrong: `"root"`},
-	{key: "auth.allow", probe: logsInAs("{plain}", "{named}", "{member}"), before: "230 230 230", set: `["{plain}"]`, after: "230 530 530",
-		edge: `["@{group}"]`, atEdge: "530 530 230", wrong: `["a/b"]`},
-	{key: "auth.deny", probe: logsInAs("{plain}", "{named}", "{member}"), before: "230 230 230", set: `["{plain}", "@{group}"]`, after: "530 230 530",
-		edge: `[]`, atEdge: "230 230 230", wrong: `[""]`},
-	{key: "auth.min_uid", probe: logsInAs("{plain}", "{system}"), before: "230 530", set: `4294967294`, after: "530 530", edge: `1`, atEdge: "230 230", wrong: `0`},
-	{key: "auth.require_shell", probe: logsInAs("{noshell}"), before: "530", set: `false`, after: "230", wrong: `"no"`},
-	{key: "auth.max_attempts", probe: (*keyRun).attempts, before: "3", set: `2`, after: "2", edge: `1`, atEdge: "1", wrong: `0`},
-	{key: "auth.failure_delay", beside: "limits.login_timeout = \"0s\"\n", probe: (*keyRun).refusedLogin, ends: "before", before: "530", set: `"24h"`, after: "waits",
-		edge: `"0s"`, atEdge: "530", wrong: `2`},
+	{
+		key: "auth.backend", probe: logsInAs("{plain}", "carla:secret"), ownService: true,
+		otherSettings: carla, wantBase: "230 230", value: `"virtual"`, wantValue: "530 230",
+		wrongValue: `"pam"`,
+	},
+	{
+		key: "auth.pam_service", probe: logsInAs("{plain}", "ftpdtest-ghost:sesame"),
+		unshareOptions: "--mount",
+		otherSettings:  "auth.guest = \"{system}\"\ndefaults.home = \"{dir}\"\n",
+		wantBase:       "230 530", value: `"{ghost}"`, wantValue: "530 230", wrongValue: `"a/b"`,
+	},
+	{
+		key: "auth.guest", probe: logsInAs("ftpdtest-ghost:sesame"), ownService: true,
+		otherSettings: "auth.pam_service = \"{ghost}\"\ndefaults.home = \"{dir}\"\n",
+		wantBase:      "530", value: `"{system}"`, wantValue: "230", edgeValue: `""`,
+		wantEdge:   "530",
+		wrongValue: `"root"`,
+	},
+	{
+		key: "auth.allow", probe: logsInAs("{plain}", "{named}", "{member}"),
+		wantBase: "230 230 230", value: `["{plain}"]`, wantValue: "230 530 530",
+		edgeValue: `["@{group}"]`, wantEdge: "530 530 230", wrongValue: `["a/b"]`,
+	},
+	{
+		key: "auth.deny", probe: logsInAs("{plain}", "{named}", "{member}"),
+		wantBase: "230 230 230", value: `["{plain}", "@{group}"]`, wantValue: "530 230 530",
+		edgeValue: `[]`, wantEdge: "230 230 230", wrongValue: `[""]`,
+	},
+	{
+		key: "auth.min_uid", probe: logsInAs("{plain}", "{system}"), wantBase: "230 530",
+		value: `4294967294`, wantValue: "530 530", edgeValue: `1`, wantEdge: "230 230",
+		wrongValue: `0`,
+	},
+	{
+		key: "auth.require_shell", probe: logsInAs("{noshell}"), wantBase: "530",
+		value: `false`, wantValue: "230", wrongValue: `"no"`,
+	},
+	{
+		key: "auth.max_attempts", probe: (*keyRun).attempts, wantBase: "3",
+		value: `2`, wantValue: "2", edgeValue: `1`, wantEdge: "1", wrongValue: `0`,
+	},
+	{
+		key: "auth.failure_delay", probe: (*keyRun).refusedLogin, endsByItself: "base",
+		otherSettings: "limits.login_timeout = \"0s\"\n", wantBase: "530",
+		value: `"24h"`, wantValue: "waits", edgeValue: `"0s"`, wantEdge: "530", wrongValue: `2`,
+	},
 }
 
 var anonymousKeys = []keyRow{
-	{key: "anonymous.enabled", beside: "anonymous.directory = \"{dir}\"\n", probe: logsInAs("anonymous:x"), before: "530", set: `true`, after: "230", wrong: `"yes"`},
-	{key: "anonymous.directory", beside: "anonymous.enabled = true\n", probe: anonymously("RETR f"), before: "not there", set: `"{dir}"`, after: "226 text", wrong: `"srv"`},
-	{key: "anonymous.run_as", beside: "anonymous.enabled = true\nanonymous.directory = \"{dir}\"\nanonymous.permissions = \"full\"\n", probe: anonymously("STOR new"),
-		before: "550", set: `"{plain}"`, after: "226", wrong: `"root"`},
-	{key: "anonymous.permissions", beside: "anonymous.enabled = true\nanonymous.directory = \"{dir}\"\nanonymous.run_as = \"{plain}\"\n", probe: anonymously("STOR new"),
-		before: "550", set: `"full"`, after: "226", edge: `[]`, atEdge: "550", wrong: `["fly"]`},
+	{
+		key: "anonymous.enabled", probe: logsInAs("anonymous:x"),
+		otherSettings: "anonymous.directory = \"{dir}\"\n", wantBase: "530",
+		value: `true`, wantValue: "230", wrongValue: `"yes"`,
+	},
+	{
+		key: "anonymous.directory", probe: anonymously("RETR f"),
+		otherSettings: "anonymous.enabled = true\n", wantBase: "not there",
+		value: `"{dir}"`, wantValue: "226 text", wrongValue: `"srv"`,
+	},
+	{
+		key: "anonymous.run_as", probe: anonymously("STOR new"),
+		otherSettings: "anonymous.enabled = true\nanonymous.directory = \"{dir}\"\n" +
+			"anonymous.permissions = \"full\"\n", wantBase: "550",
+		value: `"{plain}"`, wantValue: "226", wrongValue: `"root"`,
+	},
+	{
+		key: "anonymous.permissions", probe: anonymously("STOR new"),
+		otherSettings: "anonymous.enabled = true\nanonymous.directory = \"{dir}\"\n" +
+			"anonymous.run_as = \"{plain}\"\n", wantBase: "550",
+		value: `"full"`, wantValue: "226", edgeValue: `[]`, wantEdge: "550",
+		wrongValue: `["fly"]`,
+	},
 }
 
 var hostKeys = []keyRow{
-	{key: "host.name", beside: withTLS, probe: hosts, before: "504 for localhost", set: "[[host]]\nname = \"ftp.example.net\"\n", after: "220 for localhost", wrong: `"-"`},
-	{key: "host.banner", beside: withTLS, probe: hosts, was: "[[host]]\nname = \"ftp.example.net\"\n", before: "220 for localhost",
-		set: "[[host]]\nname = \"ftp.example.net\"\nbanner = \"of net\"\n", after: "220 of net for localhost",
-		edge: "[[host]]\nname = \"ftp.example.net\"\nbanner = \"\"\n", atEdge: "220 for localhost", wrong: `"\u0007"`},
-	{key: "host.certificate", beside: withTLS, probe: hosts, was: "[[host]]\nname = \"ftp.example.net\"\n", before: "220 for localhost",
-		set: "[[host]]\nname = \"ftp.example.net\"\ncertificate = \"{tls}/ftp.example.net.both\"\n", after: "220 for ftp.example.net",
-		edge: "[[host]]\nname = \"ftp.example.net\"\ncertificate = \"\"\n", atEdge: "220 for localhost", wrong: `"net.pem"`},
-	{key: "host.key", beside: withTLS, probe: hosts, was: "[[host]]\nname = \"ftp.example.net\"\ncertificate = \"{tls}/ftp.example.net.pem\"\n", before: notStarted,
-		set: "[[host]]\nname = \"ftp.example.net\"\ncertificate = \"{tls}/ftp.example.net.pem\"\nkey = \"{tls}/ftp.example.net.key\"\n", after: "220 for ftp.example.net",
-		edge: "[[host]]\nname = \"ftp.example.net\"\ncertificate = \"{tls}/ftp.example.net.both\"\nkey = \"\"\n", atEdge: "220 for ftp.example.net", wrong: `5`},
+	{
+		key: "host.name", probe: hosts, otherSettings: withTLS, wantBase: "504 for localhost",
+		value: "[[host]]\nname = \"ftp.example.net\"\n", wantValue: "220 for localhost",
+		wrongValue: `"-"`,
+	},
+	{
+		key: "host.banner", probe: hosts, otherSettings: withTLS,
+		baseValue: "[[host]]\nname = \"ftp.example.net\"\n", wantBase: "220 for localhost",
+		value:     "[[host]]\nname = \"ftp.example.net\"\nbanner = \"of net\"\n",
+		wantValue: "220 of net for localhost",
+		edgeValue: "[[host]]\nname = \"ftp.example.net\"\nbanner = \"\"\n",
+		wantEdge:  "220 for localhost", wrongValue: `"\u0007"`,
+	},
+	{
+		key: "host.certificate", probe: hosts, otherSettings: withTLS,
+		baseValue: "[[host]]\nname = \"ftp.example.net\"\n", wantBase: "220 for localhost",
+		value: "[[host]]\nname = \"ftp.example.net\"\n" +
+			"certificate = \"{tls}/ftp.example.net.both\"\n",
+		wantValue: "220 for ftp.example.net",
+		edgeValue: "[[host]]\nname = \"ftp.example.net\"\ncertificate = \"\"\n",
+		wantEdge:  "220 for localhost", wrongValue: `"net.pem"`,
+	},
+	{
+		key: "host.key", probe: hosts, otherSettings: withTLS,
+		baseValue: "[[host]]\nname = \"ftp.example.net\"\n" +
+			"certificate = \"{tls}/ftp.example.net.pem\"\n", wantBase: notStarted,
+		value: "[[host]]\nname = \"ftp.example.net\"\n" +
+			"certificate = \"{tls}/ftp.example.net.pem\"\n" +
+			"key = \"{tls}/ftp.example.net.key\"\n", wantValue: "220 for ftp.example.net",
+		edgeValue: "[[host]]\nname = \"ftp.example.net\"\n" +
+			"certificate = \"{tls}/ftp.example.net.both\"\nkey = \"\"\n",
+		wantEdge: "220 for ftp.example.net", wrongValue: `5`,
+	},
 }
 
+// greets returns the greeting.
 func greets(r *keyRun) string {
 	_, greeting := r.dial()
 	return greeting.String()
 }
 
+// logsIn returns the reply to a login of the user.
 func logsIn(r *keyRun) string {
 	_, answer := r.login()
 	return codes(answer)
 }
 
-// logsInAs is what each is answered, a system user of the run or "user:password".
+// logsInAs returns the reply to a login of each user: a system user of the run, or "user:password".
 func logsInAs(users ...string) func(*keyRun) string {
 	return func(r *keyRun) string {
 		var answers []reply
@@ -102,7 +204,7 @@ func logsInAs(users ...string) func(*keyRun) string {
 	}
 }
 
-// ports are those that somebody answers at.
+// ports returns the addresses at which a connection is accepted.
 func (r *keyRun) ports() string {
 	var open []string
 	for _, at := range []string{"127.0.0.1:21", "[::1]:21", fmt.Sprintf("127.0.0.1:%d", r.port)} {
@@ -116,7 +218,7 @@ func (r *keyRun) ports() string {
 	return strings.Join(open, " ")
 }
 
-// implicit is what a client reads first that begins with TLS.
+// implicit returns the greeting that a client gets that begins with TLS.
 func (r *keyRun) implicit() string {
 	conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", r.port), r.w.ours.client("localhost"))
 	if err != nil {
@@ -127,8 +229,8 @@ func (r *keyRun) implicit() string {
 	return codes(greeting)
 }
 
-// introduces says whose address the log has for a client whom a balancer introduces.
-func (r *keyRun) introduces() string {
+// proxied reports whose address the log has for a client that connects through a balancer.
+func (r *keyRun) proxied() string {
 	conn, err := net.DialTimeout("tcp", r.s.addr, patience)
 	if err != nil {
 		return err.Error()
@@ -137,7 +239,8 @@ func (r *keyRun) introduces() string {
 	io.WriteString(conn, header1(client, r.s.addr))
 	_, greeting := r.connected(conn, nil)
 	connect := r.s.log.wait(r.t, "the client", func(record record) bool {
-		return record.Message == "connect" && (record.Remote == client || record.Remote == conn.LocalAddr().String())
+		return record.Message == "connect" &&
+			(record.Remote == client || record.Remote == conn.LocalAddr().String())
 	})
 	if connect.Remote == client {
 		return codes(greeting) + ", the client's"
@@ -145,15 +248,16 @@ func (r *keyRun) introduces() string {
 	return codes(greeting) + ", the balancer's"
 }
 
-// confined is what the kernel forbids the core by, as the start says.
+// confined returns the sandbox of the core, as the log states it.
 func (r *keyRun) confined() string {
-	if start, _ := r.s.log.find(message("start")); strings.Contains(start[0].Text, `"sandbox":"landlock`) {
+	start, _ := r.s.log.find(message("start"))
+	if strings.Contains(start[0].Text, `"sandbox":"landlock`) {
 		return "landlock"
 	}
 	return "nothing"
 }
 
-// uploadsAtStop is how an upload ends that goes on at a stop.
+// uploadsAtStop returns the reply to an upload that is under way when the service is stopped.
 func (r *keyRun) uploadsAtStop() string {
 	c, _ := r.login()
 	data, err := c.passive()
@@ -161,9 +265,9 @@ func (r *keyRun) uploadsAtStop() string {
 		return err.Error()
 	}
 	defer data.Close()
-	c.ask("STOR up")
+	c.send("STOR up")
 	io.WriteString(data, "some")
-	r.s.killed = true // it is told to stop twice
+	r.s.killed = true // it gets a second signal to stop
 	r.s.cmd.Process.Signal(os.Interrupt)
 	return codes(r.outlasts(c, func() {
 		io.WriteString(data, "thing")
@@ -171,7 +275,7 @@ func (r *keyRun) uploadsAtStop() string {
 	}))
 }
 
-// attempts is how many failed logins a connection has.
+// attempts returns how many failed logins a connection has.
 func (r *keyRun) attempts() string {
 	c, _ := r.dial()
 	for n := 0; ; n++ {
@@ -181,9 +285,10 @@ func (r *keyRun) attempts() string {
 	}
 }
 
+// refusedLogin returns the reply to a wrong password, or "waits" where there is none.
 func (r *keyRun) refusedLogin() string {
 	c, _ := r.dial()
-	c.ask("USER " + r.user.name)
+	c.send("USER " + r.user.name)
 	io.WriteString(c.conn, "PASS guessed\r\n")
 	answer := r.outlasts(c, func() { c.conn.Close() })
 	if answer.code == 0 {
@@ -192,7 +297,7 @@ func (r *keyRun) refusedLogin() string {
 	return codes(answer)
 }
 
-// anonymously is how a transfer of an anonymous user ends.
+// anonymously returns the reply to a transfer of an anonymous user.
 func anonymously(line string) func(*keyRun) string {
 	return func(r *keyRun) string {
 		c, answer := r.loginAs("anonymous", "x")
@@ -203,14 +308,14 @@ func anonymously(line string) func(*keyRun) string {
 		if data, answer, _ := c.retrieve(line); answer.code == 226 {
 			return "226 " + data
 		}
-		return "not there" // where nobody can log in, nothing is
+		return "not there" // without a login there is no file either
 	}
 }
 
-// hosts is what HOST is answered, and whose certificate TLS shows that asks for the same name.
+// hosts returns the reply to HOST, and the name in the certificate for a TLS handshake with the same name.
 func hosts(r *keyRun) string {
 	c, _ := r.dial()
-	answer := c.ask("HOST ftp.example.net")
+	answer := c.send("HOST ftp.example.net")
 	text := codes(answer)
 	if answer.text == "of net" {
 		text += " of net"

@@ -12,46 +12,62 @@ import (
 	"ftpd/pkg/config"
 )
 
-// Every key does what it says: for each there is a row, and each row has services that differ in that key alone tell the difference.
+// The key tests check the effect of every configuration key. For each key there is at least one row. Each
+// row compares services whose configurations differ in that key alone: the probe of the row must see the
+// difference.
 //
-// A row is run with the default, with the value, and with an edge value where that means something: a service each, and the same probe,
-// which tells what a client, or whoever looks at the machine, finds. The tables are in the files beside this one, by section.
+// A row runs up to three services: one with the base value (usually the default), one with another value
+// and, where that means something, one with an edge value. The same probe looks at each of them, as a
+// client or an administrator does. The tables are in the files beside this one, by section.
 
-// A keyRow is about one key. In its texts, {words} are filled in: see keyRun.words.
+// A keyRow describes the effect of one key. In its texts, {words} are replaced: see keyRun.words.
 //
-// A key of [defaults] stands for that of [[group]] and [[user]], too, and one of [[user.rule]], [[user.mount]] and some of [[user]] for
-// that of [[group]]; they are run as well.
+// A row for a key of [defaults] also runs for that key in [[group]] and [[user]]. A row for a key of
+// [[user.rule]], [[user.mount]] and some keys of [[user]] also runs for that key of [[group]].
 type keyRow struct {
-	key    string
-	beside string // what else the configuration says in each run: "key = value" with the whole name, then tables
-	probe  func(*keyRun) string
+	key string
 
-	before string // what the probe tells with the default
-	set    string // a value; of a key in a [[table]] that needs more than its name, the whole table
-	after  string // what the probe tells with it
-	was    string // in place of the default where there is none, as set
-	edge   string // another value that is accepted, as set
-	atEdge string // what the probe tells with that
+	// otherSettings is the rest of the configuration of each run: lines "key = value" with the whole name
+	// of the key, then tables.
+	otherSettings string
+	probe         func(*keyRun) string // returns what it has seen
 
-	wrong string // a value that is refused; "-": there is none
-	never string // a value of a key that cannot be honoured; nothing above is needed then
-	why   string // what is said of it
+	baseValue string // the value to compare with, in the form of value; "" is the default
+	wantBase  string // the result of the probe with baseValue
+	value     string // for a key of a [[table]] that needs more than its name, the whole table
+	wantValue string // the result of the probe with value
+	edgeValue string // a further value that is accepted, in the form of value; "" is none
+	wantEdge  string // the result of the probe with edgeValue
 
-	alone  bool   // there are no rows that follow from it
-	ends   string // which run ends by itself, "before" or "after": those with another outcome begin earlier, and wait for it
-	own    bool   // the probe needs a service of its own for the default, too
-	silent bool   // the log does not go to standard error, or not as JSON, or not at level info
-	apart  string // options of unshare(1): the service has a /run and an /etc/pam.d of its own, or a network
-	env    string // of the service
+	wrongValue string // a value that is refused; "-": there is none
+
+	// unsupportedValue is a value that is valid but cannot be honoured yet. A row with it needs none of
+	// the fields above.
+	unsupportedValue  string
+	unsupportedReason string // what the refusal says about it
+
+	noDerivedRows bool // the row does not run for other tables
+	ownService    bool // the base run needs a service of its own
+	unusualLog    bool // the log does not go to standard error as JSON at level info
+
+	// endsByItself names the outcome, "base" or "value", for which the probe ends by itself. Runs with
+	// another outcome start earlier, and end when that run has ended.
+	endsByItself   string
+	unshareOptions string // of unshare(1): the service gets its own /run and /etc/pam.d, or network
+	env            string // an environment variable of the service
 }
 
-var keyTables = [][]keyRow{serverKeys, authKeys, anonymousKeys, settingKeys, userKeys, limitKeys, banKeys, dataKeys, tlsKeys, fileKeys, logKeys, hostKeys, laterKeys}
+var keyTables = [][]keyRow{
+	serverKeys, authKeys, anonymousKeys, settingKeys, userKeys, limitKeys, banKeys, dataKeys,
+	tlsKeys,
+	fileKeys, logKeys, hostKeys, laterKeys,
+}
 
-// keyRows are the rows of all tables, and those that follow from them.
+// keyRows returns the rows of all tables and the rows that are derived from them.
 func keyRows() (rows []keyRow) {
 	for _, table := range keyTables {
 		for _, row := range table {
-			if row.alone {
+			if row.noDerivedRows {
 				rows = append(rows, row)
 				continue
 			}
@@ -64,7 +80,8 @@ func keyRows() (rows []keyRow) {
 			rows = append(rows, row)
 			if rest, ok := strings.CutPrefix(row.key, "user."); ok {
 				row.key = "group." + rest
-				row.set, row.edge, row.was = ofGroup(row.set), ofGroup(row.edge), ofGroup(row.was)
+				row.value = ofGroup(row.value)
+				row.edgeValue, row.baseValue = ofGroup(row.edgeValue), ofGroup(row.baseValue)
 				rows = append(rows, row)
 			}
 		}
@@ -74,7 +91,7 @@ func keyRows() (rows []keyRow) {
 
 func ofGroup(text string) string { return strings.ReplaceAll(text, "[[user", "[[group") }
 
-// configurationKeys are the keys of all tables, such as "log.level" or "user.rule.path".
+// configurationKeys returns the keys of all tables, such as "log.level" or "user.rule.path".
 func configurationKeys(typ reflect.Type, prefix string) (keys []string) {
 	for _, f := range reflect.VisibleFields(typ) {
 		key := f.Tag.Get("toml")
@@ -85,7 +102,8 @@ func configurationKeys(typ reflect.Type, prefix string) (keys []string) {
 		if table.Kind() == reflect.Slice {
 			table = table.Elem()
 		}
-		if table.Kind() == reflect.Struct && !reflect.PointerTo(table).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		text := reflect.PointerTo(table).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
+		if table.Kind() == reflect.Struct && !text {
 			keys = append(keys, configurationKeys(table, prefix+key+".")...)
 			continue
 		}
@@ -94,10 +112,12 @@ func configurationKeys(typ reflect.Type, prefix string) (keys []string) {
 	return keys
 }
 
+// TestEveryKeyHasARow checks that the tables are complete.
 func TestEveryKeyHasARow(t *testing.T) {
+	t.Parallel()
 	keys := configurationKeys(reflect.TypeFor[config.Config](), "")
 	if len(keys) < 100 {
-		t.Fatalf("only %d keys were found: this test does not look where they are", len(keys))
+		t.Fatalf("only %d keys were found: this test does not find them all", len(keys))
 	}
 	var have []string
 	for _, row := range keyRows() {
@@ -105,10 +125,14 @@ func TestEveryKeyHasARow(t *testing.T) {
 		if !slices.Contains(keys, row.key) {
 			t.Errorf("there is a row for %s, and no such key", row.key)
 		}
-		if row.never == "" && (row.set == "" || row.before == row.after || row.edge != "" && row.atEdge == "") {
+		if row.unsupportedValue != "" {
+			continue
+		}
+		if row.value == "" || row.wantBase == row.wantValue ||
+			row.edgeValue != "" && row.wantEdge == "" {
 			t.Errorf("the row for %s shows no difference", row.key)
 		}
-		if row.wrong == "" && row.never == "" {
+		if row.wrongValue == "" {
 			t.Errorf("the row for %s has no wrong value", row.key)
 		}
 	}
@@ -119,12 +143,14 @@ func TestEveryKeyHasARow(t *testing.T) {
 	}
 }
 
+// TestEveryKey runs all rows, several at a time.
 func TestEveryKey(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	w := newKeyWorld(t)
 	t.Run("rows", func(t *testing.T) { // ends with all of them
 		for _, row := range keyRows() {
-			if row.never == "" {
+			if row.unsupportedValue == "" {
 				t.Run(row.key, func(t *testing.T) {
 					t.Parallel()
 					w.turns <- struct{}{}
@@ -136,36 +162,42 @@ func TestEveryKey(t *testing.T) {
 	})
 }
 
-// run has the probe look at each service.
+// run applies the probe to the service of each value.
 func (row keyRow) run(t *testing.T, w *keyWorld) {
-	if row.apart != "" {
+	if row.unshareOptions != "" {
 		needNamespaces(t)
 	}
-	runs := []struct{ which, value, want string }{{"before", row.was, row.before}, {"edge", row.edge, row.atEdge}, {"after", row.set, row.after}}
-	ending := row.after
-	if row.ends == "before" {
+	runs := []struct{ name, value, want string }{
+		{"base", row.baseValue, row.wantBase},
+		{"edge", row.edgeValue, row.wantEdge},
+		{"value", row.value, row.wantValue},
+	}
+	ending := row.wantValue
+	if row.endsByItself == "base" {
 		slices.Reverse(runs)
-		ending = row.before
+		ending = row.wantBase
 	}
 	enough := make(chan struct{})
 	var waiting []func()
 	for _, run := range runs {
-		if run.which == "edge" && row.edge == "" {
+		if run.name == "edge" && row.edgeValue == "" {
 			continue
 		}
 		r := w.newRun(t, row, run.value)
-		waits := row.ends != "" && run.want != ending
+		waits := row.endsByItself != "" && run.want != ending
 		if waits {
 			r.enough = enough
 		}
-		told := make(chan string, 1)
+		result := make(chan string, 1)
 		go func() { // ends with the probe
-			defer close(told)
-			told <- r.tell()
+			defer close(result)
+			result <- r.result()
 		}()
 		check := func() {
-			if got := <-told; got != run.want && !(run.want == notStarted && strings.HasPrefix(got, notStarted)) {
-				t.Errorf("%s (%s: %q): the probe tells %q, not %q", row.key, run.which, run.value, got, run.want)
+			got := <-result
+			if got != run.want && !(run.want == notStarted && strings.HasPrefix(got, notStarted)) {
+				t.Errorf("%s (%s: %q): the probe returns %q, not %q", row.key, run.name, run.value,
+					got, run.want)
 			}
 		}
 		if !waits {

@@ -12,6 +12,7 @@ import (
 // Links that lead nowhere, out of the home, or round in a circle do not make clients that copy whole
 // trees fail.
 func TestCopiesOfTreesWithDanglingLinks(t *testing.T) {
+	t.Parallel()
 	s, dir := share(t)
 	if err := os.Mkdir(filepath.Join(dir, "sub"), 0o755); err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 
 // docs/log.md has each message and each field that the code can write, and no other: programs are written after it.
 func TestLogIsDocumented(t *testing.T) {
+	t.Parallel()
 	doc, err := os.ReadFile("../docs/log.md")
 	if err != nil {
 		t.Fatal(err)
@@ -21,7 +22,8 @@ func TestLogIsDocumented(t *testing.T) {
 	messages, fields, _ := strings.Cut(tables, "## Fields")
 	wantMessages, wantFields := logged(t)
 	compare(t, "message", firstColumn(messages), wantMessages)
-	compare(t, "field", firstColumn(fields), append(wantFields, "time", "level", "message")) // which zerolog writes by itself
+	// which zerolog writes by itself
+	compare(t, "field", firstColumn(fields), append(wantFields, "time", "level", "message"))
 }
 
 func compare(t *testing.T, what string, documented, written []string) {

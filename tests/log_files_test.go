@@ -16,6 +16,7 @@ import (
 
 // Logs that go to files are found under their names after a rotation, in separate processes and in one.
 func TestLogFiles(t *testing.T) {
+	t.Parallel()
 	for _, separate := range []bool{true, false} {
 		t.Run(fmt.Sprintf("separate %v", separate), func(t *testing.T) {
 			dir := sharedDir(t)
@@ -28,7 +29,8 @@ func TestLogFiles(t *testing.T) {
 				u := newAccount(t)
 				user, password = u.name, u.password
 				port := freePort(t)
-				s = newServer(t, port, "serve", "--config", writeConfig(t, port, settings{"log": files}))
+				s = newServer(t, port, "serve", "--config",
+					writeConfig(t, port, settings{"log": files}))
 			} else {
 				user, password = "carla", "secret"
 				if err := os.Chmod(dir, 0o777); err != nil {
@@ -49,7 +51,8 @@ func TestLogFiles(t *testing.T) {
 			storeAs(t, c, "another")
 			lines(t, log, `"path":"/another"`)
 			lines(t, transfers, "/another b _ i r "+user+" ftp 0 * c")
-			if old := readFile(t, transfers+".1"); !strings.Contains(old, "/one_file b") || strings.Contains(old, "another") {
+			if old := readFile(t, transfers+".1"); !strings.Contains(old, "/one_file b") ||
+				strings.Contains(old, "another") {
 				t.Errorf("the old transfer log has %q", old)
 			}
 		})
@@ -58,10 +61,12 @@ func TestLogFiles(t *testing.T) {
 
 // On a terminal the log is for people, by default.
 func TestLogOnATerminal(t *testing.T) {
+	t.Parallel()
 	master, slave := terminal(t)
 	s := ordinaryServer(t, "")
 	s.cmd.Stderr = slave
-	if err := errors.Join(master.SetReadDeadline(time.Now().Add(patience)), s.cmd.Start()); err != nil {
+	if err := errors.Join(master.SetReadDeadline(time.Now().Add(patience)),
+		s.cmd.Start()); err != nil {
 		t.Fatal(err)
 	}
 	defer s.cmd.Process.Kill()

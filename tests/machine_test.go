@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -22,11 +23,17 @@ type machine struct {
 	run  func(t *testing.T, stdin string, args ...string) string
 }
 
-// debian is a fresh root of Debian 12. The first one takes a minute or two and the network; it is kept in the user's cache.
+// bootstrapMu lets one test bootstrap while the others wait for its result.
+var bootstrapMu sync.Mutex
+
+// debian returns a fresh root of Debian 12. The first one takes a minute or two and the network; it is
+// kept in the user's cache.
 func debian(t *testing.T) (root string) {
 	t.Helper()
 	needRoot(t)
 	need(t, "debootstrap")
+	bootstrapMu.Lock()
+	defer bootstrapMu.Unlock()
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = "/var/cache"
@@ -53,12 +60,14 @@ func bootstrap(t *testing.T, cache, kept string) {
 	}
 	defer os.RemoveAll(dir)
 	root := filepath.Join(dir, "root")
-	out, err := exec.Command("debootstrap", "--variant=minbase", "--include=systemd,systemd-sysv,dbus,libpam-systemd", "bookworm", root).CombinedOutput()
+	out, err := exec.Command("debootstrap", "--variant=minbase",
+		"--include=systemd,systemd-sysv,dbus,libpam-systemd", "bookworm", root).CombinedOutput()
 	if err != nil {
 		t.Skipf("needs Debian's packages: debootstrap: %v: %s; run with a network: sudo make system", err, lastLine(out))
 	}
 	command(t, "", "chroot", root, "apt-get", "clean")
-	if err := os.Rename(root, kept); err != nil && !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+	if err := os.Rename(root, kept); err != nil && !errors.Is(err, syscall.ENOTEMPTY) &&
+		!errors.Is(err, syscall.EEXIST) {
 		t.Fatal(err) // another run was faster: its root is as good
 	}
 }
@@ -97,7 +106,8 @@ func boot(t *testing.T, root string) machine {
 			}
 		}
 		<-ended
-		command(t, "", "find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", "*/"+name+"*", "-exec", "rmdir", "{}", "+")
+		command(t, "", "find", "/sys/fs/cgroup", "-depth", "-type", "d", "-path", "*/"+name+"*",
+			"-exec", "rmdir", "{}", "+")
 	})
 	leader := 0
 	eventually(t, "the container starts", func() bool {
@@ -114,7 +124,9 @@ func boot(t *testing.T, root string) machine {
 		return leader != 0
 	})
 	inside := func(args ...string) *exec.Cmd {
-		return exec.Command("nsenter", append([]string{"--target", strconv.Itoa(leader), "--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--"}, args...)...)
+		return exec.Command("nsenter",
+			append([]string{"--target", strconv.Itoa(leader), "--mount", "--uts", "--ipc", "--net",
+				"--pid", "--cgroup", "--"}, args...)...)
 	}
 	eventually(t, "the container is up", func() bool {
 		state, _ := inside("systemctl", "is-system-running").Output()
@@ -143,7 +155,8 @@ func link(t *testing.T, name string) (other string) {
 	random := make([]byte, 2)
 	rand.Read(random)
 	net := fmt.Sprintf("198.18.%d.%d", random[0], random[1]&^3) // RFC 2544 keeps these for tests
-	ours, other := fmt.Sprintf("198.18.%d.%d", random[0], random[1]&^3|1), fmt.Sprintf("198.18.%d.%d", random[0], random[1]&^3|2)
+	ours, other := fmt.Sprintf("198.18.%d.%d", random[0], random[1]&^3|1),
+		fmt.Sprintf("198.18.%d.%d", random[0], random[1]&^3|2)
 	if routes := command(t, "", "ip", "route", "show", "root", net+"/30"); routes != "" {
 		t.Fatalf("somebody uses %s: %s", net, routes)
 	}

@@ -16,6 +16,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -38,11 +39,13 @@ func run(m *testing.M) (code int) {
 		return fail(err)
 	}
 	if os.Getuid() == 0 {
-		remove, err := serviceAccount()
-		if err != nil {
-			return fail(err)
+		for _, name := range []string{"ftpd", "ftp", "ftp-virtual"} {
+			remove, err := serviceAccount(name)
+			if err != nil {
+				return fail(err)
+			}
+			defer remove()
 		}
-		defer remove()
 	}
 	code = m.Run()
 	if left := leftovers(); len(left) > 0 {
@@ -90,7 +93,8 @@ func buildBinaries(dir string) error {
 		if cgo == "1" && cgoOff() {
 			continue
 		}
-		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, program), "ftpd/cmd/"+program)
+		build := exec.Command("go", "build", "-ldflags=-s -w", "-o", filepath.Join(dir, program),
+			"ftpd/cmd/"+program)
 		build.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if out, err := build.CombinedOutput(); err != nil {
 			return fmt.Errorf("build %s: %w\n%s", program, err, out)
@@ -104,16 +108,18 @@ func cgoOff() bool {
 	return err == nil && strings.TrimSpace(string(out)) == "0"
 }
 
-// serviceAccount makes the account that the core runs as, where it is missing.
-func serviceAccount() (remove func(), err error) {
-	if _, err := user.Lookup("ftpd"); err == nil {
+// serviceAccount makes an account that the core runs as, or that run_as names by default, where it is
+// missing.
+func serviceAccount(name string) (remove func(), err error) {
+	if _, err := user.Lookup(name); err == nil {
 		return func() {}, nil
 	}
-	out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", "ftpd").CombinedOutput()
+	out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home",
+		"--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", name).CombinedOutput()
 	if err != nil {
-		return nil, fmt.Errorf("useradd ftpd: %w: %s", err, out)
+		return nil, fmt.Errorf("useradd %s: %w: %s", name, err, out)
 	}
-	return func() { exec.Command("userdel", "ftpd").Run() }, nil
+	return func() { exec.Command("userdel", name).Run() }, nil
 }
 
 // leftovers names what the tests should have ended or removed: processes of our binaries, and accounts.
@@ -123,7 +129,8 @@ func leftovers() []string {
 	for _, exe := range exes {
 		if program, err := os.Readlink(exe); err == nil && strings.HasPrefix(program, bin+"/") {
 			cmdline, _ := os.ReadFile(filepath.Join(filepath.Dir(exe), "cmdline"))
-			left = append(left, fmt.Sprintf("process %s: %q", filepath.Base(filepath.Dir(exe)), strings.Split(string(cmdline), "\x00")))
+			left = append(left, fmt.Sprintf("process %s: %q", filepath.Base(filepath.Dir(exe)),
+				strings.Split(string(cmdline), "\x00")))
 		}
 	}
 	for _, name := range accountsMade {
@@ -180,6 +187,12 @@ func openDir(t *testing.T, in string) string {
 
 func writeFile(t *testing.T, path, text string, mode os.FileMode) {
 	t.Helper()
+	if mode&0o111 != 0 {
+		// A child process that another test starts meanwhile would inherit the open file, and the
+		// kernel executes no file that is open for writing (ETXTBSY).
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+	}
 	if err := os.WriteFile(path, []byte(text), mode); err != nil {
 		t.Fatal(err)
 	}

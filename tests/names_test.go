@@ -14,11 +14,14 @@ import (
 // Names are bytes: those that are no UTF-8, blanks at both ends, what means something to a shell or a pattern; the byte 255, though not
 // two in a row, which mean one to Telnet. Line ends are for the transcripts of pkg/core: these clients refuse to send them.
 var byteNames = []string{
-	"latin-\xe4\xf6\xfc", "\xff", "y\xffz\xff", "\xc3\x28", "ü日本", " leading", "trailing ", "  ", "-dash", "-la", `qu"o"te`, `back\slash`,
-	"semi;colon", "equal=sign", "star*", "[x]", "what?", "$(id)", "a -> b", "tab\there", "esc\x1b[0m\x7f", "\x01\x1f", "...", "250 done",
+	"latin-\xe4\xf6\xfc", "\xff", "y\xffz\xff", "\xc3\x28", "ü日本", " leading", "trailing ", "  ",
+	"-dash", "-la", `qu"o"te`, `back\slash`,
+	"semi;colon", "equal=sign", "star*", "[x]", "what?", "$(id)", "a -> b", "tab\there",
+	"esc\x1b[0m\x7f", "\x01\x1f", "...", "250 done",
 }
 
 func TestNamesWithFtplib(t *testing.T) {
+	t.Parallel()
 	need(t, "python3")
 	s, dir := share(t, "--write")
 	host, port, _ := strings.Cut(s.addr, ":")
@@ -37,6 +40,7 @@ func TestNamesWithFtplib(t *testing.T) {
 }
 
 func TestNamesWithCurl(t *testing.T) {
+	t.Parallel()
 	need(t, "curl")
 	s, dir := share(t, "--write")
 	want := []string{"hello.txt"}
@@ -73,6 +77,7 @@ func checkNames(t *testing.T, dir string, names []string) {
 
 // mget and mdelete leave it to the server to find what a pattern matches, and take each name that they get for a pathname.
 func TestPatternsWithTnftp(t *testing.T) {
+	t.Parallel()
 	need(t, "tnftp")
 	s, dir := share(t, "--write")
 	host, port, _ := strings.Cut(s.addr, ":")
@@ -95,7 +100,8 @@ func TestPatternsWithTnftp(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for name, want := range map[string]string{"hello.txt": "hello\n", "sub/a.txt": "a.txt", "sub/b c.txt": "b c.txt"} {
+	for name, want := range map[string]string{"hello.txt": "hello\n", "sub/a.txt": "a.txt",
+		"sub/b c.txt": "b c.txt"} {
 		if got, err := os.ReadFile(filepath.Join(into, name)); string(got) != want {
 			t.Errorf("%s holds %q, %v\n%s", name, got, err, out)
 		}

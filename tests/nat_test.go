@@ -32,7 +32,8 @@ func serveAt(t *testing.T, addresses, keys string, around func(args ...string) *
 	}
 	path := filepath.Join(t.TempDir(), "ftpd.toml")
 	text := fmt.Sprintf("server.listen = [%s]\nauth.backend = \"virtual\"\nadmin.socket = %q\n%s\n[[user]]\nname = \"v\"\npassword = %q\nhome = %q\nrun_as = %q\n",
-		strings.Join(listen, ", "), filepath.Join(t.TempDir(), "admin.sock"), keys, hashes["sha256-crypt"], owner.home, owner.name)
+		strings.Join(listen, ", "), filepath.Join(t.TempDir(), "admin.sock"), keys,
+		hashes["sha256-crypt"], owner.home, owner.name)
 	writeFile(t, path, text, 0o600)
 	s := newServer(t, port, "serve", "--config", path)
 	if around != nil {
@@ -46,7 +47,8 @@ func serveAt(t *testing.T, addresses, keys string, around func(args ...string) *
 // comes logs in from one address of this host at another one.
 func (p place) comes(t *testing.T, from, to string) *client {
 	t.Helper()
-	d := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
+	d := net.Dialer{Timeout: patience,
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
 	conn, err := d.Dial("tcp", net.JoinHostPort(to, fmt.Sprint(p.port)))
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +84,8 @@ func (c *client) pasv(t *testing.T) netip.AddrPort {
 func passiveAddress(r reply) (netip.AddrPort, error) {
 	var n [6]byte
 	_, inside, _ := strings.Cut(r.text, "(")
-	if _, err := fmt.Sscanf(inside, "%d,%d,%d,%d,%d,%d", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5]); err != nil {
+	if _, err := fmt.Sscanf(inside, "%d,%d,%d,%d,%d,%d", &n[0], &n[1], &n[2], &n[3], &n[4],
+		&n[5]); err != nil {
 		return netip.AddrPort{}, fmt.Errorf("PASV: %v: %w", r, err)
 	}
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[:4])), uint16(n[4])<<8|uint16(n[5])), nil
@@ -91,6 +94,7 @@ func passiveAddress(r reply) (netip.AddrPort, error) {
 // PASV names the public address that goes with the client and with where it has come to; EPSV names none, and the port is the same
 // everywhere.
 func TestPublicAddresses(t *testing.T) {
+	t.Parallel()
 	p := serveAt(t, "0.0.0.0 ::1", `nat.public_address = "203.0.113.7"
 nat.public_addresses = { "127.0.0.3" = "203.0.113.8", "127.0.0.4" = "localhost" }
 nat.local_networks = ["127.0.0.9", "127.0.1.0/24"]`, nil)
@@ -123,26 +127,32 @@ nat.local_networks = ["127.0.0.9", "127.0.1.0/24"]`, nil)
 // A host name is looked up again while the service runs: where nobody knew it at the start, and where its address changes. Sessions that
 // stand are told the new one.
 func TestPublicName(t *testing.T) {
+	t.Parallel()
 	dir := sharedDir(t)
 	hosts := filepath.Join(dir, "hosts")
 	writeFile(t, hosts, "127.0.0.1 localhost\n", 0o644)
 	writeFile(t, filepath.Join(dir, "nsswitch"), "hosts: files\n", 0o644)
-	p := serveAt(t, "127.0.0.1", `nat.public_address = "ftp.test.invalid"`, func(args ...string) *exec.Cmd {
-		script := fmt.Sprintf("mount --bind %s /etc/hosts && mount --bind %s /etc/nsswitch.conf && exec \"$@\"", hosts, filepath.Join(dir, "nsswitch"))
-		return exec.Command("unshare", append([]string{"--mount", "sh", "-c", script, "sh"}, args...)...)
-	})
-	p.log.wait(t, "a name that is not found", message("the public address cannot be looked up: PASV names the local one"))
+	p := serveAt(t, "127.0.0.1", `nat.public_address = "ftp.test.invalid"`,
+		func(args ...string) *exec.Cmd {
+			script := fmt.Sprintf("mount --bind %s /etc/hosts && mount --bind %s /etc/nsswitch.conf && exec \"$@\"", hosts, filepath.Join(dir, "nsswitch"))
+			return exec.Command("unshare",
+				append([]string{"--mount", "sh", "-c", script, "sh"}, args...)...)
+		})
+	p.log.wait(t, "a name that is not found",
+		message("the public address cannot be looked up: PASV names the local one"))
 	c := p.comes(t, "127.0.0.1", "127.0.0.1")
 	if got := c.pasv(t); got.Addr().String() != "127.0.0.1" {
 		t.Errorf("before it is found: %s", got)
 	}
 	writeFile(t, hosts, "203.0.113.9 ftp.test.invalid\n", 0o644)
 	p.log.wait(t, "a name that is found", message("public address"))
-	eventually(t, "PASV names what was found", func() bool { return c.pasv(t).Addr().String() == "203.0.113.9" })
+	eventually(t, "PASV names what was found",
+		func() bool { return c.pasv(t).Addr().String() == "203.0.113.9" })
 }
 
 // What a client from outside could do nothing with is a warning at the start.
 func TestPrivateAddressIsAWarning(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	const private = "10.99.87.65"
 	command(t, "", "ip", "address", "add", private+"/32", "dev", "lo")

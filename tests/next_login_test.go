@@ -12,6 +12,7 @@ import (
 // A client that reads replies before it reads data says REIN in the middle of a download, as pyftpdlib's tests do, and goes on as somebody
 // else. The download stays the first user's, in whose name it is logged.
 func TestNextLoginDuringTransfer(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	first, second := newAccount(t), newAccount(t)
 	content := make([]byte, 32<<20) // more than sockets hold
@@ -43,8 +44,10 @@ func TestNextLoginDuringTransfer(t *testing.T) {
 	}
 	c.expect(t, 221, "QUIT")
 	for _, want := range []struct{ message, user string }{
-		{"logout", first.name}, {"login", second.name}, {"download", first.name}, {"logout", second.name},
+		{"logout", first.name}, {"login", second.name}, {"download", first.name},
+		{"logout", second.name},
 	} {
-		s.log.wait(t, want.message+" of "+want.user, func(r record) bool { return r.Message == want.message && r.User == want.user })
+		s.log.wait(t, want.message+" of "+want.user,
+			func(r record) bool { return r.Message == want.message && r.User == want.user })
 	}
 }

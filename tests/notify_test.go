@@ -13,6 +13,7 @@ import (
 
 // The service manager is told when the service is ready, and how long a stop may take: as long as server.drain_timeout says.
 func TestServiceManagerIsTold(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	socket := filepath.Join(sharedDir(t), "notify")
 	manager, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
@@ -29,7 +30,8 @@ func TestServiceManagerIsTold(t *testing.T) {
 		}
 	}
 	port := freePort(t)
-	s := newServer(t, port, "serve", "--config", writeConfig(t, port, settings{"server": "drain_timeout = \"90s\"\n"}))
+	s := newServer(t, port, "serve", "--config",
+		writeConfig(t, port, settings{"server": "drain_timeout = \"90s\"\n"}))
 	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+socket)
 	s.start(t)
 	told("READY=1")

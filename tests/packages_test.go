@@ -30,7 +30,8 @@ func packagesIn(dir string) (packageFiles, error) {
 	debs, _ := filepath.Glob(filepath.Join(dir, "*.deb"))
 	rpms, _ := filepath.Glob(filepath.Join(dir, "*.rpm"))
 	if len(debs) != 1 || len(rpms) != 1 {
-		return packageFiles{}, fmt.Errorf("scripts/packages made not one deb and one rpm: %q, %q", debs, rpms)
+		return packageFiles{}, fmt.Errorf("scripts/packages made not one deb and one rpm: %q, %q",
+			debs, rpms)
 	}
 	return packageFiles{debs[0], rpms[0]}, nil
 }
@@ -49,14 +50,17 @@ func packages(t *testing.T) packageFiles {
 
 // Debian's old transitional package of this name must lose against every version of ours, and each version against the next.
 func TestPackageVersion(t *testing.T) {
+	t.Parallel()
 	deb := packages(t).deb
 	version := strings.TrimSpace(command(t, "", "dpkg-deb", "--field", deb, "Version"))
-	order := []string{"0.17-37", version, "1.0.0~rc1-1", "1.0.0-1", "1.0.0+5.gabcdef-1", "1.0.0+12.gabcdef-1", "1.0.1-1"}
+	order := []string{"0.17-37", version, "1.0.0~rc1-1", "1.0.0-1", "1.0.0+5.gabcdef-1",
+		"1.0.0+12.gabcdef-1", "1.0.1-1"}
 	if !strings.HasPrefix(version, "1.0.0~dev.") {
 		order = []string{"0.17-37", version}
 	}
 	for i := range order[1:] {
-		if err := exec.Command("dpkg", "--compare-versions", order[i], "lt", order[i+1]).Run(); err != nil {
+		if err := exec.Command("dpkg", "--compare-versions", order[i], "lt",
+			order[i+1]).Run(); err != nil {
 			t.Errorf("%s does not come before %s", order[i], order[i+1])
 		}
 	}
@@ -64,6 +68,7 @@ func TestPackageVersion(t *testing.T) {
 
 // The package must not install where the C library is older than what ftpd-auth was linked with, nor refuse one that is new enough.
 func TestPackageRelations(t *testing.T) {
+	t.Parallel()
 	files := packages(t)
 	program, err := elf.Open(filepath.Join(bin, "ftpd-auth"))
 	if err != nil {
@@ -88,19 +93,22 @@ func TestPackageRelations(t *testing.T) {
 		"Replaces":  "ftp-server",
 		"Depends":   "libc6 (>= 2." + strconv.Itoa(minor) + "), libpam0g, libpam-runtime, passwd",
 	} {
-		if got := strings.TrimSpace(command(t, "", "dpkg-deb", "--field", files.deb, field)); got != want {
+		if got := strings.TrimSpace(command(t, "", "dpkg-deb", "--field", files.deb,
+			field)); got != want {
 			t.Errorf("%s: %q, not %q", field, got, want)
 		}
 	}
 	need(t, "rpm")
 	requires := strings.Fields(command(t, "", "rpm", "-qp", "--requires", files.rpm))
-	if got, want := strings.Join(requires, " "), "glibc >= 2."+strconv.Itoa(minor)+" pam shadow-utils"; got != want {
+	if got, want := strings.Join(requires,
+		" "), "glibc >= 2."+strconv.Itoa(minor)+" pam shadow-utils"; got != want {
 		t.Errorf("the rpm requires %q, not %q", got, want)
 	}
 }
 
 // Both packages put the same files at the same places.
 func TestPackageContents(t *testing.T) {
+	t.Parallel()
 	files := packages(t)
 	var deb []string
 	for line := range strings.Lines(command(t, "", "dpkg-deb", "--contents", files.deb)) {
@@ -109,7 +117,8 @@ func TestPackageContents(t *testing.T) {
 		if f[1] != "root/root" {
 			t.Errorf("%s belongs to %s", name, f[1])
 		}
-		if !strings.HasSuffix(name, "/") && !strings.Contains(name, "lintian") && !strings.HasSuffix(name, "/changelog.Debian.gz") {
+		if !strings.HasSuffix(name, "/") && !strings.Contains(name, "lintian") &&
+			!strings.HasSuffix(name, "/changelog.Debian.gz") {
 			deb = append(deb, name)
 		}
 	}
@@ -134,17 +143,20 @@ func TestPackageContents(t *testing.T) {
 
 	need(t, "rpm")
 	directories := []string{"/etc/ftpd.d", "/var/log/ftpd"}
-	rpm := slices.DeleteFunc(strings.Fields(command(t, "", "rpm", "-qlp", files.rpm)), func(name string) bool {
-		return slices.Contains(directories, name)
-	})
+	rpm := slices.DeleteFunc(strings.Fields(command(t, "", "rpm", "-qlp", files.rpm)),
+		func(name string) bool {
+			return slices.Contains(directories, name)
+		})
 	slices.Sort(rpm)
 	if !slices.Equal(deb, rpm) {
-		t.Errorf("the deb has\n  %s\nand the rpm\n  %s", strings.Join(deb, "\n  "), strings.Join(rpm, "\n  "))
+		t.Errorf("the deb has\n  %s\nand the rpm\n  %s", strings.Join(deb, "\n  "),
+			strings.Join(rpm, "\n  "))
 	}
 }
 
 // The same commit and programs give the same bytes, at another place and time.
 func TestPackagesAreReproducible(t *testing.T) {
+	t.Parallel()
 	first := packages(t)
 	again, err := packagesIn(filepath.Join(t.TempDir(), "again"))
 	if err != nil {
@@ -160,6 +172,7 @@ func TestPackagesAreReproducible(t *testing.T) {
 
 // What Debian's and Fedora's checkers find, but for what the lists of exceptions explain.
 func TestPackageLint(t *testing.T) {
+	t.Parallel()
 	files := packages(t)
 	for _, lint := range [][]string{
 		{"lintian", "--allow-root", "--fail-on", "error", files.deb},

@@ -18,6 +18,7 @@ import (
 // On a terminal, `ftpd passwd` asks twice and shows nothing of what is typed; two that differ make no hash, and Ctrl-C leaves a terminal
 // that shows again what is typed.
 func TestPasswdOnTerminal(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		typed [2]string
 		fails bool
@@ -39,7 +40,8 @@ func TestPasswdOnTerminal(t *testing.T) {
 			var said string
 			for i, prompt := range []string{"Password: ", "Again: "} {
 				said += readUntil(t, in, prompt)
-				eventually(t, "the terminal hides what is typed", func() bool { return !echoes(t, slave) })
+				eventually(t, "the terminal hides what is typed",
+					func() bool { return !echoes(t, slave) })
 				if _, err := master.WriteString(c.typed[i]); err != nil {
 					t.Fatal(err)
 				}
@@ -47,7 +49,8 @@ func TestPasswdOnTerminal(t *testing.T) {
 			err := cmd.Wait()
 			fmt.Fprintln(slave, "the end.")
 			said += readUntil(t, in, "the end.")
-			if (err != nil) != c.fails || !strings.Contains(said, c.said) || strings.Contains(said, "sesam") {
+			if (err != nil) != c.fails || !strings.Contains(said, c.said) ||
+				strings.Contains(said, "sesam") {
 				t.Errorf("%v: %q", err, said)
 			}
 			if !echoes(t, slave) {

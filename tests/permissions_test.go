@@ -16,23 +16,30 @@ import (
 // wordCalls are commands in a directory with a file "f", which has the text "text", another file "g", and an empty directory "d"; each
 // with the words that it needs, all of them.
 var wordCalls = []struct{ line, words string }{
-	{"LIST", "list"}, {"NLST", "list"}, {"MLSD", "list"}, {"MLST f", "list"}, {"STAT f", "list"}, {"SIZE f", "list"}, {"MDTM f", "list"},
-	{"RETR f", "read"}, {"HASH f", "read"}, {"XCRC f", "read"}, {"XMD5 f", "read"}, {"XSHA1 f", "read"}, {"XSHA256 f", "read"},
-	{"STOR new", "write"}, {"STOU", "write"}, {"STOR f", "overwrite"}, {"APPE f", "append"}, {"REST 4, STOR f", "append"}, {"REST 2, STOR f", "overwrite"},
-	{"DELE f", "delete"}, {"RMD d", "delete"}, {"RNFR f, RNTO new", "rename"}, {"RNFR f, RNTO g", "rename overwrite"}, {"MKD new", "mkdir"},
-	{"SITE CHMOD 600 f", "chmod"}, {"SITE UMASK 077", "chmod"}, {"MFMT 20200102030405 f", "touch"}, {"MDTM 20200102030405 f", "touch"}, {"SITE UTIME 20200102030405 f", "touch"},
+	{"LIST", "list"}, {"NLST", "list"}, {"MLSD", "list"}, {"MLST f", "list"}, {"STAT f", "list"},
+	{"SIZE f", "list"}, {"MDTM f", "list"},
+	{"RETR f", "read"}, {"HASH f", "read"}, {"XCRC f", "read"}, {"XMD5 f", "read"},
+	{"XSHA1 f", "read"}, {"XSHA256 f", "read"},
+	{"STOR new", "write"}, {"STOU", "write"}, {"STOR f", "overwrite"}, {"APPE f", "append"},
+	{"REST 4, STOR f", "append"}, {"REST 2, STOR f", "overwrite"},
+	{"DELE f", "delete"}, {"RMD d", "delete"}, {"RNFR f, RNTO new", "rename"},
+	{"RNFR f, RNTO g", "rename overwrite"}, {"MKD new", "mkdir"},
+	{"SITE CHMOD 600 f", "chmod"}, {"SITE UMASK 077", "chmod"}, {"MFMT 20200102030405 f", "touch"},
+	{"MDTM 20200102030405 f", "touch"}, {"SITE UTIME 20200102030405 f", "touch"},
 }
 
 // Each word of permissions stands for the commands that the contract names, and for no other: users with one word alone, and with all but
 // one.
 func TestPermissionWords(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t)
 	words := strings.Fields("list read write overwrite append delete rename mkdir chmod touch")
 	sets := map[string][]string{}
 	var users strings.Builder
 	for i, word := range words {
-		for name, set := range map[string][]string{"only-" + word: {word}, "without-" + word: slices.Delete(slices.Clone(words), i, i+1)} {
+		for name, set := range map[string][]string{"only-" + word: {word},
+			"without-" + word: slices.Delete(slices.Clone(words), i, i+1)} {
 			sets[name] = set
 			fmt.Fprintf(&users, "[[user]]\nname = %q\npassword = %q\nhome = %q\nrun_as = %q\npermissions = [\"%s\"]\n",
 				name, hashes["bcrypt"], owner.home, owner.name, strings.Join(set, `", "`))
@@ -97,13 +104,15 @@ func (c *client) doAll(lines string) (r reply, err error) {
 // The longest path decides, whether a group or the user has it, and where the directory really is: through symlinks and "..". What a user
 // says of a path replaces what a group says of the same one.
 func TestLongestPathWins(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	group, _ := newGroup(t)
 	u := newAccount(t, "--groups", group)
 	for _, dir := range []string{"a", "a/b", "a/b/c", "same"} {
 		u.wordDir(t, dir)
 	}
-	for link, to := range map[string]string{"link": "a/b", "a/b/c/up": "../..", "a/b/absolute": "/a/b/c"} {
+	for link, to := range map[string]string{"link": "a/b", "a/b/c/up": "../..",
+		"a/b/absolute": "/a/b/c"} {
 		if err := os.Symlink(to, filepath.Join(u.home, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -131,15 +140,20 @@ name = %q
 `, group, u.name)})
 	c := login(t, s.addr, u.name, u.password)
 	for _, test := range []struct{ dir, real, may string }{
-		{"/", "", "MLSD"}, {"/a/..", "", "MLSD"}, {"/link/..", "", "MLSD"}, // ".." leaves by the way that came in
-		{"/a", "a", "MLSD STOR DELE"}, {"/a/b/..", "a", "MLSD STOR DELE"}, {"/a/b/c/up", "a", "MLSD STOR DELE"}, {"/link/c/up", "a", "MLSD STOR DELE"},
-		{"/a/b", "a/b", "STOR"}, {"/link", "a/b", "STOR"}, {"/link/absolute/..", "a/b", "STOR"}, {"/a/b/c/up/b", "a/b", "STOR"},
-		{"/a/b/c", "a/b/c", "MLSD DELE"}, {"/link/c", "a/b/c", "MLSD DELE"}, {"/a/b/absolute", "a/b/c", "MLSD DELE"}, {"/link/absolute", "a/b/c", "MLSD DELE"},
+		// ".." leaves by the way that came in
+		{"/", "", "MLSD"}, {"/a/..", "", "MLSD"}, {"/link/..", "", "MLSD"},
+		{"/a", "a", "MLSD STOR DELE"}, {"/a/b/..", "a", "MLSD STOR DELE"},
+		{"/a/b/c/up", "a", "MLSD STOR DELE"}, {"/link/c/up", "a", "MLSD STOR DELE"},
+		{"/a/b", "a/b", "STOR"}, {"/link", "a/b", "STOR"}, {"/link/absolute/..", "a/b", "STOR"},
+		{"/a/b/c/up/b", "a/b", "STOR"},
+		{"/a/b/c", "a/b/c", "MLSD DELE"}, {"/link/c", "a/b/c", "MLSD DELE"},
+		{"/a/b/absolute", "a/b/c", "MLSD DELE"}, {"/link/absolute", "a/b/c", "MLSD DELE"},
 		{"/same", "same", "MLSD"}, {"/same/d", "same/d", "MLSD"},
 	} {
 		u.file(t, test.real+"/victim", "x", u.uid, u.gid, 0o644)
 		var may []string
-		for _, line := range []string{"MLSD " + test.dir, "STOR " + test.dir + "/new", "DELE " + test.dir + "/victim"} {
+		for _, line := range []string{"MLSD " + test.dir, "STOR " + test.dir + "/new",
+			"DELE " + test.dir + "/victim"} {
 			r, err := c.doAll(line)
 			if err != nil {
 				t.Fatal(err)
@@ -158,6 +172,7 @@ name = %q
 // A member of several groups has the settings of the later one in the file, those that it does not name of the earlier one, and the
 // user's own before all.
 func TestGroupsInTheirOrder(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	first, _ := newGroup(t)
 	second, _ := newGroup(t)
@@ -178,7 +193,8 @@ quit_message = "own"
 	for _, test := range []struct {
 		user              account
 		hello, mode, quit string
-	}{{u, "of the first", "-rw-------", "own"}, {member, "of the first", "-rw-r--r--", "of the first"}} {
+	}{{u, "of the first", "-rw-------", "own"},
+		{member, "of the first", "-rw-r--r--", "of the first"}} {
 		c, _, err := dial(s.addr)
 		if err != nil {
 			t.Fatal(err)
@@ -189,7 +205,8 @@ quit_message = "own"
 			t.Errorf("login: %v, want %q", r, test.hello)
 		}
 		storeAs(t, c, "new")
-		if info, err := os.Stat(filepath.Join(test.user.home, "new")); err != nil || info.Mode().String() != test.mode {
+		if info, err := os.Stat(filepath.Join(test.user.home, "new")); err != nil ||
+			info.Mode().String() != test.mode {
 			t.Errorf("the file: %v, %v, want %s", info.Mode(), err, test.mode)
 		}
 		if r := c.expect(t, 221, "QUIT"); r.text != test.quit {
@@ -200,6 +217,7 @@ quit_message = "own"
 
 // The default ACL of a directory decides about what is made in it, in place of the umask, as it does for every other program.
 func TestDefaultACLs(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "setfacl")
 	u, other := newAccount(t), newAccount(t)
@@ -211,22 +229,26 @@ func TestDefaultACLs(t *testing.T) {
 	storeAs(t, c, "shared/new")
 	c.expect(t, 257, "MKD shared/newdir")
 	storeAs(t, c, "elsewhere")
-	for name, want := range map[string]string{"shared/new": "mask::rw-", "shared/newdir": "mask::rwx"} {
+	for name, want := range map[string]string{"shared/new": "mask::rw-",
+		"shared/newdir": "mask::rwx"} {
 		acl := command(t, "", "getfacl", "--absolute-names", filepath.Join(u.home, name))
 		if !strings.Contains(acl, "user:"+other.name+":rwx") || !strings.Contains(acl, want+"\n") {
 			t.Errorf("%s: %s", name, acl)
 		}
 	}
-	if info, err := os.Stat(filepath.Join(u.home, "elsewhere")); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(filepath.Join(u.home, "elsewhere")); err != nil ||
+		info.Mode().Perm() != 0o600 {
 		t.Errorf("elsewhere the umask decides: %v, %v", info.Mode(), err)
 	}
-	if n, _ := unix.Getxattr(filepath.Join(u.home, "elsewhere"), "system.posix_acl_access", nil); n > 0 {
+	if n, _ := unix.Getxattr(filepath.Join(u.home, "elsewhere"), "system.posix_acl_access",
+		nil); n > 0 {
 		t.Error("elsewhere there is an ACL")
 	}
 }
 
 // A mount is in the listing of its parent, in each form, has permissions of its own, and is no place to rename to, nor a name to remove.
 func TestMountsInATree(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	u.wordDir(t, "docs")
@@ -248,7 +270,8 @@ name = %q
 	c := login(t, s.addr, u.name, u.password)
 	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
 		for _, dir := range []string{"/", "/docs"} {
-			if list, _, err := c.retrieve(verb + " " + dir); err != nil || strings.Count(list, "shared\r\n") != 1 {
+			if list, _, err := c.retrieve(verb + " " + dir); err != nil ||
+				strings.Count(list, "shared\r\n") != 1 {
 				t.Errorf("%s %s has %q, %v", verb, dir, list, err)
 			}
 		}
@@ -256,9 +279,11 @@ name = %q
 	for line, code := range map[string]int{
 		"RETR /shared/news": 226, "RETR /docs/shared/news": 226,
 		"STOR /shared/new": 226, "STOR /docs/shared/new2": 550, "DELE /docs/shared/news": 550,
-		"RNFR /docs/f, RNTO /shared/f": 553, "RNFR /shared/news, RNTO /news": 553, "RNFR /docs/f, RNTO /docs/shared/f": 553,
+		"RNFR /docs/f, RNTO /shared/f": 553, "RNFR /shared/news, RNTO /news": 553,
+		"RNFR /docs/f, RNTO /docs/shared/f":    553,
 		"RNFR /shared/news, RNTO /shared/olds": 250,
-		"RMD /shared":                          550, "RNFR /shared, RNTO /other": 550, "RMD /docs": 550,
+		"RMD /shared":                          550, "RNFR /shared, RNTO /other": 550,
+		"RMD /docs": 550,
 	} {
 		if r, err := c.doAll(line); err != nil || r.code != code {
 			t.Errorf("%s: %v, %v, want %d", line, r, err, code)

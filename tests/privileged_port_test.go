@@ -12,7 +12,9 @@ import (
 
 // Whoever may not have port 21 reads what to do instead.
 func TestPrivilegedPort(t *testing.T) {
-	first, err := strconv.Atoi(strings.TrimSpace(readFile(t, "/proc/sys/net/ipv4/ip_unprivileged_port_start")))
+	t.Parallel()
+	first, err := strconv.Atoi(strings.TrimSpace(readFile(t,
+		"/proc/sys/net/ipv4/ip_unprivileged_port_start")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,7 +24,8 @@ func TestPrivilegedPort(t *testing.T) {
 	dir := sharedDir(t)
 	config := filepath.Join(dir, "ftpd.toml")
 	writeFile(t, config, "[server]\nlisten = [\"127.0.0.1:21\"]\n", 0o644)
-	for _, args := range [][]string{{"share", dir, "--listen", "127.0.0.1:21"}, {"serve", "--config", config}} {
+	for _, args := range [][]string{{"share", dir, "--listen", "127.0.0.1:21"},
+		{"serve", "--config", config}} {
 		t.Run(args[0], func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "ftpd"), args...)
 			cmd.Dir = "/"
@@ -34,7 +37,8 @@ func TestPrivilegedPort(t *testing.T) {
 			if code := cmd.ProcessState.ExitCode(); code != 1 {
 				t.Errorf("exit %d, want 1", code)
 			}
-			if text := strings.TrimSpace(string(out)); strings.Contains(text, "\n") || !strings.Contains(text, "1024") {
+			if text := strings.TrimSpace(string(out)); strings.Contains(text, "\n") ||
+				!strings.Contains(text, "1024") {
 				t.Errorf("want one line that names a port above 1024, got:\n%s", out)
 			}
 		})

@@ -38,6 +38,7 @@ const innerText = "the content of inner.txt"
 
 // TestPrograms tries the programs that docs/clients.md names, at port 21: some take no other.
 func TestPrograms(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	dir := sharedDir(t)
 	if err := os.Mkdir(filepath.Join(dir, "dir"), 0o755); err != nil {
@@ -48,7 +49,8 @@ func TestPrograms(t *testing.T) {
 	rand.Read(data)
 	writeFile(t, filepath.Join(dir, "big.bin"), string(data), 0o644)
 	writeFile(t, filepath.Join(dir, "up.bin"), string(data[:300_001]), 0o644)
-	host := fmt.Sprintf("127.%d.%d.%d", 64+mathrand.IntN(64), mathrand.IntN(256), 1+mathrand.IntN(254))
+	host := fmt.Sprintf("127.%d.%d.%d", 64+mathrand.IntN(64), mathrand.IntN(256),
+		1+mathrand.IntN(254))
 	s := newServer(t, 21, "share", dir, "--listen", host+":21", "--write")
 	s.start(t)
 	t.Run("of", func(t *testing.T) { // ends with the last of them
@@ -62,7 +64,8 @@ func TestPrograms(t *testing.T) {
 					needPackage(t, requirement)
 				}
 				program.checkPackage(t)
-				user := url.UserPassword("anonymous", "guest") // costs nothing to check: PHP and Java log in for each thing
+				// costs nothing to check: PHP and Java log in for each thing
+				user := url.UserPassword("anonymous", "guest")
 				program.try(&trial{
 					t:    t,
 					at:   target{folder: t.TempDir()},
@@ -78,7 +81,8 @@ func TestPrograms(t *testing.T) {
 // checkPackage skips a program that is not installed, and compares its version with the table's on the system for which that is.
 func (p ftpProgram) checkPackage(t *testing.T) {
 	t.Helper()
-	out, err := exec.Command("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}", p.pkg).Output()
+	out, err := exec.Command("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}",
+		p.pkg).Output()
 	if err != nil || !strings.HasPrefix(string(out), "installed ") {
 		t.Skipf("needs %s; run: sudo scripts/needs test && make system", p.pkg)
 	}
@@ -159,35 +163,45 @@ func tryElinks(p *trial) {
 func tryFFmpeg(p *trial) {
 	raw := []string{"-nostdin", "-loglevel", "error", "-f", "u8"}
 	convert := func(more ...string) []string { return append(append([]string{}, raw...), more...) }
-	p.copies("up.bin", "ffmpeg", convert("-i", p.url+"/up.bin", "-codec", "copy", "-f", "u8", "-")...)
-	p.run("", "ffmpeg", convert("-i", p.served("up.bin"), "-codec", "copy", "-f", "u8", p.url+"/ffmpeg.bin")...)
-	p.run("", "ffmpeg", convert("-i", p.served("up.bin"), "-movflags", "frag_keyframe+empty_moov", "-f", "mp4", p.url+"/ffmpeg.mp4")...)
+	p.copies("up.bin", "ffmpeg", convert("-i", p.url+"/up.bin", "-codec", "copy", "-f", "u8",
+		"-")...)
+	p.run("", "ffmpeg", convert("-i", p.served("up.bin"), "-codec", "copy", "-f", "u8",
+		p.url+"/ffmpeg.bin")...)
+	p.run("", "ffmpeg", convert("-i", p.served("up.bin"), "-movflags", "frag_keyframe+empty_moov",
+		"-f", "mp4", p.url+"/ffmpeg.mp4")...)
 	p.shows("codec_name=aac", "ffprobe", "-loglevel", "error", "-show_streams", p.url+"/ffmpeg.mp4")
-	p.run("", "ffmpeg", "-nostdin", "-loglevel", "error", "-ss", "1", "-i", p.url+"/ffmpeg.mp4", "-f", "null", "-")
+	p.run("", "ffmpeg", "-nostdin", "-loglevel", "error", "-ss", "1", "-i", p.url+"/ffmpeg.mp4",
+		"-f", "null", "-")
 }
 
 // tryApt has a repository with one package.
 func tryApt(p *trial) {
 	control := filepath.Join(p.own("package"), "DEBIAN", "control")
-	for _, dir := range []string{filepath.Dir(control), p.served("deb"), p.own("etc"), p.own("state"), p.own("cache")} {
+	for _, dir := range []string{filepath.Dir(control), p.served("deb"), p.own("etc"),
+		p.own("state"), p.own("cache")} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			p.t.Fatal(err)
 		}
 	}
 	writeFile(p.t, control, "Package: ftpdtrial\nVersion: 1\nArchitecture: all\nMaintainer: a <a@example.org>\nDescription: a trial\n", 0o644)
-	p.run("", "dpkg-deb", "--root-owner-group", "--build", p.own("package"), p.served("deb/ftpdtrial.deb"))
-	writeFile(p.t, p.served("deb/Packages"), readFile(p.t, control)+fmt.Sprintf("Filename: ./ftpdtrial.deb\nSize: %d\nSHA256: %x\n",
-		len(readFile(p.t, p.served("deb/ftpdtrial.deb"))), sha256File(p.t, p.served("deb/ftpdtrial.deb"))), 0o644)
+	p.run("", "dpkg-deb", "--root-owner-group", "--build", p.own("package"),
+		p.served("deb/ftpdtrial.deb"))
+	writeFile(p.t, p.served("deb/Packages"),
+		readFile(p.t, control)+fmt.Sprintf("Filename: ./ftpdtrial.deb\nSize: %d\nSHA256: %x\n",
+			len(readFile(p.t, p.served("deb/ftpdtrial.deb"))),
+			sha256File(p.t, p.served("deb/ftpdtrial.deb"))), 0o644)
 	p.writes("etc/sources.list", "deb [trusted=yes] "+p.url+"/deb ./\n")
 	apt := func(args ...string) string {
-		options := []string{"-o", "Dir::Etc=" + p.own("etc"), "-o", "Dir::State=" + p.own("state"), "-o", "Dir::Cache=" + p.own("cache"),
+		options := []string{"-o", "Dir::Etc=" + p.own("etc"), "-o", "Dir::State=" + p.own("state"),
+			"-o", "Dir::Cache=" + p.own("cache"),
 			"-o", "APT::Sandbox::User=root", "-o", "Dir::Bin::Methods::ftp=ftp"}
 		return p.run("", "apt-get", append(options, args...)...)
 	}
 	apt("update")
 	apt("download", "ftpdtrial")
 	found, err := filepath.Glob(p.own("ftpdtrial*.deb"))
-	if err != nil || len(found) != 1 || readFile(p.t, found[0]) != readFile(p.t, p.served("deb/ftpdtrial.deb")) {
+	if err != nil || len(found) != 1 ||
+		readFile(p.t, found[0]) != readFile(p.t, p.served("deb/ftpdtrial.deb")) {
 		p.t.Errorf("apt has %q, %v", found, err)
 	}
 }
@@ -203,7 +217,8 @@ func tryMc(p *trial) {
 	} {
 		master, slave := terminal(p.t)
 		cmd := exec.CommandContext(p.t.Context(), c.program[0], c.program[1:]...)
-		cmd.Env = append(os.Environ(), "HOME="+p.at.folder, "TERM=xterm", "LC_ALL=C.UTF-8", "COLUMNS=100", "LINES=30")
+		cmd.Env = append(os.Environ(), "HOME="+p.at.folder, "TERM=xterm", "LC_ALL=C.UTF-8",
+			"COLUMNS=100", "LINES=30")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = slave, slave, slave
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 		if err := cmd.Start(); err != nil {
@@ -230,7 +245,8 @@ write
 qall!
 `, p.host, p.own("listing")))
 	p.run("", "vim", "-es", "-u", "NONE", "-N", "-S", script)
-	if listing := readFile(p.t, p.own("listing")); !strings.Contains(listing, "\ndir/\n") || !strings.Contains(listing, "\nup.bin\n") {
+	if listing := readFile(p.t, p.own("listing")); !strings.Contains(listing, "\ndir/\n") ||
+		!strings.Contains(listing, "\nup.bin\n") {
 		p.t.Errorf("vim shows %q", listing)
 	}
 	p.holds("vim.txt", "from the server\nby vim\n")
@@ -242,7 +258,8 @@ func tryPHPWrapper(p *trial) {
 }
 
 func tryJavaURL(p *trial) {
-	p.run("", "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", testdata(p.t, "ProgramURL.java"), p.url, p.served("up.bin"))
+	p.run("", "java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
+		testdata(p.t, "ProgramURL.java"), p.url, p.served("up.bin"))
 	p.holds("java.txt", "by java")
 }
 

@@ -54,7 +54,8 @@ func (p place) balance(t *testing.T, from, header string) *client {
 
 func balanced(t *testing.T, from string, to netip.AddrPort, header string) net.Conn {
 	t.Helper()
-	d := net.Dialer{Timeout: patience, LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
+	d := net.Dialer{Timeout: patience,
+		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(netip.MustParseAddr(from), 0))}
 	conn, err := d.Dial("tcp", to.String())
 	if err != nil {
 		t.Fatal(err)
@@ -94,6 +95,7 @@ func (c *client) offered(t *testing.T, verb string) netip.AddrPort {
 
 // The client is whom the header names, in both versions and families: in the log, for limits, and for data connections.
 func TestProxyProtocol(t *testing.T) {
+	t.Parallel()
 	p := serveAt(t, "127.0.0.1 ::1", `server.proxy_protocol_from = ["127.0.0.2", "::1"]
 nat.public_address = "203.0.113.7"
 nat.local_networks = ["198.51.100.0/25"]
@@ -102,13 +104,18 @@ limits.max_sessions_per_ip = 1`, nil)
 		name, balancer, client, neighbour, verb, told string
 		header                                        func(client, to string) string
 	}{
-		{"v1", "127.0.0.2", "198.51.100.200:4000", "198.51.100.199:4000", "PASV", "203.0.113.7", header1},
-		{"v2", "127.0.0.2", "198.51.100.201:4000", "198.51.100.199:4000", "PASV", "203.0.113.7", header2},
-		{"local network", "127.0.0.2", "198.51.100.7:4000", "198.51.100.8:4000", "PASV", "127.0.0.1", header2},
+		{"v1", "127.0.0.2", "198.51.100.200:4000", "198.51.100.199:4000", "PASV", "203.0.113.7",
+			header1},
+		{"v2", "127.0.0.2", "198.51.100.201:4000", "198.51.100.199:4000", "PASV", "203.0.113.7",
+			header2},
+		{"local network", "127.0.0.2", "198.51.100.7:4000", "198.51.100.8:4000", "PASV",
+			"127.0.0.1", header2},
 		{"v1, IPv6", "::1", "[2001:db8:7::7]:4000", "[2001:db8::6]:4000", "EPSV", "", header1},
 		{"v2, IPv6", "::1", "[2001:db8:8::7]:4000", "[2001:db8::6]:4000", "EPSV 2", "", header2},
-		{"IPv6 over IPv4", "127.0.0.2", "[2001:db8:9::7]:4000", "[2001:db8::6]:4000", "EPSV 2", "", header2},
-		{"IPv4 over IPv6", "::1", "198.51.100.202:4000", "198.51.100.199:4000", "EPSV 1", "", header1},
+		{"IPv6 over IPv4", "127.0.0.2", "[2001:db8:9::7]:4000", "[2001:db8::6]:4000", "EPSV 2", "",
+			header2},
+		{"IPv4 over IPv6", "::1", "198.51.100.202:4000", "198.51.100.199:4000", "EPSV 1", "",
+			header1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			shown := "203.0.113.200:21"
@@ -119,8 +126,12 @@ limits.max_sessions_per_ip = 1`, nil)
 			c := p.balance(t, test.balancer, header)
 			c.greeted(t, 220)
 			c.enter(t)
-			p.log.wait(t, "the login", func(r record) bool { return r.Message == "login" && r.Remote == test.client })
-			p.balance(t, test.balancer, header).greeted(t, 421) // a second session of the same address
+			p.log.wait(t, "the login", func(r record) bool {
+				return r.Message == "login" &&
+					r.Remote == test.client
+			})
+			// a second session of the same address
+			p.balance(t, test.balancer, header).greeted(t, 421)
 			if test.told != "" {
 				if got := c.pasv(t); got.Addr().String() != test.told {
 					t.Errorf("PASV tells %s, not %s", got.Addr(), test.told)
@@ -128,7 +139,8 @@ limits.max_sessions_per_ip = 1`, nil)
 			}
 			to := c.offered(t, test.verb)
 			c.expect(t, 150, "STOR up")
-			for what, begin := range map[string]string{"another client": test.header(test.neighbour, shown), "nobody": "text"} {
+			for what, begin := range map[string]string{"another client": test.header(test.neighbour,
+				shown), "nobody": "text"} {
 				conn := balanced(t, test.balancer, to, begin)
 				conn.SetReadDeadline(time.Now().Add(patience))
 				if _, err := conn.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
@@ -149,8 +161,8 @@ limits.max_sessions_per_ip = 1`, nil)
 // Bans and allow_from are for the client, not for the balancer; from anybody else a header is a wrong command; and a balancer must introduce
 // its clients in time.
 func TestProxyProtocolRefusals(t *testing.T) {
+	t.Parallel()
 	p := serveAt(t, "127.0.0.1", `server.proxy_protocol_from = ["127.0.0.2"]
-limits.login_timeout = "1s"
 ban.address_failures = 1
 auth.failure_delay = "0s"
 defaults.allow_from = ["198.51.100.0/24"]`, nil)
@@ -177,14 +189,17 @@ defaults.allow_from = ["198.51.100.0/24"]`, nil)
 	}
 	two := p.balance(t, "127.0.0.3", header2("198.51.100.68:1", to))
 	two.greeted(t, 220)
-	if rest, err := io.ReadAll(two.in); err != nil && !errors.Is(err, syscall.ECONNRESET) || strings.Contains(string(rest), "230") {
+	if rest, err := io.ReadAll(two.in); err != nil && !errors.Is(err, syscall.ECONNRESET) ||
+		strings.Contains(string(rest), "230") {
 		t.Errorf("version 2 from a stranger: %q, %v", rest, err)
 	}
 
-	for cause, begin := range map[string]string{"no PROXY header in time": "", "no PROXY header": "USER v\r\n", "read a PROXY header: ": "PROXY TCP9 x\r\n"} {
+	for cause, begin := range map[string]string{"no PROXY header": "USER v\r\n",
+		"read a PROXY header: ": "PROXY TCP9 x\r\n"} {
 		p.balance(t, "127.0.0.2", begin).greeted(t, 421)
 		p.log.wait(t, cause, func(r record) bool {
-			return r.Message == "refused" && strings.HasPrefix(r.Remote, "127.0.0.2:") && strings.HasPrefix(r.Cause, cause)
+			return r.Message == "refused" && strings.HasPrefix(r.Remote, "127.0.0.2:") &&
+				strings.HasPrefix(r.Cause, cause)
 		})
 	}
 	check := p.balance(t, "127.0.0.2", "PROXY UNKNOWN\r\n") // of the balancer's health
@@ -192,8 +207,21 @@ defaults.allow_from = ["198.51.100.0/24"]`, nil)
 	check.expect(t, 221, "QUIT")
 }
 
+// TestProxyProtocolTimeout checks that a balancer that sends no header is refused after the login timeout.
+func TestProxyProtocolTimeout(t *testing.T) {
+	t.Parallel()
+	p := serveAt(t, "127.0.0.1", `server.proxy_protocol_from = ["127.0.0.2"]
+auth.failure_delay = "0s"
+limits.login_timeout = "200ms"`, nil)
+	p.balance(t, "127.0.0.2", "").greeted(t, 421)
+	p.log.wait(t, "the cause", func(r record) bool {
+		return r.Message == "refused" && strings.HasPrefix(r.Cause, "no PROXY header in time")
+	})
+}
+
 // With implicit TLS the header comes before the handshake, and on data connections likewise.
 func TestProxyProtocolBeforeTLS(t *testing.T) {
+	t.Parallel()
 	dir := sharedDir(t)
 	cert, key := makeCertificate(t)
 	writeFile(t, filepath.Join(dir, "cert.pem"), string(cert), 0o644)
@@ -204,12 +232,17 @@ server.proxy_protocol_from = ["127.0.0.2"]
 tls.certificate = %q
 tls.key = %q`, tlsPort, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")), nil)
 	const client, to = "198.51.100.7:4000", "203.0.113.200:990"
-	config := &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "x"}
-	raw := balanced(t, "127.0.0.2", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), tlsPort), header2(client, to))
+	config := &tls.Config{InsecureSkipVerify: true,
+		ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "x"}
+	raw := balanced(t, "127.0.0.2", netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), tlsPort),
+		header2(client, to))
 	c := newClient(tls.Client(raw, config))
 	c.greeted(t, 220)
 	c.enter(t)
-	p.log.wait(t, "the login", func(r record) bool { return r.Message == "login" && r.Remote == client })
+	p.log.wait(t, "the login", func(r record) bool {
+		return r.Message == "login" &&
+			r.Remote == client
+	})
 	at := c.offered(t, "EPSV")
 	c.expect(t, 150, "STOR up")
 	data := tls.Client(balanced(t, "127.0.0.2", at, header2(client, to)), config)

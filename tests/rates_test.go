@@ -16,19 +16,19 @@ import (
 	"time"
 )
 
-// measuring is how long rates are measured, and by how much they may be off: two seconds and a third, since other tests may have the
-// machine meanwhile; or FTPD_TEST_RATES, such as "10s", and a twentieth.
-func measuring(t *testing.T) (length time.Duration, off float64) {
+// measuring returns how long rates are measured: a second, or FTPD_TEST_RATES, such as "10s". Where that
+// is set, exact is true: the machine does nothing else, and rates, pauses and CPU time are checked.
+func measuring(t *testing.T) (length time.Duration, exact bool) {
 	t.Helper()
 	text := os.Getenv("FTPD_TEST_RATES")
 	if text == "" {
-		return 2 * time.Second, 1.0 / 3
+		return time.Second, false
 	}
 	length, err := time.ParseDuration(text)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return length, 0.05
+	return length, true
 }
 
 // A stream is one transfer whose bytes are counted where they arrive.
@@ -78,14 +78,15 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// measure tells how many bytes all of the streams moved in a second, and the longest time in which one of them moved none.
+// measure returns how many bytes all of the streams moved in a second, and the longest time in which one
+// of them moved none.
 func measure(length time.Duration, streams ...stream) (rate float64, pause time.Duration) {
 	began := time.Now()
 	last, changed := make([]int64, len(streams)), make([]time.Time, len(streams))
 	for i, s := range streams {
 		last[i], changed[i] = s.moved(), began
 	}
-	first := total(last)
+	first := total(streams)
 	ticks := time.NewTicker(10 * time.Millisecond)
 	defer ticks.Stop()
 	now := began
@@ -99,17 +100,18 @@ func measure(length time.Duration, streams ...stream) (rate float64, pause time.
 			}
 		}
 	}
-	return float64(total(last)-first) / now.Sub(began).Seconds(), pause
+	return float64(total(streams)-first) / time.Since(began).Seconds(), pause
 }
 
-func total(all []int64) (sum int64) {
-	for _, n := range all {
-		sum += n
+// total returns how many bytes all of the streams have moved.
+func total(streams []stream) (sum int64) {
+	for _, s := range streams {
+		sum += s.moved()
 	}
 	return sum
 }
 
-// cpuTime is what a process has used.
+// cpuTime returns the CPU time that a process has used.
 func cpuTime(pid int) time.Duration {
 	_, rest, _ := strings.Cut(procFile(pid, "stat"), ") ")
 	fields := strings.Fields(rest)
@@ -130,8 +132,9 @@ type rateTest struct {
 	users    []int   // how many sessions each has
 }
 
-// Each limit holds, in each direction, plain and over TLS, for one transfer and for several that share it; no second passes without a
-// byte, and the core has little to do.
+// TestRates checks that each limit holds, in each direction, plain and over TLS, for one transfer and for
+// several that share it. With FTPD_TEST_RATES it also checks that the transfers use the rate, that no
+// second passes without a byte, and that the core needs little CPU time.
 func TestRates(t *testing.T) {
 	needRoot(t)
 	for _, test := range []rateTest{
@@ -142,14 +145,15 @@ func TestRates(t *testing.T) {
 	} {
 		for _, way := range []string{"download", "upload"} {
 			for _, security := range []string{"plain", "TLS"} {
-				t.Run(test.name+"/"+way+"/"+security, func(t *testing.T) { test.run(t, way, security == "TLS") })
+				t.Run(test.name+"/"+way+"/"+security,
+					func(t *testing.T) { test.run(t, way, security == "TLS") })
 			}
 		}
 	}
 }
 
 func (test rateTest) run(t *testing.T, way string, secure bool) {
-	length, off := measuring(t)
+	length, exact := measuring(t)
 	add := settings{"defaults": fmt.Sprintf(test.defaults, way)}
 	if test.limits != "" {
 		add["limits"] = fmt.Sprintf(test.limits, way)
@@ -161,6 +165,7 @@ func (test rateTest) run(t *testing.T, way string, secure bool) {
 		add["end"], cfg = a.section("ftp.example.org"), a.client("ftp.example.org")
 	}
 	s := serve(t, add)
+	began := time.Now()
 	var streams []stream
 	for _, sessions := range test.users {
 		u := newAccount(t)
@@ -176,19 +181,38 @@ func (test rateTest) run(t *testing.T, way string, secure bool) {
 	before := cpuTime(core)
 	rate, pause := measure(length, streams...)
 	used := cpuTime(core) - before
-	t.Logf("%.0f bytes in a second, %+.2f %%, longest pause %v, %v of CPU in %v", rate, 100*(rate/test.want-1), pause, used, length)
-	if rate < test.want*(1-off) || rate > test.want*(1+off) {
+	t.Logf("%.0f bytes in a second, %+.2f %%, longest pause %v, %v of CPU in %v", rate,
+		100*(rate/test.want-1), pause, used, length)
+	test.notExceeded(t, began, streams)
+	if exact && (rate < test.want*0.95 || rate > test.want*1.05) {
 		t.Errorf("%.0f bytes in a second, not %.0f", rate, test.want)
 	}
-	if pause >= time.Second {
+	if exact && pause >= time.Second {
 		t.Errorf("no byte for %v", pause)
 	}
-	if used > length/5 {
+	if exact && used > length/5 {
 		t.Errorf("%v of CPU in %v", used, length)
 	}
 	for _, s := range streams { // this order: the upload is not complete
 		s.control.Close()
 		s.data.Close()
+	}
+}
+
+// notExceeded waits until the transfers have moved the bytes of a second, and checks that these are not
+// more than the limit allows since the begin: a tenth of a second may be earned ahead, and each transfer
+// moves one piece before it waits. This holds however busy the machine is.
+func (test rateTest) notExceeded(t *testing.T, began time.Time, streams []stream) {
+	t.Helper()
+	var moved float64
+	eventually(t, "the transfers move", func() bool {
+		moved = float64(total(streams))
+		return moved >= test.want
+	})
+	allowed := test.want * (time.Since(began).Seconds() + 0.1)
+	allowed += float64(len(streams)) * min(64<<10, test.want/10)
+	if moved > allowed {
+		t.Errorf("%.0f bytes have moved, the limit allows %.0f", moved, allowed)
 	}
 }
 
@@ -210,17 +234,20 @@ func startStream(t *testing.T, addr string, cfg *tls.Config, u account, way stri
 
 // A transfer that waits for its rate shows it to the administrator, and is ended by him.
 func TestThrottledTransferIsSeenAndEnded(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	port := freePort(t)
-	config := writeConfig(t, port, settings{"defaults": "session_upload_rate = 1000\nuser_upload_rate = 1\n"})
+	config := writeConfig(t, port,
+		settings{"defaults": "session_upload_rate = 1000\nuser_upload_rate = 1\n"})
 	s := newServer(t, port, "serve", "--config", config)
 	s.start(t)
 	c := login(t, s.addr, u.name, u.password)
 	up := c.stream(t, "STOR up", filepath.Join(u.home, "up"))
 	eventually(t, "a second byte has moved", func() bool { return up.moved() > 1 })
 	r := who(t, config)
-	if len(r.Sessions) != 1 || r.Sessions[0].Transfer == nil || r.Sessions[0].Transfer.Rate <= 0 || r.Sessions[0].Transfer.Rate > 3 {
+	if len(r.Sessions) != 1 || r.Sessions[0].Transfer == nil || r.Sessions[0].Transfer.Rate <= 0 ||
+		r.Sessions[0].Transfer.Rate > 3 {
 		t.Errorf("sessions %+v", r.Sessions)
 	}
 	began := time.Now()

@@ -10,13 +10,15 @@ import (
 
 // Who may not come in learns nothing: one text, never before the delay has passed, whatever the cause. The log tells the cause.
 func TestRefusalsLookAlike(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	const delay = 700 * time.Millisecond
 	allowed, denied := newAccount(t), newAccount(t)
 	noShell, system := newAccount(t, "--shell", "/usr/sbin/nologin"), newAccount(t, "--system")
 	locked, expired := newAccount(t), newAccount(t, "--expiredate", "2020-01-02")
-	command(t, "", "usermod", "--lock", locked.name)
-	s := serve(t, settings{"auth": fmt.Sprintf("deny = [%q]\nfailure_delay = %q\n", denied.name, delay)})
+	changeAccounts(t, "", "usermod", "--lock", locked.name)
+	s := serve(t, settings{"auth": fmt.Sprintf("deny = [%q]\nfailure_delay = %q\n", denied.name,
+		delay)})
 
 	refused := []struct{ why, user, password string }{
 		{"wrong password", allowed.name, "not this one"},

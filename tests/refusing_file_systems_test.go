@@ -15,6 +15,7 @@ import (
 // with the reason, so that clients do not try again; what it takes in silence is answered with what it
 // has.
 func TestNTFS(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "ntfs-3g")
 	image := diskImage(t, "mkfs.ntfs", "--fast", "--force", "--quiet")
@@ -35,7 +36,8 @@ func TestNTFS(t *testing.T) {
 	}
 	for _, verb := range []string{"SITE CHMOD", "SITE CHGRP"} {
 		s.log.wait(t, verb, func(r record) bool {
-			return r.Verb == verb && r.Reply == 200 && strings.HasPrefix(r.Cause, "the file system keeps the ")
+			return r.Verb == verb && r.Reply == 200 &&
+				strings.HasPrefix(r.Cause, "the file system keeps the ")
 		})
 	}
 	lftpUploads(t, s)
@@ -44,6 +46,7 @@ func TestNTFS(t *testing.T) {
 // exfat-fuse says that a file is not there where the name of a new one cannot be, takes modes that it
 // has not, and times before 1980, which change when it is asked once more.
 func TestExfat(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "mount.exfat-fuse")
 	image := diskImage(t, "mkfs.exfat")
@@ -57,9 +60,11 @@ func TestExfat(t *testing.T) {
 	if r := c.expect(t, 200, "SITE CHMOD 600 f"); r.text != "The file system keeps the mode 777." {
 		t.Error(r)
 	}
-	for _, line := range []string{"MFMT 20210304050607 f", "MFMT 19700101000001 f", "MDTM 19750304050607 f"} {
+	for _, line := range []string{"MFMT 20210304050607 f", "MFMT 19700101000001 f",
+		"MDTM 19750304050607 f"} {
 		stored := c.expect(t, 213, line).text
-		if now := c.expect(t, 213, "MDTM f").text; strings.TrimSuffix(strings.TrimPrefix(stored, "Modify="), "; f") != now {
+		if now := c.expect(t, 213, "MDTM f").text; strings.TrimSuffix(strings.TrimPrefix(stored,
+			"Modify="), "; f") != now {
 			t.Errorf("%s: %s, then %s", line, stored, now)
 		}
 	}
@@ -80,7 +85,8 @@ func refusesNames(t *testing.T, c *client) {
 	c.expect(t, 553, "MKD a:b")
 	c.expect(t, 350, "RNFR f")
 	c.expect(t, 553, "RNTO a:b")
-	for _, verb := range []string{"STOR", "APPE", "STOU", "MKD"} { // known before there is a data connection
+	// known before there is a data connection
+	for _, verb := range []string{"STOR", "APPE", "STOU", "MKD"} {
 		for _, name := range []string{"\xfe", strings.Repeat("x", 256)} {
 			c.expect(t, 553, verb+" "+name)
 		}
@@ -98,7 +104,8 @@ func lftpUploads(t *testing.T, s *server) {
 		found, _ := s.log.find(func(r record) bool { return r.Verb == "STOR" && r.Path == "/o:d" })
 		return len(found)
 	}
-	if _, err := lftpDoes(t, at, action{verb: "put", local: odd, remote: "o:d"}); err == nil || stors() > 1 {
+	if _, err := lftpDoes(t, at, action{verb: "put", local: odd, remote: "o:d"}); err == nil ||
+		stors() > 1 {
 		t.Errorf("lftp stored a file %d times: %v", stors(), err)
 	}
 	tree := filepath.Join(at.folder, "tree")
@@ -114,6 +121,7 @@ func lftpUploads(t *testing.T, s *server) {
 // A file system that rounds times, or has none after some year, is told with what it has. An immutable
 // directory, and a file system that is read-only, refuse before there is a data connection.
 func TestExt4ThatRefuses(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	image := diskImage(t, "mkfs.ext4", "-q", "-I", "128")
 	dir := mountPoint(t)
@@ -149,7 +157,8 @@ func TestExt4ThatRefuses(t *testing.T) {
 		}
 	}
 	command(t, "", "mount", "-o", "remount,ro", dir)
-	for _, line := range []string{"STOR n", "APPE f", "STOU n", "MKD n", "DELE f", "SITE CHMOD 600 f", "MFMT 20210304050607 f"} {
+	for _, line := range []string{"STOR n", "APPE f", "STOU n", "MKD n", "DELE f",
+		"SITE CHMOD 600 f", "MFMT 20210304050607 f"} {
 		if r := c.expect(t, 550, line); r.text != "File system is read-only." {
 			t.Errorf("%s: %v", line, r)
 		}

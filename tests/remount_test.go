@@ -21,6 +21,7 @@ import (
 // A disk that is unplugged and comes back is the same device with the same numbers, but Landlock's rule
 // is lost with the first mount. The next client reaches it all the same.
 func TestRootMountedAgain(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	if _, _, err := unix.Syscall(unix.SYS_LISTMOUNT, 0, 0, 0); err != unix.EFAULT {
 		t.Skip("needs Linux 6.8: before it, nothing tells such a mount from the one before")
@@ -37,7 +38,8 @@ func TestRootMountedAgain(t *testing.T) {
 	writeFile(t, filepath.Join(shared, "file"), "text", 0o644)
 	before := numbersOf(t, shared)
 	s := serve(t, settings{"end": fmt.Sprintf(
-		"[[user]]\nname = %q\n[[user.mount]]\npath = \"/shared\"\ndirectory = %q\n", u.name, shared)})
+		"[[user]]\nname = %q\n[[user.mount]]\npath = \"/shared\"\ndirectory = %q\n", u.name,
+		shared)})
 	c := login(t, s.addr, u.name, u.password)
 	c.expect(t, 213, "SIZE /shared/file")
 	c.conn.Close()
@@ -74,6 +76,7 @@ func numbersOf(t *testing.T, path string) fileNumbers {
 // A home that autofs mounts is mounted by its user's login, by nothing else, and by each login after it
 // was taken away again.
 func TestHomeUnderAutofs(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	a := mountAutofs(t, sharedDir(t))
 	u, other := newAccount(t), sharedDir(t)
@@ -154,7 +157,8 @@ func mountAutofs(t *testing.T, dir string) *automounter {
 		t.Fatal(err)
 	}
 	requests := os.NewFile(uintptr(pipe[0]), "autofs")
-	options := fmt.Sprintf("fd=%d,pgrp=%d,minproto=5,maxproto=5,indirect", pipe[1], a.shell.cmd.Process.Pid)
+	options := fmt.Sprintf("fd=%d,pgrp=%d,minproto=5,maxproto=5,indirect", pipe[1],
+		a.shell.cmd.Process.Pid)
 	err := unix.Mount("ftpdtest", dir, "autofs", 0, options)
 	unix.Close(pipe[1])
 	if err != nil {
@@ -190,7 +194,8 @@ func (a *automounter) serve(requests io.Reader) {
 		at := filepath.Join(a.dir, string(text))
 		answer := uint(fail)
 		if string(text) == "alice" &&
-			a.shell.run(fmt.Sprintf("mkdir -p %[1]s && mount -t tmpfs -o mode=777 none %[1]s", at)) {
+			a.shell.run(fmt.Sprintf("mkdir -p %[1]s && mount -t tmpfs -o mode=777 none %[1]s",
+				at)) {
 			a.mounts.Add(1)
 			answer = ready
 		}

@@ -9,6 +9,7 @@ import (
 
 // The kernel decides about each file as it would in the user's shell: by owner, by all groups, by mode.
 func TestRightsOfUsers(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	group, gid := newGroup(t)
 	user, other := newAccount(t, "--groups", group), newAccount(t)
@@ -18,7 +19,8 @@ func TestRightsOfUsers(t *testing.T) {
 	s := serve(t, nil)
 	c := login(t, s.addr, user.name, user.password)
 
-	if data, r, err := c.retrieve("RETR team"); data != "of the team" || r.code != 226 || err != nil {
+	if data, r, err := c.retrieve("RETR team"); data != "of the team" || r.code != 226 ||
+		err != nil {
 		t.Errorf("a file of a supplementary group: %q, %v, %v", data, r, err)
 	}
 	if r, err := c.store("STOR team", "written"); r.code != 226 || err != nil {

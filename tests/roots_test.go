@@ -12,6 +12,7 @@ import (
 
 // A home that the kernel would not let the core open is refused at the login, and the log says what to write where.
 func TestHomeOutsideTheRoots(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	home := filepath.Join(sharedDir(t), "home")
 	outside, inside := newAccount(t, "--home-dir", home), newAccount(t)
@@ -28,9 +29,10 @@ func TestHomeOutsideTheRoots(t *testing.T) {
 
 // A home that does not exist is not to be added to the roots.
 func TestHomeThatDoesNotExist(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
-	command(t, "", "usermod", "--home", "/nonexistent", u.name)
+	changeAccounts(t, "", "usermod", "--home", "/nonexistent", u.name)
 	s := serve(t, settings{"auth": "failure_delay = \"0s\"\n"})
 	if got, _ := refuse(t, s.addr, u.name, u.password); got.code != 530 {
 		t.Errorf("got %v", got)
@@ -42,6 +44,7 @@ func TestHomeThatDoesNotExist(t *testing.T) {
 }
 
 func TestHomeInsideNamedRoots(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	dir := sharedDir(t)
 	u := newAccount(t, "--home-dir", filepath.Join(dir, "home"))
@@ -56,6 +59,7 @@ func TestHomeInsideNamedRoots(t *testing.T) {
 // Where the "/" of a user is the host's, the kernel refuses a listing of "/" itself, as the manual has it:
 // the directories below are listed.
 func TestListingOfTheHost(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	if sandbox.Probe().Landlock == "" {
 		t.Skip("needs Landlock; run: sudo make system, on Linux 5.19 or later, outside of containers")

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -55,7 +56,8 @@ func writeConfig(t *testing.T, port uint16, add settings) string {
 	}
 	var text strings.Builder
 	text.WriteString(add[""] + "\n")
-	for _, section := range []string{"server", "auth", "anonymous", "defaults", "limits", "log", "admin"} {
+	for _, section := range []string{"server", "auth", "anonymous", "defaults", "limits", "log",
+		"admin"} {
 		if base[section]+add[section] != "" {
 			fmt.Fprintf(&text, "[%s]\n%s%s\n", section, base[section], add[section])
 		}
@@ -122,7 +124,8 @@ func (s *server) stop(t *testing.T) {
 		t.Errorf("the server ended with %v", state)
 	}
 	for _, p := range family {
-		eventually(t, fmt.Sprintf("process %d of the server ends with it", p), func() bool { return !running(p) })
+		eventually(t, fmt.Sprintf("process %d of the server ends with it", p),
+			func() bool { return !running(p) })
 	}
 	if t.Failed() {
 		t.Logf("the end of the log:\n%s", s.log)
@@ -151,12 +154,19 @@ func (s *server) core(t *testing.T) int {
 	return core
 }
 
-// freePort returns a port that nobody uses on either loopback address, below those that the system gives to connections: one of them could
-// take it before the server does.
+// portsGiven holds the ports that freePort has returned.
+var portsGiven sync.Map
+
+// freePort returns a port that is free on both loopback addresses, a different one for each call. It is
+// below the ports that the system gives to connections, since one of these could take it before the
+// server does.
 func freePort(t *testing.T) uint16 {
 	t.Helper()
 	for range 100 {
 		port := uint16(20_000 + rand.IntN(10_000))
+		if _, given := portsGiven.LoadOrStore(port, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if errors.Is(err, syscall.EADDRINUSE) {
 			continue

@@ -26,7 +26,8 @@ func serveReuse(t *testing.T, reuse string) (s *server, u account, a *authority)
 	needRoot(t)
 	u, a = newAccount(t), newAuthority(t)
 	a.issue(t, "localhost", "ecdsa")
-	s = serve(t, settings{"end": a.section("localhost") + fmt.Sprintf("session_reuse = %q\n", reuse)})
+	s = serve(t, settings{"end": a.section("localhost") +
+		fmt.Sprintf("session_reuse = %q\n", reuse)})
 	return s, u, a
 }
 
@@ -82,12 +83,15 @@ func (o *once) Put(_ string, s *tls.ClientSessionState) {
 
 // Where it is required, clients that resume their control connection's session move what they like, in TLS 1.2 and 1.3.
 func TestSessionReuseRequired(t *testing.T) {
+	t.Parallel()
 	s, u, a := serveReuse(t, "require")
 	file, content := contentFile(t, a.dir, 1<<20+3)
 	u.file(t, "f", string(content), u.uid, u.gid, 0o600)
 	for _, version := range []string{"1.2", "1.3"} {
-		for program, five := range map[string]func(*testing.T, string, account, *authority, string, string) string{
-			"crypto/tls": fiveWithGo, "curl": fiveWithCurl, "lftp": fiveWithLftp, "python3": fiveWithFtplib, "openssl": fiveWithOpenssl,
+		for program, five := range map[string]func(*testing.T, string, account, *authority, string,
+			string) string{
+			"crypto/tls": fiveWithGo, "curl": fiveWithCurl, "lftp": fiveWithLftp,
+			"python3": fiveWithFtplib, "openssl": fiveWithOpenssl,
 			"php": fiveWithPHP, "ruby": fiveWithRuby,
 		} {
 			if program == "curl" && version == "1.2" {
@@ -100,7 +104,8 @@ func TestSessionReuseRequired(t *testing.T) {
 				if list := five(t, s.addr, u, a, version, file); !strings.Contains(list, "f") {
 					t.Errorf("listing: %q", list)
 				}
-				if got, err := os.ReadFile(filepath.Join(u.home, "up")); err != nil || !bytes.Equal(got, content) {
+				if got, err := os.ReadFile(filepath.Join(u.home, "up")); err != nil ||
+					!bytes.Equal(got, content) {
 					t.Errorf("%d bytes were stored, %v", len(got), err)
 				}
 				os.Remove(filepath.Join(u.home, "up"))
@@ -130,9 +135,11 @@ func fiveWithGo(t *testing.T, addr string, u account, a *authority, version, fil
 func fiveWithCurl(t *testing.T, addr string, u account, a *authority, version, file string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	url := fmt.Sprintf("ftp://%s:%s@localhost:%s/", u.name, u.password, port)
-	common := []string{"-sS", "--max-time", "60", "--ssl-reqd", "--cacert", a.file("ca.pem"), "--tls-max", version}
+	common := []string{"-sS", "--max-time", "300", "--ssl-reqd", "--cacert", a.file("ca.pem"),
+		"--tls-max", version}
 	var args []string
-	for i, transfer := range [][]string{{url}, {"-o", "/dev/null", url + "f"}, {"-o", "/dev/null", url + "f"}, {url}, {"-T", file, url + "up"}} {
+	for i, transfer := range [][]string{{url}, {"-o", "/dev/null", url + "f"},
+		{"-o", "/dev/null", url + "f"}, {url}, {"-T", file, url + "up"}} {
 		if i > 0 {
 			args = append(args, "--next")
 		}
@@ -142,12 +149,13 @@ func fiveWithCurl(t *testing.T, addr string, u account, a *authority, version, f
 }
 
 func fiveWithLftp(t *testing.T, addr string, u account, a *authority, version, file string) string {
-	priority := map[string]string{"1.2": "NORMAL:-VERS-TLS1.3", "1.3": "NORMAL:-VERS-ALL:+VERS-TLS1.3"}[version]
+	priority := map[string]string{"1.2": "NORMAL:-VERS-TLS1.3",
+		"1.3": "NORMAL:-VERS-ALL:+VERS-TLS1.3"}[version]
 	_, port, _ := net.SplitHostPort(addr)
 	return command(t, strings.NewReplacer("PORT", port, "USER", u.name, "PASS", u.password, "FILE", file, "VERSION", version, "CA", a.file("ca.pem"), "PRIORITY", priority).Replace(`
 		set cmd:fail-exit yes
 		set net:max-retries 1
-		set net:timeout 30
+		set net:timeout 100
 		set ftp:ssl-force yes
 		set ftp:ssl-protect-data yes
 		set ssl:ca-file CA
@@ -162,7 +170,8 @@ func fiveWithLftp(t *testing.T, addr string, u account, a *authority, version, f
 }
 
 // fiveWithFtplib is ftplib with the three lines that make it resume.
-func fiveWithFtplib(t *testing.T, addr string, u account, a *authority, version, file string) string {
+func fiveWithFtplib(t *testing.T, addr string, u account, a *authority, version,
+	file string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	return command(t, `
 import ftplib, ssl, sys
@@ -173,7 +182,7 @@ class FTP(ftplib.FTP_TLS):
         return self.context.wrap_socket(conn, server_hostname=self.host, session=self.sock.session), size
 context = ssl.create_default_context(cafile=ca)
 context.maximum_version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[version]
-f = FTP(timeout=30, context=context)
+f = FTP(timeout=100, context=context)
 f.connect("localhost", int(port))
 f.login(user, password)
 f.prot_p()
@@ -215,7 +224,7 @@ func fiveWithRuby(t *testing.T, addr string, u account, a *authority, version, f
 require "net/ftp"
 port, user, password, ca, version, file = ARGV
 version = {"1.2" => OpenSSL::SSL::TLS1_2_VERSION, "1.3" => OpenSSL::SSL::TLS1_3_VERSION}[version]
-f = Net::FTP.new("localhost", port: port.to_i, username: user, password: password, passive: true, open_timeout: 30, read_timeout: 30,
+f = Net::FTP.new("localhost", port: port.to_i, username: user, password: password, passive: true, open_timeout: 100, read_timeout: 100,
                  ssl: {ca_file: ca, min_version: version, max_version: version})
 steps = version == OpenSSL::SSL::TLS1_2_VERSION ? %w[put get put put list get put] : %w[get list get get put]
 puts f.list
@@ -232,10 +241,12 @@ f.close
 
 // fiveWithOpenssl is s_client on both connections; data connections resume from the file where the one on the control connection has left
 // its session.
-func fiveWithOpenssl(t *testing.T, addr string, u account, a *authority, version, file string) (list string) {
+func fiveWithOpenssl(t *testing.T, addr string, u account, a *authority, version,
+	file string) (list string) {
 	option := map[string]string{"1.2": "-tls1_2", "1.3": "-tls1_3"}[version]
 	session := filepath.Join(t.TempDir(), "session")
-	cmd := exec.Command("openssl", "s_client", "-connect", addr, "-starttls", "ftp", "-quiet", option, "-sess_out", session)
+	cmd := exec.Command("openssl", "s_client", "-connect", addr, "-starttls", "ftp", "-quiet",
+		option, "-sess_out", session)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -261,14 +272,16 @@ func fiveWithOpenssl(t *testing.T, addr string, u account, a *authority, version
 		}
 		return got
 	}
-	for _, line := range []string{"200 PBSZ 0", "200 PROT P", "331 USER " + u.name, "230 PASS " + u.password, "200 TYPE I"} {
+	for _, line := range []string{"200 PBSZ 0", "200 PROT P", "331 USER " + u.name,
+		"230 PASS " + u.password, "200 TYPE I"} {
 		code, line, _ := strings.Cut(line, " ")
 		expect(code, line)
 	}
 	for _, line := range []string{"STOR up", "RETR f", "RETR f", "STOR up", "NLST"} {
 		port := regexp.MustCompile(`\|(\d+)\|`).FindStringSubmatch(expect("229", "EPSV"))[1]
 		expect("150", line)
-		data := exec.Command("openssl", "s_client", "-connect", "127.0.0.1:"+port, "-sess_in", session, option, "-ign_eof")
+		data := exec.Command("openssl", "s_client", "-connect", "127.0.0.1:"+port, "-sess_in",
+			session, option, "-ign_eof")
 		if strings.HasPrefix(line, "STOR") {
 			data.Args = data.Args[:len(data.Args)-1] // it ends with what it sends
 			data.Stdin = strings.NewReader(readFile(t, file))
@@ -287,13 +300,14 @@ func fiveWithOpenssl(t *testing.T, addr string, u account, a *authority, version
 // Plain ftplib never resumes. Where that is required it reads why, no file is made for it, and the log names it; so it does for the
 // session of a sister, another control connection of the same user.
 func TestSessionReuseRefused(t *testing.T) {
+	t.Parallel()
 	need(t, "python3")
 	s, u, a := serveReuse(t, "require")
 	_, port, _ := net.SplitHostPort(s.addr)
 	out := command(t, `
 import ftplib, io, ssl, sys
 port, user, password, ca = sys.argv[1:]
-f = ftplib.FTP_TLS(timeout=30, context=ssl.create_default_context(cafile=ca))
+f = ftplib.FTP_TLS(timeout=100, context=ssl.create_default_context(cafile=ca))
 f.connect("localhost", int(port))
 f.login(user, password)
 f.prot_p()
@@ -307,10 +321,12 @@ for act in [lambda: f.retrlines("LIST"), lambda: f.storbinary("STOR f", io.Bytes
 f.voidcmd("NOOP")
 f.quit()
 `, "python3", "-", port, u.name, u.password, a.file("ca.pem"))
-	if n := strings.Count(out, "522 TLS session reuse required"); n != 2 || strings.Contains(out, "accepted") {
+	if n := strings.Count(out, "522 TLS session reuse required"); n != 2 ||
+		strings.Contains(out, "accepted") {
 		t.Errorf("ftplib says %q", out)
 	}
-	r := s.log.wait(t, "what was refused", func(r record) bool { return r.Message == "not_resumed" && r.Reply == 522 })
+	r := s.log.wait(t, "what was refused",
+		func(r record) bool { return r.Message == "not_resumed" && r.Reply == 522 })
 	if r.Client != "plain ftplib" || r.User != u.name || r.Count != 1 || r.Cause == "" {
 		t.Errorf("the log has %s", r.Text)
 	}
@@ -342,6 +358,7 @@ f.quit()
 
 // Where it is preferred, everybody is served, and the log has few lines about those who do not resume.
 func TestSessionReusePreferred(t *testing.T) {
+	t.Parallel()
 	need(t, "python3")
 	s, u, a := serveReuse(t, "prefer")
 	file, content := contentFile(t, a.dir, 1<<19)
@@ -358,7 +375,7 @@ func TestSessionReusePreferred(t *testing.T) {
 	out := command(t, `
 import ftplib, ssl, sys
 port, user, password, ca, file, *verbs = sys.argv[1:]
-f = ftplib.FTP_TLS(timeout=30, context=ssl.create_default_context(cafile=ca))
+f = ftplib.FTP_TLS(timeout=100, context=ssl.create_default_context(cafile=ca))
 f.connect("localhost", int(port))
 f.login(user, password)
 f.prot_p()
@@ -378,17 +395,24 @@ print("done")
 	if out != "done\n" {
 		t.Errorf("ftplib says %q", out)
 	}
-	found, _ := s.log.find(func(r record) bool { return r.Message == "not_resumed" && r.Client == "ftplib" })
+	found, _ := s.log.find(func(r record) bool {
+		return r.Message == "not_resumed" &&
+			r.Client == "ftplib"
+	})
 	if len(found) != 2 || found[0].Count != 1 || found[1].Count != 10 {
 		t.Errorf("the log has %v", found)
 	}
-	if once, _ := s.log.find(func(r record) bool { return r.Message == "not_resumed" && r.Client == "once" }); len(once) != 1 {
+	if once, _ := s.log.find(func(r record) bool {
+		return r.Message == "not_resumed" &&
+			r.Client == "once"
+	}); len(once) != 1 {
 		t.Errorf("the log has %v", once)
 	}
 }
 
 // Uploads of clients that never read, and close without a word, arrive whole (TLS 1.3): what a ticket would lie unread for.
 func TestUploadsThatCloseWithoutReading(t *testing.T) {
+	t.Parallel()
 	s, u, a := serveReuse(t, "prefer")
 	file, content := contentFile(t, a.dir, 3<<20)
 	want := sha256.Sum256(content)
@@ -398,7 +422,7 @@ import ftplib, ssl, sys
 port, user, password, ca, file = sys.argv[1:]
 context = ssl.create_default_context(cafile=ca)
 context.minimum_version = ssl.TLSVersion.TLSv1_3
-f = ftplib.FTP_TLS(timeout=60, context=context)
+f = ftplib.FTP_TLS(timeout=100, context=context)
 f.connect("localhost", int(port))
 f.login(user, password)
 f.prot_p()
@@ -424,16 +448,19 @@ for my $i (0 .. 19) {
 `} {
 		t.Run(program, func(t *testing.T) {
 			need(t, program)
-			if program == "perl" && command(t, "eval { require IO::Socket::SSL } or print 'no'", "perl", "-") == "no" {
+			if program == "perl" && command(t, "eval { require IO::Socket::SSL } or print 'no'",
+				"perl", "-") == "no" {
 				t.Skip("needs IO::Socket::SSL; run: sudo apt-get install libio-socket-ssl-perl && make system")
 			}
-			out := command(t, script, program, "-", port, u.name, u.password, a.file("ca.pem"), file)
+			out := command(t, script, program, "-", port, u.name, u.password, a.file("ca.pem"),
+				file)
 			if n := strings.Count("\n"+out, "\n226"); n != 20 {
 				t.Errorf("%d of 20 uploads were answered 226: %q", n, out)
 			}
 			for i := range 20 {
 				name := fmt.Sprintf("%s-%d", program, i)
-				if got := sha256.Sum256([]byte(readFile(t, filepath.Join(u.home, name)))); got != want {
+				if got := sha256.Sum256([]byte(readFile(t,
+					filepath.Join(u.home, name)))); got != want {
 					t.Errorf("%s is another file", name)
 				}
 			}

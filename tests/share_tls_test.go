@@ -26,7 +26,8 @@ import (
 func (c *client) secure(t *testing.T) string {
 	t.Helper()
 	c.expect(t, 234, "AUTH TLS")
-	c.tls = &tls.Config{InsecureSkipVerify: true, ServerName: "server", ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	c.tls = &tls.Config{InsecureSkipVerify: true, ServerName: "server",
+		ClientSessionCache: tls.NewLRUClientSessionCache(4)}
 	conn := tls.Client(c.conn, c.tls)
 	if err := conn.Handshake(); err != nil {
 		t.Fatal(err)
@@ -41,7 +42,8 @@ func (c *client) secure(t *testing.T) string {
 // secureShare shares with TLS to alice, with the password sesame, and returns a client that has begun TLS.
 func secureShare(t *testing.T, options ...string) (s *server, dir string, c *client) {
 	t.Helper()
-	s, dir = share(t, append([]string{"--tls", "--user", "alice", "--password", "sesame"}, options...)...)
+	s, dir = share(t, append([]string{"--tls", "--user", "alice", "--password", "sesame"},
+		options...)...)
 	c, _, err := dial(s.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -58,8 +60,10 @@ func secureShare(t *testing.T, options ...string) (s *server, dir string, c *cli
 
 // Without files the certificate is made for this run; --require-tls is what forbids clear text.
 func TestShareTLS(t *testing.T) {
+	t.Parallel()
 	s, _, c := secureShare(t)
-	if data, r, err := c.retrieve("RETR hello.txt"); data != "hello\n" || r.code != 226 || err != nil {
+	if data, r, err := c.retrieve("RETR hello.txt"); data != "hello\n" || r.code != 226 ||
+		err != nil {
 		t.Errorf("%q, %v, %v", data, r, err)
 	}
 	if cert := c.conn.(*tls.Conn).ConnectionState().PeerCertificates[0]; cert.VerifyHostname("127.0.0.1") != nil || time.Now().After(cert.NotAfter) {
@@ -75,16 +79,19 @@ func TestShareTLS(t *testing.T) {
 	defer plain.conn.Close()
 	plain.expect(t, 530, "USER alice")
 	c.expect(t, 534, "PROT C")
-	if list, r, err := c.retrieve("LIST"); !strings.Contains(list, " hello.txt\r\n") || r.code != 226 || err != nil {
+	if list, r, err := c.retrieve("LIST"); !strings.Contains(list, " hello.txt\r\n") ||
+		r.code != 226 || err != nil {
 		t.Errorf("%q, %v, %v", list, r, err)
 	}
 }
 
 // Certificate and key are read before the process confines itself, from one file or from two.
 func TestShareCertificateFiles(t *testing.T) {
+	t.Parallel()
 	dir := sharedDir(t)
 	cert, key := makeCertificate(t)
-	files := map[string][]byte{"cert.pem": cert, "key.pem": key, "both.pem": append(bytes.Clone(key), cert...)}
+	files := map[string][]byte{"cert.pem": cert, "key.pem": key,
+		"both.pem": append(bytes.Clone(key), cert...)}
 	for name, text := range files {
 		writeFile(t, filepath.Join(dir, name), string(text), 0o644)
 	}
@@ -119,27 +126,32 @@ func makeCertificate(t *testing.T) (cert, key []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
 // Real clients over TLS: a large file up and down, an empty one, a listing.
 func TestShareTLSClients(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(sharedDir(t), "big.bin")
 	content := make([]byte, 5<<20+7)
 	rand.Read(content)
 	writeFile(t, file, string(content), 0o644)
-	for program, run := range map[string]func(t *testing.T, addr, file, folder string) (list string){
+	for program, run := range map[string]func(t *testing.T, addr, file,
+		folder string) (list string){
 		"curl": tlsWithCurl, "lftp": tlsWithLftp, "python3": tlsWithFtplib, "perl": tlsWithNetFTP,
 	} {
 		t.Run(program, func(t *testing.T) {
 			need(t, program)
-			s, dir := share(t, "--write", "--tls", "--require-tls", "--user", "alice", "--password", "sesame")
+			s, dir := share(t, "--write", "--tls", "--require-tls", "--user", "alice", "--password",
+				"sesame")
 			folder := t.TempDir()
 			list := run(t, s.addr, file, folder)
 			if !strings.Contains(list, "hello.txt") {
 				t.Errorf("listing: %q", list)
 			}
-			for _, path := range []string{filepath.Join(dir, "up.bin"), filepath.Join(folder, "down.bin")} {
+			for _, path := range []string{filepath.Join(dir, "up.bin"),
+				filepath.Join(folder, "down.bin")} {
 				if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {
 					t.Errorf("%s: %d bytes, %v", path, len(got), err)
 				}
@@ -157,7 +169,8 @@ func TestShareTLSClients(t *testing.T) {
 func tlsWithCurl(t *testing.T, addr, file, folder string) string {
 	curl := func(args ...string) string {
 		t.Helper()
-		return command(t, "", "curl", append([]string{"--silent", "--show-error", "--max-time", "60", "--ssl-reqd", "--insecure", "--user", "alice:sesame"}, args...)...)
+		return command(t, "", "curl", append([]string{"--silent", "--show-error", "--max-time",
+			"300", "--ssl-reqd", "--insecure", "--user", "alice:sesame"}, args...)...)
 	}
 	url := "ftp://" + addr + "/"
 	curl("--upload-file", file, url+"up.bin")
@@ -171,7 +184,7 @@ func tlsWithLftp(t *testing.T, addr, file, folder string) string {
 	script := strings.NewReplacer("ADDR", addr, "FILE", file, "DOWN", filepath.Join(folder, "down.bin")).Replace(`
 		set cmd:fail-exit yes
 		set net:max-retries 1
-		set net:timeout 30
+		set net:timeout 100
 		set ftp:ssl-force yes
 		set ftp:ssl-protect-data yes
 		set ssl:verify-certificate no
@@ -190,7 +203,7 @@ func tlsWithFtplib(t *testing.T, addr, file, folder string) string {
 	return command(t, `
 import ftplib, io, sys
 host, port, file, folder = sys.argv[1:]
-f = ftplib.FTP_TLS(timeout=30)
+f = ftplib.FTP_TLS(timeout=100)
 f.connect(host, int(port))
 f.login("alice", "sesame")
 f.prot_p()

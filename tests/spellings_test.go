@@ -27,13 +27,18 @@ type disk struct {
 
 // disks take several spellings for one name: each of these, or those of spellingsOf that it takes.
 var disks = []disk{
-	{"exfat-fuse", "exfat-fuse exfatprogs", "mkfs.exfat $1", "mount.exfat-fuse -o allow_other,uid=$3,gid=$4 $1 $2", ""},
+	{"exfat-fuse", "exfat-fuse exfatprogs", "mkfs.exfat $1",
+		"mount.exfat-fuse -o allow_other,uid=$3,gid=$4 $1 $2", ""},
 	{"exfat", "exfatprogs", "mkfs.exfat $1", "mount -t exfat -o uid=$3,gid=$4 $1 $2", ""},
 	{"vfat", "dosfstools", "mkfs.vfat $1", "mount -t vfat -o uid=$3,gid=$4,utf8 $1 $2", ""},
-	{"lowntfs-3g", "ntfs-3g", "mkntfs -q -f $1", "lowntfs-3g -o allow_other,ignore_case,uid=$3,gid=$4,umask=022 $1 $2", ""},
-	{"ntfs-3g", "ntfs-3g", "mkntfs -q -f $1", "ntfs-3g -o allow_other,streams_interface=windows,uid=$3,gid=$4,umask=022 $1 $2", ""},
-	{"ext4 casefold", "e2fsprogs", "mkfs.ext4 -q -O casefold $1", "mount -t ext4 $1 $2", "rmdir $2/lost+found; chattr +F $2 && chown $3:$4 $2"},
-	{"XFS ascii-ci", "xfsprogs", "mkfs.xfs -q -n version=ci $1", "mount -t xfs $1 $2", "chown $3:$4 $2"},
+	{"lowntfs-3g", "ntfs-3g", "mkntfs -q -f $1",
+		"lowntfs-3g -o allow_other,ignore_case,uid=$3,gid=$4,umask=022 $1 $2", ""},
+	{"ntfs-3g", "ntfs-3g", "mkntfs -q -f $1",
+		"ntfs-3g -o allow_other,streams_interface=windows,uid=$3,gid=$4,umask=022 $1 $2", ""},
+	{"ext4 casefold", "e2fsprogs", "mkfs.ext4 -q -O casefold $1", "mount -t ext4 $1 $2",
+		"rmdir $2/lost+found; chattr +F $2 && chown $3:$4 $2"},
+	{"XFS ascii-ci", "xfsprogs", "mkfs.xfs -q -n version=ci $1", "mount -t xfs $1 $2",
+		"chown $3:$4 $2"},
 }
 
 // mounted makes the file system for an account and mounts it, or skips the test where the machine cannot.
@@ -42,13 +47,16 @@ func (d disk) mounted(t *testing.T, owner account) string {
 	dir := sharedDir(t)
 	image, at := filepath.Join(dir, "image"), filepath.Join(dir, "disk")
 	run := func(script, device string) string {
-		out, err := exec.Command("sh", "-c", script, "sh", device, at, strconv.Itoa(owner.uid), strconv.Itoa(owner.gid)).CombinedOutput()
+		out, err := exec.Command("sh", "-c", script, "sh", device, at, strconv.Itoa(owner.uid),
+			strconv.Itoa(owner.gid)).CombinedOutput()
 		if err != nil {
-			t.Skipf("needs a machine that can mount %s (packages: %s): %s: %v: %s", d.name, d.needs, script, err, out)
+			t.Skipf("needs a machine that can mount %s (packages: %s): %s: %v: %s", d.name, d.needs,
+				script, err, out)
 		}
 		return strings.TrimSpace(string(out))
 	}
-	if err := errors.Join(os.Mkdir(at, 0o755), os.WriteFile(image, nil, 0o600), os.Truncate(image, 512<<20)); err != nil {
+	if err := errors.Join(os.Mkdir(at, 0o755), os.WriteFile(image, nil, 0o600),
+		os.Truncate(image, 512<<20)); err != nil {
 		t.Fatal(err)
 	}
 	device := run(`losetup --find --show "$1"`, image)
@@ -66,7 +74,8 @@ func (d disk) mounted(t *testing.T, owner account) string {
 
 // spellingsOf are spellings of a name that some file system takes for it, and the name itself.
 func spellingsOf(name string) []string {
-	all := []string{name, strings.ToUpper(name), name + ".", name + " ", name + ":", name + "::$DATA", "PRIVAT~1"}
+	all := []string{name, strings.ToUpper(name), name + ".", name + " ", name + ":",
+		name + "::$DATA", "PRIVAT~1"}
 	for i := range name {
 		all = append(all, name[:i]+strings.ToUpper(name[i:i+1])+name[i+1:])
 	}
@@ -75,12 +84,14 @@ func spellingsOf(name string) []string {
 
 // Rules, mounts and files.hide hold for each spelling that the file system takes for a name.
 func TestSpellings(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t)
 	for _, d := range disks {
 		t.Run(d.name, func(t *testing.T) {
 			home, shared := d.mounted(t, owner), sharedDir(t)
-			for _, file := range []string{"private/secret.txt", "ro/a.txt", "shared/covered", "deep/er/x", "pub/b.txt", "ünder/x", "open/in/x", "A.KEY", "pub/k.key"} {
+			for _, file := range []string{"private/secret.txt", "ro/a.txt", "shared/covered",
+				"deep/er/x", "pub/b.txt", "ünder/x", "open/in/x", "A.KEY", "pub/k.key"} {
 				plant(t, owner, home, file)
 			}
 			nameShort(filepath.Join(home, "private"), "PRIVAT~1")
@@ -120,14 +131,18 @@ func plant(t *testing.T, owner account, dir, name string) {
 	}
 	writeFile(t, filepath.Join(dir, name), name, 0o644)
 	for ; name != "."; name = filepath.Dir(name) {
-		if err := os.Chown(filepath.Join(dir, name), owner.uid, owner.gid); err != nil && !errors.Is(err, unix.EPERM) {
+		if err := os.Chown(filepath.Join(dir, name), owner.uid, owner.gid); err != nil &&
+			!errors.Is(err, unix.EPERM) {
 			t.Fatal(err)
 		}
 	}
 }
 
 // nameShort gives a file of NTFS a short name, as Windows does; others have none, or have it already.
-func nameShort(path, name string) { _ = unix.Setxattr(path, "system.ntfs_dos_name", []byte(name), 0) }
+func nameShort(path, name string) {
+	_ = unix.Setxattr(path, "system.ntfs_dos_name", []byte(name),
+		0)
+}
 
 // contents is a tree as text.
 func contents(t *testing.T, dir string) (all []string) {
@@ -159,21 +174,26 @@ func (c *client) refusedAll(t *testing.T, lines ...string) {
 // there but what cannot be reached.
 func (c *client) refusedBelow(t *testing.T, dir string) {
 	t.Helper()
-	for _, verb := range []string{"RETR", "SIZE", "MDTM", "MLST", "HASH", "STOR", "APPE", "DELE", "RNFR", "SITE CHMOD 600", "MFMT 20200102030405"} {
+	for _, verb := range []string{"RETR", "SIZE", "MDTM", "MLST", "HASH", "STOR", "APPE", "DELE",
+		"RNFR", "SITE CHMOD 600", "MFMT 20200102030405"} {
 		c.refusedAll(t, verb+" "+dir+"/secret.txt")
 	}
-	c.refusedAll(t, "STOR "+dir+"/new", "MKD "+dir+"/new", "RNFR /pub/b.txt, RNTO "+dir+"/b.txt", "LIST "+dir, "MLSD "+dir, "CWD "+dir, "RMD "+dir, "RNFR "+dir)
+	c.refusedAll(t, "STOR "+dir+"/new", "MKD "+dir+"/new", "RNFR /pub/b.txt, RNTO "+dir+"/b.txt",
+		"LIST "+dir, "MLSD "+dir, "CWD "+dir, "RMD "+dir, "RNFR "+dir)
 }
 
 // keepsRules tries to go round rules and mounts.
 func (c *client) keepsRules(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"/RO", "/ro", "/Ro"} {
-		c.refusedAll(t, "DELE "+name+"/a.txt", "STOR "+name+"/new", "STOR "+name+"/A.TXT", "APPE "+name+"/a.txt", "MKD "+name+"/d",
+		c.refusedAll(t, "DELE "+name+"/a.txt", "STOR "+name+"/new", "STOR "+name+"/A.TXT",
+			"APPE "+name+"/a.txt", "MKD "+name+"/d",
 			"RNFR "+name+", RNTO /moved", "RNFR /pub/b.txt, RNTO "+name+"/b.txt")
 	}
-	c.refusedAll(t, "MKD /absent", "STOR /absent", "RETR /SHARED/covered", "MLST /Shared/covered", "STOR /SHARED/new",
-		"RMD /deep", "RNFR /DEEP, RNTO /moved", "RNFR /deep/ER, RNTO /moved", "RETR /deep/ER/m/x", "RNFR /OPEN, RNTO /moved")
+	c.refusedAll(t, "MKD /absent", "STOR /absent", "RETR /SHARED/covered", "MLST /Shared/covered",
+		"STOR /SHARED/new",
+		"RMD /deep", "RNFR /DEEP, RNTO /moved", "RNFR /deep/ER, RNTO /moved", "RETR /deep/ER/m/x",
+		"RNFR /OPEN, RNTO /moved")
 	if data, r, err := c.retrieve("RETR /shared/news"); data != "news" || err != nil {
 		t.Errorf("the mount: %q, %v, %v", data, r, err)
 	}
@@ -182,16 +202,19 @@ func (c *client) keepsRules(t *testing.T) {
 // keepsHidden wants names that files.hide has unreachable in each spelling, where the disk ignores case, and other names as they are.
 func (c *client) keepsHidden(t *testing.T) {
 	t.Helper()
-	folds := c.ask("MLST /PUB").code == 250
-	c.refusedAll(t, "RETR /pub/k.key", "RETR /pub/K.KEY", "STOR /new.key", "RNFR /pub/b.txt, RNTO /pub/b.key", "DELE /pub/K.Key")
+	folds := c.send("MLST /PUB").code == 250
+	c.refusedAll(t, "RETR /pub/k.key", "RETR /pub/K.KEY", "STOR /new.key",
+		"RNFR /pub/b.txt, RNTO /pub/b.key", "DELE /pub/K.Key")
 	list, _, err := c.retrieve("NLST /")
-	if err != nil || strings.Contains(list, "A.KEY") == folds || strings.Count(strings.ToLower(list), "shared") != 1 {
+	if err != nil || strings.Contains(list, "A.KEY") == folds ||
+		strings.Count(strings.ToLower(list), "shared") != 1 {
 		t.Errorf("listed, where case is ignored (%v): %q, %v", folds, list, err)
 	}
 	if !folds {
 		return
 	}
-	c.refusedAll(t, "RETR /A.KEY", "RETR /a.key", "STOR /NEW.KEY", "MKD /NEW.KEY", "MKD /SHARED", "MKD /ABSENT", "STOR /Absent", "DELE /A.KEY", "RNFR /pub/b.txt, RNTO /B.KEY")
+	c.refusedAll(t, "RETR /A.KEY", "RETR /a.key", "STOR /NEW.KEY", "MKD /NEW.KEY", "MKD /SHARED",
+		"MKD /ABSENT", "STOR /Absent", "DELE /A.KEY", "RNFR /pub/b.txt, RNTO /B.KEY")
 	if data, r, err := c.retrieve("RETR /RO/A.TXT"); data != "ro/a.txt" || err != nil {
 		t.Errorf("another spelling has the rule's own answer: %q, %v, %v", data, r, err)
 	}

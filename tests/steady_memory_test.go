@@ -20,7 +20,8 @@ func TestMemoryOfManyTransfers(t *testing.T) {
 		}
 	}
 	grown := resident(core) - before
-	t.Logf("%d transfers made the core grow from %d KiB by %d KiB", transfers, before>>10, grown>>10)
+	t.Logf("%d transfers made the core grow from %d KiB by %d KiB", transfers, before>>10,
+		grown>>10)
 	if grown > mayGrow {
 		t.Errorf("the core grew by %d KiB", grown>>10)
 	}

@@ -35,11 +35,13 @@ func (c *client) upload(t *testing.T, line string, bytes int64) reply {
 
 // No file becomes larger than max_file_size, however its bytes are moved.
 func TestMaxFileSize(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	const most = 3 << 20
 	u := newAccount(t)
 	for _, sendfile := range []bool{true, false} {
-		s := serve(t, settings{"defaults": "max_file_size = \"3MiB\"\n", "end": fmt.Sprintf("[data]\nsendfile = %v\n", sendfile)})
+		s := serve(t, settings{"defaults": "max_file_size = \"3MiB\"\n",
+			"end": fmt.Sprintf("[data]\nsendfile = %v\n", sendfile)})
 		c := login(t, s.addr, u.name, u.password)
 		for _, test := range []struct {
 			line string
@@ -55,7 +57,8 @@ func TestMaxFileSize(t *testing.T) {
 			{"STOR a", 1 << 20, 226},
 			{"APPE a", 2<<20 + 1, 552},
 		} {
-			if r := c.upload(t, test.line, test.send); r.code != test.code || r.code == 552 && !strings.Contains(r.text, "3145728") {
+			if r := c.upload(t, test.line, test.send); r.code != test.code ||
+				r.code == 552 && !strings.Contains(r.text, "3145728") {
 				t.Errorf("%s with %d bytes: %v, not %d", test.line, test.send, r, test.code)
 			}
 			info, err := os.Stat(filepath.Join(u.home, "a"))
@@ -82,18 +85,22 @@ func smallDisk(t *testing.T, mebibytes int) (a account, roots string) {
 	if err := os.Mkdir(disk, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	command(t, "", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("mode=755,size=%dm", mebibytes), "none", disk)
+	command(t, "", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("mode=755,size=%dm", mebibytes),
+		"none", disk)
 	t.Cleanup(func() { command(t, "", "umount", "--lazy", disk) })
-	return newAccount(t, "--home-dir", filepath.Join(disk, "home")), fmt.Sprintf("roots = [%q, %q]\n", dir, disk)
+	return newAccount(t, "--home-dir", filepath.Join(disk, "home")),
+		fmt.Sprintf("roots = [%q, %q]\n", dir, disk)
 }
 
 // Uploads leave to the file system what it shall keep, also those that began before it was short, and begin again when there is more.
 func TestMinFreeSpace(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	const disk, least = 24 << 20, 12 << 20
 	u, roots := smallDisk(t, disk>>20)
 	for _, sendfile := range []bool{true, false} {
-		s := serve(t, settings{"server": roots, "limits": "min_free_space = \"12MiB\"\n", "end": fmt.Sprintf("[data]\nsendfile = %v\n", sendfile)})
+		s := serve(t, settings{"server": roots, "limits": "min_free_space = \"12MiB\"\n",
+			"end": fmt.Sprintf("[data]\nsendfile = %v\n", sendfile)})
 		c := login(t, s.addr, u.name, u.password)
 		if r := c.upload(t, "STOR a", 1<<20); r.code != 226 {
 			t.Errorf("a small file: %v", r)
@@ -108,7 +115,8 @@ func TestMinFreeSpace(t *testing.T) {
 		c.expect(t, 452, "STOR c")
 		c.expect(t, 452, "APPE a")
 		s.log.wait(t, "the limit in the log", func(r record) bool {
-			return r.Message == "upload_incomplete" && strings.HasPrefix(r.Cause, "min_free_space: ")
+			return r.Message == "upload_incomplete" &&
+				strings.HasPrefix(r.Cause, "min_free_space: ")
 		})
 		c.expect(t, 250, "DELE b")
 		c.expect(t, 202, fmt.Sprintf("ALLO %d", disk-least))
@@ -121,10 +129,12 @@ func TestMinFreeSpace(t *testing.T) {
 
 // A full disk is 552, and what fitted stays.
 func TestFullDisk(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u, roots := smallDisk(t, 8)
 	for _, sendfile := range []bool{true, false} {
-		s := serve(t, settings{"server": roots, "end": fmt.Sprintf("[data]\nsendfile = %v\n", sendfile)})
+		s := serve(t, settings{"server": roots,
+			"end": fmt.Sprintf("[data]\nsendfile = %v\n", sendfile)})
 		c := login(t, s.addr, u.name, u.password)
 		if r := c.upload(t, "STOR a", 16<<20); r.code != 552 {
 			t.Errorf("a large file: %v", r)

@@ -10,6 +10,7 @@ import (
 
 // No core and no helper may go on without the supervisor, which alone would log what they do.
 func TestSupervisorIsKilled(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	s := serve(t, nil)
@@ -17,7 +18,8 @@ func TestSupervisorIsKilled(t *testing.T) {
 	family := append(descendants(s.cmd.Process.Pid), s.core(t))
 	s.kill()
 	for _, p := range family {
-		what := fmt.Sprintf("process %d (%s) ends with its supervisor", p, strings.Join(commandLine(p), " "))
+		what := fmt.Sprintf("process %d (%s) ends with its supervisor", p,
+			strings.Join(commandLine(p), " "))
 		eventually(t, what, func() bool { return !running(p) })
 	}
 	if r, err := c.do("NOOP"); err == nil {

@@ -18,6 +18,7 @@ import (
 // commented-out key and table active, and that it refuses a wrong key and a wrong value. Taplo finds the schema
 // by the first line of the file.
 func TestTaplo(t *testing.T) {
+	t.Parallel()
 	taplo := filepath.Join(nodeModules(), ".bin/taplo")
 	if _, err := os.Stat(taplo); err != nil {
 		t.Skip("needs taplo; run: scripts/needs test && make system")
@@ -30,14 +31,16 @@ func TestTaplo(t *testing.T) {
 	}
 	shipped = strings.Replace(shipped, "/usr/share/ftpd", dir, 1)
 	active := regexp.MustCompile(`(?m)^#([a-z_]+ =)`).ReplaceAllString(shipped, "$1")
-	active = regexp.MustCompile(`(?m)^# ( *(\[\[[a-z.]+\]\]$|[a-z_]+ = ))`).ReplaceAllString(active, "$1")
+	active = regexp.MustCompile(`(?m)^# ( *(\[\[[a-z.]+\]\]$|[a-z_]+ = ))`).ReplaceAllString(active,
+		"$1")
 	wrongKey := strings.Replace(active, "\nidle_timeout =", "\nidle_timout =", 1)
 	wrongValue := strings.Replace(active, "\numask = \"022\"", "\numask = \"089\"", 1)
 	for _, test := range []struct {
 		texts, refusals []string
 	}{
 		{[]string{shipped, active}, nil},
-		{[]string{wrongKey, wrongValue}, []string{"'idle_timout' was unexpected", "\"089\" does not match"}},
+		{[]string{wrongKey, wrongValue},
+			[]string{"'idle_timout' was unexpected", "\"089\" does not match"}},
 	} {
 		args := []string{"lint", "--colors", "never"}
 		for i, text := range test.texts {

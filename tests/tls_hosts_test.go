@@ -15,6 +15,7 @@ import (
 
 // Each host has its certificate and banner; the names are those of TLS, or of HOST.
 func TestVirtualHosts(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	a := newAuthority(t)
 	for _, name := range []string{"ftp.example.org", "ftp.example.net"} {
@@ -23,11 +24,14 @@ func TestVirtualHosts(t *testing.T) {
 	port := freePort(t)
 	s := serve(t, settings{
 		"server": fmt.Sprintf("banner = \"everybody's\"\nlisten_tls = [\"127.0.0.1:%d\"]\n", port),
-		"end": a.section("ftp.example.org") + fmt.Sprintf("[[host]]\nname = \"ftp.example.net\"\nbanner = \"of net\"\ncertificate = %q\nkey = %q\n",
-			a.file("ftp.example.net.pem"), a.file("ftp.example.net.key")),
+		"end": a.section("ftp.example.org") +
+			fmt.Sprintf("[[host]]\nname = \"ftp.example.net\"\nbanner = \"of net\"\ncertificate = %q\nkey = %q\n",
+				a.file("ftp.example.net.pem"), a.file("ftp.example.net.key")),
 	})
-	for name, banner := range map[string]string{"ftp.example.org": "everybody's", "ftp.example.net": "of net"} {
-		conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), a.client(name)) // which verifies the name
+	for name, banner := range map[string]string{"ftp.example.org": "everybody's",
+		"ftp.example.net": "of net"} {
+		// which verifies the name
+		conn, err := tls.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), a.client(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -59,6 +63,7 @@ func TestVirtualHosts(t *testing.T) {
 
 // Clients show certificates to the service, by curl's options and on both connections.
 func TestClientCertificates(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "curl")
 	u := newAccount(t)
@@ -66,41 +71,56 @@ func TestClientCertificates(t *testing.T) {
 	a.issue(t, "localhost", "ecdsa")
 	a.issue(t, "alice", "rsa")
 	others.issue(t, "mallory", "rsa")
-	s := serve(t, settings{"end": a.section("localhost") + fmt.Sprintf("client_ca = %q\nclient_auth = \"required\"\n", a.file("ca.pem"))})
+	s := serve(t, settings{"end": a.section("localhost") +
+		fmt.Sprintf("client_ca = %q\nclient_auth = \"required\"\n", a.file("ca.pem"))})
 	writeFile(t, filepath.Join(u.home, "file"), "for alice", 0o644)
-	url := fmt.Sprintf("ftp://%s:%s@localhost:%s/file", u.name, u.password, s.addr[strings.LastIndex(s.addr, ":")+1:])
+	url := fmt.Sprintf("ftp://%s:%s@localhost:%s/file", u.name, u.password,
+		s.addr[strings.LastIndex(s.addr, ":")+1:])
 	for _, test := range []struct {
 		from *authority
 		name string
 		want string
 	}{{a, "alice", "for alice"}, {others, "mallory", ""}, {a, "", ""}} {
 		for _, version := range []string{"1.2", "1.3"} {
-			args := []string{"-sS", "--ssl-reqd", "--tls-max", version, "--cacert", a.file("ca.pem"), url}
+			args := []string{"-sS", "--ssl-reqd", "--tls-max", version, "--cacert",
+				a.file("ca.pem"), url}
 			if test.name != "" {
-				args = append(args, "--cert", test.from.file(test.name+".pem"), "--key", test.from.file(test.name+".key"))
+				args = append(args, "--cert", test.from.file(test.name+".pem"), "--key",
+					test.from.file(test.name+".key"))
 			}
 			curl := exec.Command("curl", args...)
 			var stderr bytes.Buffer
 			curl.Stderr = &stderr
-			if out, err := curl.Output(); string(out) != test.want || (err == nil) != (test.want != "") {
+			if out, err := curl.Output(); string(out) != test.want ||
+				(err == nil) != (test.want != "") {
 				t.Errorf("%q over TLS %s: %q, %v\n%s", test.name, version, out, err, &stderr)
 			}
 		}
 	}
-	s.log.wait(t, "the cause", func(r record) bool { return strings.Contains(r.Cause, "client didn't provide a certificate") })
-	s.log.wait(t, "the cause", func(r record) bool { return strings.Contains(r.Cause, "failed to verify certificate") })
+	s.log.wait(t, "the cause", func(r record) bool {
+		return strings.Contains(r.Cause,
+			"client didn't provide a certificate")
+	})
+	s.log.wait(t, "the cause", func(r record) bool {
+		return strings.Contains(r.Cause,
+			"failed to verify certificate")
+	})
 }
 
 // A service whose certificate is not right does not start, and its check tells file, line and key.
 func TestBadCertificate(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t)
 	a.issue(t, "one", "ecdsa")
 	a.issue(t, "two", "ecdsa")
 	config := a.file("ftpd.toml")
-	writeFile(t, config, fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n", a.file("one.pem"), a.file("two.key")), 0o600)
-	want := config + ":3: tls.key: " + a.file("two.key") + ": the key is not that of the certificate\n"
+	writeFile(t, config, fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n", a.file("one.pem"),
+		a.file("two.key")), 0o600)
+	want := config + ":3: tls.key: " + a.file("two.key") +
+		": the key is not that of the certificate\n"
 	for _, command := range []string{"check", "serve"} {
-		out, err := exec.Command(filepath.Join(bin, "ftpd"), command, "--config", config).CombinedOutput()
+		out, err := exec.Command(filepath.Join(bin, "ftpd"), command, "--config",
+			config).CombinedOutput()
 		if string(out) != want || err == nil {
 			t.Errorf("ftpd %s: %v\n%s", command, err, out)
 		}

@@ -63,6 +63,7 @@ func serial(t *testing.T, addr string, a *authority) string {
 // A certificate is renewed under a running transfer: who connects is shown the new one, and the transfer and its session go on. One that
 // does not match its key is not taken.
 func TestRenewedCertificate(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	const size = 256 << 20
@@ -100,7 +101,8 @@ func TestRenewedCertificate(t *testing.T) {
 	}
 
 	a.link(t, "3.pem", "live.pem")
-	r := s.log.wait(t, "the refusal", message("the new certificate is not taken: the old one stays"))
+	r := s.log.wait(t, "the refusal",
+		message("the new certificate is not taken: the old one stays"))
 	if !strings.Contains(r.Error, a.file("live.key")+": the key is not that of the certificate") {
 		t.Errorf("the refusal does not tell why: %s", r.Text)
 	}
@@ -116,7 +118,8 @@ func TestRenewedCertificate(t *testing.T) {
 	if r, err := c.reply(); r.code != 226 || err != nil {
 		t.Errorf("the transfer ends with %v, %v", r, err)
 	}
-	if list, r, err := c.retrieve("NLST"); !strings.HasSuffix(list, "big\r\n") || r.code != 226 || err != nil {
+	if list, r, err := c.retrieve("NLST"); !strings.HasSuffix(list, "big\r\n") || r.code != 226 ||
+		err != nil {
 		t.Errorf("the session goes on with %q, %v, %v", list, r, err)
 	}
 	if deaths, _ := s.log.find(message("core died")); len(deaths) > 0 {
@@ -126,6 +129,7 @@ func TestRenewedCertificate(t *testing.T) {
 
 // An ordinary user's service, confined to what it serves, has TLS as well, and reaches renewed certificates under their new names.
 func TestOrdinaryUserServesTLS(t *testing.T) {
+	t.Parallel()
 	dir := sharedDir(t)
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,8 @@ func newAuthority(t *testing.T) *authority {
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
 // sign makes a certificate for name, good for 127.0.0.1 and ::1 as well. The first one is the authority's own.
-func (a *authority) sign(t *testing.T, name, kind string, life time.Duration) ([]byte, crypto.Signer) {
+func (a *authority) sign(t *testing.T, name, kind string, life time.Duration) ([]byte,
+	crypto.Signer) {
 	t.Helper()
 	key := newKey(t, kind)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
@@ -62,7 +63,8 @@ func (a *authority) sign(t *testing.T, name, kind string, life time.Duration) ([
 	}
 	issuer, signer := a.cert, a.key
 	if issuer == nil {
-		template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign
+		template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true,
+			x509.KeyUsageCertSign
 		issuer, signer = template, key
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, issuer, key.Public(), signer)
@@ -100,7 +102,8 @@ func (a *authority) issue(t *testing.T, name, kind string) tls.Certificate {
 }
 
 // issueAs does so in other files.
-func (a *authority) issueAs(t *testing.T, file, name, kind string, life time.Duration) tls.Certificate {
+func (a *authority) issueAs(t *testing.T, file, name, kind string,
+	life time.Duration) tls.Certificate {
 	t.Helper()
 	der, key := a.sign(t, name, kind, life)
 	private, err := x509.MarshalPKCS8PrivateKey(key)
@@ -121,12 +124,14 @@ func (a *authority) pool() *x509.CertPool {
 
 // client is what a client of crypto/tls that asks for name needs.
 func (a *authority) client(name string) *tls.Config {
-	return &tls.Config{RootCAs: a.pool(), ServerName: name, ClientSessionCache: tls.NewLRUClientSessionCache(8), NextProtos: []string{"ftp"}}
+	return &tls.Config{RootCAs: a.pool(), ServerName: name,
+		ClientSessionCache: tls.NewLRUClientSessionCache(8), NextProtos: []string{"ftp"}}
 }
 
 // section is [tls] with the files of name.
 func (a *authority) section(name string) string {
-	return fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n", a.file(name+".pem"), a.file(name+".key"))
+	return fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n", a.file(name+".pem"),
+		a.file(name+".key"))
 }
 
 // start begins TLS and asks for it on data connections.
@@ -149,7 +154,8 @@ func (c *client) startTLS(cfg *tls.Config) (tls.ConnectionState, error) {
 }
 
 // secureLogin connects, begins TLS and logs in.
-func secureLogin(t *testing.T, addr string, cfg *tls.Config, user, password string) (*client, tls.ConnectionState) {
+func secureLogin(t *testing.T, addr string, cfg *tls.Config, user, password string) (*client,
+	tls.ConnectionState) {
 	t.Helper()
 	c, _, err := dial(addr)
 	if err != nil {
@@ -169,6 +175,7 @@ func secureLogin(t *testing.T, addr string, cfg *tls.Config, user, password stri
 // System users log in over TLS, of every version and with every kind of key, and passwords without it are refused. What the core would
 // need to be the server by itself is not in its memory.
 func TestServeTLS(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	for _, kind := range []string{"rsa", "ecdsa", "ed25519"} {
@@ -181,12 +188,14 @@ func TestServeTLS(t *testing.T) {
 				cfg.MinVersion, cfg.MaxVersion = version, version
 				c, state := secureLogin(t, s.addr, cfg, u.name, u.password)
 				if state.Version != version || state.NegotiatedProtocol != "ftp" {
-					t.Errorf("TLS %x with ALPN %q, not %x", state.Version, state.NegotiatedProtocol, version)
+					t.Errorf("TLS %x with ALPN %q, not %x", state.Version, state.NegotiatedProtocol,
+						version)
 				}
 				if r, err := c.store("STOR file", "text"); r.code != 226 || err != nil {
 					t.Errorf("STOR: %v, %v", r, err)
 				}
-				if data, r, err := c.retrieve("RETR file"); data != "text" || r.code != 226 || err != nil {
+				if data, r, err := c.retrieve("RETR file"); data != "text" || r.code != 226 ||
+					err != nil {
 					t.Errorf("RETR: %q, %v, %v", data, r, err)
 				}
 			}
@@ -208,11 +217,13 @@ func keepsKey(t *testing.T, s *server, c tls.Certificate) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	secrets := map[string]string{"PKCS #8": string(der), "PEM": strings.Split(string(pemOf("PRIVATE KEY", der)), "\n")[2]}
+	secrets := map[string]string{"PKCS #8": string(der),
+		"PEM": strings.Split(string(pemOf("PRIVATE KEY", der)), "\n")[2]}
 	switch key := c.PrivateKey.(type) {
 	case *rsa.PrivateKey:
 		secrets["d"], secrets["p"] = string(key.D.Bytes()), string(key.Primes[0].Bytes())
-		secrets["d in words"], secrets["p in words"] = reversed(key.D.Bytes()), reversed(key.Primes[0].Bytes())
+		secrets["d in words"], secrets["p in words"] = reversed(key.D.Bytes()),
+			reversed(key.Primes[0].Bytes())
 	case *ecdsa.PrivateKey:
 		d, err := key.Bytes()
 		if err != nil {
@@ -252,6 +263,7 @@ func reversed(p []byte) string {
 
 // What people try first: openssl shows TLS 1.3 with ALPN, and curl moves files.
 func TestServeTLSTools(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "openssl")
 	need(t, "curl")
@@ -259,7 +271,8 @@ func TestServeTLSTools(t *testing.T) {
 	a := newAuthority(t)
 	a.issue(t, "localhost", "ecdsa")
 	s := serve(t, settings{"end": a.section("localhost")})
-	show := exec.Command("openssl", "s_client", "-connect", s.addr, "-starttls", "ftp", "-alpn", "ftp", "-CAfile", a.file("ca.pem"), "-verify_return_error")
+	show := exec.Command("openssl", "s_client", "-connect", s.addr, "-starttls", "ftp", "-alpn",
+		"ftp", "-CAfile", a.file("ca.pem"), "-verify_return_error")
 	show.Stdin = strings.NewReader("QUIT\n")
 	out, err := show.CombinedOutput()
 	for _, line := range []string{"TLSv1.3", "ALPN protocol: ftp", "Verify return code: 0 (ok)"} {
@@ -268,13 +281,16 @@ func TestServeTLSTools(t *testing.T) {
 		}
 	}
 	writeFile(t, filepath.Join(a.dir, "upload"), "by curl", 0o600)
-	url := fmt.Sprintf("ftp://%s:%s@localhost:%s/upload", u.name, u.password, s.addr[strings.LastIndex(s.addr, ":")+1:])
+	url := fmt.Sprintf("ftp://%s:%s@localhost:%s/upload", u.name, u.password,
+		s.addr[strings.LastIndex(s.addr, ":")+1:])
 	for _, options := range [][]string{{}, {"--tls-max", "1.2"}} {
 		curl := append([]string{"-sS", "--ssl-reqd", "--cacert", a.file("ca.pem")}, options...)
-		if out, err := exec.Command("curl", append(curl, "-T", a.file("upload"), url)...).CombinedOutput(); err != nil {
+		if out, err := exec.Command("curl",
+			append(curl, "-T", a.file("upload"), url)...).CombinedOutput(); err != nil {
 			t.Errorf("curl %q: %v\n%s", options, err, out)
 		}
-		if out, err := exec.Command("curl", append(curl, url)...).Output(); string(out) != "by curl" || err != nil {
+		if out, err := exec.Command("curl",
+			append(curl, url)...).Output(); string(out) != "by curl" || err != nil {
 			t.Errorf("curl %q: %q, %v", options, out, err)
 		}
 	}
@@ -282,6 +298,7 @@ func TestServeTLSTools(t *testing.T) {
 
 // On an implicit port TLS begins with the connection, for curl and for everybody else; the plain port goes on beside it.
 func TestServeImplicitTLS(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "curl")
 	u := newAccount(t)
@@ -293,7 +310,8 @@ func TestServeImplicitTLS(t *testing.T) {
 		"end":    a.section("localhost"),
 	})
 	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	if start := startOf(t, s); !strings.Contains(fmt.Sprint(start["listen_tls"]), addr) || strings.Contains(fmt.Sprint(start["listen"]), addr) {
+	if start := startOf(t, s); !strings.Contains(fmt.Sprint(start["listen_tls"]), addr) ||
+		strings.Contains(fmt.Sprint(start["listen"]), addr) {
 		t.Errorf("the start record: %v", start)
 	}
 	cfg := a.client("localhost")
@@ -313,7 +331,8 @@ func TestServeImplicitTLS(t *testing.T) {
 	}
 	for _, host := range []string{"localhost", "127.0.0.1"} {
 		url := fmt.Sprintf("ftps://%s:%s@%s:%d/file", u.name, u.password, host, port)
-		if out, err := exec.Command("curl", "-sS", "--cacert", a.file("ca.pem"), url).Output(); string(out) != "without PBSZ and PROT" || err != nil {
+		if out, err := exec.Command("curl", "-sS", "--cacert", a.file("ca.pem"),
+			url).Output(); string(out) != "without PBSZ and PROT" || err != nil {
 			t.Errorf("curl, %s: %q, %v", host, out, err)
 		}
 	}

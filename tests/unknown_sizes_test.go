@@ -19,6 +19,7 @@ import (
 // Some file systems do not know how long files are before they were read: their size is 0, and only
 // read(2) yields what is in them. Such a one is a web server that rclone mounts.
 func TestFilesOfUnknownSize(t *testing.T) {
+	t.Parallel()
 	data := bytes.Repeat([]byte("0123456789abcdef\n"), 20_000)
 	dir := mountWeb(t, map[string][]byte{"file": data, "empty": nil})
 	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Size() != 0 {
@@ -35,7 +36,8 @@ func TestFilesOfUnknownSize(t *testing.T) {
 		first, line string
 		want        []byte
 	}{
-		{"", "RETR file", data}, {"", "RETR empty", nil}, {"REST 123457", "RETR file", data[123457:]},
+		{"", "RETR file", data}, {"", "RETR empty", nil},
+		{"REST 123457", "RETR file", data[123457:]},
 		{fmt.Sprintf("REST %d", len(data)), "RETR file", nil}, {"TYPE A", "RETR file", text},
 	} {
 		if test.first != "" {
@@ -46,15 +48,19 @@ func TestFilesOfUnknownSize(t *testing.T) {
 		}
 		got, r, err := c.retrieve(test.line)
 		if err != nil || r.code != 226 || got != string(test.want) {
-			t.Errorf("%s %s: %d bytes, not %d; %v, %v", test.first, test.line, len(got), len(test.want), r, err)
+			t.Errorf("%s %s: %d bytes, not %d; %v, %v", test.first, test.line, len(got),
+				len(test.want), r, err)
 		}
 	}
 	c.expect(t, 200, "TYPE I")
-	if r := c.expect(t, 213, "HASH file"); !strings.Contains(r.text, fmt.Sprintf("0-%d %x", len(data), sha256.Sum256(data))) {
+	if r := c.expect(t, 213, "HASH file"); !strings.Contains(r.text,
+		fmt.Sprintf("0-%d %x", len(data), sha256.Sum256(data))) {
 		t.Error(r)
 	}
-	for args, part := range map[string][]byte{"": data, " 100": data[100:], " 100 2000": data[100:2000]} {
-		if r := c.expect(t, 250, "XCRC file"+args); !strings.Contains(r.text, fmt.Sprintf("%08X", crc32.ChecksumIEEE(part))) {
+	for args, part := range map[string][]byte{"": data, " 100": data[100:],
+		" 100 2000": data[100:2000]} {
+		if r := c.expect(t, 250, "XCRC file"+args); !strings.Contains(r.text,
+			fmt.Sprintf("%08X", crc32.ChecksumIEEE(part))) {
 			t.Errorf("XCRC file%s: %v", args, r)
 		}
 	}
@@ -63,7 +69,8 @@ func TestFilesOfUnknownSize(t *testing.T) {
 	c.expect(t, 350, "REST 1")
 	c.expect(t, 554, "RETR empty")
 	for program, does := range map[string]func(*testing.T, target, ...action) (string, error){
-		"curl": curlDoes, "lftp": lftpDoes, "wget": each(wgetDoes), // rclone wants the length of the listing
+		// rclone wants the length of the listing
+		"curl": curlDoes, "lftp": lftpDoes, "wget": each(wgetDoes),
 	} {
 		need(t, program)
 		at := s.visitor(t)
@@ -101,7 +108,8 @@ func mountWeb(t *testing.T, files map[string][]byte) (dir string) {
 	}))
 	t.Cleanup(web.Close)
 	dir = mountPoint(t)
-	cmd := exec.Command("rclone", "mount", "--config=", "--allow-other", "--http-url="+web.URL, ":http:", dir)
+	cmd := exec.Command("rclone", "mount", "--config=", "--allow-other", "--http-url="+web.URL,
+		":http:", dir)
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {

@@ -17,6 +17,7 @@ import (
 
 // Control and data connections ask a silent client whether it is still there.
 func TestKeepAlive(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u := newAccount(t)
 	s := serve(t, nil)
@@ -95,8 +96,11 @@ func TestVanishedClient(t *testing.T) {
 	theirs := netip.MustParseAddr(link(t, name))
 	ours := theirs.Prev()
 	port := freePort(t)
-	config := writeConfig(t, port, settings{"defaults": "session_download_rate = \"1KiB\"\n", "limits": "idle_timeout = \"0s\"\nstall_timeout = \"0s\"\n"})
-	writeFile(t, config, strings.ReplaceAll(readFile(t, config), "127.0.0.1:", ours.String()+":"), 0o600)
+	config := writeConfig(t, port,
+		settings{"defaults": "session_download_rate = \"1KiB\"\n",
+			"limits": "idle_timeout = \"0s\"\nstall_timeout = \"0s\"\n"})
+	writeFile(t, config, strings.ReplaceAll(readFile(t, config), "127.0.0.1:", ours.String()+":"),
+		0o600)
 	s := newServer(t, port, "serve", "--config", config)
 	s.start(t)
 	var open []net.Conn

@@ -23,10 +23,12 @@ var hashes = map[string]string{
 // A user of the configuration logs in with each kind of hash, and works as the account that run_as names; a wrong password is refused
 // after the same delay, whatever the kind.
 func TestVirtualUsers(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	const delay = 700 * time.Millisecond
 	owner := newAccount(t, "--system", "--shell", "/usr/sbin/nologin")
-	kinds := map[string]string{"argon2id": strings.TrimSpace(command(t, "secret\n", filepath.Join(bin, "ftpd"), "passwd"))}
+	kinds := map[string]string{"argon2id": strings.TrimSpace(command(t, "secret\n",
+		filepath.Join(bin, "ftpd"), "passwd"))}
 	for kind, hash := range hashes {
 		kinds[kind] = hash
 	}
@@ -60,6 +62,7 @@ func TestVirtualUsers(t *testing.T) {
 
 // The longest rule wins, at the path where a file really is; a mount shows in its parent's listing with permissions of its own.
 func TestRulesAndMounts(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t)
 	shared := sharedDir(t)
@@ -128,10 +131,12 @@ run_as = %q
 
 // Anonymous users work as their run_as, read and do not write.
 func TestAnonymousUnderServe(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t, "--system", "--shell", "/usr/sbin/nologin")
 	owner.file(t, "private", "for the account alone", owner.uid, owner.gid, 0o600)
-	s := serve(t, settings{"anonymous": fmt.Sprintf("enabled = true\ndirectory = %q\nrun_as = %q\n", owner.home, owner.name)})
+	s := serve(t, settings{"anonymous": fmt.Sprintf("enabled = true\ndirectory = %q\nrun_as = %q\n",
+		owner.home, owner.name)})
 	c := login(t, s.addr, "anonymous", "guest@example.org")
 	if data, r, err := c.retrieve("RETR private"); data != "for the account alone" || err != nil {
 		t.Errorf("RETR: %q, %v, %v", data, r, err)
@@ -147,8 +152,8 @@ func TestAnonymousUnderServe(t *testing.T) {
 // Anonymous users do not read the private files of virtual users, also where the directory of the former
 // contains the homes of the latter: the accounts differ. A start warns where they are made one.
 func TestAnonymousAndVirtualUsersApart(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
-	runAsAccounts(t)
 	public := sharedDir(t)
 	home := filepath.Join(public, "carla")
 	if err := os.Mkdir(home, 0o755); err != nil {
@@ -160,7 +165,8 @@ func TestAnonymousAndVirtualUsersApart(t *testing.T) {
 	add := settings{
 		"anonymous": fmt.Sprintf("enabled = true\ndirectory = %q\n", public),
 		"defaults":  "umask = \"077\"\n",
-		"end":       fmt.Sprintf("[[user]]\nname = \"carla\"\npassword = %q\nhome = %q\n", hashes["bcrypt"], home),
+		"end": fmt.Sprintf("[[user]]\nname = \"carla\"\npassword = %q\nhome = %q\n",
+			hashes["bcrypt"], home),
 	}
 	s := serve(t, add)
 	r, err := login(t, s.addr, "carla", "secret").store("STOR diary", "private")
@@ -183,6 +189,7 @@ func TestAnonymousAndVirtualUsersApart(t *testing.T) {
 
 // An ordinary user serves virtual users alone, in one process that the kernel confines to what it serves.
 func TestOrdinaryUserServesVirtualUsers(t *testing.T) {
+	t.Parallel()
 	dir, outside := sharedDir(t), sharedDir(t)
 	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
@@ -211,7 +218,8 @@ run_as = ""
 	if r, err := c.store("STOR file", "text"); r.code != 226 || err != nil {
 		t.Fatalf("STOR: %v, %v", r, err)
 	}
-	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil || info.Sys().(*syscall.Stat_t).Uid != uint32(ordinaryUID()) {
+	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil ||
+		info.Sys().(*syscall.Stat_t).Uid != uint32(ordinaryUID()) {
 		t.Errorf("the upload belongs to somebody else: %v, %v", info, err)
 	}
 	if n := strings.Count(s.log.String(), "warning: defaults.umask"); n != 1 {
@@ -220,7 +228,8 @@ run_as = ""
 	if children := descendants(s.cmd.Process.Pid); len(children) != 0 {
 		t.Errorf("more than one process: %v", children)
 	}
-	if start, _ := s.log.find(message("start")); len(start) != 1 || !strings.Contains(s.log.String(), "landlock") {
+	if start, _ := s.log.find(message("start")); len(start) != 1 ||
+		!strings.Contains(s.log.String(), "landlock") {
 		t.Errorf("the start does not tell what confines it:\n%s", s.log)
 	}
 }

@@ -43,6 +43,7 @@ func who(t *testing.T, config string) (r whoReport) {
 
 // An administrator sees who is there and what they do, in whatever core, and sends them away.
 func TestWhoAndKick(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	u, other := newAccount(t), newAccount(t)
 	port := freePort(t)
@@ -62,19 +63,23 @@ func TestWhoAndKick(t *testing.T) {
 	idle.expect(t, 250, "CWD sub")
 	refuse(t, s.addr, "ftpdtest-nobody", "guessed")
 
-	eventually(t, "the refused session is gone", func() bool { return len(who(t, config).Sessions) == 2 })
+	eventually(t, "the refused session is gone",
+		func() bool { return len(who(t, config).Sessions) == 2 })
 	r := who(t, config)
-	if got := r.Sessions[0]; got.User != u.name || got.Transfer == nil || got.Transfer.Verb != "STOR" || got.Transfer.Path != "/big" || got.Transfer.Bytes == 0 {
+	if got := r.Sessions[0]; got.User != u.name || got.Transfer == nil ||
+		got.Transfer.Verb != "STOR" || got.Transfer.Path != "/big" || got.Transfer.Bytes == 0 {
 		t.Errorf("the first session: %+v", got)
 	}
-	if got := r.Sessions[1]; got.User != other.name || got.Directory != "/sub" || got.Client != "tester" || got.Transfer != nil {
+	if got := r.Sessions[1]; got.User != other.name || got.Directory != "/sub" ||
+		got.Client != "tester" || got.Transfer != nil {
 		t.Errorf("the second session: %+v", got)
 	}
 	if len(r.Bans) != 1 || r.Bans[0].User != "ftpdtest-nobody" || r.Bans[0].Network != "127.0.0.1" {
 		t.Errorf("bans: %+v", r.Bans)
 	}
 	limits := fmt.Sprint(r.Limits)
-	for _, want := range []string{"{limits.max_sessions 1000 2 }", "{limits.max_sessions_per_ip 50 2 127.0.0.1}", "{max_sessions 7 1 "} {
+	for _, want := range []string{"{limits.max_sessions 1000 2 }",
+		"{limits.max_sessions_per_ip 50 2 127.0.0.1}", "{max_sessions 7 1 "} {
 		if !strings.Contains(limits, want) {
 			t.Errorf("limits %s lack %s", limits, want)
 		}
@@ -87,13 +92,15 @@ func TestWhoAndKick(t *testing.T) {
 	}
 
 	kick := func(target string) string {
-		out, _ := exec.Command(filepath.Join(bin, "ftpd"), "kick", "--config", config, target).CombinedOutput()
+		out, _ := exec.Command(filepath.Join(bin, "ftpd"), "kick", "--config", config,
+			target).CombinedOutput()
 		return string(out)
 	}
 	if got := kick(other.name); got != "ended: 1\n" {
 		t.Errorf("kick says %q", got)
 	}
-	if r, err := idle.reply(); err != nil || r.code != 421 || !strings.Contains(r.text, "administrator") {
+	if r, err := idle.reply(); err != nil || r.code != 421 ||
+		!strings.Contains(r.text, "administrator") {
 		t.Errorf("who was idle reads %v, %v", r, err)
 	}
 	if got := kick("127.0.0.1"); got != "ended: 1\n" {
@@ -115,10 +122,11 @@ func TestWhoAndKick(t *testing.T) {
 
 // The socket is for root and the group ftpd-admin alone, and goes with the service.
 func TestAdminSocketRights(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	if exec.Command("getent", "group", "ftpd-admin").Run() != nil {
-		command(t, "", "groupadd", "--system", "ftpd-admin")
-		t.Cleanup(func() { command(t, "", "groupdel", "ftpd-admin") })
+		changeAccounts(t, "", "groupadd", "--system", "ftpd-admin")
+		t.Cleanup(func() { changeAccounts(t, "", "groupdel", "ftpd-admin") })
 	}
 	member, stranger := newAccount(t, "--groups", "ftpd-admin"), newAccount(t)
 	socket := filepath.Join(sharedDir(t), "admin.sock")
@@ -134,14 +142,16 @@ func TestAdminSocketRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		cmd := exec.Command(filepath.Join(bin, "ftpd"), "who", "--config", readable)
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(a.uid), Gid: uint32(a.gid), Groups: numbers(t, string(groups))}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(a.uid),
+			Gid: uint32(a.gid), Groups: numbers(t, string(groups))}}
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}
 	if out, err := as(member); err != nil || !strings.Contains(out, "no sessions") {
 		t.Errorf("a member reads %q, %v", out, err)
 	}
-	if out, err := as(stranger); err == nil || !strings.Contains(out, "for root and members of the group ftpd-admin") {
+	if out, err := as(stranger); err == nil ||
+		!strings.Contains(out, "for root and members of the group ftpd-admin") {
 		t.Errorf("a stranger reads %q, %v", out, err)
 	}
 	s.stop(t)

@@ -14,6 +14,7 @@ import (
 // Without ftpd-auth, which needs a C compiler, root serves virtual users as accounts of /etc/passwd; system users take it, and the
 // start says so.
 func TestWithoutHelper(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	need(t, "unshare")
 	owner := newAccount(t, "--system", "--shell", "/usr/sbin/nologin")
@@ -27,12 +28,14 @@ func TestWithoutHelper(t *testing.T) {
 	writeFile(t, config, fmt.Sprintf(text, "unix", owner.name), 0o600)
 	out, err := withoutHelper(alone, "serve", "--config", config).CombinedOutput()
 	if line := strings.TrimSpace(string(out)); err == nil || strings.Contains(line, "\n") ||
-		!strings.Contains(line, "ftpd-auth") || !strings.Contains(line, `auth.backend = "virtual"`) {
+		!strings.Contains(line, "ftpd-auth") ||
+		!strings.Contains(line, `auth.backend = "virtual"`) {
 		t.Errorf("system users: %v\n%s", err, out)
 	}
 
 	writeFile(t, config, fmt.Sprintf(text, "virtual", "ftpdtest-nobody"), 0o600)
-	if out, err := withoutHelper(alone, "check", "--config", config).CombinedOutput(); err == nil || !strings.Contains(string(out), ":9: user.run_as: ") {
+	if out, err := withoutHelper(alone, "check", "--config", config).CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), ":9: user.run_as: ") {
 		t.Errorf("an account that is not there: %v\n%s", err, out)
 	}
 
@@ -53,7 +56,8 @@ func TestWithoutHelper(t *testing.T) {
 // withoutHelper runs a program where an installed ftpd-auth cannot be seen, in a mount namespace of its own.
 func withoutHelper(program string, args ...string) *exec.Cmd {
 	script := `for d in /usr/libexec/ftpd /usr/lib/ftpd; do [ ! -d $d ] || mount -t tmpfs none $d || exit; done; exec "$@"`
-	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", script, "sh", program}, args...)...)
+	cmd := exec.Command("unshare",
+		append([]string{"--mount", "sh", "-c", script, "sh", program}, args...)...)
 	cmd.Dir = "/"
 	cmd.Env = os.Environ()
 	return cmd

@@ -15,11 +15,11 @@ public class CommonsNet {
     }
 
     void begin(String host, int port, String user, String password, boolean passive) throws IOException {
-        ftp.setDefaultTimeout(20_000);
-        ftp.setConnectTimeout(20_000);
+        ftp.setDefaultTimeout(100_000);
+        ftp.setConnectTimeout(100_000);
         ftp.setControlEncoding("UTF-8");
         ftp.connect(host, port);
-        ftp.setSoTimeout(20_000);
+        ftp.setSoTimeout(100_000);
         check(FTPReply.isPositiveCompletion(ftp.getReplyCode()));
         check(ftp.login(user, password));
         if (ftp instanceof FTPSClient) {

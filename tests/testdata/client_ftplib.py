@@ -86,7 +86,7 @@ def do(ftp, verb, remote, local, to):
 
 
 host, port, user, password, security, mode = sys.argv[1:]
-ftp = {"plain": ftplib.FTP, "explicit": ftplib.FTP_TLS, "implicit": ImplicitTLS}[security](timeout=20, encoding="utf-8")
+ftp = {"plain": ftplib.FTP, "explicit": ftplib.FTP_TLS, "implicit": ImplicitTLS}[security](timeout=100, encoding="utf-8")
 ftp.connect(host, int(port))
 ftp.login(user, password)
 if security != "plain":

@@ -46,6 +46,6 @@ end
 host, port, user, password, security, mode = ARGV
 tls = security != "plain"
 ftp = Net::FTP.new(host, port: port.to_i, ssl: tls && { verify_mode: OpenSSL::SSL::VERIFY_NONE }, passive: mode == "passive",
-                         open_timeout: 20, read_timeout: 20, username: user, password: password)
+                         open_timeout: 100, read_timeout: 100, username: user, password: password)
 $stdin.each_line(chomp: true) { |line| act(ftp, *line.split("\t", -1), tls) }
 ftp.close

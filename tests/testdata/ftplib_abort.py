@@ -3,7 +3,7 @@
 import ftplib
 import sys
 
-ftp = ftplib.FTP(timeout=20)
+ftp = ftplib.FTP(timeout=100)
 ftp.connect(sys.argv[1], int(sys.argv[2]))
 ftp.login()
 ftp.voidcmd("TYPE I")

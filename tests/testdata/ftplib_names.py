@@ -9,7 +9,7 @@ import sys
 
 host, port, user, password = sys.argv[1:5]
 
-ftp = ftplib.FTP(timeout=20, encoding='latin-1')
+ftp = ftplib.FTP(timeout=100, encoding='latin-1')
 ftp.connect(host, int(port))
 ftp.login(user, password)
 

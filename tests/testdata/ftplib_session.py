@@ -5,7 +5,7 @@ import os
 import sys
 
 host, port, user, password, big, folder = sys.argv[1:]
-ftp = ftplib.FTP(timeout=60)
+ftp = ftplib.FTP(timeout=100)
 ftp.connect(host, int(port))
 ftp.login(user, password)
 assert ftp.pwd() == "/", ftp.pwd()

@@ -12,13 +12,13 @@ import time
 
 host, port, security, file, name, order = sys.argv[1:]
 if security == "plain":
-    ftp = ftplib.FTP(timeout=20)
+    ftp = ftplib.FTP(timeout=100)
 else:
     context = ssl._create_unverified_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2 if security == "1.2" else ssl.TLSVersion.TLSv1_3
-    ftp = ftplib.FTP_TLS(timeout=20, context=context)
+    ftp = ftplib.FTP_TLS(timeout=100, context=context)
 ftp.connect(host, int(port))
-ftp.login("alice", "sesame")
+ftp.login("alice", "secret")
 if security != "plain":
     ftp.prot_p()
 if order == "data first":
