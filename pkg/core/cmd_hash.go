@@ -127,6 +127,7 @@ func unquoted(name string) string {
 
 // digest starts the job that reads h and answers its command, which it gives back. A refusal is logged as if the command had answered itself.
 func (s *Session) digest(ctx context.Context, verb, name string, h *hashing, a *algorithm, answer func(sum []byte) Reply) {
+	from := s.login
 	s.start(ctx, true, func(ctx context.Context) func() {
 		defer h.file.Close()
 		sum, err := s.srv.hashes.sum(ctx, h, a)
@@ -143,7 +144,7 @@ func (s *Session) digest(ctx context.Context, verb, name string, h *hashing, a *
 			default:
 				r = refuse(err)
 			}
-			s.report(s.srv.commands[verb], name, r)
+			s.report(s.srv.commands[verb], name, r, from)
 			s.say(r)
 		}
 	})

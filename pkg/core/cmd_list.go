@@ -129,21 +129,21 @@ func (s *Session) sendEntries(
 			defer s.srv.blocks.put(block)
 			return l.Flush(ctx, block[:], t.write)
 		},
-		finished: func(_ *transfer, r Reply) {
+		finished: func(t *transfer, r Reply) {
 			dir.Close()
-			s.reportListing(l, r)
+			t.reportListing(l, r)
 		},
 	})
 }
 
 // reportListing writes to the log why a listing failed (its data connection is where trouble with the
 // network shows first), or that it could not describe all.
-func (s *Session) reportListing(l *dataListing, r Reply) {
+func (t *transfer) reportListing(l *dataListing, r Reply) {
 	if !r.IsRefusal() {
 		r.Cause = l.Problem()
 	}
 	if r.Cause != nil || r.IsRefusal() {
-		s.emit(events.Event{
+		t.report(events.Event{
 			Kind: events.Command, Verb: l.verb, Path: l.path, Reply: r.Code, Cause: r.Reason(),
 		})
 	}
@@ -162,7 +162,7 @@ func (s *Session) sendLine(ctx context.Context, name string, l *dataListing) (Re
 		move: func(ctx context.Context, t *transfer) error {
 			return t.write(ctx, l.Line(ctx, e))
 		},
-		finished: func(_ *transfer, r Reply) { s.reportListing(l, r) },
+		finished: func(t *transfer, r Reply) { t.reportListing(l, r) },
 	}), nil
 }
 

@@ -96,7 +96,7 @@ func (s *Session) siteChgrp(ctx context.Context, arg string) (Reply, error) {
 					r = refuse(err)
 				}
 			}
-			s.report(s.srv.commands["SITE CHGRP"], name, r)
+			s.report(s.srv.commands["SITE CHGRP"], name, r, s.login)
 			s.say(r)
 		}
 	})

@@ -116,7 +116,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		r = refuse(err)
 	}
 	if user != nil && cmd != nil {
-		s.report(cmd, path, r)
+		s.report(cmd, path, r, s.login)
 	}
 	s.say(r)
 	if cmd == nil || cmd.verb != "RNFR" || r.IsRefusal() {
@@ -174,12 +174,12 @@ func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 }
 
 // report emits what the log shall know of a command: that it changed something, or why it was refused. Refusals before the login are
-// the bread of bots, and failed logins have an event of their own.
-func (s *Session) report(cmd *command, path string, r Reply) {
+// the bread of bots, and failed logins have an event of their own. of is the login that the command came from.
+func (s *Session) report(cmd *command, path string, r Reply, of *login) {
 	if cmd.run == nil || !cmd.log && !r.IsRefusal() && r.Cause == nil {
 		return
 	}
-	e := events.Event{Kind: events.Command, Verb: cmd.verb, Path: path, Reply: r.Code}
+	e := events.Event{Kind: events.Command, Verb: cmd.verb, Path: path, Reply: r.Code, Former: of != s.login}
 	if cmd.verb == "RNTO" {
 		e.Path, e.To = s.rename, path
 	}

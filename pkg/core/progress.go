@@ -36,7 +36,7 @@ func (srv *Server) Transfers() []Progress {
 func (t *transfer) state() Progress {
 	return Progress{
 		Session: t.s.id,
-		User:    t.user,
+		User:    t.login.account.Name,
 		Remote:  t.s.conn.Remote(),
 		Verb:    t.what.verb,
 		Path:    t.what.path,

@@ -417,6 +417,7 @@ func (s *Session) logout() {
 	} else {
 		s.job.left = s.login.fs
 		s.former, s.job = s.job, nil
+		e.Former = true
 		if t := s.former.transfer; t != nil && !t.recorded {
 			e.Verb = t.what.verb
 		}

@@ -106,11 +106,11 @@ func (t *transfer) reused(ctx context.Context, p *proof) error {
 	}
 	e := events.Event{Kind: events.NotResumed, Verb: t.what.verb, Client: t.client, Cause: p.lack.Error()}
 	if !p.demanded {
-		t.s.emit(e)
+		t.report(e)
 		return nil
 	}
 	e.Reply = errNotResumed.Code
-	t.s.emit(e)
+	t.report(e)
 	if err := t.data.secure.finish(ctx); err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ type transfer struct {
 	private bool           // over TLS
 	ascii   bool           // TYPE A
 	begun   time.Time
-	user    string
+	login   *login // whose transfer it is
 	client  string // what CLNT named
 	what    task
 	stands  atomic.Bool // the data connection does
@@ -73,7 +73,7 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	t := &transfer{
 		s: s, opener: s.opener, private: s.private, ascii: s.chosen.ascii(), begun: time.Now(),
 		limits: s.srv.rates.Join(&s.login.limits, do.direction()),
-		user:   s.login.account.Name, client: s.client, what: do, heardOut: make(chan struct{}),
+		login:  s.login, client: s.client, what: do, heardOut: make(chan struct{}),
 	}
 	if s.deaf {
 		close(t.heardOut)
@@ -299,4 +299,12 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 	defer t.s.turn.Unlock()
 	t.s.emit(e)
 	t.recorded = true
+}
+
+// report emits another event of the transfer.
+func (t *transfer) report(e events.Event) {
+	t.s.turn.Lock() // as above
+	defer t.s.turn.Unlock()
+	e.Former = t.login != t.s.login
+	t.s.emit(e)
 }

@@ -112,6 +112,7 @@ func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Se
 	t := s.Transfer
 	switch {
 	case t != nil:
+		out.User = cmp.Or(e.former, e.user)
 		out.Transfer = &admin.Transfer{
 			Verb:    t.Verb,
 			Path:    t.Path,
@@ -155,7 +156,8 @@ func (c *control) limits(known map[string]entry) []admin.Limit {
 		for _, user := range e.users() {
 			users[user]++
 		}
-		limit[cmp.Or(e.user, e.former)] = e.maxSessions
+		limit[e.user] = e.maxSessions
+		limit[e.former] = e.formerMax
 	}
 	all := []admin.Limit{
 		{Key: "limits.max_sessions", Limit: limits.MaxSessions, Used: len(known)},

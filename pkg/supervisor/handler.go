@@ -174,9 +174,12 @@ func (h *handler) End(session string) { h.registry.end(session) }
 func (h *handler) Emit(e events.Event) {
 	s := h.registry.get(e.Session)
 	r := events.Record{Event: e, Name: s.user, Remote: s.remote}
-	if e.Kind.OfTransfer() && s.former != "" {
+	switch {
+	case e.Kind.OfTransfer() && s.former != "":
 		// While a transfer of the former user runs, no transfer of the present user can begin.
 		r.Name = s.former
+	case e.Former && e.Kind != events.Logout:
+		r.Name = s.left
 	}
 	if e.Kind == events.NotResumed && !h.notResumed.add(&r) {
 		return
@@ -187,9 +190,9 @@ func (h *handler) Emit(e events.Event) {
 	}
 	switch e.Kind {
 	case events.Logout:
-		h.registry.logout(e.Session, e.Verb != "")
+		h.registry.logout(e.Session, e.Former, e.Verb != "")
 	case events.LoginFailed: // the core may refuse a login that the supervisor has accepted
-		h.registry.logout(e.Session, false)
+		h.registry.logout(e.Session, false, false)
 	case events.Upload, events.UploadIncomplete, events.Download, events.DownloadIncomplete:
 		h.registry.transferred(e.Session)
 	case events.Flood:

@@ -33,7 +33,9 @@ type entry struct {
 	since       time.Time
 	user        string // the logged-in user; "" before login
 	former      string // a user that has logged out, while a transfer of that user runs; else ""
+	left        string // the user that has logged out last while a command of that user ran
 	maxSessions int    // sessions that the user may have; 0: any number
+	formerMax   int    // maxSessions of former
 }
 
 // client returns the address of the client.
@@ -148,17 +150,21 @@ func (r *registry) login(id, user string, maxSessions int) (ok bool, holders str
 	return true, ""
 }
 
-// logout records that no user is logged in any more. If transferring is true, a transfer of the
-// user still runs, and the session counts as one of this user until the transfer has ended.
-func (r *registry) logout(id string, transferring bool) {
+// logout records that no user is logged in any more. If continuing is true, a command of the user
+// still runs, and may be recorded later. If it is a transfer, the session counts as one of this
+// user until the transfer has ended.
+func (r *registry) logout(id string, continuing, transferring bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	e, ok := r.sessions[id]
 	if !ok {
 		return
 	}
+	if continuing {
+		e.left = e.user
+	}
 	if transferring {
-		e.former = e.user
+		e.former, e.formerMax = e.user, e.maxSessions
 	}
 	e.user = ""
 	r.setLocked(id, e)

@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/monitor"
 )
 
 func TestRegistryLimits(t *testing.T) {
@@ -62,7 +63,7 @@ func TestRegistryLimitsUsers(t *testing.T) {
 	if ok, _ := r.login(ids[1], "alice", 2); !ok {
 		t.Error("a session that logs in again counts twice")
 	}
-	r.logout(ids[0], false)
+	r.logout(ids[0], false, false)
 	r.end(ids[1])
 	for _, id := range []string{ids[2], ids[0]} {
 		if ok, _ := r.login(id, "alice", 2); !ok {
@@ -156,6 +157,56 @@ func TestTransferOutlivesLogin(t *testing.T) {
 	r.end(id)
 	if len(r.users) != 0 {
 		t.Errorf("users after the end: %v", r.users)
+	}
+}
+
+// A listing or a checksum that outlives its login is recorded under the name of that login, also
+// after further logins in the session.
+func TestCommandOutlivesLogin(t *testing.T) {
+	var out bytes.Buffer
+	h := &handler{
+		registry: newRegistry(0, 0),
+		bans:     newBans(config.Ban{}),
+		log:      events.Log{Logger: zerolog.New(&out)},
+	}
+	id, _, _ := h.registry.take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	h.registry.login(id, "alice", 0)
+	h.Emit(events.Event{Kind: events.Logout, Session: id, Former: true})
+	h.registry.login(id, "bob", 0)
+	h.Emit(events.Event{Kind: events.Logout, Session: id})
+	h.registry.login(id, "carol", 0)
+	if users := h.registry.users; len(users) != 1 {
+		t.Errorf("sessions are counted for %v", users)
+	}
+	for user, former := range map[string]bool{"alice": true, "carol": false} {
+		out.Reset()
+		h.Emit(events.Event{Kind: events.Command, Session: id, Verb: "LIST", Former: former})
+		if !strings.Contains(out.String(), `"user":"`+user+`"`) {
+			t.Errorf("of %s: the log has %s", user, &out)
+		}
+	}
+}
+
+// While the transfer of a user continues who has logged out, it is shown as that user's, with the
+// limit of that user.
+func TestFormerTransferIsShown(t *testing.T) {
+	r := newRegistry(0, 0)
+	id, _, _ := r.take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	r.login(id, "alice", 3)
+	r.logout(id, true, true)
+	r.login(id, "bob", 5)
+	e := r.get(id)
+	state := monitor.SessionState{Transfer: &monitor.TransferState{Verb: "RETR", Path: "/f"}}
+	if s := session(id, e, state, time.Now()); s.User != "alice" {
+		t.Errorf("the transfer is shown as that of %s", s.User)
+	}
+	if s := session(id, e, monitor.SessionState{}, time.Now()); s.User != "bob" {
+		t.Errorf("without the transfer the session is shown as that of %s", s.User)
+	}
+	c := &control{Options: Options{Config: config.Default()}}
+	limits := c.limits(r.list())
+	if last := limits[len(limits)-1]; last.Of != "alice" || last.Limit != 3 {
+		t.Errorf("the limit is shown as %+v", last)
 	}
 }
 
