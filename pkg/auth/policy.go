@@ -13,27 +13,33 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// A Policy lets those of a backend's users in whom the configuration lets in: auth.deny, auth.allow, disabled, expires, allow_from,
-// and a home inside server.roots. Names compare as bytes, with the name that the backend gives back.
+// A Policy accepts a user of a backend only if the configuration permits the login. It applies
+// auth.deny, auth.allow, disabled, expires and allow_from, and the home must be inside
+// server.roots. Names are compared as bytes. The name of a user is the one that the backend
+// returns.
 type Policy struct {
 	Config  *config.Config
 	Backend Authorizer
-	Now     func() time.Time // nil is time.Now
-	// MakeHome makes a missing home for its user, who is nil where nobody is impersonated; nil makes none.
+	Now     func() time.Time // nil means time.Now
+	// MakeHome creates a missing home for its owner, which is nil without impersonation. A nil
+	// MakeHome creates none.
 	MakeHome func(home string, owner *impersonate.Credentials, umask config.Mode) error
 
-	// Lost returns why a directory of the host cannot be served now, nil for those that can; nil: all can.
+	// Lost returns why a directory of the host cannot be served now, or nil if it can. A nil Lost
+	// means that all directories can be served.
 	Lost func(dir string) error
 
 	links links
 
 	mu    sync.Mutex
-	looks map[string]*look // guarded by mu; of homes that are being looked at
+	looks map[string]*look // guarded by mu; running looks, by home
 }
 
-// Authenticate implements Authorizer. The account's home is that of the configuration where it names one.
+// Authenticate implements Authorizer. The account has the home of the configuration, if that
+// names one.
 func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, error) {
-	// The backend is spared the names that can only be refused: guessing root's password here must not lock root out elsewhere.
+	// A name that is refused in any case does not reach the backend, so that guessing the
+	// password of root here cannot lock root out of other services.
 	if slices.Contains(p.Config.Auth.Deny, c.User) {
 		return nil, refuse(c.User, "named in auth.deny")
 	}
@@ -42,7 +48,8 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 		return nil, err
 	}
 	if a.Name != c.User && p.Config.KnowsAlone(a.Name) {
-		return nil, refuse(a.Name, fmt.Sprintf("the system lets %q in by that name, which is another user's in the configuration", c.User))
+		return nil, refuse(a.Name, fmt.Sprintf("the system lets %q in by that name, "+
+			"which is another user's in the configuration", c.User))
 	}
 	if why := p.listed(a); why != "" {
 		return nil, refuse(a.Name, why)
@@ -64,9 +71,10 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 	return a, nil
 }
 
+// refuse returns a Refusal for the log.
 func refuse(name, why string) error { return &Refusal{Cause: name + ": " + why} }
 
-// listed says what auth.deny and auth.allow have against the user, "" being nothing.
+// listed returns why auth.deny or auth.allow refuses the user, or "".
 func (p *Policy) listed(a *Account) string {
 	if entry, ok := match(p.Config.Auth.Deny, a); ok {
 		return entry + " is named in auth.deny"
@@ -78,7 +86,7 @@ func (p *Policy) listed(a *Account) string {
 	return ""
 }
 
-// match finds the entry, a name or "@group", that means the account.
+// match returns the entry, a name or "@group", that matches the account.
 func match(entries []string, a *Account) (string, bool) {
 	for _, entry := range entries {
 		group, isGroup := strings.CutPrefix(entry, "@")
@@ -89,7 +97,8 @@ func match(entries []string, a *Account) (string, bool) {
 	return "", false
 }
 
-// forbidden says what the user's settings have against a login now and from there.
+// forbidden returns why the settings of the user refuse a login now and from this address, or
+// "".
 func (p *Policy) forbidden(s config.Effective, c Credentials) string {
 	now := time.Now
 	if p.Now != nil {

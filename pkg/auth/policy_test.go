@@ -17,51 +17,65 @@ import (
 	"ftpd/pkg/config"
 )
 
-// staff is a backend that lets everybody in as "alice", a member of staff and ftp, and notes whether it was asked.
+// staff is a backend that accepts every login as "alice", a member of staff and ftp. It records
+// whether it was called.
 type staff struct {
-	home  string
-	asked atomic.Bool
+	home   string
+	called atomic.Bool
 }
 
 func (s *staff) Authenticate(context.Context, Credentials) (*Account, error) {
-	s.asked.Store(true)
+	s.called.Store(true)
 	return &Account{Name: "alice", Home: s.home, Groups: []string{"staff", "ftp"}}, nil
 }
 
 func TestPolicy(t *testing.T) {
-	noon := time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)
+	midnight := time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC)
+	expires := config.Override{Set: []string{"expires"}, Expires: "2027-01-31"}
 	for _, c := range []struct {
 		name    string
 		edit    func(*config.Config)
-		typed   string
+		user    string // "" is alice
 		now     time.Time
 		from    string
 		cause   string
-		unasked bool
+		skipped bool // the backend is not called
 	}{
 		{name: "defaults", edit: func(*config.Config) {}},
-		{name: "denied before the backend is asked", typed: "root", cause: "root: named in auth.deny", unasked: true,
-			edit: func(*config.Config) {}},
-		{name: "denied by the canonical name", typed: "ALICE", cause: "alice: alice is named in auth.deny",
-			edit: func(c *config.Config) { c.Auth.Deny = []string{"alice"} }},
+		{name: "denied without the backend", user: "root", cause: "root: named in auth.deny",
+			skipped: true, edit: func(*config.Config) {}},
+		{name: "denied by the canonical name", user: "ALICE",
+			cause: "alice: alice is named in auth.deny",
+			edit:  func(c *config.Config) { c.Auth.Deny = []string{"alice"} }},
 		{name: "deny wins", cause: "alice: @ftp is named in auth.deny",
-			edit: func(c *config.Config) { c.Auth.Deny, c.Auth.Allow = []string{"@ftp"}, []string{"alice"} }},
-		{name: "a user is no group", edit: func(c *config.Config) { c.Auth.Deny = []string{"staff", "@alice"} }},
-		{name: "names compare as bytes", edit: func(c *config.Config) { c.Auth.Deny = []string{"Alice", "@Staff"} }},
-		{name: "allowed by name", edit: func(c *config.Config) { c.Auth.Allow = []string{"bob", "alice"} }},
-		{name: "allowed by group", edit: func(c *config.Config) { c.Auth.Allow = []string{"@staff"} }},
+			edit: func(c *config.Config) {
+				c.Auth.Deny, c.Auth.Allow = []string{"@ftp"},
+					[]string{"alice"}
+			}},
+		{name: "a user is no group",
+			edit: func(c *config.Config) { c.Auth.Deny = []string{"staff", "@alice"} }},
+		{name: "names compare as bytes",
+			edit: func(c *config.Config) { c.Auth.Deny = []string{"Alice", "@Staff"} }},
+		{name: "allowed by name",
+			edit: func(c *config.Config) { c.Auth.Allow = []string{"bob", "alice"} }},
+		{name: "allowed by group",
+			edit: func(c *config.Config) { c.Auth.Allow = []string{"@staff"} }},
 		{name: "not allowed", cause: "alice: neither the name nor a group is in auth.allow",
 			edit: func(c *config.Config) { c.Auth.Allow = []string{"bob", "@wheel"} }},
-		{name: "disabled", cause: "alice: disabled in the configuration", edit: user(config.Override{Set: []string{"disabled"}, Disabled: true})},
-		{name: "on the last day", now: noon.Add(12*time.Hour - time.Second), edit: user(config.Override{Set: []string{"expires"}, Expires: "2027-01-31"})},
-		{name: "after the last day", now: noon.Add(12 * time.Hour), cause: "alice: expired on 2027-01-31 (expires)",
-			edit: user(config.Override{Set: []string{"expires"}, Expires: "2027-01-31"})},
-		{name: "days are UTC's", now: noon.Add(12 * time.Hour).In(time.FixedZone("west", -5*3600)), cause: "alice: expired on 2027-01-31 (expires)",
-			edit: user(config.Override{Set: []string{"expires"}, Expires: "2027-01-31"})},
-		{name: "from a network allowed", edit: func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.0/24") }},
-		{name: "from an IPv4 address in IPv6", from: "::ffff:192.0.2.7", edit: func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.7/32") }},
-		{name: "from elsewhere", from: "198.51.100.1", cause: "alice: 198.51.100.1 is not in allow_from",
+		{name: "disabled", cause: "alice: disabled in the configuration",
+			edit: user(config.Override{Set: []string{"disabled"}, Disabled: true})},
+		{name: "on the last day", now: midnight.Add(-time.Second), edit: user(expires)},
+		{name: "after the last day", now: midnight,
+			cause: "alice: expired on 2027-01-31 (expires)", edit: user(expires)},
+		{name: "days are in UTC", now: midnight.In(time.FixedZone("west", -5*3600)),
+			cause: "alice: expired on 2027-01-31 (expires)", edit: user(expires)},
+		{name: "from a network allowed",
 			edit: func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.0/24") }},
+		{name: "from an IPv4 address in IPv6", from: "::ffff:192.0.2.7",
+			edit: func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.7/32") }},
+		{name: "from elsewhere", from: "198.51.100.1",
+			cause: "alice: 198.51.100.1 is not in allow_from",
+			edit:  func(c *config.Config) { c.Defaults.AllowFrom = networks("192.0.2.0/24") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := config.Default()
@@ -69,22 +83,22 @@ func TestPolicy(t *testing.T) {
 			backend := &staff{home: "/home/alice"}
 			p := &Policy{Config: cfg, Backend: backend, Now: func() time.Time { return c.now }}
 			login := Credentials{User: "alice", Remote: netip.MustParseAddr("192.0.2.7")}
-			if c.typed != "" {
-				login.User = c.typed
+			if c.user != "" {
+				login.User = c.user
 			}
 			if c.from != "" {
 				login.Remote = netip.MustParseAddr(c.from)
 			}
 			_, err := p.Authenticate(t.Context(), login)
 			wantCause(t, err, c.cause)
-			if backend.asked.Load() == c.unasked {
-				t.Errorf("the backend was asked: %v", backend.asked.Load())
+			if called := backend.called.Load(); called == c.skipped {
+				t.Errorf("the backend was called: %v", called)
 			}
 		})
 	}
 }
 
-// The causes are whole lines for the administrator, so they are compared whole.
+// The causes are complete lines for the administrator, so the test compares complete lines.
 func TestPolicyHome(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
@@ -95,7 +109,10 @@ func TestPolicyHome(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for link, target := range map[string]string{"in/escape": "../out/alice", "out/return": "../in/alice", "in/dangling": "../out/nobody", "root": "in", "system": "/proc"} {
+	for link, target := range map[string]string{
+		"in/escape": "../out/alice", "out/return": "../in/alice", "in/dangling": "../out/absent",
+		"root": "in", "system": "/proc",
+	} {
 		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
 			t.Fatal(err)
 		}
@@ -111,33 +128,45 @@ func TestPolicyHome(t *testing.T) {
 		cause  string
 	}{
 		{name: "the account's own", system: "/home/alice", want: "/home/alice"},
-		{name: "the configuration's", home: "/srv/ftp/{user}", system: "/x", want: "/srv/ftp/alice"},
+		{name: "the configuration's", home: "/srv/ftp/{user}", system: "/x",
+			want: "/srv/ftp/alice"},
 		{name: "elsewhere", system: out,
-			cause: `alice: home ` + out + ` is outside the directories served; to serve it set server.roots = ["/home", "` + out + `"]`},
+			cause: `alice: home ` + out + ` is outside the directories served; ` +
+				`to serve it set server.roots = ["/home", "` + out + `"]`},
 		{name: "nowhere", system: "/nonexistent", cause: "alice: home /nonexistent does not exist"},
 		{name: "nowhere by a link", system: in + "/dangling",
 			cause: "alice: home " + in + "/dangling does not exist"},
-		{name: "nowhere yet", system: out + "/new", create: true, cause: `alice: home ` + out + `/new is outside the directories ` +
-			`served; to serve it set server.roots = ["/home", "` + out + `/new"]`},
+		{name: "nowhere yet", system: out + "/new", create: true,
+			cause: `alice: home ` + out + `/new is outside the directories ` +
+				`served; to serve it set server.roots = ["/home", "` + out + `/new"]`},
 		{name: "a longer name is not inside", roots: []string{in}, system: in + "work",
-			cause: `alice: home ` + in + `work is outside server.roots; add "` + in + `work" to it`},
+			cause: `alice: home ` + in + `work is outside server.roots; add "` + in +
+				`work" to it`},
 		{name: "inside", roots: []string{in}, system: in + "/alice", want: in + "/alice"},
 		{name: "the root itself", roots: []string{in + "/"}, system: in, want: in},
-		{name: "not there yet", roots: []string{in}, system: in + "/new/deep", want: in + "/new/deep"},
+		{name: "not there yet", roots: []string{in}, system: in + "/new/deep",
+			want: in + "/new/deep"},
 		{name: "dots", roots: []string{in}, system: in + "/../out/alice",
-			cause: "alice: home " + out + `/alice is outside server.roots; add "` + out + `/alice" to it`},
+			cause: "alice: home " + out + `/alice is outside server.roots; add "` + out +
+				`/alice" to it`},
 		{name: "a link out", roots: []string{in}, system: in + "/escape",
-			cause: "alice: home " + in + "/escape (" + out + `/alice) is outside server.roots; add "` + out + `/alice" to it`},
+			cause: "alice: home " + in + "/escape (" + out +
+				`/alice) is outside server.roots; add "` + out + `/alice" to it`},
 		{name: "a link in", roots: []string{in}, system: out + "/return", want: out + "/return"},
-		{name: "dots inside", roots: []string{in}, system: in + "/x/../alice/", want: in + "/alice"},
-		{name: "a root that is a link", roots: []string{dir + "/root"}, system: in + "/alice", want: in + "/alice"},
+		{name: "dots inside", roots: []string{in}, system: in + "/x/../alice/",
+			want: in + "/alice"},
+		{name: "a root that is a link", roots: []string{dir + "/root"}, system: in + "/alice",
+			want: in + "/alice"},
 		{name: "all", roots: []string{"/"}, system: out + "/alice", want: out + "/alice"},
 		{name: "all but what must be named", roots: []string{"/"}, system: "/etc",
 			cause: `alice: home /etc is outside server.roots; add "/etc" to it`},
-		{name: "named beside all", roots: []string{"/", "/etc"}, system: "/etc/alice", want: "/etc/alice"},
-		{name: "never", roots: []string{"/", "/proc"}, system: "/proc/1", cause: "alice: home /proc/1 is in /proc or /sys, which are never served"},
+		{name: "named beside all", roots: []string{"/", "/etc"}, system: "/etc/alice",
+			want: "/etc/alice"},
+		{name: "never", roots: []string{"/", "/proc"}, system: "/proc/1",
+			cause: "alice: home /proc/1 is in /proc or /sys, which are never served"},
 		{name: "never by a link", roots: []string{"/"}, system: dir + "/system",
-			cause: "alice: home " + dir + "/system (/proc) is in /proc or /sys, which are never served"},
+			cause: "alice: home " + dir +
+				"/system (/proc) is in /proc or /sys, which are never served"},
 		{name: "relative", system: "home", cause: `alice: home "home" is not an absolute path`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -153,23 +182,28 @@ func TestPolicyHome(t *testing.T) {
 	}
 }
 
-// The system's name for a user may be another than the one that was typed. It opens nothing that the configuration keeps for itself.
+// The system may return another name for a user than the client sent. That must not log in a user
+// that exists in the configuration only.
 func TestPolicyKeepsOwnNames(t *testing.T) {
-	for _, own := range []struct{ typed, name, cause string }{
+	for _, own := range []struct{ sent, name, cause string }{
 		{"ALICE", "alice", ""},
-		{"CARLA", "carla", `carla: the system lets "CARLA" in by that name, which is another user's in the configuration`},
-		{"guest", "anonymous", `anonymous: the system lets "guest" in by that name, which is another user's in the configuration`},
+		{"CARLA", "carla", `carla: the system lets "CARLA" in by that name, ` +
+			`which is another user's in the configuration`},
+		{"guest", "anonymous", `anonymous: the system lets "guest" in by that name, ` +
+			`which is another user's in the configuration`},
 	} {
 		c := village()
 		c.Server.Roots = []string{"/srv"}
 		system := renaming{Name: own.name, Home: "/srv/x"}
 		p := &Policy{Config: c, Backend: compose(t, c, accounts, NewQueue(1, 1, nil), system)}
-		_, err := p.Authenticate(t.Context(), Credentials{User: own.typed, Password: "pä ss", Remote: netip.MustParseAddr("192.0.2.7")})
+		_, err := p.Authenticate(t.Context(), Credentials{
+			User: own.sent, Password: "pä ss", Remote: netip.MustParseAddr("192.0.2.7"),
+		})
 		wantCause(t, err, own.cause)
 	}
 }
 
-// renaming lets everybody in as itself.
+// renaming is a backend that accepts every login as itself.
 type renaming Account
 
 func (r renaming) Authenticate(context.Context, Credentials) (*Account, error) {
@@ -177,7 +211,7 @@ func (r renaming) Authenticate(context.Context, Credentials) (*Account, error) {
 	return &a, nil
 }
 
-func TestPolicyPassesFailuresOn(t *testing.T) {
+func TestPolicyReturnsFailures(t *testing.T) {
 	broken := errors.New("no helper")
 	p := &Policy{Config: config.Default(), Backend: failing{broken}}
 	if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err != broken {
@@ -210,18 +244,20 @@ func wantCause(t *testing.T, err error, cause string) {
 	}
 }
 
-// A home on a dead file system costs its own users the login, one thread, and nobody else anything.
+// With a home on a dead file system, its users cannot log in and one thread is lost. Other users
+// are not affected.
 func TestPolicyHomeIsDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := make(chan struct{})
-		all, asked := &staff{home: "/net/alice"}, new(atomic.Int32)
-		p := &Policy{Config: config.Default(), Backend: all, links: func(dir string) (string, error) {
-			if strings.HasPrefix(dir, "/net/") {
-				asked.Add(1)
-				<-dead
-			}
-			return dir, nil
-		}}
+		all, threads := &staff{home: "/net/alice"}, new(atomic.Int32)
+		p := &Policy{Config: config.Default(), Backend: all,
+			links: func(dir string) (string, error) {
+				if strings.HasPrefix(dir, "/net/") {
+					threads.Add(1)
+					<-dead
+				}
+				return dir, nil
+			}}
 		p.Config.Server.Roots = []string{"/net", "/home"}
 		login := func(home string) error {
 			all.home = home
@@ -230,10 +266,11 @@ func TestPolicyHomeIsDead(t *testing.T) {
 		}
 		begun := time.Now()
 		for range 100 {
-			wantCause(t, login("/net/alice"), "alice: the file system of home /net/alice does not answer")
+			wantCause(t, login("/net/alice"),
+				"alice: the file system of home /net/alice does not answer")
 		}
-		if took := time.Since(begun); took != homeTimeout || asked.Load() != 1 {
-			t.Errorf("took %v and %d threads", took, asked.Load())
+		if took := time.Since(begun); took != homeTimeout || threads.Load() != 1 {
+			t.Errorf("took %v and %d threads", took, threads.Load())
 		}
 		if err := login("/home/alice"); err != nil {
 			t.Errorf("another home: %v", err)
@@ -252,12 +289,13 @@ func TestPolicyHomeIsDead(t *testing.T) {
 	})
 }
 
-// A root that was left out is not asked by anybody's login, and those whose home or mount is there read why in the log.
+// No login accesses a root that was left out. The refusal of a user with a home or mount in it
+// states the reason.
 func TestPolicyRootIsLost(t *testing.T) {
 	all := &staff{home: "/net/alice"}
 	p := &Policy{Config: config.Default(), Backend: all, links: func(dir string) (string, error) {
 		if strings.HasPrefix(dir, "/net") {
-			t.Errorf("%s is asked", dir)
+			t.Errorf("%s is accessed", dir)
 		}
 		return strings.Replace(dir, "/home", "/disk/home", 1), nil
 	}}
@@ -281,13 +319,14 @@ func TestPolicyRootIsLost(t *testing.T) {
 	wantCause(t, login(), "alice: /net is left out")
 }
 
-// Many logins at one moment share what was found, where the file system is only slow.
+// Many logins at the same moment share one look, if the file system is only slow.
 func TestPolicyHomesAreSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := &Policy{Config: config.Default(), Backend: &staff{home: "/net/alice"}, links: func(dir string) (string, error) {
-			time.Sleep(time.Second)
-			return dir, nil
-		}}
+		p := &Policy{Config: config.Default(), Backend: &staff{home: "/net/alice"},
+			links: func(dir string) (string, error) {
+				time.Sleep(time.Second)
+				return dir, nil
+			}}
 		p.Config.Server.Roots = []string{"/net"}
 		var logins sync.WaitGroup
 		for range 100 {

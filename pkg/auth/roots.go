@@ -15,22 +15,24 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// A login that finds the home's file system dead is refused; the thread that the kernel holds is lost until it lives again. That is one
-// for each home, so that those whose homes answer are let in, and so many for the whole service.
+// A login is refused if the file system of its home does not answer. The thread that waits in
+// the kernel is lost until the file system answers again. At most one thread is lost for each
+// home, so that users with other homes can log in, and the number is bounded for the whole
+// service.
 const (
 	homeTimeout = 5 * time.Second
 	maxLooks    = 1024
 )
 
-// A look at a home is shared by the logins that come while it lasts.
+// A look is one examination of a home. Logins with the same home share it while it runs.
 type look struct {
-	until time.Time     // later, its file system is taken for dead
-	done  chan struct{} // closed when the file system has answered; why may be read then
-	why   string
+	until time.Time     // after this time the file system counts as dead
+	done  chan struct{} // closed when the file system has answered; why is valid then
+	why   string        // why the home is refused, or ""
 }
 
-// settle refuses a home outside the roots, and one whose file system does not answer. It makes the home where that is missing and the
-// configuration wants it.
+// settle refuses a home outside the roots, and a home whose file system does not answer. It
+// creates a missing home if the configuration requests it.
 func (p *Policy) settle(ctx context.Context, a *Account, s config.Effective) error {
 	for _, dir := range append([]string{a.Home}, directories(s.Mounts)...) {
 		if err := p.lost(dir); err != nil {
@@ -41,8 +43,8 @@ func (p *Policy) settle(ctx context.Context, a *Account, s config.Effective) err
 	if l == nil {
 		return fmt.Errorf("%w: the file systems of %d homes do not answer", ErrBusy, maxLooks)
 	}
-	late := time.NewTimer(time.Until(l.until))
-	defer late.Stop()
+	timer := time.NewTimer(time.Until(l.until))
+	defer timer.Stop()
 	select {
 	case <-l.done:
 		if l.why == "" {
@@ -51,11 +53,12 @@ func (p *Policy) settle(ctx context.Context, a *Account, s config.Effective) err
 		return refuse(a.Name, l.why)
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-late.C:
+	case <-timer.C:
 		return refuse(a.Name, fmt.Sprintf("the file system of home %s does not answer", a.Home))
 	}
 }
 
+// directories returns the directories of the mounts.
 func directories(mounts []config.Mount) (dirs []string) {
 	for _, m := range mounts {
 		dirs = append(dirs, m.Directory)
@@ -63,7 +66,7 @@ func directories(mounts []config.Mount) (dirs []string) {
 	return dirs
 }
 
-// lost is Lost where there is one.
+// lost calls Lost, if there is one.
 func (p *Policy) lost(dir string) error {
 	if p.Lost == nil {
 		return nil
@@ -71,7 +74,8 @@ func (p *Policy) lost(dir string) error {
 	return p.Lost(dir)
 }
 
-// look begins a look at the account's home, or returns the one that has begun; nil where there are too many.
+// look starts a look at the home of an account, or returns the one that runs. It returns nil if
+// there are too many.
 func (p *Policy) look(a *Account, s config.Effective) *look {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,7 +91,7 @@ func (p *Policy) look(a *Account, s config.Effective) *look {
 	l := &look{until: time.Now().Add(homeTimeout), done: make(chan struct{})}
 	p.looks[a.Home] = l
 	home, owner := a.Home, a.As
-	go func() { // ends with the file system's answers
+	go func() { // ends when the file system answers
 		l.why = p.outside(home, s.CreateHome)
 		if l.why == "" && s.CreateHome {
 			l.why = p.makeHome(home, owner, s.Umask)
@@ -100,13 +104,13 @@ func (p *Policy) look(a *Account, s config.Effective) *look {
 	return l
 }
 
-// makeHome makes a missing home, and says why it could not.
+// makeHome creates a missing home. It returns why that failed, or "".
 func (p *Policy) makeHome(home string, owner *impersonate.Credentials, umask config.Mode) string {
 	if p.MakeHome == nil {
 		return ""
 	}
 	if _, err := os.Lstat(home); !errors.Is(err, fs.ErrNotExist) {
-		return "" // the core says what is wrong with it
+		return "" // if the home cannot be used, the core reports it
 	}
 	if err := p.MakeHome(home, owner, umask); err != nil {
 		return err.Error()
@@ -114,15 +118,18 @@ func (p *Policy) makeHome(home string, owner *impersonate.Credentials, umask con
 	return ""
 }
 
-// outside says why a home, a clean path, may not be served and what to add to the configuration, "" being nothing. Paths are compared with their
-// symlinks resolved, for the kernel will do so when it keeps the core inside the roots.
+// outside returns why a home, which is a clean path, may not be served, with the change to the
+// configuration that would permit it. It returns "" if the home may be served. Symlinks are
+// resolved before paths are compared, because the kernel does the same when it confines the core
+// to the roots.
 func (p *Policy) outside(home string, create bool) string {
 	if !filepath.IsAbs(home) {
 		return fmt.Sprintf("home %q is not an absolute path", home)
 	}
 	dir, roots := p.links.resolve(home), p.Config.Roots()
 	if config.NeverServed(dir) {
-		return fmt.Sprintf("home %s is in /proc or /sys, which are never served", described(home, dir))
+		return fmt.Sprintf("home %s is in /proc or /sys, which are never served",
+			described(home, dir))
 	}
 	if p.inRoots(dir, roots) {
 		return ""
@@ -131,27 +138,32 @@ func (p *Policy) outside(home string, create bool) string {
 		return fmt.Sprintf("home %s does not exist", described(home, dir))
 	}
 	if len(p.Config.Server.Roots) > 0 {
-		return fmt.Sprintf("home %s is outside server.roots; add %q to it", described(home, dir), dir)
+		return fmt.Sprintf("home %s is outside server.roots; add %q to it",
+			described(home, dir), dir)
 	}
 	var list []string
 	for _, root := range append(roots, dir) {
 		list = append(list, fmt.Sprintf("%q", root))
 	}
-	return fmt.Sprintf("home %s is outside the directories served; to serve it set server.roots = [%s]", described(home, dir), strings.Join(list, ", "))
+	return fmt.Sprintf("home %s is outside the directories served; "+
+		"to serve it set server.roots = [%s]", described(home, dir), strings.Join(list, ", "))
 }
 
-// inRoots reports whether a path without symlinks lies in one of the roots. As written, a root above it
-// has no symlinks either; only for the other roots these are resolved, which their file systems do.
+// inRoots reports whether a path without symlinks is in one of the roots. It first compares the
+// roots as they are written: a root above the path then has no symlinks either. Only if none
+// matches, it resolves the symlinks of the roots, for which their file systems must answer.
 func (p *Policy) inRoots(dir string, roots []string) bool {
 	in := func(root, real string) bool {
 		return config.Within(dir, real) && (filepath.Clean(root) != "/" || config.ByRoot(dir))
 	}
-	return slices.ContainsFunc(roots, func(root string) bool { return in(root, filepath.Clean(root)) }) ||
+	return slices.ContainsFunc(roots,
+		func(root string) bool { return in(root, filepath.Clean(root)) }) ||
 		slices.ContainsFunc(roots, func(root string) bool {
 			return p.lost(root) == nil && in(root, p.links.resolve(root))
 		})
 }
 
+// described returns the home with the resolved path, if that differs.
 func described(home, resolved string) string {
 	if home == resolved {
 		return home
@@ -159,10 +171,10 @@ func described(home, resolved string) string {
 	return fmt.Sprintf("%s (%s)", home, resolved)
 }
 
-// links follows symlinks as filepath.EvalSymlinks does, which nil stands for.
+// links resolves symlinks. nil means filepath.EvalSymlinks; tests use another function.
 type links func(string) (string, error)
 
-// resolve follows the symlinks of a path as far as it exists and can be read.
+// resolve resolves the symlinks of a path, as far as the path exists and can be read.
 func (l links) resolve(dir string) string {
 	dir = filepath.Clean(dir)
 	follow := l

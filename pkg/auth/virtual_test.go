@@ -104,7 +104,7 @@ func TestConfiguredUsers(t *testing.T) {
 			a := compose(t, cfg, runAs, NewQueue(1, 1, nil), system)
 			got, err := a.Authenticate(t.Context(), Credentials{User: c.user, Password: c.password})
 			wantCause(t, err, c.cause)
-			if passed := system.asked.Load(); passed != c.next {
+			if passed := system.called.Load(); passed != c.next {
 				t.Errorf("passed to the system: %v", passed)
 			}
 			if c.want != nil && !reflect.DeepEqual(got, c.want) {
