@@ -2,13 +2,17 @@ package core
 
 import (
 	"context"
+	"io"
 	"strconv"
 	"strings"
+
+	"ftpd/pkg/vfs"
 )
 
 var (
 	errHashMarker = reply(503, "Bad sequence of commands: a restart marker is for transfers; use REST 0 first.")
 	errHashPart   = reply(550, "The file has no such part.")
+	errHashesBusy = reply(450, "Too many files are being hashed; try again later.")
 	errNoHash     = reply(501, "Unknown algorithm, current selection not changed.")
 )
 
@@ -142,11 +146,22 @@ func (s *Session) digest(ctx context.Context, verb, name string, h *hashing, a *
 			case ctx.Err() != nil:
 				return // the session ends, and says why
 			default:
-				r = refuse(err)
+				r = refuseHash(err)
 			}
 			s.report(s.srv.commands[verb], name, r, from)
 			s.say(r)
 		}
 	})
 	s.job.hash = h
+}
+
+// refuseHash returns the reply to a command that could not compute a digest.
+func refuseHash(err error) Reply {
+	switch err {
+	case errNoPlace:
+		return errHashesBusy
+	case io.EOF, vfs.ErrOffset:
+		return errHashPart
+	}
+	return refuse(err)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"hash"
 	"hash/crc32"
@@ -83,15 +84,16 @@ func newHashes(b *blocks) *hashes {
 // hashPatience is how long a hash waits until another has ended.
 const hashPatience = 30 * time.Second
 
-var errHashesBusy = reply(450, "Too many files are being hashed; try again later.")
+var errNoPlace = errors.New("no other hash has ended in time")
 
 // hashTurn is how many bytes one hash reads before others that wait get the place: short ones do not wait for the end of long ones.
 const hashTurn = 64 << 20
 
-// sum is h's digest. It waits for a place first, reads outside of sections, and ends with ctx.
+// sum returns h's digest. It waits for a place first, reads outside of sections, and ends with ctx.
+// When h is not in the file, the error is vfs.ErrOffset, or io.EOF where that is found out late.
 func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, error) {
 	if err := h.file.StartAt(h.start); err != nil {
-		return nil, noPart(err)
+		return nil, err
 	}
 	b := hs.blocks.get()
 	defer hs.blocks.put(b)
@@ -117,7 +119,7 @@ func (hs *hashes) turn(ctx context.Context, h *hashing, digest hash.Hash, b []by
 	case hs.places <- struct{}{}:
 		defer func() { <-hs.places }()
 	case <-late:
-		return false, errHashesBusy
+		return false, errNoPlace
 	case <-ctx.Done():
 		return false, context.Cause(ctx)
 	}
@@ -139,16 +141,8 @@ func (hs *hashes) turn(ctx context.Context, h *hashing, digest hash.Hash, b []by
 		case err == io.EOF && h.length < 0:
 			return true, nil
 		case err != nil:
-			return false, noPart(err)
+			return false, err
 		}
 	}
 	return true, nil
-}
-
-// noPart makes an end of the file before the end of the part the refusal that says so.
-func noPart(err error) error {
-	if err == io.EOF || err == vfs.ErrOffset {
-		return errHashPart
-	}
-	return err
 }

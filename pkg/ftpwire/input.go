@@ -72,8 +72,9 @@ func (in *Input) keep(out []byte, c byte) []byte {
 // byte is text: IAC IAC is one byte 255. Most clients do not know that rule and send a name's
 // byte 255 once. So an IAC before a byte that is no Telnet command is text too, except at the
 // beginning of a line: no FTP command begins with an IAC, and the IAC may be the first half of
-// a Telnet command whose other half was lost. A line end finishes an option or a
-// subnegotiation, so that one which the client never finished hides no FTP command.
+// a Telnet command that lost the other half. A line end finishes an option or a
+// subnegotiation. Without that, one that the client never finishes would hide the FTP commands
+// behind it.
 func (in *Input) isText(c byte) bool {
 	switch in.telnet {
 	case inText:

@@ -14,8 +14,8 @@ import (
 type Reply struct {
 	Code int      // 100 to 599
 	Text []string // one string for each line; at least one
-	// Cause is for the log alone: why a command was refused, or what a success left out. It may
-	// be nil.
+	// Cause is for the log alone: why a command was refused, or what a success left out. It
+	// may be nil.
 	Cause error
 }
 
@@ -28,8 +28,8 @@ func Replyf(code int, format string, args ...any) Reply {
 	return Reply{Code: code, Text: []string{format}}
 }
 
-// Lines returns a reply of one line or several, whose text an administrator wrote. Its lines
-// end with LF or CRLF; line ends at the end of the text are left out.
+// Lines returns a reply with a text that an administrator wrote, in one line or several. The
+// lines of text end with LF or CRLF. Line ends at the end of text are left out.
 func Lines(code int, text string) Reply {
 	text = strings.ReplaceAll(strings.TrimRight(text, "\r\n"), "\r\n", "\n")
 	return Reply{Code: code, Text: strings.Split(text, "\n")}

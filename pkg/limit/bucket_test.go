@@ -102,7 +102,7 @@ func TestBucketCancelled(t *testing.T) {
 }
 
 // The sessions of one user share a bucket in each direction, and all users the server's. A
-// user who logs in again begins with the debt of the login before.
+// second login of a user begins with the debt of the first one.
 func TestRatesAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := NewRates(config.Limits{UploadRate: 4000})

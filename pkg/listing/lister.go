@@ -54,7 +54,8 @@ const (
 // ErrTooLarge is the error of Add when there is more than the bounds allow.
 var ErrTooLarge = errors.New("too many entries to sort")
 
-// A WriteFunc sends bytes to the client. It returns the cause of a context that ends meanwhile.
+// A WriteFunc sends bytes to the client. It returns the cause of a context that ends
+// meanwhile.
 type WriteFunc func(context.Context, []byte) error
 
 // Read reads all that next yields, until io.EOF. Lines that are not sorted are written while
@@ -111,8 +112,8 @@ func (l *Lister) Line(ctx context.Context, e vfs.Entry) []byte {
 	return l.text
 }
 
-// Add adds a batch of entries, whose lines Lines returns. Without room for them it adds none
-// and returns ErrTooLarge.
+// Add adds a batch of entries for Lines. Without room for them it adds none and returns
+// ErrTooLarge.
 func (l *Lister) Add(ctx context.Context, entries []vfs.Entry) error {
 	if len(l.lines)+len(entries) > MaxSorted || len(l.text) > MaxText {
 		return ErrTooLarge

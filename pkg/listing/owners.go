@@ -44,8 +44,8 @@ func NewOwners(request int, lookUp LookUp) *Owners {
 	return &Owners{lookUp: lookUp, request: request}
 }
 
-// Learn looks up the names that the entries need and that are not known. An owner whose name
-// cannot be looked up is shown by its number.
+// Learn looks up the names that the entries need and that are not known. An owner is shown by
+// its number when the name cannot be looked up.
 func (o *Owners) Learn(ctx context.Context, entries []vfs.Entry) {
 	uids, gids := o.unknown(entries)
 	for len(uids)+len(gids) > 0 {

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// A Pattern is a pathname whose last component chooses entries, as path.Match defines: *, ?,
-// [a-z], [^a-z], and a backslash before a character that means itself. LIST and NLST take
-// patterns for mget and mdelete of ftp(1) and similar clients, which leave the matching to the
-// server.
+// A Pattern is a pathname with a last component that chooses entries, as path.Match defines:
+// *, ?, [a-z], [^a-z], and a backslash before a character that means itself. LIST and NLST
+// take patterns for mget and mdelete of ftp(1) and similar clients, which leave the matching
+// to the server.
 type Pattern struct {
 	Dir  string // as the client wrote it, with its slash; may be empty
 	Name string // the last component
