@@ -47,8 +47,9 @@ func serveAdmin(o Options, h *handler, cores func() []runningCore) (close func()
 	return func() { l.Close() }
 }
 
-// adminGroup returns the id of the group whose members may use the admin socket. It is negative
-// where the group does not exist, or where this process is not root and cannot give it a file.
+// adminGroup returns the id of the group for the admin socket, which members of the group may use.
+// It is negative where the group does not exist, or where this process is not root and cannot give
+// a file to the group.
 func adminGroup() int {
 	g, err := user.LookupGroup(admin.Group)
 	if err != nil || os.Geteuid() != 0 {

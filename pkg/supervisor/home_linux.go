@@ -74,7 +74,7 @@ func giveHome(dir int, name string, owner *impersonate.Credentials, mode uint32)
 	return unix.Fchown(fd, int(owner.UID), int(owner.GID))
 }
 
-// openTrusted opens a directory whose path has no links. It returns an error if other users may
+// openTrusted opens a directory by a path without links. It returns an error if other users may
 // write to the directory or to one above it.
 func openTrusted(dir string) (fd int, err error) {
 	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC

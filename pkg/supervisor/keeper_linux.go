@@ -35,7 +35,7 @@ type keeper struct {
 	descriptors []int
 
 	mu      sync.Mutex
-	running []*generation // guarded by mu; every core whose process runs
+	running []*generation // guarded by mu; every core with a process that runs
 }
 
 func newKeeper(
@@ -208,7 +208,7 @@ func (k *keeper) sendAll(send func(*monitor.Server) error) {
 	}
 }
 
-// cores returns the cores whose process runs.
+// cores returns the cores that run.
 func (k *keeper) cores() (all []runningCore) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -121,9 +121,9 @@ func (k *keyring) find(wanted monitor.Digest) crypto.Signer {
 const lookInterval = 5 * time.Second
 
 // look reads the files that have changed since the last call, and returns the certificates that
-// replace others. A certificate whose key does not match changes nothing. Because the two files are
-// written one after the other, look logs the mismatch only if both files are the same at the next
-// call.
+// replace others. A certificate with a key that does not match changes nothing. Because the two
+// files are written one after the other, look logs the mismatch only if both files are the same at
+// the next call.
 func (k *keyring) look(now time.Time) (changed []monitor.Certificate) {
 	for _, p := range k.pairs {
 		if p.certificate == "" {

@@ -115,7 +115,7 @@ func TestRenewal(t *testing.T) {
 	}
 }
 
-// A pair whose files do not match is logged once, and the old pair stays in force. The same holds
+// A pair of files that do not match is logged once, and the old pair stays in force. The same holds
 // when a file has been removed.
 func TestRefusedRenewal(t *testing.T) {
 	certificate, key, old := newPair(t)

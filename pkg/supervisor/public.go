@@ -56,7 +56,7 @@ func (n *publicNames) addresses() map[string]netip.Addr {
 	return maps.Clone(n.found)
 }
 
-// run calls look again and again, and sends the names whose address has changed, until ctx ends.
+// run calls look again and again, and sends the names that have new addresses, until ctx ends.
 func (n *publicNames) run(ctx context.Context) {
 	if len(n.names) == 0 {
 		return
@@ -81,7 +81,7 @@ func (n *publicNames) run(ctx context.Context) {
 	}
 }
 
-// look looks up all names at the same time. It returns the names whose address has changed.
+// look looks up all names at the same time. It returns the names that have new addresses.
 func (n *publicNames) look(ctx context.Context) (changed []monitor.FoundName) {
 	ctx, cancel := context.WithTimeout(ctx, nameTimeout)
 	defer cancel()

@@ -44,7 +44,7 @@ func (e entry) client() string { return e.remote.Addr().Unmap().String() }
 // name returns the user of the session for a text in the log.
 func (e entry) name() string { return cmp.Or(e.user, e.former, "nobody yet") }
 
-// users returns the users whose limits the session counts against: none, one or two.
+// users returns the users for which max_sessions counts the session: none, one or two.
 func (e entry) users() []string {
 	all := []string{e.user, e.former}
 	return slices.DeleteFunc(slices.Compact(all), func(user string) bool { return user == "" })

@@ -15,8 +15,8 @@ import (
 	"ftpd/pkg/sandbox"
 )
 
-// A rootSet opens the roots for each core, and records the roots that had to be left out. A root
-// whose file system is dead, or hangs, is left out, so that it is missing for its own users alone.
+// A rootSet opens the roots for each core, and records the roots that had to be left out. A root is
+// left out if its file system is dead or hangs, so that it is missing for its own users alone.
 type rootSet struct {
 	config *config.Config
 	log    zerolog.Logger
@@ -91,7 +91,7 @@ func (s *rootSet) open(ctx context.Context) ([]sandbox.Root, error) {
 	return roots, nil
 }
 
-// toOpen returns the directories whose mounts have to be watched, and those of them that can be
+// toOpen returns the directories at which mounts have to be watched, and those of them that can be
 // opened without mounting anything.
 func (s *rootSet) toOpen(table []mount) (watched, paths []string) {
 	seen := map[string]bool{}

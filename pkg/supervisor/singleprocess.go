@@ -13,7 +13,7 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// A singleProcess is a service whose supervisor and core are in this process.
+// A singleProcess is a service with supervisor and core in this process.
 type singleProcess struct {
 	Options
 	listeners    []net.Listener
