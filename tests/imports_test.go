@@ -55,7 +55,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
 	{"golang.org/x/text", "pkg/vfs", "file systems fold names by Unicode's forms"},
-	{"golang.org/x/sys", "pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor cmd/ftpd pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
+	{"golang.org/x/sys", "pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 
 // calls: these functions are for the named packages alone.
@@ -65,7 +65,7 @@ var calls = []struct{ functions, packages, reason string }{
 	{"unix.Setuid unix.Setgid unix.Setreuid unix.Setregid unix.Setresuid unix.Setresgid unix.Setgroups unix.Setfsuid unix.Setfsgid unix.SetfsuidRetUid unix.SetfsgidRetGid", "pkg/impersonate",
 		"identities change in one place"},
 	{"os.Chdir os.Setenv syscall.Chdir syscall.Chroot unix.Chdir unix.Chroot unix.Fchdir", "", "they change the whole process under all sessions"},
-	{"syscall.Umask unix.Umask", "cmd/ftpd pkg/supervisor", "it is set once, to 0, for the whole process; sessions mask modes themselves"},
+	{"syscall.Umask unix.Umask", "pkg/supervisor", "it is set once, to 0, for the whole process; sessions mask modes themselves"},
 }
 
 // protocol: the packages of which the core consists.

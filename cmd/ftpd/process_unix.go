@@ -14,9 +14,6 @@ import (
 // goroutine keeps it to itself (see package impersonate).
 func init() { runtime.LockOSThread() }
 
-// clearUmask leaves the modes of new files to the sessions, each of which has a umask of its own.
-func clearUmask() { syscall.Umask(0) }
-
 // hideArgument overwrites an argument of the program in the memory where the list of processes reads it; *value, a part of it, becomes
 // a copy. Any other value stays as it is.
 func hideArgument(value *string) {

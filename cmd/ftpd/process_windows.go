@@ -5,9 +5,6 @@ import (
 	"os"
 )
 
-// clearUmask has nothing to do: there are no modes here.
-func clearUmask() {}
-
 // hideArgument has nothing to do: what the list of processes shows is a copy.
 func hideArgument(*string) {}
 

@@ -68,7 +68,6 @@ func start(source *config.Source, stderr io.Writer) int {
 	if err == nil && here {
 		run = supervisor.ServeHere
 		o.Layers, err = confineServe(source, o.Log)
-		clearUmask()
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "ftpd:", err)

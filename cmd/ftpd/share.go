@@ -81,7 +81,6 @@ func runShare(args []string, stdout, stderr io.Writer) int {
 		return exitError
 	}
 	hideArgument(&s.password)
-	clearUmask()
 	t := newTerminal(stderr)
 	defer t.close()
 	o.Log = events.NewLog(t, o.Config.Log.Level, o.Config.Log.Format)

@@ -111,7 +111,7 @@ func (g *generation) exec(
 	// A core cannot read the files of its cgroup, which limit the number of processors.
 	g.cmd.Env = []string{fmt.Sprint("GOMAXPROCS=", runtime.GOMAXPROCS(0))}
 	g.cmd.Stdin, g.cmd.Stdout, g.cmd.Stderr = null, g.output, g.output
-	g.cmd.ExtraFiles = []*os.File{socket}
+	g.cmd.ExtraFiles = []*os.File{socket} // coreSocket
 	g.cmd.WaitDelay = waitDelay
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{
 		Credential:  k.identity,

@@ -28,6 +28,7 @@ type singleProcess struct {
 // need no separate processes (InOneProcess): files are accessed with the rights of this process,
 // and all users are in the configuration.
 func ServeHere(ctx context.Context, o Options) error {
+	clearUmask()
 	p, err := newSingleProcess(ctx, o)
 	if err != nil {
 		return err

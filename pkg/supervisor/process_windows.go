@@ -1,0 +1,4 @@
+package supervisor
+
+// clearUmask does nothing: Windows has no umask.
+func clearUmask() {}
