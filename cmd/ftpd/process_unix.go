@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime"
 	"strings"
-	"syscall"
 	"unsafe"
 )
 
@@ -26,6 +25,3 @@ func hideArgument(value *string) {
 		}
 	}
 }
-
-// inheritable is a descriptor of f for the next program of this process.
-func inheritable(f *os.File) (fd int, err error) { return syscall.Dup(int(f.Fd())) }

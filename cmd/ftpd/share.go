@@ -142,7 +142,7 @@ func (s *share) prepare(dir string) (o supervisor.Options, err error) {
 	if err != nil {
 		return o, err
 	}
-	layers, err := confineShare(root, s.write, certificate)
+	layers, err := supervisor.ConfineShare(root, s.write, certificate)
 	if err != nil {
 		return o, err
 	}
@@ -162,7 +162,7 @@ func sharedDir(dir string) (root sandbox.Root, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return root, err
 	}
-	if isConfined() { // the run that started this one has looked
+	if supervisor.IsConfined() { // the run that started this one has looked
 		return sandbox.Root{Path: dir}, nil
 	}
 	roots, err := sandbox.Look(context.Background(), dir)

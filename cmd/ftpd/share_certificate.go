@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -10,21 +9,16 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// A pemFiles is what the files of --certificate and --key hold.
-type pemFiles struct {
-	Certificate, Key []byte
-}
-
 // readCertificate reads the files, where there are any. The confined run gets what the run before has read, since the files are
 // out of its reach.
-func (s *share) readCertificate() (*pemFiles, error) {
+func (s *share) readCertificate() (*supervisor.PEM, error) {
 	if s.cert == "" {
 		return nil, nil
 	}
-	if os.Getenv(handed) != "" {
-		return handedOver()
+	if p, err := supervisor.HandedOver(); p != nil || err != nil {
+		return p, err
 	}
-	var p pemFiles
+	var p supervisor.PEM
 	var err error
 	if p.Certificate, err = os.ReadFile(s.cert); err != nil {
 		return nil, fmt.Errorf("--certificate: %w", err)
@@ -35,7 +29,7 @@ func (s *share) readCertificate() (*pemFiles, error) {
 			return nil, fmt.Errorf("--key: %w", err)
 		}
 	}
-	_, err = p.parse()
+	_, err = keyPair(&p)
 	switch {
 	case err != nil && s.key == "":
 		return nil, fmt.Errorf("--certificate %s: %w (without --key the file must hold the key, too)", s.cert, err)
@@ -45,15 +39,15 @@ func (s *share) readCertificate() (*pemFiles, error) {
 	return &p, nil
 }
 
-func (p *pemFiles) parse() (*tls.Certificate, error) {
+func keyPair(p *supervisor.PEM) (*tls.Certificate, error) {
 	c, err := tls.X509KeyPair(p.Certificate, p.Key)
 	return &c, err
 }
 
 // certificate is the one of the files, or one made for this run.
-func (s *share) certificate(p *pemFiles) (*tls.Certificate, error) {
+func (s *share) certificate(p *supervisor.PEM) (*tls.Certificate, error) {
 	if p != nil {
-		return p.parse()
+		return keyPair(p)
 	}
 	names := []string{"localhost"}
 	if name, err := os.Hostname(); err == nil {
@@ -77,5 +71,3 @@ func (s *share) reachable() []netip.Addr {
 	}
 	return hostAddresses(s.listen.Addr().Is4())
 }
-
-var errNotHandedOver = errors.New("the certificate was not handed over")

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"net/netip"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -223,26 +221,5 @@ Ctrl-C stops it when running transfers have ended.
 `
 	if out.String() != want {
 		t.Errorf("%s\nwant %s", &out, want)
-	}
-}
-
-// The certificate goes through a pipe into the confined run.
-func TestHandOver(t *testing.T) {
-	p := &pemFiles{Certificate: []byte("cert\n"), Key: []byte("key\n")}
-	fd, err := handOver(p)
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("this system has no confined run")
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv(handed, strconv.Itoa(fd))
-	got, err := handedOver()
-	if err != nil || !bytes.Equal(got.Certificate, p.Certificate) || !bytes.Equal(got.Key, p.Key) {
-		t.Errorf("%+v, %v", got, err)
-	}
-	p.Key = make([]byte, pipeSize)
-	if _, err := handOver(p); err == nil {
-		t.Error("more than a pipe takes was written")
 	}
 }

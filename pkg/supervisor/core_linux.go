@@ -110,8 +110,8 @@ func (c *coreProcess) end(err error) {
 	}
 }
 
-// drain dismisses the sessions without a transfer, and ends the core when the running transfers have
-// ended, or after the timeout.
+// drain dismisses the sessions without a transfer, and ends the core when the running transfers
+// have ended, or after the timeout.
 func (c *coreProcess) drain(timeout time.Duration) {
 	closeAll(c.listeners)
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)

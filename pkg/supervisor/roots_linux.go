@@ -132,7 +132,7 @@ func (s *rootSet) leaveOut(roots []sandbox.Root) {
 		case errors.Is(err, fs.ErrNotExist):
 			absent = append(absent, path)
 		default:
-			WarnLeftOut(s.log, path, err)
+			warnLeftOut(s.log, path, err)
 		}
 	}
 	if len(absent) > 0 {

@@ -60,8 +60,8 @@ func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 	}
 }
 
-// WarnLeftOut logs that a root cannot be used.
-func WarnLeftOut(log zerolog.Logger, root string, err error) {
+// warnLeftOut logs that a root cannot be used.
+func warnLeftOut(log zerolog.Logger, root string, err error) {
 	log.Warn().Str("directory", root).Err(err).
 		Msg("this root is left out: users whose home is there are refused")
 }

@@ -1,0 +1,135 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/rs/zerolog"
+
+	"ftpd/pkg/config"
+	"ftpd/pkg/sandbox"
+)
+
+// confinedVariable is the environment variable that marks a confined run.
+const confinedVariable = "FTPD_CONFINED"
+
+// IsConfined reports whether this process is the confined run that ConfineService or ConfineShare
+// has started, or one that another program confines.
+func IsConfined() bool { return os.Getenv(confinedVariable) != "" }
+
+// confine replaces this process by a confined run of the same program, and returns in that run.
+// The run may also read the files of the time zone. env is added to its environment. If the
+// kernel has no Landlock, confine returns at once, and the layers contain the reason.
+func confine(c sandbox.Confinement, env ...string) (sandbox.Layers, error) {
+	layers := sandbox.Probe()
+	if layers.Landlock == "" || IsConfined() {
+		return layers, nil
+	}
+	c.ReadOnly = append(c.ReadOnly, "/etc/localtime", "/usr/share/zoneinfo")
+	env = append(append(os.Environ(), confinedVariable+"=1"), env...)
+	if err := sandbox.Exec(env, c); err != nil {
+		return layers, fmt.Errorf("confine the process: %w", err)
+	}
+	return layers, nil
+}
+
+// ConfineService confines a service of one process (InOneProcess), unless server.sandbox is
+// "off". It replaces this process by a run of the same program, and returns in that run. The run
+// reaches the directories that are served, the files that it reads again, and the directories of
+// logs and of the admin socket.
+func ConfineService(source *config.Source, log zerolog.Logger) (sandbox.Layers, error) {
+	if source.Config.Server.Sandbox == config.SandboxOff {
+		return sandbox.Layers{Missing: []string{"switched off by server.sandbox"}}, nil
+	}
+	if IsConfined() {
+		return sandbox.Probe(), nil
+	}
+	roots, err := servedRoots(source.Config, log)
+	if err != nil {
+		return sandbox.Layers{}, err
+	}
+	defer sandbox.Close(roots)
+	return confine(sandbox.Confinement{
+		Roots:    roots,
+		ReadOnly: readAgain(source),
+		Logs:     logDirectories(source.Config),
+		Sockets:  socketDirectories(source.Config),
+	})
+}
+
+// servedRoots opens the directories that the configuration serves, and warns of those that cannot
+// be used.
+func servedRoots(c *config.Config, log zerolog.Logger) ([]sandbox.Root, error) {
+	paths := config.ExpandRoots(c.Roots(), sandbox.TopNames())
+	roots, err := sandbox.Look(context.Background(), paths...)
+	for _, r := range roots {
+		if r.Err != nil && !errors.Is(r.Err, fs.ErrNotExist) {
+			warnLeftOut(log, r.Path, r.Err)
+		}
+	}
+	return roots, err
+}
+
+// readAgain returns the files and directories that a running service reads: the configuration, the
+// directories of certificates and keys, in which new files will have other names, and what it needs
+// to look up host names.
+func readAgain(source *config.Source) []string {
+	paths := slices.Clone(source.Files)
+	for _, file := range source.Files[1:] { // included files, found by listing their directory
+		paths = append(paths, filepath.Dir(file))
+	}
+	for _, file := range source.Config.TLSFiles() {
+		paths = append(paths, directoriesOf(file)...)
+	}
+	if len(source.Config.NAT.Names()) > 0 {
+		paths = append(paths, resolverFiles()...)
+	}
+	return paths
+}
+
+// directoriesOf returns the directory of a file and that of the file it links to. If one of these
+// is "/", it returns only the file, because "/" is never granted; such a file cannot be replaced.
+func directoriesOf(file string) []string {
+	all := []string{filepath.Dir(file)}
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		all = append(all, filepath.Dir(real))
+	}
+	if slices.Contains(all, "/") {
+		return []string{file}
+	}
+	return all
+}
+
+// resolverFiles returns the files that are needed to look up a host name. If /etc/resolv.conf is a
+// link, it returns the directory of its target, because many programs replace the target by a new
+// file.
+func resolverFiles() []string {
+	all := []string{"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"}
+	real, err := filepath.EvalSymlinks("/etc/resolv.conf")
+	if err == nil && filepath.Dir(real) != "/etc" {
+		all = append(all, filepath.Dir(real))
+	}
+	return all
+}
+
+func logDirectories(c *config.Config) []string {
+	var dirs []string
+	for _, file := range []string{c.Log.File, c.Log.TransferLog} {
+		if file != "" {
+			dirs = append(dirs, filepath.Dir(file))
+		}
+	}
+	return dirs
+}
+
+func socketDirectories(c *config.Config) []string {
+	if dir := filepath.Dir(c.Admin.Socket); dir != "/" {
+		return []string{dir}
+	}
+	return nil
+}
