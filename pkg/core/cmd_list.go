@@ -122,12 +122,12 @@ func (s *Session) sendEntries(
 ) Reply {
 	return s.transfer(ctx, openingList, task{
 		move: func(ctx context.Context, t *transfer) error {
-			if err := l.Read(ctx, next, t.write); err != nil {
+			if err := l.Read(ctx, next, t.data.Write); err != nil {
 				return err
 			}
-			block := s.srv.blocks.get()
-			defer s.srv.blocks.put(block)
-			return l.Flush(ctx, block[:], t.write)
+			block := t.data.Blocks.Get()
+			defer t.data.Blocks.Put(block)
+			return l.Flush(ctx, block[:], t.data.Write)
 		},
 		finished: func(t *transfer, r Reply) {
 			dir.Close()
@@ -160,7 +160,7 @@ func (s *Session) sendLine(ctx context.Context, name string, l *dataListing) (Re
 	}
 	return s.transfer(ctx, openingList, task{
 		move: func(ctx context.Context, t *transfer) error {
-			return t.write(ctx, l.Line(ctx, e))
+			return t.data.Write(ctx, l.Line(ctx, e))
 		},
 		finished: func(t *transfer, r Reply) { t.reportListing(l, r) },
 	}), nil

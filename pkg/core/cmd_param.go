@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"ftpd/pkg/dtp"
 )
 
 var (
@@ -90,7 +92,7 @@ func (s *Session) optsUTF8(_ context.Context, arg string) (Reply, error) {
 
 // pasv listens for a data connection (RFC 959 §4.1.2). Old clients search for six numbers, others demand the parentheses.
 func (s *Session) pasv(context.Context, string) (Reply, error) {
-	told := s.srv.public.of(s.conn.Local().Addr(), s.conn.Remote().Addr())
+	told := s.srv.public.For(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	switch {
 	case s.epsvOnly:
 		return Reply{}, errEPSVOnly
@@ -102,7 +104,7 @@ func (s *Session) pasv(context.Context, string) (Reply, error) {
 		return Reply{}, err
 	}
 	a := told.As4()
-	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3], p.port>>8, p.port&0xff), nil
+	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3], p.Port()>>8, p.Port()&0xff), nil
 }
 
 // epsv listens for a data connection of the control connection's family (RFC 2428 §3).
@@ -128,16 +130,18 @@ func (s *Session) epsv(_ context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	return reply(229, "Entering Extended Passive Mode (|||%d|).", p.port), nil
+	return reply(229, "Entering Extended Passive Mode (|||%d|).", p.Port()), nil
 }
 
-// listen reserves a passive port; the one that was reserved before, and its data connection, go.
-func (s *Session) listen() (*passive, error) {
+var errNoPort = reply(425, "Cannot open a passive port.")
+
+// listen opens a passive port. It closes the earlier one and its data connection.
+func (s *Session) listen() (*dtp.Passive, error) {
 	if !s.srv.config.Data.Passive {
 		return nil, errNoPassive
 	}
 	s.dropOpener()
-	p, err := s.srv.ports.Reserve(s.conn.Local().Addr(), s.conn.Remote().Addr())
+	p, err := s.srv.ports.Passive(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	if err != nil {
 		return nil, errNoPort.Because(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/listing"
 	"ftpd/pkg/vfs"
 )
@@ -94,9 +95,9 @@ func (s *Session) dataStatus() string {
 		return j.hash.progress()
 	}
 	switch s.opener.(type) {
-	case *passive:
+	case *dtp.Passive:
 		return "Waiting for a transfer command, in passive mode."
-	case *active:
+	case *dtp.Active:
 		return "Waiting for a transfer command, in active mode."
 	}
 	return "No data connection."
@@ -104,9 +105,9 @@ func (s *Session) dataStatus() string {
 
 // progress says how far a transfer is. It may be called while the transfer runs.
 func (t *transfer) progress() string {
-	moved := t.data.moved.Load()
+	moved := t.data.Moved()
 	switch {
-	case !t.stands.Load():
+	case !t.data.IsOpen():
 		return "Waiting for the data connection."
 	case t.what.size > 0:
 		return fmt.Sprintf("Data connection open: %d of %d bytes moved.", moved, t.what.size)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
 	"ftpd/pkg/limit"
 	"ftpd/pkg/vfs"
@@ -33,10 +34,10 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		return Reply{}, err
 	}
 	left := max(0, f.Size()-offset)
-	move := func(ctx context.Context, t *transfer) error { return t.sendFile(ctx, f) }
+	move := func(ctx context.Context, t *transfer) error { return t.data.SendFile(ctx, f) }
 	if s.chosen.ascii() {
 		left = 0
-		move = func(ctx context.Context, t *transfer) error { return t.send(ctx, &asciiReader{src: f}) }
+		move = func(ctx context.Context, t *transfer) error { return t.data.SendText(ctx, f) }
 	}
 	return s.transfer(ctx, s.opening(arg, left), task{
 		verb: "RETR",
@@ -101,9 +102,9 @@ func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs
 	if err := s.claim(); err != nil {
 		return Reply{}, err
 	}
-	files, take := s.login.fs, (*transfer).receiveFile
+	files, receive := s.login.fs, (*dtp.Conn).ReceiveFile
 	if s.chosen.ascii() {
-		take = (*transfer).receiveText
+		receive = (*dtp.Conn).ReceiveText
 	}
 	e := events.Event{Verb: verb, Path: name}
 	return s.transfer(ctx, opening, task{
@@ -116,8 +117,8 @@ func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs
 				return oversize(c.Most, err)
 			}
 			e.Host = up.HostPath()
-			t.reserve = limit.NewReserve(int64(t.s.srv.config.Limits.MinFreeSpace), up)
-			err = take(t, ctx, up)
+			reserve := limit.NewReserve(int64(t.s.srv.config.Limits.MinFreeSpace), up)
+			err = receive(&t.data, ctx, up, reserve)
 			if err == nil {
 				err = t.arrived(ctx)
 			}

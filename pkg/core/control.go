@@ -127,7 +127,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	}
 	if cmd.data && r.IsRefusal() && s.opener != nil {
 		s.flush() // before the data connection may go: a client must not take its end for the answer
-		s.opener.refuse(s.private)
+		s.opener.Refuse(s.private)
 	}
 	return !s.ended && !(stays && s.leaving.Load()) && !s.handshaking()
 }

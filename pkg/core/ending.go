@@ -55,19 +55,16 @@ const underWay = 50 * time.Millisecond
 // goOn has an upload go on without its control connection. Where there is no data connection, none is waited for.
 func (j *job) goOn() {
 	t := j.transfer
-	if t.stands.Load() {
-		t.interrupt()
+	if t.data.IsOpen() {
+		t.data.Interrupt()
 		return
 	}
 	time.AfterFunc(underWay, func() {
-		if !t.stands.Load() {
+		if !t.data.IsOpen() {
 			j.cancel(errEndedFirst)
 		}
 	})
 }
-
-// unattendedStall is how long such an upload may stall where limits.stall_timeout sets no bound.
-const unattendedStall = 2 * time.Minute
 
 // deserted reports whether the transfer goes on without its control connection. It may be called while the transfer runs.
 func (t *transfer) deserted() bool {
@@ -100,7 +97,7 @@ func (t *transfer) arrived(ctx context.Context) error {
 }
 
 // proved says that the end of the data was the client's own word: no kernel says close_notify.
-func (t *transfer) proved() bool { return t.private && !t.data.secure.unproved() }
+func (t *transfer) proved() bool { return t.private && !t.secure.unproved() }
 
 // present says that the client has not gone; else it is the cause.
 func (t *transfer) present(ctx context.Context, wait time.Duration) error {

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 
 	"ftpd/pkg/auth"
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/limit"
 	"ftpd/pkg/vfs"
@@ -43,12 +44,24 @@ var refusals = []struct {
 	{impersonate.ErrBusy, reply(450, "Too much is going on; try again later.")},
 }
 
+var errNoData = reply(425, "Use PASV, EPSV, PORT or EPRT first.")
+
+// unopened are the replies to a transfer without a data connection.
+var unopened = map[dtp.OpenFailure]Reply{
+	dtp.NoClient:  reply(425, "No data connection was made."),
+	dtp.Spent:     errNoData,
+	dtp.NoConnect: reply(425, "Cannot open the data connection."),
+}
+
 var errLocal = reply(451, "Local error.")
 
 // refuse is the reply to a command that failed.
 func refuse(err error) Reply {
 	if r, ok := errors.AsType[Reply](err); ok {
 		return r
+	}
+	if e, ok := errors.AsType[*dtp.OpenError](err); ok {
+		return unopened[e.Reason].Because(err)
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
@@ -89,12 +102,6 @@ func panicReport(v any) string {
 	return fmt.Sprintf("%v\n%s", v, stack)
 }
 
-// A connError is a failure of the data connection, as opposed to one of the file.
-type connError struct{ err error }
-
-func (e *connError) Error() string { return "data connection: " + e.err.Error() }
-func (e *connError) Unwrap() error { return e.err }
-
 var errLeft = reply(426, "Control connection closed; transfer aborted.")
 
 // conclude is the last reply to a transfer that has begun (RFC 959 §5.4): 426 when the data connection failed or the client aborted it,
@@ -110,10 +117,10 @@ func conclude(ctx context.Context, err error) Reply {
 	if errors.Is(err, errGone) || errors.Is(err, errEndedFirst) {
 		return errLeft.Because(err)
 	}
-	if errors.Is(err, errStalled) || ctx.Err() != nil && context.Cause(ctx) != errAborted {
+	if errors.Is(err, dtp.ErrStalled) || ctx.Err() != nil && context.Cause(ctx) != errAborted {
 		return Reply{Cause: err}
 	}
-	if _, ok := errors.AsType[*connError](err); ok {
+	if _, ok := errors.AsType[*dtp.ConnError](err); ok {
 		return reply(426, "Data connection closed; transfer aborted.").Because(err)
 	}
 	return refuse(err)

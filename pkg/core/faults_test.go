@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/listing"
@@ -282,7 +283,12 @@ func TestAbortThatComesLate(t *testing.T) {
 		err  error
 		want int
 	}{
-		{nil, 226}, {errAborted, 426}, {&connError{syscall.ECONNRESET}, 426}, {vfs.ErrNoSpace, 552}, {vfs.ErrName, 553}, {fs.ErrPermission, 550}, {errNobody, 425}, {errors.New("else"), 451},
+		{nil, 226}, {errAborted, 426},
+		{&dtp.ConnError{Err: syscall.ECONNRESET}, 426},
+		{vfs.ErrNoSpace, 552}, {vfs.ErrName, 553}, {fs.ErrPermission, 550},
+		{&dtp.OpenError{Reason: dtp.Spent, Err: fs.ErrPermission}, 425},
+		{&dtp.OpenError{Reason: dtp.NoClient, Err: os.ErrDeadlineExceeded}, 425},
+		{errors.New("else"), 451},
 	} {
 		if got := conclude(ctx, test.err); got.Code != test.want {
 			t.Errorf("%v is answered %v, not %d", test.err, got, test.want)

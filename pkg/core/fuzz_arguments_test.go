@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/internal/memnet"
@@ -91,7 +92,7 @@ func FuzzActive(f *testing.F) {
 		parsesBack(t, arg)
 		c := config.Default()
 		c.Data.ForeignNetworks = foreign
-		srv := &Server{config: c, ports: newPorts(Options{Config: c, Network: &memnet.Network{}})}
+		srv := &Server{config: c, ports: dtp.NewPorts(c, &memnet.Network{}, config.PortRange{})}
 		conn, _ := memnet.Pipe(netip.MustParseAddrPort(servers[is4]), netip.MustParseAddrPort(clients[is4]))
 		for verb, run := range map[string]func(*Session, context.Context, string) (Reply, error){"PORT": (*Session).port, "EPRT": (*Session).eprt} {
 			s := &Session{srv: srv, conn: conn}
@@ -102,7 +103,7 @@ func FuzzActive(f *testing.F) {
 				}
 				continue
 			}
-			to := s.opener.(*active).client
+			to := s.opener.(*dtp.Active).Client
 			if to.Addr() != conn.Remote().Addr() && !foreign.Contains(to.Addr()) || to.Port() < 1024 {
 				t.Errorf("%s %q leads to %v", verb, arg, to)
 			}

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ftpd/pkg/transport"
 	"ftpd/pkg/vfs"
 )
 
@@ -74,10 +75,10 @@ func (h *hashing) progress() string {
 // asks for.
 type hashes struct {
 	places chan struct{}
-	blocks *blocks
+	blocks *transport.Blocks
 }
 
-func newHashes(b *blocks) *hashes {
+func newHashes(b *transport.Blocks) *hashes {
 	return &hashes{places: make(chan struct{}, runtime.GOMAXPROCS(0)), blocks: b}
 }
 
@@ -95,8 +96,8 @@ func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, er
 	if err := h.file.StartAt(h.start); err != nil {
 		return nil, err
 	}
-	b := hs.blocks.get()
-	defer hs.blocks.put(b)
+	b := hs.blocks.Get()
+	defer hs.blocks.Put(b)
 	digest := a.make()
 	timer := time.NewTimer(hashPatience)
 	defer timer.Stop()

@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/internal/memnet"
+	"ftpd/pkg/transport"
 	"ftpd/pkg/vfs"
 )
 
@@ -80,7 +81,7 @@ func TestHashTurns(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		hashes := newHashes(&blocks{})
+		hashes := newHashes(&transport.Blocks{})
 		hashes.places = make(chan struct{}, 1)
 		view, err := vfs.Open(vfs.Options{Mounts: []config.Mount{{Path: "/", Directory: w.supervisor.home}}, Rights: config.Rights{Base: config.Full}})
 		if err != nil {

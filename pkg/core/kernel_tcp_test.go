@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"ftpd/pkg/dtp"
 )
 
 // ways are how the bytes of a transfer move.
@@ -27,7 +29,7 @@ var ways = []struct {
 
 // Each byte arrives, whatever moves it, for lengths around the borders of pieces, pipes and buffers.
 func TestEveryByteOverTCP(t *testing.T) {
-	sizes := []int{0, 1, firstPiece - 1, firstPiece, firstPiece + 1, 256 << 10, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5<<20 + 12345}
+	sizes := []int{0, 1, dtp.FirstPiece - 1, dtp.FirstPiece, dtp.FirstPiece + 1, 256 << 10, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5<<20 + 12345}
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			l := serveTCP(t, "127.0.0.1:0")

@@ -40,7 +40,7 @@ func (t *transfer) state() Progress {
 		Remote:  t.s.conn.Remote(),
 		Verb:    t.what.verb,
 		Path:    t.what.path,
-		Moved:   t.data.moved.Load(),
+		Moved:   t.data.Moved(),
 		Size:    t.what.size,
 		Began:   t.begun,
 	}

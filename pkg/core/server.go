@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
@@ -42,8 +43,8 @@ type Server struct {
 	supervisor monitor.Supervisor
 	threads    *impersonate.Threads
 	zone       *time.Location
-	ports      *ports
-	public     *publicAddresses
+	ports      *dtp.Ports
+	public     *dtp.PublicAddresses
 	owners     *listing.Owners
 	commands   map[string]*command
 	debug      bool // lines are logged
@@ -51,7 +52,7 @@ type Server struct {
 	hosts      map[string]*config.Host // virtual ones, by hostKey
 	tlsOnly    bool                    // nobody may log in without TLS
 	buffers    transport.Buffers
-	blocks     blocks
+	blocks     transport.Blocks
 	pipes      zerocopy.Pipes
 	hashes     *hashes
 	rates      *limit.Rates
@@ -75,8 +76,8 @@ func New(o Options) *Server {
 		supervisor: o.Supervisor,
 		threads:    o.Threads,
 		zone:       time.UTC,
-		ports:      newPorts(o),
-		public:     newPublicAddresses(o),
+		ports:      dtp.NewPorts(o.Config, o.Network, o.Ports),
+		public:     dtp.NewPublicAddresses(&o.Config.NAT, o.Public),
 		owners:     newOwners(o.Supervisor),
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
@@ -249,3 +250,6 @@ func (srv *Server) accept(l net.Listener, implicit bool) error {
 	defer a.dropSpare()
 	return a.run()
 }
+
+// NameFound sets the address that PASV's replies name for a host name in [nat].
+func (srv *Server) NameFound(f monitor.FoundName) { srv.public.Set(f.Name, f.Address) }

@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/limit"
@@ -55,19 +56,19 @@ type Session struct {
 	active   time.Time // of the last line, or the last job's end
 	loginBy  time.Time // zero when somebody is logged in, or may take his time
 
-	user      string         // what USER named
-	failures  int            // of logins
-	login     *login         // nil before it
-	dir       string         // working directory, an absolute FTP path
-	chosen    dataType       // by TYPE
-	opener    dataOpener     // what PASV or PORT prepared; nil once used
-	parting   transport.Conn // of the last upload that was refused behind its 150; its client may still send
-	epsvOnly  bool           // after EPSV ALL (RFC 2428 §4)
-	restart   int64          // REST marker for the next transfer only
-	announced int64          // bytes of the next upload, by ALLO; 0: not known
-	rename    string         // RNFR's path, for a RNTO that follows at once; "" when there is none
-	facts     listing.Facts  // of MLST and MLSD, by OPTS
-	client    string         // what CLNT named, cut to maxClient
+	user      string        // what USER named
+	failures  int           // of logins
+	login     *login        // nil before it
+	dir       string        // working directory, an absolute FTP path
+	chosen    dataType      // by TYPE
+	opener    dtp.Opener    // what PASV or PORT prepared; nil once used
+	farewell  dtp.Farewell  // to the client of an upload that was refused after its 150
+	epsvOnly  bool          // after EPSV ALL (RFC 2428 §4)
+	restart   int64         // REST marker for the next transfer only
+	announced int64         // bytes of the next upload, by ALLO; 0: not known
+	rename    string        // RNFR's path, for a RNTO that follows at once; "" when there is none
+	facts     listing.Facts // of MLST and MLSD, by OPTS
+	client    string        // what CLNT named, cut to maxClient
 
 	algorithm *algorithm    // of HASH
 	idle      time.Duration // how long the session may be idle; 0 is for ever
@@ -104,7 +105,6 @@ var (
 	errLoginTimeout = errors.New("login timeout")
 	errIdle         = errors.New("idle timeout")
 	errFlood        = errors.New("too many commands in a second")
-	errStalled      = errors.New("data transfer stalled")
 	errShutdown     = errors.New("server is shutting down")
 	errInside       = errors.New("internal error")
 )

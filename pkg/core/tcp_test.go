@@ -270,8 +270,7 @@ func plainAndSecure(t *testing.T, test func(t *testing.T, c *tcpClient, secure b
 	}
 }
 
-// A data connection that stands serves the transfer behind a refused one. What has arrived on it, or its end, is no part of that transfer:
-// the file that is to be written next stays as it was.
+// An open data connection serves the transfer after a refused one.
 func TestRefusedTransferLeavesItsConnection(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	file := filepath.Join(l.supervisor.home, "f")
@@ -290,51 +289,6 @@ func TestRefusedTransferLeavesItsConnection(t *testing.T) {
 		d.Close()
 		c.expect("226 ")
 	}
-	for _, arrives := range []func(*net.TCPConn) error{
-		func(d *net.TCPConn) error { _, err := d.Write([]byte("x")); return err },
-		(*net.TCPConn).CloseWrite,
-		(*net.TCPConn).Close,
-		func(d *net.TCPConn) error { d.SetLinger(0); return d.Close() },
-	} {
-		for _, early := range []bool{true, false} {
-			d := c.pasv("EPSV")
-			defer d.Close()
-			l.accepted(t)
-			if early {
-				arrives(d)
-			}
-			c.cmd("550 ", "STOR missing/f")
-			if !early {
-				arrives(d)
-			}
-			l.spent(t)
-			c.cmd("425 ", "STOR f")
-			if got, err := os.ReadFile(file); err != nil || string(got) != "content" {
-				t.Fatalf("%q, %v", got, err)
-			}
-		}
-	}
-}
-
-// prepared is what PASV prepared in the only session.
-func (l *loopback) prepared(t *testing.T) *passive {
-	t.Helper()
-	s := l.session(t)
-	s.turn.Lock()
-	defer s.turn.Unlock()
-	return s.opener.(*passive)
-}
-
-// accepted waits until the server has the data connection.
-func (l *loopback) accepted(t *testing.T) { <-l.prepared(t).done }
-
-// spent waits until no transfer can have the data connection any more.
-func (l *loopback) spent(t *testing.T) {
-	p := l.prepared(t)
-	p.mu.Lock()
-	held := p.refused.held
-	p.mu.Unlock()
-	<-held
 }
 
 // Who goes on at once after a refusal need not end the data connection first, and who leaves is not kept by it.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/transport"
 )
 
@@ -22,17 +23,17 @@ type secureData struct {
 // A dataWire is what its tls.Conn reads and writes. crypto/tls asks the kernel once for each record of 16 KiB; here records gather.
 type dataWire struct {
 	transport.Conn // for the addresses alone
-	data           *dataConn
-	blocks         *blocks
+	data           *dtp.Conn
+	blocks         *transport.Blocks
 	proof          *proof
 	ctx            context.Context // of the call that goes on
 
-	open     bool   // the handshake is over; during it nothing may wait to be gathered
-	eof      bool   // the client has closed its side
-	in       *block // nil until something is read
-	unread   []byte // lies in in
-	out      *block // nil until something is gathered
-	gathered int    // bytes in out
+	open     bool             // the handshake is over; during it nothing may wait to be gathered
+	eof      bool             // the client has closed its side
+	in       *transport.Block // nil until something is read
+	unread   []byte           // lies in in
+	out      *transport.Block // nil until something is gathered
+	gathered int              // bytes in out
 	gather   bool
 	late     []byte // the ticket of an upload
 }
@@ -46,11 +47,11 @@ func (w *dataWire) Read(p []byte) (int, error) {
 		room := p
 		if w.open {
 			if w.in == nil {
-				w.in = w.blocks.get()
+				w.in = w.blocks.Get()
 			}
 			room = w.in[:]
 		}
-		n, err := w.data.receive(w.ctx, room)
+		n, err := w.data.ReadRaw(w.ctx, room)
 		w.eof = err == io.EOF
 		if err != nil || !w.open {
 			return n, err
@@ -76,10 +77,10 @@ func (w *dataWire) Write(p []byte) (int, error) {
 		p, w.late = p[:at], bytes.Clone(p[at:])
 	}
 	if !w.gather {
-		return n, w.data.send(w.ctx, p)
+		return n, w.data.WriteRaw(w.ctx, p)
 	}
 	if w.out == nil {
-		w.out = w.blocks.get()
+		w.out = w.blocks.Get()
 	}
 	if w.gathered+len(p) > len(w.out) {
 		if err := w.flush(); err != nil {
@@ -105,14 +106,14 @@ func (w *dataWire) flush() error {
 	}
 	p := w.out[:w.gathered]
 	w.gathered = 0
-	return w.data.send(w.ctx, p)
+	return w.data.WriteRaw(w.ctx, p)
 }
 
 // release gives the blocks back.
 func (c *secureData) release() {
-	for _, b := range []**block{&c.wire.in, &c.wire.out} {
+	for _, b := range []**transport.Block{&c.wire.in, &c.wire.out} {
 		if *b != nil {
-			c.wire.blocks.put(*b)
+			c.wire.blocks.Put(*b)
 			*b = nil
 		}
 	}
@@ -123,8 +124,8 @@ const (
 	recordHeader = 5        // type, version, and length in the last two bytes
 )
 
-// read keeps an end that comes with the last bytes for the next call, as io.Reader lets it.
-func (c *secureData) read(ctx context.Context, p []byte) (int, error) {
+// Read keeps an end that comes with the last bytes for the next call, as io.Reader lets it.
+func (c *secureData) Read(ctx context.Context, p []byte) (int, error) {
 	c.wire.ctx = ctx
 	n, err := c.Conn.Read(p)
 	if n > 0 {
@@ -133,8 +134,8 @@ func (c *secureData) read(ctx context.Context, p []byte) (int, error) {
 	return n, err
 }
 
-// write writes all of p; nothing of it waits inside afterwards.
-func (c *secureData) write(ctx context.Context, p []byte) error {
+// Write writes all of p; nothing of it waits inside afterwards.
+func (c *secureData) Write(ctx context.Context, p []byte) error {
 	c.wire.ctx = ctx
 	c.wire.gather = len(p) > maxRecord
 	_, err := c.Conn.Write(p)
@@ -149,7 +150,7 @@ func (c *secureData) write(ctx context.Context, p []byte) error {
 // knows how much comes may be gone by now, so only a wait that was cut is a failure.
 func (c *secureData) finish(ctx context.Context) error {
 	c.wire.ctx = ctx
-	if err := c.CloseWrite(); errors.Is(err, errStalled) || ctx.Err() != nil {
+	if err := c.CloseWrite(); errors.Is(err, dtp.ErrStalled) || ctx.Err() != nil {
 		return err
 	}
 	return nil
@@ -168,11 +169,11 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		var cancel context.CancelFunc
 		shaking, cancel = context.WithTimeoutCause(ctx, patience, errHandshakeLate)
 		defer cancel()
-		stop = context.AfterFunc(shaking, t.interrupt)
+		stop = context.AfterFunc(shaking, t.data.Interrupt)
 	}
 	p := t.s.newProof(incoming)
 	w := &dataWire{
-		Conn:   t.data.conn,
+		Conn:   t.data.Transport(),
 		data:   &t.data,
 		blocks: &t.s.srv.blocks,
 		proof:  p,
@@ -181,13 +182,14 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 	cfg := t.s.srv.security.forData(p)
 	cfg.ClientAuth = t.s.tls.asksAgain()
 	c := &secureData{Conn: tls.Server(w, cfg), wire: w}
-	t.data.secure = c
+	t.secure = c
+	t.data.Protect(c)
 	err := c.Handshake()
 	switch {
 	case !stop():
 		err = context.Cause(shaking)
-	case errors.Is(err, errStalled):
-		err = errHandshakeLate // an errStalled would end the session
+	case errors.Is(err, dtp.ErrStalled):
+		err = errHandshakeLate // an dtp.ErrStalled would end the session
 	}
 	switch {
 	case ctx.Err() != nil:

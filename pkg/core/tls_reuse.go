@@ -101,7 +101,7 @@ var errNotResumed = reply(522, "TLS session reuse required: the data connection 
 // reused reports a data connection that has not resumed its control connection's session, and refuses it where that is demanded. It does
 // so after the handshake and with TLS's own end: who fails inside TLS hardly reads the reply.
 func (t *transfer) reused(ctx context.Context, p *proof) error {
-	if p.off || t.data.secure.ConnectionState().DidResume {
+	if p.off || t.secure.ConnectionState().DidResume {
 		return nil
 	}
 	e := events.Event{Kind: events.NotResumed, Verb: t.what.verb, Client: t.client, Cause: p.lack.Error()}
@@ -111,7 +111,7 @@ func (t *transfer) reused(ctx context.Context, p *proof) error {
 	}
 	e.Reply = errNotResumed.Code
 	t.report(e)
-	if err := t.data.secure.finish(ctx); err != nil {
+	if err := t.secure.finish(ctx); err != nil {
 		return err
 	}
 	return errNotResumed.Because(p.lack)

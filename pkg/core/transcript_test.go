@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ftpd/pkg/dtp"
 	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/transport"
 )
@@ -104,7 +105,7 @@ func (p *player) finish(file string) {
 	if p.data != nil {
 		p.data.Close()
 	}
-	time.Sleep(partingTime)
+	time.Sleep(dtp.FarewellTime)
 	if p.active != nil {
 		p.active.Close()
 	}

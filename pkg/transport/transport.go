@@ -70,7 +70,7 @@ type Buffer struct {
 // used by several goroutines.
 type Buffers struct{ pool sync.Pool }
 
-// Get returns a buffer with BufferSize bytes of Data, whose values are arbitrary.
+// Get returns a buffer with BufferSize bytes of Data, with arbitrary values.
 func (b *Buffers) Get() *Buffer {
 	buf, ok := b.pool.Get().(*Buffer)
 	if !ok {
@@ -86,6 +86,23 @@ func (b *Buffers) Put(buf *Buffer) {
 		b.pool.Put(buf)
 	}
 }
+
+// A Block is a buffer for bytes that are copied between a data connection and a file.
+type Block [256 << 10]byte
+
+// Blocks is a pool of Blocks. The zero value is ready, and it may be used by several goroutines.
+type Blocks struct{ pool sync.Pool }
+
+// Get returns a block with arbitrary values.
+func (b *Blocks) Get() *Block {
+	if p, ok := b.pool.Get().(*Block); ok {
+		return p
+	}
+	return new(Block)
+}
+
+// Put gives a block back. The caller must not keep a slice of it.
+func (b *Blocks) Put(p *Block) { b.pool.Put(p) }
 
 // A Network makes data connections. TCP is the network of the system.
 type Network interface {

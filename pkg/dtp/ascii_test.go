@@ -1,4 +1,4 @@
-package core
+package dtp
 
 import (
 	"bytes"
@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+
+	"ftpd/pkg/transport"
 )
 
-// toWire is what a client reads of a file, through reads of so many bytes.
+// toWire returns what is sent for a file, with reads of size bytes.
 func toWire(t *testing.T, file string, size int) string {
 	t.Helper()
 	var out []byte
@@ -27,11 +29,11 @@ func toWire(t *testing.T, file string, size int) string {
 	}
 }
 
-// toFile is what a file holds that came in writes of so many bytes.
+// toFile returns what is stored for the wire, with writes of size bytes.
 func toFile(t *testing.T, wire string, size int) string {
 	t.Helper()
 	var out bytes.Buffer
-	w := &asciiWriter{dst: &out, block: new(block)}
+	w := &asciiWriter{dst: &out, block: new(transport.Block)}
 	for len(wire) > 0 {
 		n := min(size, len(wire))
 		if done, err := w.Write([]byte(wire[:n])); done != n || err != nil {
@@ -59,19 +61,22 @@ func TestASCII(t *testing.T) {
 			if got := toWire(t, test.file, size); got != test.wire {
 				t.Errorf("%q by %d bytes is sent as %q, not %q", test.file, size, got, test.wire)
 			}
-			if got := toFile(t, test.wire, size-1); got != test.back {
-				t.Errorf("%q by %d bytes is stored as %q, not %q", test.wire, size-1, got, test.back)
+			n := size - 1
+			if got := toFile(t, test.wire, n); got != test.back {
+				t.Errorf("%q by %d bytes is stored as %q, not %q", test.wire, n, got, test.back)
 			}
 		}
 	}
-	if n, err := (&asciiReader{src: strings.NewReader("x")}).Read(make([]byte, 1)); n != 0 || err != io.ErrShortBuffer {
+	r := &asciiReader{src: strings.NewReader("x")}
+	if n, err := r.Read(make([]byte, 1)); n != 0 || err != io.ErrShortBuffer {
 		t.Error(n, err)
 	}
 }
 
-// More than a block arrives in one write, with a CRLF where it is cut.
+// More than a block arrives in one write, with a CRLF where the write is cut.
 func TestASCIIBlocks(t *testing.T) {
-	wire := strings.Repeat("x", len(block{})-2) + "\r\n" + strings.Repeat("\r\n", len(block{}))
+	const size = len(transport.Block{})
+	wire := strings.Repeat("x", size-2) + "\r\n" + strings.Repeat("\r\n", size)
 	if got := toFile(t, wire, len(wire)); got != strings.ReplaceAll(wire, "\r\n", "\n") {
 		t.Errorf("%d bytes became %d others", len(wire), len(got))
 	}
@@ -80,7 +85,8 @@ func TestASCIIBlocks(t *testing.T) {
 var errStorage = errors.New("storage fails")
 
 func TestASCIIFails(t *testing.T) {
-	r := &asciiReader{src: iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("\nx")))}
+	src := iotest.TimeoutReader(iotest.OneByteReader(strings.NewReader("\nx")))
+	r := &asciiReader{src: src}
 	p := make([]byte, 8)
 	if n, err := r.Read(p); string(p[:n]) != "\r\n" || err != nil {
 		t.Errorf("%q, %v", p[:n], err)
@@ -89,7 +95,7 @@ func TestASCIIFails(t *testing.T) {
 		t.Error(n, err)
 	}
 	for _, text := range []string{"x", "\r"} {
-		w := &asciiWriter{dst: failingWriter{}, block: new(block)}
+		w := &asciiWriter{dst: failingWriter{}, block: new(transport.Block)}
 		_, err := w.Write([]byte(text))
 		if err = errors.Join(err, w.end()); !errors.Is(err, errStorage) {
 			t.Errorf("%q: %v", text, err)
@@ -101,7 +107,7 @@ type failingWriter struct{}
 
 func (failingWriter) Write([]byte) (int, error) { return 0, errStorage }
 
-// However the bytes are cut, what is sent and stored is the same, and no lone LF is ever sent.
+// The size of the pieces does not change what is sent and stored, and no LF is sent without a CR.
 func FuzzASCII(f *testing.F) {
 	f.Add("a\nb\r\nc\r", 3)
 	f.Add("\r\r\n\n", 2)
@@ -113,7 +119,8 @@ func FuzzASCII(f *testing.F) {
 		if got := toWire(t, file, size); got != wire {
 			t.Errorf("%q is sent as %q", file, got)
 		}
-		if got, want := toFile(t, file, size), strings.ReplaceAll(file, "\r\n", "\n"); got != want {
+		want := strings.ReplaceAll(file, "\r\n", "\n")
+		if got := toFile(t, file, size); got != want {
 			t.Errorf("%q is stored as %q", file, got)
 		}
 	})

@@ -1,4 +1,4 @@
-package core
+package dtp
 
 import (
 	"io"
@@ -6,7 +6,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/limit"
 )
 
@@ -14,15 +13,13 @@ import (
 // without a byte.
 func TestTransferWaitsForItsLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server, client := memnet.Pipe(newWorld(t).local, newWorld(t).remote)
-		tr := &transfer{limits: limit.Buckets{
+		c, client := opened(t, Options{Stall: time.Second / 2, Limits: limit.Buckets{
 			limit.NewBucket(1 << 30), limit.NewBucket(1000), limit.NewBucket(1001),
-		}}
-		tr.data.conn, tr.data.stall = server, time.Second/2
+		}})
 		began := time.Now()
 		go func() {
-			defer server.Close()
-			if err := tr.write(t.Context(), make([]byte, 100_000)); err != nil {
+			defer c.Close()
+			if err := c.Write(t.Context(), make([]byte, 100_000)); err != nil {
 				t.Error(err)
 			}
 		}()

@@ -1,23 +1,23 @@
-package core
+package dtp
 
 import (
-	"context"
 	"io"
 
-	"ftpd/pkg/vfs"
+	"ftpd/pkg/transport"
 )
 
-// Under TYPE A lines end with CRLF on the wire and with LF in files (RFC 959 §3.1.1.1). A CRLF in a file is left as it is, and so is a CR
-// alone on the wire: both are more likely part of the text than a mistake to be doubled or dropped.
+// Under TYPE A lines end with CRLF on the wire and with LF in files (RFC 959 §3.1.1.1). A CRLF in a
+// file is sent as it is, and a CR without LF on the wire is stored as it is, because both are more
+// likely a part of the text than a mistake that should be doubled or dropped.
 
-// An asciiReader turns what it reads from a file into what the wire has.
+// An asciiReader converts a file for the wire.
 type asciiReader struct {
 	src io.Reader
 	cr  bool // the last byte was a CR
 }
 
-// Read reads half of p at most, into its end, and widens it towards the start: a byte becomes two at most, so none is overwritten
-// before its turn.
+// Read reads at most half of p, into its second half, and converts it towards the start of p. A byte
+// becomes at most two, so that no byte is overwritten before it is read.
 func (a *asciiReader) Read(p []byte) (int, error) {
 	half := len(p) / 2
 	if half == 0 {
@@ -36,11 +36,11 @@ func (a *asciiReader) Read(p []byte) (int, error) {
 	return len(out), err
 }
 
-// An asciiWriter turns what came over the wire into what a file has.
+// An asciiWriter converts what arrived over the wire for a file.
 type asciiWriter struct {
 	dst   io.Writer
-	block *block // room for a piece
-	cr    bool   // the last byte was a CR, which is not written yet
+	block *transport.Block // room for a piece
+	cr    bool             // the last byte was a CR, which is not written yet
 }
 
 func (a *asciiWriter) Write(p []byte) (done int, err error) {
@@ -66,21 +66,11 @@ func (a *asciiWriter) Write(p []byte) (done int, err error) {
 	return done, nil
 }
 
-// end writes the CR that the stream ended with.
+// end writes the CR with which the stream ended.
 func (a *asciiWriter) end() error {
 	if !a.cr {
 		return nil
 	}
 	_, err := a.dst.Write([]byte{'\r'})
 	return err
-}
-
-// receiveText is receiveFile under TYPE A.
-func (t *transfer) receiveText(ctx context.Context, up *vfs.Upload) error {
-	w := &asciiWriter{dst: up, block: t.s.srv.blocks.get()}
-	defer t.s.srv.blocks.put(w.block)
-	if err := t.receive(ctx, w); err != nil {
-		return err
-	}
-	return w.end()
 }
