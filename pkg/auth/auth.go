@@ -28,7 +28,7 @@ type Credentials struct {
 	Remote   netip.Addr // set by the supervisor from the admission, never by the core
 }
 
-// An Account describes a user who may log in.
+// An Account describes the user of an accepted login.
 type Account struct {
 	// Name is the canonical name, from PAM and the name service.
 	Name string `json:"name"`
@@ -40,7 +40,7 @@ type Account struct {
 	Groups []string `json:"groups,omitempty"`
 }
 
-// An Authorizer decides whether a user may log in. Its error is a *Refusal for a user who may
+// An Authorizer decides whether a user may log in. Its error is a *Refusal if the user may
 // not, ErrBusy when there was no place to wait for the check, and any other error when the
 // backend failed. The client receives 421 at ErrBusy and the same 530 at every other error.
 type Authorizer interface {

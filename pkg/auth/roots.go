@@ -31,7 +31,7 @@ type look struct {
 	why   string        // why the home is refused, or ""
 }
 
-// settle refuses a home outside the roots, and a home whose file system does not answer. It
+// settle refuses a home outside the roots, and a home on a file system that does not answer. It
 // creates a missing home if the configuration requests it.
 func (p *Policy) settle(ctx context.Context, a *Account, s config.Effective) error {
 	for _, dir := range append([]string{a.Home}, directories(s.Mounts)...) {

@@ -11,7 +11,7 @@ import (
 	"ftpd/pkg/impersonate"
 )
 
-// village returns a configuration with the virtual user carla, whose password is "pä ss",
+// village returns a configuration with the virtual user carla with the password "pä ss",
 // settings for the system user alice, and anonymous users.
 func village() *config.Config {
 	c := config.Default()

@@ -12,7 +12,7 @@ type Accounts interface {
 	GroupsOf(name string) ([]string, error)
 }
 
-// An accountUse is a key that names an account of the system, or whose default is in use.
+// An accountUse is a key that names an account of the system, or a key with its default in use.
 type accountUse struct {
 	id   string
 	name string

@@ -252,7 +252,7 @@ func (s *Source) togetherRoots() {
 	}
 }
 
-// inRoots reports a directory outside the roots, whose users could not log in.
+// inRoots reports a directory outside the roots: its users could not log in.
 func (s *Source) inRoots(id, dir string, roots []string) {
 	if dir == "" || s.reported[id] {
 		return

@@ -49,7 +49,7 @@ func (s *Source) togetherViews() {
 	}
 }
 
-// viewsOf returns the home of a user, whose key is id, and all directories that the user
+// viewsOf returns the home of a user, set by the key id, and all directories that the user
 // reaches: the home, or with confine = false the whole host, and the mounts.
 func (c *Config) viewsOf(user, id string) (home view, reached []view) {
 	e, err := c.For(user, nil)

@@ -259,7 +259,7 @@ func assign(dst reflect.Value, v any, raw string) error {
 	return nil
 }
 
-// assignAddresses sets a map to a table of TOML whose keys are addresses.
+// assignAddresses sets a map to a table of TOML with addresses as keys.
 func assignAddresses(to *map[netip.Addr]string, v any) error {
 	const need = `a table such as { "10.0.0.5" = "203.0.113.7" }`
 	values, ok := v.(map[string]any)

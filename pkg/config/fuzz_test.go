@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// valueTypes are the types whose values are written as text.
+// valueTypes are the types of values that are written as text.
 var valueTypes = []encoding.TextUnmarshaler{
 	new(Duration), new(Size), new(Rate), new(Mode), new(Network), new(Address), new(PortRange),
 	new(Permissions), new(Backend),

@@ -122,7 +122,7 @@ var leadingZero = regexp.MustCompile(`^[+-]?0[0-9_]+$`)
 
 // parse returns the values of a TOML text and their positions. The problem is a syntax error. At
 // a number with leading zeroes the decoder stops. So that it does not hide other mistakes, parse
-// replaces the number by a string, whose offset is in octals, and decodes again.
+// replaces the number by a string, adds its offset to octals, and decodes again.
 func parse(text string) (values map[string]any, root *entry, octals map[int]bool,
 	problem *Problem) {
 	text = trimByteOrderMarks(text)

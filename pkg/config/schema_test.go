@@ -68,7 +68,7 @@ type schemaMaker struct {
 	docs map[string][]string // the lines of each field's comment, by "Type.Field"
 }
 
-// table returns the node of a table, whose defaults are in v.
+// table returns the node of a table with the defaults in v.
 func (m *schemaMaker) table(v reflect.Value, prefix string) node {
 	properties := node{}
 	for _, f := range fieldsOf(v.Type()) {

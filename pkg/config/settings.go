@@ -27,7 +27,7 @@ func (e *Effective) Rights() Rights {
 	return NewRights(e.Permissions, rules)
 }
 
-// For returns the effective settings of a user who is a member of the groups. They are those of
+// For returns the effective settings of a user in the groups. They are those of
 // [defaults], overridden by each [[group]] in the order of the file, and then by [[user]]. A rule
 // or mount of a later table replaces one of an earlier table for the same path. It is an error if
 // the name cannot be part of a path; such a user may not log in.

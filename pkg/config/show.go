@@ -22,7 +22,7 @@ func (s *Source) Show(w io.Writer, all bool) error {
 	return err
 }
 
-// ShowUser writes the settings of a user who is a member of the groups, as a [[user]]: all keys,
+// ShowUser writes the settings of a user in the groups, as a [[user]]: all keys,
 // or only those that differ from the defaults. It is an error if Config.For returns one.
 func (s *Source) ShowUser(w io.Writer, user string, groups []string, all bool) error {
 	e, err := s.Config.For(user, groups)

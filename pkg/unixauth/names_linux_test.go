@@ -162,7 +162,7 @@ func TestOwnersFail(t *testing.T) {
 	}
 }
 
-// A query whose time has passed while it waited for other queries is not sent.
+// A query that is past its deadline after it waited for other queries is not sent.
 func TestLateQueries(t *testing.T) {
 	n := newFakeNames(t)
 	_, err := n.query(wire.Query{User: "alice"}, time.Now().Add(-time.Second))

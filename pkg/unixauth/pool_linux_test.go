@@ -92,7 +92,7 @@ func fakeLogin(c *wire.Conn, user, password string) error {
 	return c.Send(session)
 }
 
-// helperNamed returns a path of this program whose last element is name.
+// helperNamed returns a path of this program with the last element name.
 func helperNamed(t *testing.T, name string) string {
 	t.Helper()
 	self, err := os.Executable()

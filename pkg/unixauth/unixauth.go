@@ -48,7 +48,7 @@ func New(o Options) (*Authorizer, error) {
 	return &Authorizer{rules: o, pool: p}, nil
 }
 
-// Authenticate checks one login. Its error is an *auth.Refusal for a user who may not log in,
+// Authenticate checks one login. Its error is an *auth.Refusal if the user may not log in,
 // auth.ErrBusy, the cause of ctx, or the failure of the check. A login that has begun is
 // completed even when ctx ends, so that no PAM module is interrupted, and a client that
 // disconnects early cannot keep PAM from counting its failures.
