@@ -22,7 +22,7 @@ func (s *Session) abor(context.Context, string) (Reply, error) {
 }
 
 // answerAborts answers the ABORs that came while a job ran, behind its own last reply.
-func (s *Session) answerAborts(j *job) {
+func (s *Session) answerAborts(j *activeJob) {
 	for range j.aborts {
 		s.say(reply(226, "Abort successful."))
 	}

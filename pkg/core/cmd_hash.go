@@ -27,7 +27,7 @@ func (s *Session) hash(ctx context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	a, h := s.algorithm, &hashing{file: f, length: -1}
+	a, h := s.algorithm, &filePart{file: f, length: -1}
 	s.digest(ctx, "HASH", s.abs(arg), h, a, func(sum []byte) Reply {
 		return reply(213, "%s 0-%d %x %s", a.name, h.end(), sum, arg)
 	})
@@ -65,11 +65,11 @@ func checksum(verb, algorithm string) func(*Session, context.Context, string) (R
 
 // openPart opens what a checksum is asked of: the file that has the whole argument for a name, else the one that it names before start
 // and end.
-func (s *Session) openPart(arg string) (h *hashing, name string, err error) {
+func (s *Session) openPart(arg string) (h *filePart, name string, err error) {
 	name = s.abs(arg)
 	f, err := s.login.fs.Open(name)
 	if err == nil {
-		return &hashing{file: f, length: -1}, name, nil
+		return &filePart{file: f, length: -1}, name, nil
 	}
 	p := parsePart(arg)
 	if p.name == arg {
@@ -79,7 +79,7 @@ func (s *Session) openPart(arg string) (h *hashing, name string, err error) {
 	if f, err = s.login.fs.Open(name); err != nil {
 		return nil, name, err
 	}
-	h = &hashing{file: f, start: p.start, length: -1}
+	h = &filePart{file: f, start: p.start, length: -1}
 	if p.end >= 0 {
 		h.length = p.end - p.start
 	}
@@ -129,30 +129,11 @@ func unquoted(name string) string {
 	return name
 }
 
-// digest starts the job that reads h and answers its command, which it gives back. A refusal is logged as if the command had answered itself.
-func (s *Session) digest(ctx context.Context, verb, name string, h *hashing, a *algorithm, answer func(sum []byte) Reply) {
-	from := s.login
-	s.start(ctx, true, func(ctx context.Context) func() {
-		defer h.file.Close()
-		sum, err := s.srv.hashes.sum(ctx, h, a)
-		rethrow(err)
-		return func() {
-			var r Reply
-			switch {
-			case err == nil:
-				r = answer(sum)
-			case context.Cause(ctx) == errAborted:
-				r = reply(426, "Hashing aborted.").Because(errAborted)
-			case ctx.Err() != nil:
-				return // the session ends, and says why
-			default:
-				r = refuseHash(err)
-			}
-			s.report(s.srv.commands[verb], name, r, from)
-			s.say(r)
-		}
+// digest starts the job of a command that hashes a file.
+func (s *Session) digest(ctx context.Context, verb, name string, p *filePart, a *algorithm, answer func(sum []byte) Reply) {
+	s.start(ctx, &hashing{
+		s: s, login: s.login, verb: verb, name: name, part: p, algorithm: a, answer: answer,
 	})
-	s.job.hash = h
 }
 
 // refuseHash returns the reply to a command that could not compute a digest.

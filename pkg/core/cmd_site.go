@@ -83,23 +83,7 @@ func (s *Session) siteChgrp(ctx context.Context, arg string) (Reply, error) {
 	if err := s.login.fs.MayChgrp(name); err != nil {
 		return Reply{}, err
 	}
-	s.start(ctx, false, func(ctx context.Context) func() {
-		gid, found, err := s.srv.supervisor.Group(ctx, group)
-		return func() {
-			if ctx.Err() != nil {
-				return // the session ends
-			}
-			r := errNoGroup.Because(err)
-			if found && err == nil {
-				if r, err = s.changeGroup(name, group, gid); err != nil {
-					rethrow(err)
-					r = refuse(err)
-				}
-			}
-			s.report(s.srv.commands["SITE CHGRP"], name, r, s.login)
-			s.say(r)
-		}
-	})
+	s.start(ctx, &groupChange{s: s, name: name, group: group})
 	return Reply{}, nil // the job answers
 }
 

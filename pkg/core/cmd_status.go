@@ -87,12 +87,10 @@ func (s *Session) status() Reply {
 }
 
 func (s *Session) dataStatus() string {
-	switch j := s.running(); {
-	case j == nil:
-	case j.transfer != nil:
-		return j.transfer.progress()
-	case j.hash != nil:
-		return j.hash.progress()
+	if j := s.running(); j != nil {
+		if p, ok := j.job.(interface{ progress() string }); ok {
+			return p.progress()
+		}
 	}
 	switch s.opener.(type) {
 	case *dtp.Passive:

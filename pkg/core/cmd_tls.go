@@ -34,7 +34,7 @@ func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 	}
 	s.say(reply(234, "Ready for TLS."))
 	s.flush()
-	if !s.ended {
+	if s.phase != phaseEnded {
 		s.startTLS(ctx)
 	}
 	return Reply{}, nil

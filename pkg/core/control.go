@@ -14,18 +14,18 @@ import (
 
 // take handles bytes of the client's. They are a buffer's, so what stays must be copied.
 func (s *Session) take(ctx context.Context, p []byte) {
-	if s.leaving.Load() {
+	if s.quitAnswered.Load() {
 		return
 	}
 	if s.tls != nil {
 		s.decrypt(ctx, p)
 		return
 	}
-	if !s.heard && p[0] == tlsHandshake {
+	if s.phase == phaseNew && p[0] == tlsHandshake {
 		s.end(errNotFTP)
 		return
 	}
-	s.heard = true
+	s.received()
 	s.takeText(ctx, p)
 }
 
@@ -51,7 +51,7 @@ const tlsHandshake = 22
 // after a QUIT counts.
 func (s *Session) proceed(ctx context.Context, p []byte) {
 	kept, p := p[:s.waiting], p[s.waiting:]
-	for !s.ended {
+	for s.phase != phaseEnded {
 		line, rest, ok := ftpwire.CutLine(p)
 		if !ok {
 			break
@@ -67,7 +67,7 @@ func (s *Session) proceed(ctx context.Context, p []byte) {
 	}
 	s.waiting = len(kept)
 	kept = append(kept, p...)
-	if len(kept) == 0 || s.ended {
+	if len(kept) == 0 || s.phase == phaseEnded {
 		s.ahead, s.waiting = nil, 0
 		return
 	}
@@ -83,9 +83,9 @@ func (s *Session) waits(line []byte, behind bool) bool {
 	}
 	cmd, arg := s.srv.lookup(line)
 	switch {
-	case s.job != nil && !s.job.during:
+	case s.phase == phaseExclusive || s.phase == phaseHandshake:
 		return true
-	case s.job != nil || behind:
+	case s.phase == phaseConcurrent || behind:
 		return cmd == nil || !cmd.now(arg) || cmd.access && behind
 	case cmd == nil || !cmd.long && !cmd.data:
 		return false
@@ -103,7 +103,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		s.end(errNotFTP)
 		return false
 	}
-	path, stays, user := "", !s.leaving.Load(), s.login
+	path, stays, user := "", !s.quitAnswered.Load(), s.login
 	if cmd != nil && cmd.path && user != nil {
 		path = s.abs(cmd.pathname(arg))
 	}
@@ -123,13 +123,13 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		s.rename = "" // RNTO has to follow at once
 	}
 	if cmd == nil {
-		return !s.ended
+		return s.phase != phaseEnded
 	}
 	if cmd.data && r.IsRefusal() && s.opener != nil {
 		s.flush() // before the data connection may go: a client must not take its end for the answer
 		s.opener.Refuse(s.private)
 	}
-	return !s.ended && !(stays && s.leaving.Load()) && !s.handshaking()
+	return s.phase != phaseEnded && !(stays && s.quitAnswered.Load()) && s.phase != phaseHandshake
 }
 
 var (
@@ -211,7 +211,7 @@ func (s *Session) trace(cmd *command, line []byte, arg string) {
 
 // say adds a reply to what the next flush writes.
 func (s *Session) say(r Reply) {
-	if s.ended || r.Code == 0 {
+	if s.phase == phaseEnded || r.Code == 0 {
 		return
 	}
 	if s.srv.debug {
@@ -241,9 +241,9 @@ func (s *Session) flush() {
 	err := s.send(out.Data)
 	s.srv.buffers.Put(out)
 	switch {
-	case err == nil || s.leaving.Load(): // after QUIT nobody needs to be there
+	case err == nil || s.quitAnswered.Load(): // after QUIT nobody needs to be there
 	case s.uploading() && !errors.Is(err, os.ErrDeadlineExceeded): // the read that meets the end of the connection decides
-	case s.deaf:
+	case s.readClosed:
 		s.end(errGone)
 	default:
 		s.end(err)
@@ -253,7 +253,7 @@ func (s *Session) flush() {
 // limitWrite bounds how long the client may take to read what is written next.
 func (s *Session) limitWrite() {
 	limit := s.idle
-	if s.srv.draining.Load() || s.hurried.Load() {
+	if s.srv.draining.Load() || s.wasCut.Load() {
 		limit = lastWord
 	}
 	if limit > 0 {

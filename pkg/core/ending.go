@@ -36,32 +36,32 @@ const nextEnd = 50 * time.Microsecond
 // errEndedFirst is the cause of an upload that counts for nothing, although its bytes may all be there.
 var errEndedFirst = errors.New("the control connection ended first")
 
-// hearsNoMore is called in the session's turn, once, when the control connection has ended: err is how.
-func (t *transfer) hearsNoMore(err error) {
+// controlEnded notes how the control connection has ended. It is called once, in the session's turn.
+func (t *transfer) controlEnded(err error) {
 	switch {
-	case !t.what.incoming || t.s.leaving.Load():
+	case !t.what.incoming || t.s.quitAnswered.Load():
 	case err == io.EOF:
 		t.lost = errGone
 	default:
 		t.lost = err
 	}
-	close(t.heardOut)
+	close(t.allRead)
 }
 
 // underWay is how long the data connection of an upload may take from the kernel to this program, behind the end of the control
 // connection.
 const underWay = 50 * time.Millisecond
 
-// goOn has an upload go on without its control connection. Where there is no data connection, none is waited for.
-func (j *job) goOn() {
-	t := j.transfer
+// goOn has an upload go on without its control connection. If there is no data connection, it ends the job by cancel, because none is
+// waited for.
+func (t *transfer) goOn(cancel context.CancelCauseFunc) {
 	if t.data.IsOpen() {
 		t.data.Interrupt()
 		return
 	}
 	time.AfterFunc(underWay, func() {
 		if !t.data.IsOpen() {
-			j.cancel(errEndedFirst)
+			cancel(errEndedFirst)
 		}
 	})
 }
@@ -69,7 +69,7 @@ func (j *job) goOn() {
 // deserted reports whether the transfer goes on without its control connection. It may be called while the transfer runs.
 func (t *transfer) deserted() bool {
 	select {
-	case <-t.heardOut:
+	case <-t.allRead:
 		return t.lost != nil
 	default:
 		return false
@@ -90,7 +90,7 @@ func (t *transfer) arrived(ctx context.Context) error {
 	if t.proved() {
 		wait = 0
 	}
-	early := t.s.leaving.Load()
+	early := t.s.quitAnswered.Load()
 	err := t.present(ctx, wait)
 	t.overtaken = early && !t.proved() && t.s.conn.Ended(0)
 	return err
@@ -107,7 +107,7 @@ func (t *transfer) present(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(lastLines)
 	defer timer.Stop()
 	select {
-	case <-t.heardOut:
+	case <-t.allRead:
 		if t.lost != nil && ctx.Err() == nil {
 			return errEndedFirst
 		}
@@ -118,11 +118,11 @@ func (t *transfer) present(ctx context.Context, wait time.Duration) error {
 	return context.Cause(ctx)
 }
 
-// doubtful is how long the record of an upload waits at most: a host that has nothing else to send acknowledges within 40 ms.
-const doubtful = 50 * time.Millisecond
+// recordDelay is how long the record of an upload waits at most: a host that has nothing else to send acknowledges within 40 ms.
+const recordDelay = 50 * time.Millisecond
 
-// A doubt is about an upload that was answered 226.
-type doubt struct {
+// A pendingRecord is the record of an upload that was answered 226, and is not written yet.
+type pendingRecord struct {
 	upload events.Event
 	timer  *time.Timer
 }
@@ -130,28 +130,28 @@ type doubt struct {
 // vouch emits the record of an upload that was just answered 226, or keeps it for a moment.
 func (s *Session) vouch(upload events.Event) {
 	switch {
-	case s.leaving.Load(): // how it ends tells nothing any more
+	case s.quitAnswered.Load(): // how it ends tells nothing any more
 		s.emit(upload)
-	case s.ended:
+	case s.phase == phaseEnded:
 		s.emit(unfinished(upload, s.cause))
-	case s.deaf: // since before the upload began
+	case s.readClosed: // since before the upload began
 		s.emit(upload)
 	default:
-		d := &doubt{upload: upload}
-		d.timer = time.AfterFunc(doubtful, func() {
+		r := &pendingRecord{upload: upload}
+		r.timer = time.AfterFunc(recordDelay, func() {
 			s.turn.Lock()
 			defer s.turn.Unlock()
-			if s.doubt == d {
+			if s.record == r {
 				s.decide(nil)
 			}
 		})
-		s.doubt = d
+		s.record = r
 	}
 }
 
-// hears is called when the client has sent something: where it has the 226 as well, and goes on, there is no doubt.
-func (s *Session) hears() {
-	if s.doubt != nil && s.conn.Unacknowledged() == 0 && !s.conn.Ended(0) {
+// confirm is called when the client has sent something. It emits the record that waits if the client has the 226 and continues.
+func (s *Session) confirm() {
+	if s.record != nil && s.conn.Unacknowledged() == 0 && !s.conn.Ended(0) {
 		s.decide(nil)
 	}
 }
@@ -161,18 +161,18 @@ func (s *Session) hears() {
 // A host whose program has gone answers the 226 by a reset, and so does one where it goes with the 226 unread. A program that has read it
 // has acknowledged it with its end, or before.
 func (s *Session) decide(err error) {
-	d := s.doubt
-	if d == nil {
+	r := s.record
+	if r == nil {
 		return
 	}
-	s.doubt = nil
-	d.timer.Stop()
+	s.record = nil
+	r.timer.Stop()
 	reset := err != nil && err != io.EOF
-	if !s.leaving.Load() && (reset || s.conn.Ended(0) && s.conn.Unacknowledged() > 0) {
-		s.emit(unfinished(d.upload, errGone))
+	if !s.quitAnswered.Load() && (reset || s.conn.Ended(0) && s.conn.Unacknowledged() > 0) {
+		s.emit(unfinished(r.upload, errGone))
 		return
 	}
-	s.emit(d.upload)
+	s.emit(r.upload)
 }
 
 // leftBehind is the reply to an upload whose client has gone since it was found present.

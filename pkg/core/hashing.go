@@ -6,7 +6,6 @@ import (
 	"crypto/sha1"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
@@ -55,8 +54,8 @@ func (a *algorithm) feature() string {
 	return strings.Join(names, ";")
 }
 
-// A hashing is a file, or a part of it, that is being hashed.
-type hashing struct {
+// A filePart is a file, or a part of it, that is being hashed.
+type filePart struct {
 	file   *vfs.File
 	start  int64
 	length int64        // negative: to the end
@@ -64,12 +63,7 @@ type hashing struct {
 }
 
 // end is the first byte behind what was read.
-func (h *hashing) end() int64 { return h.start + h.read.Load() }
-
-// progress says how far it is. It may be called while the file is read.
-func (h *hashing) progress() string {
-	return fmt.Sprintf("Hashing a file: %d bytes read.", h.read.Load())
-}
+func (h *filePart) end() int64 { return h.start + h.read.Load() }
 
 // hashes bounds how many files are read and hashed at one time, for the whole server: it is work for a processor that one short line
 // asks for.
@@ -92,7 +86,7 @@ const hashTurn = 64 << 20
 
 // sum returns h's digest. It waits for a place first, reads outside of sections, and ends with ctx.
 // When h is not in the file, the error is vfs.ErrOffset, or io.EOF where that is found out late.
-func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, error) {
+func (hs *hashes) sum(ctx context.Context, h *filePart, a *algorithm) ([]byte, error) {
 	if err := h.file.StartAt(h.start); err != nil {
 		return nil, err
 	}
@@ -115,7 +109,7 @@ func (hs *hashes) sum(ctx context.Context, h *hashing, a *algorithm) ([]byte, er
 }
 
 // turn waits for a place, and reads for one turn.
-func (hs *hashes) turn(ctx context.Context, h *hashing, digest hash.Hash, b []byte, late <-chan time.Time) (whole bool, err error) {
+func (hs *hashes) turn(ctx context.Context, h *filePart, digest hash.Hash, b []byte, late <-chan time.Time) (whole bool, err error) {
 	select {
 	case hs.places <- struct{}{}:
 		defer func() { <-hs.places }()

@@ -88,12 +88,12 @@ func TestHashTurns(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer view.Close()
-		sum := func(name string) *hashing {
+		sum := func(name string) *filePart {
 			f, err := view.Open("/" + name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return &hashing{file: f, length: -1}
+			return &filePart{file: f, length: -1}
 		}
 		long, short := sum("long"), sum("short")
 		defer long.file.Close()

@@ -32,25 +32,24 @@ type Session struct {
 	started  time.Time               // immutable
 	cancel   context.CancelCauseFunc // ends everything that runs for the session; immutable
 
-	leaving atomic.Bool // QUIT was answered; the session ends with its job
-	hurried atomic.Bool // cut was called
+	quitAnswered atomic.Bool // see phase
+	wasCut       atomic.Bool // see phase
 
 	seen sync.Mutex
 	view view // guarded by seen
 
 	turn sync.Mutex // held while lines run; guards all that follows
 
-	in      ftpwire.Input
-	ahead   []byte            // was read and not run: a part of a line, or lines that wait for the job's end
-	waiting int               // so many bytes of ahead are lines that wait
-	out     *transport.Buffer // replies that are not written yet; nil when there are none
-	job     *job              // the login or the transfer under way
-	former  *job              // a transfer of a user who has logged out since; beside it, job is a login or nil
-	doubt   *doubt            // about the last upload; nil when there is none
-	heard   bool              // a byte has come from the client
-	deaf    bool              // the client has closed its side, and all before it was read
-	ended   bool              // nothing more is read or said
-	cause   error             // why it ended; nil after QUIT
+	in         ftpwire.Input
+	ahead      []byte            // was read and not run: a part of a line, or lines that wait for the job's end
+	waiting    int               // so many bytes of ahead are lines that wait
+	out        *transport.Buffer // replies that are not written yet; nil when there are none
+	phase      phase
+	cause      error          // why the session has ended; nil after QUIT
+	job        *activeJob     // of the present login; see phase
+	former     *activeJob     // of an earlier login; see phase
+	record     *pendingRecord // of the last upload; nil if there is none; see phase
+	readClosed bool           // see phase
 
 	deadline time.Time // the read deadline in force; zero when none is
 	active   time.Time // of the last line, or the last job's end
@@ -87,17 +86,6 @@ type login struct {
 	rights   config.Rights
 	fs       *vfs.FS
 	limits   limit.Login
-}
-
-// A job is what goes on beside a session's turn.
-type job struct {
-	during   bool                    // commands marked so in the table run meanwhile
-	cancel   context.CancelCauseFunc // ends the job alone; the session goes on
-	transfer *transfer               // nil: something else
-	hash     *hashing                // likewise
-	aborts   int                     // so many ABORs wait for the job's end
-	left     *vfs.FS                 // of a user who logged out meanwhile: the job may need it
-	done     chan struct{}           // closed when the job has ended and the lines that waited for it have run
 }
 
 // These end a session; the client reads the text as a 421.
@@ -148,10 +136,10 @@ func (s *Session) greet(ctx context.Context) bool {
 func (s *Session) burst(ctx context.Context, in *transport.Buffer, err error) (held <-chan struct{}, open bool) {
 	return s.inTurn(ctx, func() {
 		switch {
-		case s.ended:
+		case s.phase == phaseEnded:
 		case err == nil:
 			s.active = time.Now()
-			s.hears()
+			s.confirm()
 			s.take(ctx, in.Data)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.expire()
@@ -182,10 +170,10 @@ func (s *Session) inTurn(ctx context.Context, act func()) (held <-chan struct{},
 // settle ends a session that has nothing left to do.
 func (s *Session) settle(ctx context.Context) {
 	switch {
-	case s.running() != nil || s.ended:
+	case s.running() != nil || s.phase == phaseEnded:
 	case ctx.Err() != nil:
 		s.dismiss(context.Cause(ctx))
-	case s.leaving.Load():
+	case s.quitAnswered.Load():
 		s.end(nil)
 	case s.srv.draining.Load():
 		s.dismiss(errShutdown)
@@ -198,9 +186,9 @@ const maxAhead = 16 << 10
 // park arms the read deadline. It moves only when it has passed, not for each command: whoever wakes by it looks at the clock.
 func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 	switch {
-	case s.ended:
+	case s.phase == phaseEnded:
 		return nil, false
-	case s.running() != nil && (s.deaf || len(s.ahead) >= maxAhead):
+	case s.running() != nil && (s.readClosed || len(s.ahead) >= maxAhead):
 		if s.unattended() && s.srv.draining.Load() {
 			s.cut(errShutdown)
 		}
@@ -237,7 +225,7 @@ func (s *Session) expire() {
 	s.conn.SetReadDeadline(s.deadline)
 	now, due := time.Now(), s.due()
 	switch {
-	case s.handshaking() && s.srv.draining.Load():
+	case s.phase == phaseHandshake && s.srv.draining.Load():
 		s.tls.wire.end(errShutdown)
 	case due.IsZero() || now.Before(due):
 	case s.running() != nil:
@@ -257,53 +245,35 @@ func (s *Session) wake() { s.conn.SetReadDeadline(transport.PastDeadline) }
 // QUIT a download is aborted, as by ABOR (ibid.): where only one direction was closed, the client reads that. An upload goes on.
 func (s *Session) hungUp(err error) {
 	s.decide(err)
-	moving := s.transferring()
-	if moving != nil && !s.deaf {
-		moving.transfer.hearsNoMore(err)
+	j, t := s.transferring()
+	if t != nil && !s.readClosed {
+		t.controlEnded(err)
 	}
 	switch {
-	case s.handshaking():
+	case s.phase == phaseHandshake:
 		s.tls.wire.end(err) // behind what has arrived, which may tell why
-	case moving != nil && s.leaving.Load():
+	case t != nil && s.quitAnswered.Load():
 	case s.unattended():
-		moving.goOn()
+		t.goOn(j.cancel)
 	case err != io.EOF:
 		s.end(err)
-	case moving != nil:
-		moving.cancel(errGone)
-	case s.job == nil || s.job.during || s.waiting == 0:
+	case t != nil:
+		j.cancel(errGone)
+	case s.phase != phaseExclusive || s.waiting == 0:
 		s.end(errGone)
 	}
-	s.deaf = true
-}
-
-// running is a job that is under way, that of the user who is logged in first; nil when there is none.
-func (s *Session) running() *job {
-	if s.job != nil {
-		return s.job
-	}
-	return s.former
-}
-
-// transferring is the job that transfers; nil when none does.
-func (s *Session) transferring() *job {
-	for _, j := range []*job{s.job, s.former} {
-		if j != nil && j.transfer != nil {
-			return j
-		}
-	}
-	return nil
+	s.readClosed = true
 }
 
 func (s *Session) uploading() bool {
-	j := s.transferring()
-	return j != nil && j.transfer.what.incoming
+	_, t := s.transferring()
+	return t != nil && t.what.incoming
 }
 
 // unattended reports whether an upload goes on without its control connection.
 func (s *Session) unattended() bool {
-	j := s.transferring()
-	return j != nil && j.transfer.lost != nil
+	_, t := s.transferring()
+	return t != nil && t.lost != nil
 }
 
 // dismiss says 421 and why, and ends the session.
@@ -312,75 +282,10 @@ func (s *Session) dismiss(cause error) {
 	s.end(cause)
 }
 
-// end stops the session; serve cleans up when its job has ended.
-func (s *Session) end(cause error) {
-	s.flush()
-	if s.ended {
-		return
-	}
-	s.ended, s.cause = true, cause
-	s.cancel(cause)
-	s.wake()
-}
-
 // failed reports a panic and ends the session.
 func (s *Session) failed(v any) {
 	s.emit(events.Event{Kind: events.Panic, Cause: panicReport(v)})
 	s.dismiss(errInside)
-}
-
-// start begins a job. What it returns is called in the session's turn, to answer; then the lines run that have waited.
-func (s *Session) start(ctx context.Context, during bool, run func(context.Context) (answer func())) {
-	j := &job{during: during, done: make(chan struct{})}
-	s.job = j
-	s.decide(nil) // before the record could be another user's
-	own, cancel := context.WithCancelCause(ctx)
-	j.cancel = cancel
-	go s.perform(ctx, j, func() func() { return s.guarded(own, run) }) // ends when run does, which ends with own
-}
-
-func (s *Session) perform(ctx context.Context, j *job, run func() (answer func())) {
-	defer close(j.done)
-	answer := run()
-	s.inTurn(ctx, func() {
-		s.over(j)
-		defer j.cancel(nil)
-		answer()
-		s.answerAborts(j)
-		if j.left != nil {
-			j.left.Close()
-		}
-		if ctx.Err() == nil {
-			s.proceed(ctx, s.ahead)
-		}
-	})
-}
-
-// over notes that a job has ended. The time for the next login begins.
-func (s *Session) over(j *job) {
-	if s.former == j {
-		s.former = nil
-	} else {
-		s.job = nil
-	}
-	if s.job == nil {
-		s.waiting = 0 // the lines that waited are looked at again
-	}
-	if j.left != nil && s.login == nil {
-		s.startLoginClock()
-	}
-	s.active = time.Now()
-}
-
-// guarded turns a panic of run into the end of the session.
-func (s *Session) guarded(ctx context.Context, run func(context.Context) func()) (answer func()) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.emit(events.Event{Kind: events.Panic, Cause: panicReport(v)})
-			answer = func() { s.dismiss(errInside) }
-		}
-	}()
-	return run(ctx)
 }
 
 // close gives back all that the session holds. Its jobs have been told to end.
@@ -391,7 +296,7 @@ func (s *Session) close(ctx context.Context) {
 		<-j.done
 		s.turn.Lock()
 	}
-	s.decide(nil) // unless the doubt's timer does just now
+	s.decide(nil) // unless the record's timer does just now
 	s.turn.Unlock()
 	s.finish()
 	s.logout()
@@ -415,12 +320,12 @@ func (s *Session) logout() {
 	if s.job == nil {
 		s.login.fs.Close()
 	} else {
-		s.job.left = s.login.fs
-		s.former, s.job = s.job, nil
+		s.job.files = s.login.fs
 		e.Former = true
-		if t := s.former.transfer; t != nil && !t.recorded {
+		if t, ok := s.job.job.(*transfer); ok && !t.recorded {
 			e.Verb = t.what.verb
 		}
+		s.detach()
 	}
 	s.emit(e)
 	s.login, s.sized, s.private = nil, s.implicit, s.implicit

@@ -114,15 +114,7 @@ func (s *Session) startTLS(ctx context.Context) {
 	if left := time.Until(s.loginBy); !s.loginBy.IsZero() && (patience == 0 || left < patience) {
 		patience, late = left, errLoginTimeout
 	}
-	s.start(ctx, false, func(own context.Context) func() {
-		if patience != 0 {
-			var cancel context.CancelFunc
-			own, cancel = context.WithTimeoutCause(own, patience, late)
-			defer cancel()
-		}
-		err := c.handshake(own)
-		return func() { s.secured(ctx, err) }
-	})
+	s.start(ctx, &handshake{s: s, control: c, patience: patience, late: late})
 }
 
 var errHandshakeLate = errors.New("TLS handshake timeout")
@@ -140,6 +132,28 @@ func (c *secureControl) handshake(ctx context.Context) error {
 	}
 	return err
 }
+
+// A handshake is the job of AUTH TLS, and of a connection that begins with TLS.
+type handshake struct {
+	s        *Session
+	control  *secureControl
+	patience time.Duration // for the handshake; 0 is no limit
+	late     error         // the cause when patience has ended
+	err      error         // of run
+}
+
+func (*handshake) phase() phase { return phaseHandshake }
+
+func (h *handshake) run(ctx context.Context) {
+	if h.patience != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, h.patience, h.late)
+		defer cancel()
+	}
+	h.err = h.control.handshake(ctx)
+}
+
+func (h *handshake) finish(ctx context.Context) { h.s.secured(ctx, h.err) }
 
 // secured goes on after the handshake, with what the client has sent behind it. After a failure nothing can be said any more.
 func (s *Session) secured(ctx context.Context, err error) {
@@ -166,13 +180,13 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 		s.end(err)
 		return
 	}
-	if !s.tls.ready {
+	if s.phase == phaseHandshake {
 		return
 	}
 	s.limitWrite() // TLS may have something to answer itself
 	buf := s.srv.buffers.Get()
 	defer s.srv.buffers.Put(buf)
-	for !s.ended && !s.leaving.Load() {
+	for s.phase != phaseEnded && !s.quitAnswered.Load() {
 		n, err := s.tls.Read(buf.Data)
 		if n > 0 {
 			s.takeText(ctx, buf.Data[:n])
@@ -186,9 +200,6 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 		}
 	}
 }
-
-// handshaking says that TLS begins on the control connection.
-func (s *Session) handshaking() bool { return s.tls != nil && !s.tls.ready }
 
 // send writes to the client, through TLS once that is there.
 func (s *Session) send(p []byte) error {

@@ -404,7 +404,7 @@ func (p *player) event(pattern string) error {
 	if p.emitted(pattern) {
 		return nil
 	}
-	time.Sleep(doubtful)
+	time.Sleep(recordDelay)
 	synctest.Wait()
 	if p.emitted(pattern) {
 		return nil

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -23,11 +24,16 @@ type transfer struct {
 	client  string // what CLNT named
 	what    task
 
-	heardOut  chan struct{} // closed when the control connection has ended, and all before that was read
-	lost      error         // how it has ended, where an upload goes on without it; set before heardOut is closed
+	allRead   chan struct{} // closed when the control connection has ended, and all before that was read
+	lost      error         // how it has ended, where an upload goes on without it; set before allRead is closed
 	overtaken bool          // QUIT and the end of the control connection may have come before the end of an upload
 	recorded  bool          // the record was emitted, unless it is upload; guarded by the session's turn
 	upload    *events.Event // the record of an upload that ended well, to be emitted behind its 226
+
+	// run leaves the following for finish.
+	reply Reply
+	cause error // of the session's end, where reply is none
+	open  bool  // the data connection is open, and is closed behind the reply
 }
 
 // A task is what a transfer command has the transfer do.
@@ -53,10 +59,10 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	t := &transfer{
 		s: s, opener: s.opener, private: s.private, ascii: s.chosen.ascii(), begun: time.Now(),
 		data:  dtp.Conn{Options: s.dataOptions(do.direction())},
-		login: s.login, client: s.client, what: do, heardOut: make(chan struct{}),
+		login: s.login, client: s.client, what: do, allRead: make(chan struct{}),
 	}
-	if s.deaf {
-		close(t.heardOut)
+	if s.readClosed {
+		close(t.allRead)
 	}
 	s.opener = nil
 	first := reply(150, "%s", opening)
@@ -66,59 +72,65 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 		first = Reply{}
 	}
 	s.srv.began(t)
-	s.start(ctx, true, func(ctx context.Context) func() { return t.run(ctx, do) })
-	s.job.transfer = t
+	s.start(ctx, t)
 	return first
 }
 
-// run opens the data connection, moves the bytes and closes it. After a success the client reads 226 when the data connection is
-// closed. After a failure it reads the reply first, since the end of the connection is no answer.
-func (t *transfer) run(ctx context.Context, do task) (answer func()) {
-	r := Reply{Cause: errInside} // of a panic
+func (*transfer) phase() phase { return phaseConcurrent }
+
+// run opens the data connection, moves the bytes, and closes the data connection after a success.
+// After a failure the client reads the reply first, because the end of the connection is no answer.
+func (t *transfer) run(ctx context.Context) {
+	t.reply = Reply{Cause: errInside} // of a panic
+	ended := false
 	defer func() {
 		t.s.srv.over(t)
 		t.data.Limits.Leave()
-		do.finished(t, r)
-		if answer == nil && t.data.IsOpen() {
+		t.what.finished(t, t.reply)
+		if !ended && t.data.IsOpen() {
 			t.data.Close()
 		}
 	}()
-	err := t.perform(ctx, do)
+	err := t.perform(ctx, t.what)
 	rethrow(err)
-	open := t.data.IsOpen()
-	if open && err == nil {
+	t.open = t.data.IsOpen()
+	if t.open && err == nil {
 		t.data.Finish()
-		open = false
-		if do.incoming {
+		t.open = false
+		if t.what.incoming {
 			err = t.present(ctx, 0)
 		}
 	}
 	err = t.first(ctx, err)
-	r = conclude(ctx, err)
-	return func() {
-		if t.lost != nil && t.lost != errGone {
-			t.s.end(t.lost) // nothing can be said any more
-		}
-		if t.upload != nil && t.lost != nil {
-			r = t.leftBehind()
-		}
-		if r.Code == 0 {
-			t.s.dismissFor(ctx, err)
-		}
-		t.s.say(r)
-		t.s.flush()
-		switch {
-		case open && t.refused(r):
-			t.s.farewell.Begin(t.data.Transport())
-		case open:
-			t.data.Finish()
-		}
-		switch {
-		case t.lost != nil, errors.Is(r.Cause, errGone), errors.Is(r.Cause, errEndedFirst):
-			t.s.end(errGone)
-		case t.upload != nil:
-			t.s.vouch(*t.upload)
-		}
+	t.reply = conclude(ctx, err)
+	t.cause = cmp.Or(context.Cause(ctx), err)
+	ended = true
+}
+
+func (t *transfer) finish(context.Context) {
+	if t.lost != nil && t.lost != errGone {
+		t.s.end(t.lost) // no reply can be sent any more
+	}
+	r := t.reply
+	if t.upload != nil && t.lost != nil {
+		r = t.leftBehind()
+	}
+	if r.Code == 0 {
+		t.s.dismiss(t.cause)
+	}
+	t.s.say(r)
+	t.s.flush()
+	switch {
+	case t.open && t.refused(r):
+		t.s.farewell.Begin(t.data.Transport())
+	case t.open:
+		t.data.Finish()
+	}
+	switch {
+	case t.lost != nil, errors.Is(r.Cause, errGone), errors.Is(r.Cause, errEndedFirst):
+		t.s.end(errGone)
+	case t.upload != nil:
+		t.s.vouch(*t.upload)
 	}
 }
 
@@ -156,14 +168,6 @@ func (t *transfer) move(ctx context.Context, do task) error {
 		return err
 	}
 	return do.move(ctx, t)
-}
-
-// dismissFor ends the session whose transfer has stalled, or was cut.
-func (s *Session) dismissFor(ctx context.Context, err error) {
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	s.dismiss(err)
 }
 
 // emit reports the outcome of a file's transfer; that of an upload which ended well is reported behind its reply.

@@ -85,7 +85,7 @@ func (s *Session) stop() {
 
 // cut ends a session from outside, whatever it does. The client gets a moment to read why.
 func (s *Session) cut(cause error) {
-	s.hurried.Store(true)
+	s.wasCut.Store(true)
 	s.cancel(cause)
 	s.conn.SetWriteDeadline(time.Now().Add(lastWord))
 	s.wake()

@@ -1,0 +1,53 @@
+package core
+
+import (
+	"context"
+	"fmt"
+)
+
+// A hashing is the job of HASH and of the older commands that hash a file.
+type hashing struct {
+	s         *Session
+	login     *login // whose command it is
+	verb      string
+	name      string // an absolute FTP path
+	part      *filePart
+	algorithm *algorithm
+	answer    func(sum []byte) Reply
+
+	// run leaves the following for finish.
+	sum   []byte
+	err   error
+	ended error // why the job was ended; nil if it was not
+}
+
+func (*hashing) phase() phase { return phaseConcurrent }
+
+func (h *hashing) run(ctx context.Context) {
+	defer h.part.file.Close()
+	h.sum, h.err = h.s.srv.hashes.sum(ctx, h.part, h.algorithm)
+	rethrow(h.err)
+	h.ended = context.Cause(ctx)
+}
+
+// finish also writes a refusal to the log.
+func (h *hashing) finish(context.Context) {
+	var r Reply
+	switch {
+	case h.err == nil:
+		r = h.answer(h.sum)
+	case h.ended == errAborted:
+		r = reply(426, "Hashing aborted.").Because(errAborted)
+	case h.ended != nil:
+		return // the session ends, with its own reply
+	default:
+		r = refuseHash(h.err)
+	}
+	h.s.report(h.s.srv.commands[h.verb], h.name, r, h.login)
+	h.s.say(r)
+}
+
+// progress returns a line of STAT. It may be called while the file is read.
+func (h *hashing) progress() string {
+	return fmt.Sprintf("Hashing a file: %d bytes read.", h.part.read.Load())
+}
