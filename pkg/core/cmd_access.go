@@ -17,13 +17,13 @@ var (
 // userName begins a login (RFC 959 §4.1.1). The answer is the same for every name, so that it tells nobody who exists. Whoever was
 // logged in is not any more.
 func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
-	if s.tls == nil && s.srv.tlsOnly {
+	if s.tls.control == nil && s.srv.tlsOnly {
 		return Reply{}, errLoginTLS
 	}
 	if s.login != nil { // what OPTS has chosen before the login stays
 		s.logout()
 	}
-	s.user = arg
+	s.attempt.user = arg
 	return reply(331, "Password required."), nil
 }
 
@@ -48,7 +48,7 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 	switch {
 	case s.login != nil:
 		return Reply{}, errLoggedIn
-	case s.user == "":
+	case s.attempt.user == "":
 		return Reply{}, errNoUser
 	}
 	if s.former != nil {
@@ -57,10 +57,10 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 	s.start(ctx, &passwordCheck{
 		s: s,
 		credentials: auth.Credentials{
-			User: s.user, Password: auth.Password(password), Remote: s.conn.Remote().Addr(),
+			User: s.attempt.user, Password: auth.Password(password), Remote: s.conn.Remote().Addr(),
 		},
-		secure:  s.tls != nil,
-		due:     s.loginBy,
+		secure:  s.tls.control != nil,
+		due:     s.attempt.due,
 		refused: time.Now().Add(time.Duration(s.srv.config.Auth.FailureDelay)),
 	})
 	return Reply{}, nil // the job answers

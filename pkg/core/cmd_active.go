@@ -16,7 +16,7 @@ var (
 
 // port says where the client listens for the data connection (RFC 959 §4.1.2).
 func (s *Session) port(_ context.Context, arg string) (Reply, error) {
-	if s.epsvOnly {
+	if s.params.epsvOnly {
 		return Reply{}, errEPSVOnly
 	}
 	to, ok := parsePORT(trimBlanks(arg))
@@ -31,7 +31,7 @@ func (s *Session) port(_ context.Context, arg string) (Reply, error) {
 
 // eprt is port for every address family (RFC 2428 §2).
 func (s *Session) eprt(_ context.Context, arg string) (Reply, error) {
-	if s.epsvOnly {
+	if s.params.epsvOnly {
 		return Reply{}, errEPSVOnly
 	}
 	family, to, ok := parseEPRT(trimBlanks(arg))
@@ -100,6 +100,6 @@ func (s *Session) dialTo(to netip.AddrPort) (Reply, error) {
 		return Reply{}, errPrivileged
 	}
 	s.dropOpener()
-	s.opener = s.dialer(to)
+	s.params.opener = s.dialer(to)
 	return reply(200, "Ready to connect to your port %d.", to.Port()), nil
 }

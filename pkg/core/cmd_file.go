@@ -16,7 +16,7 @@ var (
 // for that, and a wrong figure breaks resuming. Mono's FtpWebRequest sends SIZE before any TYPE,
 // and a binary transfer after it: it gets the length that the binary transfer will have.
 func (s *Session) size(_ context.Context, arg string) (Reply, error) {
-	if s.chosen == typeASCII {
+	if s.params.dataType == typeASCII {
 		return Reply{}, errSizeASCII
 	}
 	e, err := s.plainFile(arg)

@@ -20,14 +20,14 @@ var (
 // says. The draft's parts of files need RANG, which is not there; a restart marker would promise one, so it is refused and stays. The end
 // point is the file's size, as with FileZilla's server and ProFTPD: the first byte that does not belong to the range.
 func (s *Session) hash(ctx context.Context, arg string) (Reply, error) {
-	if s.restart > 0 {
+	if s.params.restart > 0 {
 		return Reply{}, errHashMarker
 	}
 	f, err := s.login.fs.Open(s.abs(arg))
 	if err != nil {
 		return Reply{}, err
 	}
-	a, h := s.algorithm, &filePart{file: f, length: -1}
+	a, h := s.params.algorithm, &filePart{file: f, length: -1}
 	s.digest(ctx, "HASH", s.abs(arg), h, a, func(sum []byte) Reply {
 		return reply(213, "%s 0-%d %x %s", a.name, h.end(), sum, arg)
 	})
@@ -41,15 +41,15 @@ func (s *Session) optsHASH(_ context.Context, arg string) (Reply, error) {
 		if a == nil {
 			return Reply{}, errNoHash
 		}
-		s.algorithm = a
+		s.params.algorithm = a
 	}
-	return reply(200, "%s", s.algorithm.name), nil
+	return reply(200, "%s", s.params.algorithm.name), nil
 }
 
 // checksum is the older commands' way to ask for one algorithm's digest, of a file or of its bytes from start to before end.
 func checksum(verb, algorithm string) func(*Session, context.Context, string) (Reply, error) {
 	return func(s *Session, ctx context.Context, arg string) (Reply, error) {
-		if s.restart > 0 {
+		if s.params.restart > 0 {
 			return Reply{}, errHashMarker
 		}
 		h, name, err := s.openPart(arg)

@@ -35,9 +35,9 @@ func (s *Session) hostName(_ context.Context, arg string) (Reply, error) {
 	switch {
 	case !literal && !isHostName(name):
 		return Reply{}, errHostName
-	case s.login != nil || s.user != "":
+	case s.login != nil || s.attempt.user != "":
 		return Reply{}, errHostLate
-	case s.tls != nil && s.tls.named && hostKey(name) != hostKey(s.tls.host):
+	case s.tls.control != nil && s.tls.control.named && hostKey(name) != hostKey(s.tls.control.host):
 		return Reply{}, errOtherHost
 	case literal && addr.WithZone("").Unmap() == s.conn.Local().Addr().WithZone("").Unmap():
 		host = nil

@@ -27,7 +27,7 @@ func (s *Session) clnt(_ context.Context, arg string) (Reply, error) {
 // allo reserves nothing (RFC 959 §4.1.3), but an upload that would be too large is then refused before it begins. Net::FTP sends it
 // before each one.
 func (s *Session) allo(_ context.Context, arg string) (Reply, error) {
-	s.announced = announcedBy(arg)
+	s.params.announced = announcedBy(arg)
 	return reply(202, "No allocation is necessary."), nil
 }
 
@@ -52,9 +52,9 @@ func (s *Session) feat(context.Context, string) (Reply, error) {
 		switch c.feat {
 		case "":
 		case "MLST":
-			features = append(features, " MLST "+s.facts.Feature())
+			features = append(features, " MLST "+s.params.facts.Feature())
 		case "HASH":
-			features = append(features, " HASH "+s.algorithm.feature())
+			features = append(features, " HASH "+s.params.algorithm.feature())
 		default:
 			for line := range strings.SplitSeq(c.feat, ";") {
 				features = append(features, " "+line)

@@ -29,7 +29,7 @@ func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 		l.Learn = s.srv.owners.Learn
 	}
 	detail := vfs.Targets
-	if s.facts&listing.FactCreate != 0 {
+	if s.params.facts&listing.FactCreate != 0 {
 		detail |= vfs.Created
 	}
 	return s.sendList(ctx, dir, detail, l)
@@ -38,9 +38,9 @@ func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 // visibleFacts returns the facts in force without those that the user may not see.
 func (s *Session) visibleFacts() listing.Facts {
 	if s.login.settings.HideOwners {
-		return s.facts &^ listing.FactOwners
+		return s.params.facts &^ listing.FactOwners
 	}
-	return s.facts
+	return s.params.facts
 }
 
 // factsIn returns a function that appends the facts of an entry of dir. It looks up what rules
@@ -63,7 +63,7 @@ func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
 func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	name := s.abs(arg)
 	stat := s.login.fs.Stat
-	if s.facts&listing.FactCreate != 0 {
+	if s.params.facts&listing.FactCreate != 0 {
 		stat = s.login.fs.StatCreated
 	}
 	e, err := stat(name)
@@ -98,10 +98,10 @@ func (s *Session) optsMLST(_ context.Context, arg string) (Reply, error) {
 	if strings.ContainsAny(list, " \t") || list != "" && !strings.HasSuffix(list, ";") {
 		return Reply{}, errSyntax
 	}
-	s.facts = listing.ParseFacts(list)
+	s.params.facts = listing.ParseFacts(list)
 	text := "MLST OPTS"
-	if s.facts != 0 {
-		text += " " + s.facts.String()
+	if s.params.facts != 0 {
+		text += " " + s.params.facts.String()
 	}
 	return reply(200, "%s", text), nil
 }

@@ -35,10 +35,10 @@ func (d dataType) ascii() bool { return d != typeImage }
 func (s *Session) typeCode(_ context.Context, arg string) (Reply, error) {
 	switch strings.ToUpper(strings.Join(strings.Fields(arg), "")) {
 	case "A", "AN", "L7":
-		s.chosen = typeASCII
+		s.params.dataType = typeASCII
 		return reply(200, "Type set to ASCII."), nil
 	case "I", "L8":
-		s.chosen = typeImage
+		s.params.dataType = typeImage
 		return reply(200, "Type set to binary."), nil
 	}
 	return Reply{}, errType
@@ -72,10 +72,10 @@ func (s *Session) rest(_ context.Context, arg string) (Reply, error) {
 	switch {
 	case err != nil:
 		return Reply{}, errSyntax
-	case s.chosen.ascii() && offset > 0:
+	case s.params.dataType.ascii() && offset > 0:
 		return Reply{}, errRestType
 	}
-	s.restart = int64(offset)
+	s.params.restart = int64(offset)
 	return reply(350, "Restarting at %d.", offset), nil
 }
 
@@ -94,7 +94,7 @@ func (s *Session) optsUTF8(_ context.Context, arg string) (Reply, error) {
 func (s *Session) pasv(context.Context, string) (Reply, error) {
 	told := s.srv.public.For(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	switch {
-	case s.epsvOnly:
+	case s.params.epsvOnly:
 		return Reply{}, errEPSVOnly
 	case !s.ipv4() || !told.Is4():
 		return Reply{}, errPASV6
@@ -113,7 +113,7 @@ func (s *Session) epsv(_ context.Context, arg string) (Reply, error) {
 	switch strings.ToUpper(trimBlanks(arg)) {
 	case "":
 	case "ALL":
-		s.epsvOnly = true
+		s.params.epsvOnly = true
 		return reply(220, "Only EPSV is allowed from now on."), nil
 	case "1":
 		if !is4 {
@@ -145,6 +145,6 @@ func (s *Session) listen() (*dtp.Passive, error) {
 	if err != nil {
 		return nil, errNoPort.Because(err)
 	}
-	s.opener = p
+	s.params.opener = p
 	return p, nil
 }

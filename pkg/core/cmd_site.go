@@ -120,12 +120,12 @@ func (s *Session) siteIdle(_ context.Context, arg string) (Reply, error) {
 		case most > 0 && idle > most:
 			return Reply{}, errIdleLimit
 		}
-		s.idle = idle
+		s.clock.idle = idle
 	}
-	if s.idle == 0 {
+	if s.clock.idle == 0 {
 		return reply(200, "There is no idle timeout."), nil
 	}
-	return reply(200, "The idle timeout is %g seconds.", s.idle.Seconds()), nil
+	return reply(200, "The idle timeout is %g seconds.", s.clock.idle.Seconds()), nil
 }
 
 // behindWord is the pathname in an argument that begins with something else.

@@ -69,11 +69,11 @@ func (s *Session) status() Reply {
 	switch {
 	case s.login != nil:
 		who = "Logged in as " + s.login.account.Name + "."
-	case s.user != "":
+	case s.attempt.user != "":
 		who = "Waiting for the password."
 	}
 	kind := "binary"
-	if s.chosen.ascii() {
+	if s.params.dataType.ascii() {
 		kind = "ASCII"
 	}
 	return Reply{Code: 211, Text: []string{
@@ -92,7 +92,7 @@ func (s *Session) dataStatus() string {
 			return p.progress()
 		}
 	}
-	switch s.opener.(type) {
+	switch s.params.opener.(type) {
 	case *dtp.Passive:
 		return "Waiting for a transfer command, in passive mode."
 	case *dtp.Active:

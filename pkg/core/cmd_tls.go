@@ -29,7 +29,7 @@ func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 	default:
 		return Reply{}, errMechanism
 	}
-	if s.tls != nil {
+	if s.tls.control != nil {
 		return Reply{}, errTLSTwice
 	}
 	s.say(reply(234, "Ready for TLS."))
@@ -42,33 +42,33 @@ func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 
 // pbsz is a formality (RFC 4217 §9): TLS has no buffer to agree upon.
 func (s *Session) pbsz(_ context.Context, arg string) (Reply, error) {
-	if s.tls == nil {
+	if s.tls.control == nil {
 		return Reply{}, errNeedTLS
 	}
 	if _, err := strconv.ParseUint(trimBlanks(arg), 10, 32); err != nil {
 		return Reply{}, errSyntax
 	}
-	s.sized = true
+	s.tls.sized = true
 	return reply(200, "PBSZ=0"), nil
 }
 
 // prot says whether data connections use TLS (RFC 4217 §9).
 func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 	switch {
-	case s.tls == nil:
+	case s.tls.control == nil:
 		return Reply{}, errNeedTLS
-	case !s.sized:
+	case !s.tls.sized:
 		return Reply{}, errNeedPBSZ
 	}
 	switch strings.ToUpper(trimBlanks(arg)) {
 	case "P":
-		s.private = true
+		s.tls.private = true
 		return reply(200, "Data connections are private."), nil
 	case "C":
 		if s.mustProtect() {
 			return Reply{}, errWeaker
 		}
-		s.private = false
+		s.tls.private = false
 		return reply(200, "Data connections are clear."), nil
 	case "S", "E":
 		return Reply{}, errProtLevel
@@ -79,7 +79,7 @@ func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 // ccc would take the protection from the control connection (RFC 4217 §5), for the sake of NAT that reads along. Replies
 // could be forged then, and the next password read: it is refused.
 func (s *Session) ccc(context.Context, string) (Reply, error) {
-	if s.tls == nil {
+	if s.tls.control == nil {
 		return Reply{}, errNeedTLS
 	}
 	return Reply{}, errStaysTLS

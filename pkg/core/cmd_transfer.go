@@ -17,9 +17,9 @@ import (
 // whether or not a data connection was prepared. The client gets the bytes that the file has now: it is told how many, and in stream
 // mode it could not tell a file that was cut off meanwhile from a whole one, so that is no 226 (vfs.ErrCutOff).
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
-	name, offset := s.abs(arg), s.restart
-	s.restart = 0
-	if s.chosen.ascii() && offset > 0 {
+	name, offset := s.abs(arg), s.params.restart
+	s.params.restart = 0
+	if s.params.dataType.ascii() && offset > 0 {
 		return Reply{}, errRestType
 	}
 	f, err := s.login.fs.Open(name)
@@ -35,7 +35,7 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	}
 	left := max(0, f.Size()-offset)
 	move := func(ctx context.Context, t *transfer) error { return t.data.SendFile(ctx, f) }
-	if s.chosen.ascii() {
+	if s.params.dataType.ascii() {
 		left = 0
 		move = func(ctx context.Context, t *transfer) error { return t.data.SendText(ctx, f) }
 	}
@@ -53,14 +53,14 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 
 // stor receives a file (RFC 959 §4.1.3). After a REST it goes on at the marker.
 func (s *Session) stor(ctx context.Context, arg string) (Reply, error) {
-	c := vfs.Creation{Offset: s.restart}
-	s.restart = 0
+	c := vfs.Creation{Offset: s.params.restart}
+	s.params.restart = 0
 	return s.receive(ctx, "STOR", s.abs(arg), s.opening(arg, 0), c)
 }
 
 // appe receives the end of a file (RFC 959 §4.1.3).
 func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
-	if s.restart > 0 {
+	if s.params.restart > 0 {
 		return reply(450, "Cannot append while a restart marker is set."), nil
 	}
 	return s.receive(ctx, "APPE", s.abs(arg), s.opening(arg, 0), vfs.Creation{Append: true})
@@ -69,7 +69,7 @@ func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
 // stou receives a file under a name that nobody has (RFC 959 §4.1.3): what the argument says, or "ftpd", with an ending. The first reply
 // tells the name (RFC 1123 §4.1.2.9).
 func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
-	if s.restart > 0 {
+	if s.params.restart > 0 {
 		return reply(450, "Cannot store a unique file while a restart marker is set."), nil
 	}
 	if arg == "" {
@@ -90,12 +90,12 @@ var errNoUnique = reply(450, "No unique name was found.")
 // receive takes a file from the client. What can be wrong with the name is told first; but the file is made, or cut off, only when the
 // data connection stands: a client that does not come must not cost anybody a file.
 func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs.Creation) (Reply, error) {
-	if s.chosen.ascii() && c.Offset > 0 {
+	if s.params.dataType.ascii() && c.Offset > 0 {
 		return Reply{}, errRestType
 	}
 	c.Most = int64(s.login.settings.MaxFileSize)
-	announced := s.announced
-	s.announced = 0
+	announced := s.params.announced
+	s.params.announced = 0
 	if err := s.mayStore(name, c, announced); err != nil {
 		return Reply{}, err
 	}
@@ -103,7 +103,7 @@ func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs
 		return Reply{}, err
 	}
 	files, receive := s.login.fs, (*dtp.Conn).ReceiveFile
-	if s.chosen.ascii() {
+	if s.params.dataType.ascii() {
 		receive = (*dtp.Conn).ReceiveText
 	}
 	e := events.Event{Verb: verb, Path: name}

@@ -180,7 +180,7 @@ func (w *world) waiting() int {
 	s := w.session(w.t)
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	return len(s.ahead)
+	return len(s.ctl.ahead)
 }
 
 func passivePort(t *testing.T, reply string) uint16 {

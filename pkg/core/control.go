@@ -17,7 +17,7 @@ func (s *Session) take(ctx context.Context, p []byte) {
 	if s.quitAnswered.Load() {
 		return
 	}
-	if s.tls != nil {
+	if s.tls.control != nil {
 		s.decrypt(ctx, p)
 		return
 	}
@@ -31,15 +31,15 @@ func (s *Session) take(ctx context.Context, p []byte) {
 
 // takeText handles bytes that are no longer encrypted.
 func (s *Session) takeText(ctx context.Context, p []byte) {
-	p = s.in.Filter(p)
+	p = s.ctl.in.Filter(p)
 	if s.floods(p) {
 		s.emit(events.Event{Kind: events.Flood, Reply: 421})
 		s.dismiss(errFlood)
 		return
 	}
-	if len(s.ahead) > 0 {
-		s.ahead = append(s.ahead, p...)
-		p = s.ahead
+	if len(s.ctl.ahead) > 0 {
+		s.ctl.ahead = append(s.ctl.ahead, p...)
+		p = s.ctl.ahead
 	}
 	s.proceed(ctx, p)
 }
@@ -50,7 +50,7 @@ const tlsHandshake = 22
 // proceed runs lines until none is whole, and keeps what is left, in place: those that wait for a job's end, and a part of one. Nothing
 // after a QUIT counts.
 func (s *Session) proceed(ctx context.Context, p []byte) {
-	kept, p := p[:s.waiting], p[s.waiting:]
+	kept, p := p[:s.ctl.waiting], p[s.ctl.waiting:]
 	for s.phase != phaseEnded {
 		line, rest, ok := ftpwire.CutLine(p)
 		if !ok {
@@ -65,13 +65,13 @@ func (s *Session) proceed(ctx context.Context, p []byte) {
 			break
 		}
 	}
-	s.waiting = len(kept)
+	s.ctl.waiting = len(kept)
 	kept = append(kept, p...)
 	if len(kept) == 0 || s.phase == phaseEnded {
-		s.ahead, s.waiting = nil, 0
+		s.ctl.ahead, s.ctl.waiting = nil, 0
 		return
 	}
-	s.ahead = append(s.ahead[:0], kept...)
+	s.ctl.ahead = append(s.ctl.ahead[:0], kept...)
 }
 
 // waits reports whether a line has to wait for a job's end, because of the job or behind others that wait. Who is logged in does not
@@ -125,9 +125,9 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	if cmd == nil {
 		return s.phase != phaseEnded
 	}
-	if cmd.data && r.IsRefusal() && s.opener != nil {
+	if cmd.data && r.IsRefusal() && s.params.opener != nil {
 		s.flush() // before the data connection may go: a client must not take its end for the answer
-		s.opener.Refuse(s.private)
+		s.params.opener.Refuse(s.tls.private)
 	}
 	return s.phase != phaseEnded && !(stays && s.quitAnswered.Load()) && s.phase != phaseHandshake
 }
@@ -167,7 +167,7 @@ func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 		return Reply{}, errArg
 	case cmd.login && s.login == nil:
 		return Reply{}, errNeedLogin
-	case cmd.data && !s.private && s.mustProtect():
+	case cmd.data && !s.tls.private && s.mustProtect():
 		return Reply{}, errUnsafe
 	}
 	return Reply{}, nil
@@ -201,7 +201,7 @@ func (s *Session) trace(cmd *command, line []byte, arg string) {
 		e.Verb, e.Path = cmd.verb, arg
 	case cmd != nil:
 		e.Verb, e.Path = cmd.verb, "***"
-	case s.user != "" && s.login == nil:
+	case s.attempt.user != "" && s.login == nil:
 		e.Verb = "***"
 	default:
 		e.Path = string(line)
@@ -217,26 +217,26 @@ func (s *Session) say(r Reply) {
 	if s.srv.debug {
 		s.emit(events.Event{Kind: events.Line, Reply: r.Code, Cause: r.Text[0]})
 	}
-	if r.NamesPort() && s.tls == nil {
+	if r.NamesPort() && s.tls.control == nil {
 		s.flush() // it begins a TCP segment: what is before it ends one
 	}
-	if s.out == nil {
-		s.out = s.srv.buffers.Get()
-		s.out.Data = s.out.Data[:0]
+	if s.ctl.out == nil {
+		s.ctl.out = s.srv.buffers.Get()
+		s.ctl.out.Data = s.ctl.out.Data[:0]
 	}
-	s.out.Data = r.Append(s.out.Data)
-	if len(s.out.Data) >= transport.BufferSize/2 {
+	s.ctl.out.Data = r.Append(s.ctl.out.Data)
+	if len(s.ctl.out.Data) >= transport.BufferSize/2 {
 		s.flush()
 	}
 }
 
 // flush writes what was said. A client that does not read its replies for as long as it may be idle is gone.
 func (s *Session) flush() {
-	if s.out == nil {
+	if s.ctl.out == nil {
 		return
 	}
-	out := s.out
-	s.out = nil
+	out := s.ctl.out
+	s.ctl.out = nil
 	s.limitWrite()
 	err := s.send(out.Data)
 	s.srv.buffers.Put(out)
@@ -252,7 +252,7 @@ func (s *Session) flush() {
 
 // limitWrite bounds how long the client may take to read what is written next.
 func (s *Session) limitWrite() {
-	limit := s.idle
+	limit := s.clock.idle
 	if s.srv.draining.Load() || s.wasCut.Load() {
 		limit = lastWord
 	}

@@ -26,17 +26,17 @@ func (s *Session) dataOptions(d limit.Direction) dtp.Options {
 
 // claim takes what PASV or PORT prepared for a transfer that begins.
 func (s *Session) claim() error {
-	if s.opener == nil {
+	if s.params.opener == nil {
 		return errNoData
 	}
-	return s.opener.Claim()
+	return s.params.opener.Claim()
 }
 
 // dropOpener closes what PASV or PORT prepared.
 func (s *Session) dropOpener() {
-	if s.opener != nil {
-		s.opener.Close()
-		s.opener = nil
+	if s.params.opener != nil {
+		s.params.opener.Close()
+		s.params.opener = nil
 	}
 }
 

@@ -46,7 +46,8 @@ func FuzzCommand(f *testing.F) {
 			t.Errorf("%s %q: the pathname is %q", cmd.verb, arg, cmd.pathname(string(arg)))
 		}
 		log := &fakeSupervisor{}
-		s := &Session{srv: &Server{supervisor: log, debug: true, commands: srv.commands}, user: "alice"}
+		s := &Session{srv: &Server{supervisor: log, debug: true, commands: srv.commands}}
+		s.attempt.user = "alice"
 		s.trace(cmd, line, string(arg))
 		want := eventText(events.Event{Kind: events.Line, Verb: "***"})
 		if cmd != nil && cmd.secret {
@@ -98,12 +99,12 @@ func FuzzActive(f *testing.F) {
 			s := &Session{srv: srv, conn: conn}
 			r, err := run(s, t.Context(), arg)
 			if err != nil {
-				if r = refuse(err); !slices.Contains([]int{501, 522}, r.Code) || s.opener != nil {
+				if r = refuse(err); !slices.Contains([]int{501, 522}, r.Code) || s.params.opener != nil {
 					t.Errorf("%s %q: %v", verb, arg, r)
 				}
 				continue
 			}
-			to := s.opener.(*dtp.Active).Client
+			to := s.params.opener.(*dtp.Active).Client
 			if to.Addr() != conn.Remote().Addr() && !foreign.Contains(to.Addr()) || to.Port() < 1024 {
 				t.Errorf("%s %q leads to %v", verb, arg, to)
 			}
@@ -143,7 +144,7 @@ func FuzzSecurity(f *testing.F) {
 		is := func(words ...string) bool {
 			return slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, trimBlanks(arg)) })
 		}
-		s := &Session{tls: &secureControl{}, sized: true}
+		s := &Session{tls: tlsState{control: &secureControl{}, sized: true}}
 		answer := func(r Reply, err error) int {
 			if err != nil {
 				r = refuse(err)
@@ -158,9 +159,9 @@ func FuzzSecurity(f *testing.F) {
 			t.Errorf("PBSZ %q: %d", arg, code)
 		}
 		switch code := answer(s.prot(t.Context(), arg)); {
-		case code == 200 && is("P") && s.private, code == 200 && is("C") && !s.private:
+		case code == 200 && is("P") && s.tls.private, code == 200 && is("C") && !s.tls.private:
 		case code != 502 && code != 521 && code != 504, is("P", "C"):
-			t.Errorf("PROT %q: %d, private: %v", arg, code, s.private)
+			t.Errorf("PROT %q: %d, private: %v", arg, code, s.tls.private)
 		}
 	})
 }
@@ -255,26 +256,27 @@ func FuzzOptsMLST(f *testing.F) {
 		f.Add(arg)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
-		s := &Session{facts: listing.DefaultFacts}
+		s := &Session{params: transferParams{facts: listing.DefaultFacts}}
 		r, err := s.optsMLST(t.Context(), arg)
 		if err != nil {
-			if s.facts != listing.DefaultFacts || refuse(err).Code != 501 {
-				t.Errorf("%q: %v, facts %b", arg, err, s.facts)
+			if s.params.facts != listing.DefaultFacts || refuse(err).Code != 501 {
+				t.Errorf("%q: %v, facts %b", arg, err, s.params.facts)
 			}
 			return
 		}
 		list, ok := strings.CutPrefix(r.Text[0], "MLST OPTS")
 		wanted := strings.Split(strings.ToLower(trimBlanks(arg)), ";")
-		for fact := range strings.SplitSeq(strings.TrimSuffix(s.facts.Feature(), ";"), ";") {
+		for fact := range strings.SplitSeq(strings.TrimSuffix(s.params.facts.Feature(), ";"), ";") {
 			name, set := strings.CutSuffix(fact, "*")
 			in := strings.Contains(list, " "+name+";") || strings.Contains(list, ";"+name+";")
 			if set != in || set != slices.Contains(wanted, name) {
 				t.Errorf("%q: the reply has %s: %v, FEAT: %v", arg, name, in, set)
 			}
 		}
-		again := &Session{facts: listing.DefaultFacts}
+		again := &Session{params: transferParams{facts: listing.DefaultFacts}}
 		r2, err := again.optsMLST(t.Context(), list)
-		if r.Code != 200 || !ok || err != nil || r2.Text[0] != r.Text[0] || again.facts != s.facts {
+		if r.Code != 200 || !ok || err != nil || r2.Text[0] != r.Text[0] ||
+			again.params.facts != s.params.facts {
 			t.Errorf("%q: %v, %v, %v", arg, r, r2, err)
 		}
 	})
@@ -295,13 +297,16 @@ func FuzzHashArguments(f *testing.F) {
 		if rest := arg[strings.Index(arg, p.name)+len(p.name):]; p.name != arg && strings.Trim(rest, "0123456789 \"") != "" {
 			t.Errorf("%q is %+v, and %q is lost", arg, p, rest)
 		}
-		s := &Session{algorithm: &algorithms[0]}
+		s := &Session{params: transferParams{algorithm: &algorithms[0]}}
 		r, err := s.optsHASH(t.Context(), arg)
-		if err != nil && (refuse(err).Code != 501 || s.algorithm != &algorithms[0]) || err == nil && r.Text[0] != s.algorithm.name {
-			t.Errorf("OPTS HASH %q: %v, %v, %s", arg, r, err, s.algorithm.name)
+		chosen := s.params.algorithm
+		if err != nil && (refuse(err).Code != 501 || chosen != &algorithms[0]) ||
+			err == nil && r.Text[0] != chosen.name {
+			t.Errorf("OPTS HASH %q: %v, %v, %s", arg, r, err, chosen.name)
 		}
-		if chosen := strings.EqualFold(trimBlanks(arg), s.algorithm.name); err == nil && trimBlanks(arg) != "" && !chosen {
-			t.Errorf("OPTS HASH %q chooses %s", arg, s.algorithm.name)
+		name := trimBlanks(arg)
+		if err == nil && name != "" && !strings.EqualFold(name, chosen.name) {
+			t.Errorf("OPTS HASH %q chooses %s", arg, chosen.name)
 		}
 	})
 }

@@ -59,7 +59,7 @@ func (s *Session) perform(ctx, own context.Context, j *activeJob) {
 			j.files.Close()
 		}
 		if ctx.Err() == nil {
-			s.proceed(ctx, s.ahead)
+			s.proceed(ctx, s.ctl.ahead)
 		}
 	})
 }
@@ -82,7 +82,7 @@ func (s *Session) over(j *activeJob) {
 	if j.files != nil && s.login == nil {
 		s.startLoginClock()
 	}
-	s.active = time.Now()
+	s.clock.active = time.Now()
 }
 
 // transferring returns the job that is a transfer; nil if there is none.

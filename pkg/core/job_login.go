@@ -148,7 +148,8 @@ func (s *Session) welcome(l *login) {
 		l.fs.Close()
 		return
 	}
-	s.login, s.user, s.loginBy = l, "", time.Time{} // failures stay: they are counted for the connection
+	s.login = l
+	s.attempt.user, s.attempt.due = "", time.Time{} // failures are counted for the connection
 	s.dir = "/"
 	if start := l.start(); start != "/" && l.fs.ChangeDir(start) == nil {
 		s.dir = start
@@ -184,10 +185,10 @@ func (s *Session) turnAway(ended error, refusal Reply) {
 		s.dismiss(auth.ErrBusy)
 		return
 	}
-	s.user = ""
-	s.failures++
+	s.attempt.user = ""
+	s.attempt.failures++
 	s.say(refusal)
-	if s.failures >= s.srv.config.Auth.MaxAttempts {
+	if s.attempt.failures >= s.srv.config.Auth.MaxAttempts {
 		s.end(errAttempts)
 	}
 }

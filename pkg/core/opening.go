@@ -15,7 +15,7 @@ const openingList = "Opening ASCII mode data connection for file list."
 // opening is the text of a file's first reply. The transfer sends so many bytes; 0: it receives, or the number is not known.
 func (s *Session) opening(name string, bytes int64) string {
 	text := "Opening BINARY mode data connection"
-	if s.chosen.ascii() {
+	if s.params.dataType.ascii() {
 		text = "Opening ASCII mode data connection"
 	}
 	if name = openingName(name); name != "" {

@@ -78,7 +78,7 @@ func (s *Session) leave(j *activeJob) {
 		}
 	}
 	if s.job == nil {
-		s.waiting = 0 // the lines that waited are looked at again
+		s.ctl.waiting = 0 // the lines that waited are looked at again
 	}
 }
 

@@ -116,7 +116,9 @@ func (srv *Server) ServeTLSConn(c transport.Conn) { srv.serveConn(c, true) }
 func (srv *Server) serveConn(c transport.Conn, implicit bool) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	s := &Session{srv: srv, conn: c, implicit: implicit, cancel: cancel, started: time.Now(), active: time.Now()}
+	now := time.Now()
+	s := &Session{srv: srv, conn: c, cancel: cancel, started: now}
+	s.clock.active, s.tls.implicit = now, implicit
 	if !srv.enter(s) {
 		refuseConn(c, reply(421, "Closing the control connection: %s.", errShutdown), implicit)
 		return

@@ -9,15 +9,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
-	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
-	"ftpd/pkg/ftpwire"
-	"ftpd/pkg/limit"
 	"ftpd/pkg/listing"
 	"ftpd/pkg/transport"
-	"ftpd/pkg/vfs"
 )
 
 // A Session is one control connection with the server-PI behind it (RFC 959 §2.3).
@@ -25,67 +20,36 @@ import (
 // It is parked while nothing happens: it holds no buffer then, and all of its state is in here, none on a stack. burst is the only way
 // from "bytes are there" to "parked again". What takes long (a login, a transfer) is a job beside it; the lines after it wait.
 type Session struct {
-	srv      *Server                 // immutable
-	conn     transport.Conn          // the control connection; serve reads it, whoever has the turn writes it
-	id       string                  // immutable after the admission
-	implicit bool                    // TLS begins with the connection; immutable
-	started  time.Time               // immutable
-	cancel   context.CancelCauseFunc // ends everything that runs for the session; immutable
+	srv     *Server                 // immutable
+	conn    transport.Conn          // the control connection; serve reads it, the turn writes it
+	id      string                  // immutable after the admission
+	started time.Time               // immutable
+	cancel  context.CancelCauseFunc // ends everything that runs for the session; immutable
 
 	quitAnswered atomic.Bool // see phase
 	wasCut       atomic.Bool // see phase
 
-	seen sync.Mutex
-	view view // guarded by seen
+	shared sharedView
 
 	turn sync.Mutex // held while lines run; guards all that follows
 
-	in         ftpwire.Input
-	ahead      []byte            // was read and not run: a part of a line, or lines that wait for the job's end
-	waiting    int               // so many bytes of ahead are lines that wait
-	out        *transport.Buffer // replies that are not written yet; nil when there are none
 	phase      phase
 	cause      error          // why the session has ended; nil after QUIT
 	job        *activeJob     // of the present login; see phase
 	former     *activeJob     // of an earlier login; see phase
 	record     *pendingRecord // of the last upload; nil if there is none; see phase
 	readClosed bool           // see phase
+	ctl        controlBuffers
+	clock      sessionClock
 
-	deadline time.Time // the read deadline in force; zero when none is
-	active   time.Time // of the last line, or the last job's end
-	loginBy  time.Time // zero when somebody is logged in, or may take his time
-
-	user      string        // what USER named
-	failures  int           // of logins
-	login     *login        // nil before it
-	dir       string        // working directory, an absolute FTP path
-	chosen    dataType      // by TYPE
-	opener    dtp.Opener    // what PASV or PORT prepared; nil once used
-	farewell  dtp.Farewell  // to the client of an upload that was refused after its 150
-	epsvOnly  bool          // after EPSV ALL (RFC 2428 §4)
-	restart   int64         // REST marker for the next transfer only
-	announced int64         // bytes of the next upload, by ALLO; 0: not known
-	rename    string        // RNFR's path, for a RNTO that follows at once; "" when there is none
-	facts     listing.Facts // of MLST and MLSD, by OPTS
-	client    string        // what CLNT named, cut to maxClient
-
-	algorithm *algorithm    // of HASH
-	idle      time.Duration // how long the session may be idle; 0 is for ever
-
-	host    *config.Host   // that the client has chosen; nil: none
-	tls     *secureControl // nil before TLS has begun
-	sized   bool           // PBSZ was said
-	private bool           // PROT P: data connections use TLS
-	binding binding        // of tls; "" before AUTH
-}
-
-// A login is what a session has while a user is logged in.
-type login struct {
-	account  *auth.Account
-	settings config.Effective
-	rights   config.Rights
-	fs       *vfs.FS
-	limits   limit.Login
+	host    *config.Host // that the client has chosen; nil: none
+	client  string       // what CLNT named, cut to maxClient
+	tls     tlsState
+	attempt loginAttempt
+	login   *login // nil before it
+	dir     string // working directory, an absolute FTP path
+	rename  string // RNFR's path, for a RNTO that follows at once; "" when there is none
+	params  transferParams
 }
 
 // These end a session; the client reads the text as a 421.
@@ -123,7 +87,7 @@ func (s *Session) serve(ctx context.Context) {
 // greet says 220, over TLS where that begins with the connection.
 func (s *Session) greet(ctx context.Context) bool {
 	_, open := s.inTurn(ctx, func() {
-		if s.implicit {
+		if s.tls.implicit {
 			s.startTLS(ctx)
 			return
 		}
@@ -138,7 +102,7 @@ func (s *Session) burst(ctx context.Context, in *transport.Buffer, err error) (h
 		switch {
 		case s.phase == phaseEnded:
 		case err == nil:
-			s.active = time.Now()
+			s.clock.active = time.Now()
 			s.confirm()
 			s.take(ctx, in.Data)
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -188,14 +152,14 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 	switch {
 	case s.phase == phaseEnded:
 		return nil, false
-	case s.running() != nil && (s.readClosed || len(s.ahead) >= maxAhead):
+	case s.running() != nil && (s.readClosed || len(s.ctl.ahead) >= maxAhead):
 		if s.unattended() && s.srv.draining.Load() {
 			s.cut(errShutdown)
 		}
 		return s.running().done, true
 	}
-	if due := s.due(); !due.IsZero() && (s.deadline.IsZero() || due.Before(s.deadline)) {
-		s.deadline = due
+	if due := s.due(); !due.IsZero() && (s.clock.deadline.IsZero() || due.Before(s.clock.deadline)) {
+		s.clock.deadline = due
 		s.conn.SetReadDeadline(due)
 	}
 	if s.running() == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
@@ -208,10 +172,10 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 func (s *Session) due() time.Time {
 	var due time.Time
 	if s.running() == nil {
-		due = s.loginBy
+		due = s.attempt.due
 	}
-	if s.idle > 0 {
-		if t := s.active.Add(s.idle); due.IsZero() || t.Before(due) {
+	if s.clock.idle > 0 {
+		if t := s.clock.active.Add(s.clock.idle); due.IsZero() || t.Before(due) {
 			due = t
 		}
 	}
@@ -221,16 +185,16 @@ func (s *Session) due() time.Time {
 // expire ends a session whose time is over. A deadline also passes because the client was active after it was set, because a job
 // runs, or because of wake.
 func (s *Session) expire() {
-	s.deadline = time.Time{}
-	s.conn.SetReadDeadline(s.deadline)
+	s.clock.deadline = time.Time{}
+	s.conn.SetReadDeadline(s.clock.deadline)
 	now, due := time.Now(), s.due()
 	switch {
 	case s.phase == phaseHandshake && s.srv.draining.Load():
-		s.tls.wire.end(errShutdown)
+		s.tls.control.wire.end(errShutdown)
 	case due.IsZero() || now.Before(due):
 	case s.running() != nil:
-		s.active = now
-	case due.Equal(s.loginBy):
+		s.clock.active = now
+	case due.Equal(s.attempt.due):
 		s.dismiss(errLoginTimeout)
 	default:
 		s.dismiss(errIdle)
@@ -251,7 +215,7 @@ func (s *Session) hungUp(err error) {
 	}
 	switch {
 	case s.phase == phaseHandshake:
-		s.tls.wire.end(err) // behind what has arrived, which may tell why
+		s.tls.control.wire.end(err) // behind what has arrived, which may tell why
 	case t != nil && s.quitAnswered.Load():
 	case s.unattended():
 		t.goOn(j.cancel)
@@ -259,7 +223,7 @@ func (s *Session) hungUp(err error) {
 		s.end(err)
 	case t != nil:
 		j.cancel(errGone)
-	case s.phase != phaseExclusive || s.waiting == 0:
+	case s.phase != phaseExclusive || s.ctl.waiting == 0:
 		s.end(errGone)
 	}
 	s.readClosed = true
@@ -328,21 +292,22 @@ func (s *Session) logout() {
 		s.detach()
 	}
 	s.emit(e)
-	s.login, s.sized, s.private = nil, s.implicit, s.implicit
+	s.login, s.tls.sized, s.tls.private = nil, s.tls.implicit, s.tls.implicit
 }
 
 // reset gives the parameters the values that they have when a session begins.
 func (s *Session) reset() {
 	s.dropOpener()
-	s.user, s.dir, s.rename, s.restart, s.announced = "", "", "", 0, 0
-	s.chosen, s.epsvOnly, s.facts = typeUnset, false, listing.DefaultFacts
-	s.algorithm = &algorithms[0]
-	s.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
+	s.attempt.user, s.dir, s.rename = "", "", ""
+	s.params = transferParams{
+		facts: listing.DefaultFacts, algorithm: &algorithms[0], farewell: s.params.farewell,
+	}
+	s.clock.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
 }
 
 func (s *Session) startLoginClock() {
 	if limit := time.Duration(s.srv.config.Limits.LoginTimeout); limit > 0 {
-		s.loginBy = time.Now().Add(limit)
+		s.attempt.due = time.Now().Add(limit)
 	}
 }
 

@@ -100,18 +100,19 @@ func (w *controlWire) inParts() {
 
 // startTLS puts TLS under the control connection. The handshake is a job: the session goes on receiving, for it.
 func (s *Session) startTLS(ctx context.Context) {
-	s.in = ftpwire.Input{} // what came in clear text ends here, half a Telnet command as well
+	s.ctl.in = ftpwire.Input{} // what came in clear text ends here, half a Telnet command as well
 	w := &controlWire{Conn: s.conn}
 	w.arrived.L = &w.mu
-	s.binding = newBinding()
+	s.tls.binding = newBinding()
 	c := &secureControl{wire: w}
 	if s.host != nil {
 		c.host = s.host.Name
 	}
-	c.Conn = tls.Server(w, s.srv.security.forControl(s.binding, c.host))
-	s.tls = c
+	c.Conn = tls.Server(w, s.srv.security.forControl(s.tls.binding, c.host))
+	s.tls.control = c
 	patience, late := time.Duration(s.srv.config.Limits.ConnectTimeout), errHandshakeLate
-	if left := time.Until(s.loginBy); !s.loginBy.IsZero() && (patience == 0 || left < patience) {
+	due := s.attempt.due
+	if left := time.Until(due); !due.IsZero() && (patience == 0 || left < patience) {
 		patience, late = left, errLoginTimeout
 	}
 	s.start(ctx, &handshake{s: s, control: c, patience: patience, late: late})
@@ -161,14 +162,15 @@ func (s *Session) secured(ctx context.Context, err error) {
 		s.end(fmt.Errorf("TLS: %w", err))
 		return
 	}
-	s.tls.wire.inParts()
-	s.tls.ready = true
-	if name := s.tls.ConnectionState().ServerName; name != "" {
-		s.tls.host, s.tls.named = name, true
+	s.tls.control.wire.inParts()
+	s.tls.control.ready = true
+	if name := s.tls.control.ConnectionState().ServerName; name != "" {
+		s.tls.control.host, s.tls.control.named = name, true
 		s.host = s.srv.hosts[hostKey(name)]
 	}
-	if s.implicit {
-		s.sized, s.private = true, true // what such a port is for: some clients ask for it, and some take it for granted
+	if s.tls.implicit {
+		// Some clients request PROT P on such a port, and some rely on it.
+		s.tls.sized, s.tls.private = true, true
 		s.say(s.banner())
 	}
 	s.decrypt(ctx, nil)
@@ -176,7 +178,7 @@ func (s *Session) secured(ctx context.Context, err error) {
 
 // decrypt takes what has arrived through TLS.
 func (s *Session) decrypt(ctx context.Context, p []byte) {
-	if err := s.tls.wire.put(p); err != nil {
+	if err := s.tls.control.wire.put(p); err != nil {
 		s.end(err)
 		return
 	}
@@ -187,7 +189,7 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 	buf := s.srv.buffers.Get()
 	defer s.srv.buffers.Put(buf)
 	for s.phase != phaseEnded && !s.quitAnswered.Load() {
-		n, err := s.tls.Read(buf.Data)
+		n, err := s.tls.control.Read(buf.Data)
 		if n > 0 {
 			s.takeText(ctx, buf.Data[:n])
 		}
@@ -204,21 +206,21 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 // send writes to the client, through TLS once that is there.
 func (s *Session) send(p []byte) error {
 	switch {
-	case s.tls == nil:
+	case s.tls.control == nil:
 		_, err := s.conn.Write(p)
 		return err
-	case !s.tls.ready:
+	case !s.tls.control.ready:
 		return errHandshakeLate
 	}
-	_, err := s.tls.Write(p)
+	_, err := s.tls.control.Write(p)
 	return err
 }
 
 // finish closes the control connection after all that was said.
 func (s *Session) finish() {
-	if s.tls != nil && s.tls.ready {
+	if s.tls.control != nil && s.tls.control.ready {
 		s.conn.SetWriteDeadline(time.Now().Add(lastWord))
-		s.tls.CloseWrite() // its alert tells the client that nothing was cut off
+		s.tls.control.CloseWrite() // its alert tells the client that nothing was cut off
 	}
 	s.conn.Finish()
 }

@@ -180,7 +180,7 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		ctx:    shaking,
 	}
 	cfg := t.s.srv.security.forData(p)
-	cfg.ClientAuth = t.s.tls.asksAgain()
+	cfg.ClientAuth = t.s.tls.control.asksAgain()
 	c := &secureData{Conn: tls.Server(w, cfg), wire: w}
 	t.secure = c
 	t.data.Protect(c)
@@ -196,7 +196,7 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		return context.Cause(ctx)
 	case err != nil:
 		return errNoTLS.Because(err)
-	case !t.s.tls.sameClient(c.Conn):
+	case !t.s.tls.control.sameClient(c.Conn):
 		return errNoTLS.Because(errOtherClient)
 	}
 	if err := t.reused(ctx, p); err != nil {

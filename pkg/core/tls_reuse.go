@@ -51,8 +51,8 @@ func (s *Session) newProof(incoming bool) *proof {
 	t := s.srv.config.TLS
 	return &proof{
 		sec:      s.srv.security,
-		binding:  s.binding,
-		host:     s.tls.host,
+		binding:  s.tls.binding,
+		host:     s.tls.control.host,
 		off:      t.SessionReuse == config.SessionReuseOff,
 		demanded: t.SessionReuse == config.SessionReuseRequire && !t.SessionReuseExempt.Contains(s.conn.Remote().Addr()),
 		lack:     errNoTicket,

@@ -57,14 +57,15 @@ func (t task) direction() limit.Direction {
 // several libraries take for an error.
 func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	t := &transfer{
-		s: s, opener: s.opener, private: s.private, ascii: s.chosen.ascii(), begun: time.Now(),
+		s: s, opener: s.params.opener, private: s.tls.private,
+		ascii: s.params.dataType.ascii(), begun: time.Now(),
 		data:  dtp.Conn{Options: s.dataOptions(do.direction())},
 		login: s.login, client: s.client, what: do, allRead: make(chan struct{}),
 	}
 	if s.readClosed {
 		close(t.allRead)
 	}
-	s.opener = nil
+	s.params.opener = nil
 	first := reply(150, "%s", opening)
 	if t.private {
 		s.say(first)
@@ -122,7 +123,7 @@ func (t *transfer) finish(context.Context) {
 	t.s.flush()
 	switch {
 	case t.open && t.refused(r):
-		t.s.farewell.Begin(t.data.Transport())
+		t.s.params.farewell.Begin(t.data.Transport())
 	case t.open:
 		t.data.Finish()
 	}

@@ -3,6 +3,7 @@ package core
 import (
 	"crypto/tls"
 	"errors"
+	"sync"
 	"time"
 
 	"ftpd/pkg/monitor"
@@ -17,15 +18,24 @@ type view struct {
 	active time.Time
 }
 
+// A sharedView is the last view that a session has published.
+type sharedView struct {
+	mu   sync.Mutex
+	view view // guarded by mu
+}
+
 // publish is called in the session's turn.
 func (s *Session) publish() {
-	v := view{dir: s.dir, client: s.client, active: s.active, gone: s.unattended(), tls: s.view.tls} // nobody else writes it
-	if v.tls == "" && s.tls != nil && s.tls.ready {
-		v.tls = tls.VersionName(s.tls.ConnectionState().Version)
+	v := view{
+		dir: s.dir, client: s.client, active: s.clock.active, gone: s.unattended(),
+		tls: s.shared.view.tls, // no other goroutine writes it
 	}
-	s.seen.Lock()
-	defer s.seen.Unlock()
-	s.view = v
+	if v.tls == "" && s.tls.control != nil && s.tls.control.ready {
+		v.tls = tls.VersionName(s.tls.control.ConnectionState().Version)
+	}
+	s.shared.mu.Lock()
+	defer s.shared.mu.Unlock()
+	s.shared.view = v
 }
 
 // Sessions tells of every session, in no order.
@@ -35,9 +45,9 @@ func (srv *Server) Sessions() []monitor.SessionState {
 	all := make([]monitor.SessionState, 0, len(srv.sessions))
 	at := make(map[string]int, len(srv.sessions))
 	for s := range srv.sessions {
-		s.seen.Lock()
-		v := s.view
-		s.seen.Unlock()
+		s.shared.mu.Lock()
+		v := s.shared.view
+		s.shared.mu.Unlock()
 		if v.active.IsZero() { // it is not admitted yet
 			continue
 		}
@@ -60,9 +70,9 @@ func (srv *Server) Kick(session string) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	for s := range srv.sessions {
-		s.seen.Lock()
-		admitted := !s.view.active.IsZero()
-		s.seen.Unlock()
+		s.shared.mu.Lock()
+		admitted := !s.shared.view.active.IsZero()
+		s.shared.mu.Unlock()
 		if admitted && s.id == session {
 			s.cut(errKicked)
 			return true
@@ -73,9 +83,9 @@ func (srv *Server) Kick(session string) bool {
 
 // stop asks a session to leave when its transfer is over: at once where no client is left to know.
 func (s *Session) stop() {
-	s.seen.Lock()
-	gone := s.view.gone
-	s.seen.Unlock()
+	s.shared.mu.Lock()
+	gone := s.shared.view.gone
+	s.shared.mu.Unlock()
 	if gone {
 		s.cut(errShutdown)
 		return

@@ -1,0 +1,71 @@
+package core
+
+import (
+	"time"
+
+	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
+	"ftpd/pkg/dtp"
+	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/limit"
+	"ftpd/pkg/listing"
+	"ftpd/pkg/transport"
+	"ftpd/pkg/vfs"
+)
+
+// The groups of a session's fields. The turn guards them, except where a comment names another rule.
+
+// controlBuffers hold what was read from the control connection and has not run, and what is not
+// written yet.
+type controlBuffers struct {
+	in      ftpwire.Input
+	ahead   []byte            // lines that wait for a job's end, then a part of a line
+	waiting int               // bytes of ahead that are lines which wait
+	out     *transport.Buffer // replies; nil if there are none
+}
+
+// A sessionClock is what decides when a session is idle for too long.
+type sessionClock struct {
+	deadline time.Time     // the read deadline in force; zero if there is none
+	active   time.Time     // of the last line, or of the last job's end
+	idle     time.Duration // how long the session may be idle; 0 is no limit
+}
+
+// A loginAttempt is what a session has until a user is logged in.
+type loginAttempt struct {
+	user     string    // the argument of USER
+	failures int       // of logins on this connection, also before an earlier login
+	due      time.Time // the end of limits.login_timeout; zero after a login or without a limit
+}
+
+// A login is what a session has while a user is logged in.
+type login struct {
+	account  *auth.Account
+	settings config.Effective
+	rights   config.Rights
+	fs       *vfs.FS
+	limits   limit.Login
+}
+
+// transferParams are the parameters that a client sets for its transfers (RFC 959 §4.1.2). The next
+// user begins with those of a new session.
+type transferParams struct {
+	dataType  dataType      // of TYPE
+	opener    dtp.Opener    // what PASV or PORT prepared; nil once used
+	farewell  dtp.Farewell  // to the client of an upload that was refused after its 150
+	epsvOnly  bool          // after EPSV ALL (RFC 2428 §4)
+	restart   int64         // REST marker for the next transfer only
+	announced int64         // bytes of the next upload, by ALLO; 0: not known
+	facts     listing.Facts // of MLST and MLSD, by OPTS
+	algorithm *algorithm    // of HASH
+}
+
+// A tlsState is the TLS of a control connection, and what the client has chosen for its data
+// connections.
+type tlsState struct {
+	implicit bool           // TLS begins with the connection; immutable
+	control  *secureControl // nil before TLS has begun
+	binding  binding        // of control; "" before TLS has begun
+	sized    bool           // PBSZ was received
+	private  bool           // PROT P: data connections use TLS
+}
