@@ -260,8 +260,8 @@ func (s *Session) close(ctx context.Context) {
 		<-j.done
 		s.turn.Lock()
 	}
+	defer s.turn.Unlock()
 	s.decide(nil) // unless the record's timer does just now
-	s.turn.Unlock()
 	s.finish()
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}

@@ -1,8 +1,8 @@
 package core
 
 import (
-	"bytes"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 
 	"ftpd/pkg/config"
@@ -17,20 +17,30 @@ var clientAuth = map[config.ClientAuth]tls.ClientAuthType{
 
 var errOtherClient = errors.New("the data connection shows another client's certificate than the control connection")
 
-// asksAgain says whether the client's certificate is wanted on data connections: where the control connection has one, so that nobody
-// else at the client's address takes them. A session that is resumed brings it along.
-func (c *secureControl) asksAgain() tls.ClientAuthType {
-	if len(c.ConnectionState().PeerCertificates) == 0 {
+// certificate returns what the client has shown on the control connection; nil is none.
+func (c *secureControl) certificate() *x509.Certificate {
+	if certs := c.ConnectionState().PeerCertificates; len(certs) > 0 {
+		return certs[0]
+	}
+	return nil
+}
+
+// clientAuth returns how a data connection requests the client's certificate. It must show one if the
+// control connection has one, so that no other client at the same address takes the data connection.
+// A session that is resumed has the certificate in it.
+func (p *proof) clientAuth() tls.ClientAuthType {
+	if p.client == nil {
 		return tls.NoClientCert
 	}
 	return tls.RequireAndVerifyClientCert
 }
 
-// sameClient says whether both connections have the same certificate, or none.
-func (c *secureControl) sameClient(data *tls.Conn) bool {
-	ours, theirs := c.ConnectionState().PeerCertificates, data.ConnectionState().PeerCertificates
-	if len(ours) == 0 || len(theirs) == 0 {
-		return len(ours) == len(theirs)
+// sameClient reports whether a data connection has the certificate of the control connection, or
+// both have none.
+func (p *proof) sameClient(data *tls.Conn) bool {
+	certs := data.ConnectionState().PeerCertificates
+	if p.client == nil || len(certs) == 0 {
+		return p.client == nil && len(certs) == 0
 	}
-	return bytes.Equal(ours[0].Raw, theirs[0].Raw)
+	return p.client.Equal(certs[0])
 }

@@ -163,7 +163,7 @@ func (c *secureData) unproved() bool { return c.wire.eof }
 var errNoTLS = reply(522, "TLS handshake on the data connection failed.")
 
 // protect puts TLS under the data connection (RFC 4217 §9). A client that fails or takes too long loses this transfer only.
-func (t *transfer) protect(ctx context.Context, incoming bool) error {
+func (t *transfer) protect(ctx context.Context) error {
 	shaking, stop := ctx, func() bool { return true }
 	if patience := time.Duration(t.s.srv.config.Limits.ConnectTimeout); patience > 0 {
 		var cancel context.CancelFunc
@@ -171,16 +171,15 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		defer cancel()
 		stop = context.AfterFunc(shaking, t.data.Interrupt)
 	}
-	p := t.s.newProof(incoming)
 	w := &dataWire{
 		Conn:   t.data.Transport(),
 		data:   &t.data,
 		blocks: &t.s.srv.blocks,
-		proof:  p,
+		proof:  t.proof,
 		ctx:    shaking,
 	}
-	cfg := t.s.srv.security.forData(p)
-	cfg.ClientAuth = t.s.tls.control.asksAgain()
+	cfg := t.s.srv.security.forData(t.proof)
+	cfg.ClientAuth = t.proof.clientAuth()
 	c := &secureData{Conn: tls.Server(w, cfg), wire: w}
 	t.secure = c
 	t.data.Protect(c)
@@ -196,10 +195,10 @@ func (t *transfer) protect(ctx context.Context, incoming bool) error {
 		return context.Cause(ctx)
 	case err != nil:
 		return errNoTLS.Because(err)
-	case !t.s.tls.control.sameClient(c.Conn):
+	case !t.proof.sameClient(c.Conn):
 		return errNoTLS.Because(errOtherClient)
 	}
-	if err := t.reused(ctx, p); err != nil {
+	if err := t.reused(ctx); err != nil {
 		return err
 	}
 	w.open = true

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"slices"
 
@@ -30,10 +31,11 @@ func (sec *security) sealBound(b binding, cs tls.ConnectionState, ss *tls.Sessio
 type proof struct {
 	sec      *security
 	binding  binding
-	host     string // whose certificate the control connection has shown
-	off      bool   // no session is resumed
-	demanded bool   // who does not resume is refused
-	lack     error  // why it was not resumed, if it was not
+	host     string            // whose certificate the control connection has shown
+	client   *x509.Certificate // that the client has shown on the control connection; nil: none
+	off      bool              // no session is resumed
+	demanded bool              // who does not resume is refused
+	lack     error             // why it was not resumed, if it was not
 
 	incoming    bool // the client uploads
 	keepsTicket bool // the client goes on with its old ticket where TLS 1.2 brings no new one
@@ -47,12 +49,14 @@ var (
 	errUnusedTicket  = errors.New("the client offered the right TLS session, and could not resume it")
 )
 
+// newProof is called in the session's turn, and the proof is then used outside of it.
 func (s *Session) newProof(incoming bool) *proof {
 	t := s.srv.config.TLS
 	return &proof{
 		sec:      s.srv.security,
 		binding:  s.tls.binding,
 		host:     s.tls.control.host,
+		client:   s.tls.control.certificate(),
 		off:      t.SessionReuse == config.SessionReuseOff,
 		demanded: t.SessionReuse == config.SessionReuseRequire && !t.SessionReuseExempt.Contains(s.conn.Remote().Addr()),
 		lack:     errNoTicket,
@@ -100,7 +104,8 @@ var errNotResumed = reply(522, "TLS session reuse required: the data connection 
 
 // reused reports a data connection that has not resumed its control connection's session, and refuses it where that is demanded. It does
 // so after the handshake and with TLS's own end: who fails inside TLS hardly reads the reply.
-func (t *transfer) reused(ctx context.Context, p *proof) error {
+func (t *transfer) reused(ctx context.Context) error {
+	p := t.proof
 	if p.off || t.secure.ConnectionState().DidResume {
 		return nil
 	}

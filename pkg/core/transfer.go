@@ -17,6 +17,7 @@ type transfer struct {
 	data    dtp.Conn
 	opener  dtp.Opener
 	private bool        // over TLS
+	proof   *proof      // of its TLS; nil without
 	secure  *secureData // of data; nil before its handshake and without TLS
 	ascii   bool        // TYPE A
 	begun   time.Time
@@ -64,6 +65,9 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	}
 	if s.readClosed {
 		close(t.allRead)
+	}
+	if t.private {
+		t.proof = s.newProof(do.incoming)
 	}
 	s.params.opener = nil
 	first := reply(150, "%s", opening)
@@ -146,7 +150,7 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 	if !t.private {
 		return t.move(ctx, do)
 	}
-	if err := t.protect(ctx, do.incoming); err != nil {
+	if err := t.protect(ctx); err != nil {
 		return err
 	}
 	defer t.secure.release()
