@@ -10,10 +10,12 @@ import (
 )
 
 var (
-	errHashMarker = reply(503, "Bad sequence of commands: a restart marker is for transfers; use REST 0 first.")
-	errHashPart   = reply(550, "The file has no such part.")
-	errHashesBusy = reply(450, "Too many files are being hashed; try again later.")
-	errNoHash     = reply(501, "Unknown algorithm, current selection not changed.")
+	errHashMarker = reply(503, "Bad sequence of commands: a restart marker is for transfers; "+
+		"use REST 0 first.")
+	errHashPart    = reply(550, "The file has no such part.")
+	errNoHash      = reply(501, "Unknown algorithm, current selection not changed.")
+	errHashesBusy  = reply(450, "Too many files are being hashed; try again later.")
+	errHashAborted = reply(426, "Hashing aborted.")
 )
 
 // hash tells the digest of a whole file (draft-bryan-ftpext-hash §3) as a client would compute it after a binary download, whatever TYPE

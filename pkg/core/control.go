@@ -132,16 +132,6 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	return s.phase != phaseEnded && !(stays && s.quitAnswered.Load()) && s.phase != phaseHandshake
 }
 
-var (
-	errTooLong   = reply(500, "Command too long.")
-	errUnknown   = reply(500, "Unknown command.")
-	errNUL       = reply(501, "A command may not hold a NUL.")
-	errAbsent    = reply(502, "Command not implemented.")
-	errNoArg     = reply(501, "Syntax error: command needs an argument.")
-	errArg       = reply(501, "Syntax error: command takes no argument.")
-	errNeedLogin = reply(530, "Please log in with USER and PASS.")
-)
-
 // floods counts the commands that have arrived, and says whether the client's come too fast (ban.commands_per_second).
 func (s *Session) floods(p []byte) bool {
 	ban := &s.srv.config.Ban

@@ -44,6 +44,17 @@ var refusals = []struct {
 	{impersonate.ErrBusy, reply(450, "Too much is going on; try again later.")},
 }
 
+// These refuse a line before its handler runs; some handlers return them, too.
+var (
+	errTooLong   = reply(500, "Command too long.")
+	errUnknown   = reply(500, "Unknown command.")
+	errNUL       = reply(501, "A command may not hold a NUL.")
+	errAbsent    = reply(502, "Command not implemented.")
+	errNoArg     = reply(501, "Syntax error: command needs an argument.")
+	errArg       = reply(501, "Syntax error: command takes no argument.")
+	errNeedLogin = reply(530, "Please log in with USER and PASS.")
+)
+
 var errNoData = reply(425, "Use PASV, EPSV, PORT or EPRT first.")
 
 // unopened are the replies to a transfer without a data connection.
@@ -52,6 +63,13 @@ var unopened = map[dtp.OpenFailure]Reply{
 	dtp.Spent:     errNoData,
 	dtp.NoConnect: reply(425, "Cannot open the data connection."),
 }
+
+// The text of errNotResumed is that of vsftpd: clients and people know it.
+var (
+	errNoTLS      = reply(522, "TLS handshake on the data connection failed.")
+	errNotResumed = reply(522, "TLS session reuse required: "+
+		"the data connection must resume the TLS session of its control connection.")
+)
 
 var errLocal = reply(451, "Local error.")
 
@@ -62,6 +80,12 @@ func refuse(err error) Reply {
 	}
 	if e, ok := errors.AsType[*dtp.OpenError](err); ok {
 		return unopened[e.Reason].Because(err)
+	}
+	if _, ok := errors.AsType[*handshakeError](err); ok {
+		return errNoTLS.Because(err)
+	}
+	if _, ok := errors.AsType[*notResumedError](err); ok {
+		return errNotResumed.Because(err)
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {

@@ -37,7 +37,7 @@ func (h *hashing) finish(context.Context) {
 	case h.err == nil:
 		r = h.answer(h.sum)
 	case h.ended == errAborted:
-		r = reply(426, "Hashing aborted.").Because(errAborted)
+		r = errHashAborted.Because(errAborted)
 	case h.ended != nil:
 		return // the session ends, with its own reply
 	default:

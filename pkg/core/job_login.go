@@ -179,9 +179,9 @@ func (s *Session) turnAway(ended error, refusal Reply) {
 	case ended == errLoginTimeout:
 		s.dismiss(errLoginTimeout)
 		return
-	case ended != nil: // the session ends, too, and says why
+	case ended != nil: // the session ends as well, with its own reply
 		return
-	case refusal.Code == errBusy.Code: // it says nothing about the password
+	case refusal.Code == errBusy.Code: // the password was not checked
 		s.dismiss(auth.ErrBusy)
 		return
 	}

@@ -13,7 +13,8 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// The groups of a session's fields. The turn guards them, except where a comment names another rule.
+// The groups of a session's fields. The turn guards them, except where a comment names another
+// rule.
 
 // controlBuffers hold what was read from the control connection and has not run, and what is not
 // written yet.
@@ -47,8 +48,8 @@ type login struct {
 	limits   limit.Login
 }
 
-// transferParams are the parameters that a client sets for its transfers (RFC 959 §4.1.2). The next
-// user begins with those of a new session.
+// transferParams are the parameters that a client sets for its transfers (RFC 959 §4.1.2). The
+// next user begins with those of a new session.
 type transferParams struct {
 	dataType  dataType      // of TYPE
 	opener    dtp.Opener    // what PASV or PORT prepared; nil once used

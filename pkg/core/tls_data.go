@@ -160,7 +160,11 @@ func (c *secureData) finish(ctx context.Context) error {
 // between could have made it end there.
 func (c *secureData) unproved() bool { return c.wire.eof }
 
-var errNoTLS = reply(522, "TLS handshake on the data connection failed.")
+// A handshakeError is why TLS did not begin on a data connection.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
 
 // protect puts TLS under the data connection (RFC 4217 §9). A client that fails or takes too long loses this transfer only.
 func (t *transfer) protect(ctx context.Context) error {
@@ -194,9 +198,9 @@ func (t *transfer) protect(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case err != nil:
-		return errNoTLS.Because(err)
+		return &handshakeError{err}
 	case !t.proof.sameClient(c.Conn):
-		return errNoTLS.Because(errOtherClient)
+		return &handshakeError{errOtherClient}
 	}
 	if err := t.reused(ctx); err != nil {
 		return err

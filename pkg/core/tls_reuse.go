@@ -99,8 +99,12 @@ func (p *proof) seal(cs tls.ConnectionState, ss *tls.SessionState) ([]byte, erro
 	return p.sec.sealBound(p.binding, cs, ss)
 }
 
-// The words are vsftpd's: clients and people know them.
-var errNotResumed = reply(522, "TLS session reuse required: the data connection must resume the TLS session of its control connection.")
+// A notResumedError is why a data connection did not resume the TLS session of its control
+// connection, where that is required.
+type notResumedError struct{ err error }
+
+func (e *notResumedError) Error() string { return e.err.Error() }
+func (e *notResumedError) Unwrap() error { return e.err }
 
 // reused reports a data connection that has not resumed its control connection's session, and refuses it where that is demanded. It does
 // so after the handshake and with TLS's own end: who fails inside TLS hardly reads the reply.
@@ -114,10 +118,11 @@ func (t *transfer) reused(ctx context.Context) error {
 		t.report(e)
 		return nil
 	}
-	e.Reply = errNotResumed.Code
+	refused := &notResumedError{p.lack}
+	e.Reply = refuse(refused).Code
 	t.report(e)
 	if err := t.secure.finish(ctx); err != nil {
 		return err
 	}
-	return errNotResumed.Because(p.lack)
+	return refused
 }
