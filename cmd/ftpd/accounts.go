@@ -5,8 +5,8 @@ import (
 	"ftpd/pkg/unixauth"
 )
 
-// knownAccounts are the accounts of the system, as the name service knows them or, without ftpd-auth, its files. The function that comes
-// with them gives the helper back.
+// knownAccounts returns the accounts of the system. They come from the name service, or from
+// /etc/passwd and /etc/group if there is no ftpd-auth. The returned function ends the helper.
 func knownAccounts() (config.Accounts, func()) {
 	helper, err := unixauth.Find()
 	if err != nil {
@@ -26,13 +26,14 @@ func (s systemAccounts) GroupsOf(name string) ([]string, error) {
 	return groups, err
 }
 
-// unknownAccounts answers each question with the reason why it cannot: a configuration that names no account needs none.
+// unknownAccounts returns err from each look-up. A configuration that names no account makes none.
 type unknownAccounts struct{ err error }
 
 func (u unknownAccounts) UserExists(string) (bool, error)   { return false, u.err }
 func (u unknownAccounts) GroupsOf(string) ([]string, error) { return nil, u.err }
 
-// lookedUpAccounts are those of a confined run, which can ask nobody: the run that started it has looked them up.
+// lookedUpAccounts accepts each account. It is for a confined run, which cannot look up accounts:
+// the run that started it has done so.
 type lookedUpAccounts struct{}
 
 func (lookedUpAccounts) UserExists(string) (bool, error)   { return true, nil }

@@ -14,9 +14,10 @@ import (
 	"ftpd/pkg/inspect"
 )
 
-// runCheck validates a configuration, and looks at what a start of the service would find on this host. Problems go to stderr, one line
-// each, as they do when the service starts; what was asked for goes to stdout: with --json the problems as data, with --show what is in
-// force, with --schema what a file may hold.
+// runCheck checks a configuration, and looks at this host as a start of the service would find it.
+// Problems are written to stderr, one line each, as they are when the service starts. The requested
+// output is written to stdout: the problems as data with --json, the settings in force with --show,
+// the schema of the file with --schema.
 func runCheck(args []string, stdout, stderr io.Writer) int {
 	c, code, done := parseCheck(args, stdout, stderr)
 	if done {
@@ -31,38 +32,43 @@ func runCheck(args []string, stdout, stderr io.Writer) int {
 	return c.run(known, inspect.Look, stdout, stderr)
 }
 
-// parseCheck reads the options. A done call has nothing left to do but to exit with code.
+// parseCheck reads the options. If done is true, the caller exits with code.
 func parseCheck(args []string, stdout, stderr io.Writer) (c check, code int, done bool) {
-	flags := newFlags("check", "[--config FILE] [--json | --show [--user NAME] [--from ADDRESS] [--all] | --schema]",
+	flags := newFlags("check",
+		"[--config FILE] [--json | --show [--user NAME] [--from ADDRESS] [--all] | --schema]",
 		"ftpd check",
 		"ftpd check --config /tmp/new.toml --json",
 		"ftpd check --show --user alice --from 192.0.2.7",
 		"ftpd check --schema > ftpd.schema.json")
 	flags.StringVar(&c.file, "config", defaultConfig, "the configuration")
-	flags.BoolVar(&c.json, "json", false, "print what was found as JSON: ftpd(8) names its fields")
-	flags.BoolVar(&c.show, "show", false, "print what is in force and where each value comes from: what differs from the defaults")
-	flags.StringVar(&c.user, "user", "", "with --show: as this user would get it")
-	flags.StringVar(&c.from, "from", "", "with --show: say whether a client from this address may log in")
-	flags.BoolVar(&c.all, "all", false, "with --show: the defaults, too")
-	flags.BoolVar(&c.schema, "schema", false, "print the JSON schema of the file, for editors (Taplo, Tombi)")
+	flags.BoolVar(&c.json, "json", false,
+		"print the problems and facts as JSON: ftpd(8) names its fields")
+	flags.BoolVar(&c.show, "show", false,
+		"print the settings that differ from the defaults, and where each value comes from")
+	flags.StringVar(&c.user, "user", "", "with --show: the settings of this user")
+	flags.StringVar(&c.from, "from", "",
+		"with --show: print whether a client from this address may log in")
+	flags.BoolVar(&c.all, "all", false, "with --show: also the settings with default values")
+	flags.BoolVar(&c.schema, "schema", false,
+		"print the JSON schema of the file, for editors (Taplo, Tombi)")
 	if code, done = parse(flags, args, 0, stdout, stderr); done {
 		return c, code, true
 	}
 	if err := c.usage(); err != nil {
-		fmt.Fprintf(stderr, "ftpd check: %v; ftpd check --help says more\n", err)
+		fmt.Fprintf(stderr, "ftpd check: %v; see ftpd check --help\n", err)
 		return c, exitUsage, true
 	}
 	return c, exitOK, false
 }
 
-// A check is what the options ask for.
+// A check holds the values of the options.
 type check struct {
 	file, user, from        string
 	json, show, all, schema bool
-	address                 netip.Addr // from, if given
+	address                 netip.Addr // the address in from; invalid if from is empty
 }
 
-// usage says which options do not go together.
+// usage returns an error for options that cannot be combined.
 func (c *check) usage() (err error) {
 	switch {
 	case c.json && c.show:
@@ -80,11 +86,11 @@ func (c *check) usage() (err error) {
 	return nil
 }
 
-// A look is inspect.Look.
+// A look is the type of inspect.Look, which tests replace.
 type look func(context.Context, *config.Source, time.Time) inspect.Facts
 
-// run looks at the host once the file itself is right: what is wrong there would be told of values that nobody wrote. With --show, which
-// asks for the file alone, it does not.
+// run checks the file, and then the host if the file has no errors: findings about values that
+// nobody has configured would mislead. With --show it checks the file only.
 func (c *check) run(known config.Accounts, outside look, stdout, stderr io.Writer) int {
 	source := config.Inspect(c.file, known)
 	certfile.Check(source)
@@ -114,7 +120,7 @@ func (c *check) run(known config.Accounts, outside look, stdout, stderr io.Write
 	return exitOK
 }
 
-// printFacts says that all is well, and what is good to know besides.
+// printFacts reports that there is no error, and prints the facts about the host.
 func (c *check) printFacts(facts *inspect.Facts, stdout io.Writer) {
 	fmt.Fprintf(stdout, "%s: ok\n", c.file)
 	for _, certificate := range facts.Certificates {
@@ -125,7 +131,7 @@ func (c *check) printFacts(facts *inspect.Facts, stdout io.Writer) {
 	}
 }
 
-// print shows what is in force.
+// print prints the settings in force.
 func (c *check) print(source *config.Source, known config.Accounts, stdout io.Writer) error {
 	if c.user == "" {
 		if c.address.IsValid() {
@@ -147,7 +153,8 @@ func (c *check) print(source *config.Source, known config.Accounts, stdout io.Wr
 	return source.ShowUser(stdout, c.user, groups, c.all)
 }
 
-// groupsAtLogin are the groups that a user has after a login: those of auth.guest where the system does not know the user.
+// groupsAtLogin returns the groups that a user has after a login. If the system does not know the
+// user, these are the groups of auth.guest.
 func groupsAtLogin(cfg *config.Config, known config.Accounts, name string) ([]string, error) {
 	if cfg.KnowsAlone(name) {
 		return nil, nil
@@ -159,7 +166,8 @@ func groupsAtLogin(cfg *config.Config, known config.Accounts, name string) ([]st
 	return groups, err
 }
 
-// A finding is a problem as --json prints it. ftpd(8) promises these names.
+// A finding is a problem in the output of --json. The names of its fields are documented in
+// ftpd(8).
 type finding struct {
 	File     string `json:"file"`
 	Line     int    `json:"line,omitempty"`
@@ -177,8 +185,10 @@ func newFinding(p config.Problem) finding {
 	return f
 }
 
-// printJSON prints what was found for programs.
-func (c *check) printJSON(problems config.Problems, facts *inspect.Facts, failed bool, stdout, stderr io.Writer) int {
+// printJSON prints the problems and facts as JSON.
+func (c *check) printJSON(
+	problems config.Problems, facts *inspect.Facts, failed bool, stdout, stderr io.Writer,
+) int {
 	findings := []finding{}
 	for _, p := range problems {
 		findings = append(findings, newFinding(p))

@@ -11,7 +11,9 @@ import (
 
 // runHelp explains a command, or a section or key of the configuration.
 func runHelp(args []string, stdout, stderr io.Writer) int {
-	flags := newFlags("help", "[COMMAND | SECTION | KEY]", "ftpd help check", "ftpd help limits", "ftpd help limits.idle_timeout", "ftpd help idle_timeout")
+	flags := newFlags("help", "[COMMAND | SECTION | KEY]",
+		"ftpd help check", "ftpd help limits",
+		"ftpd help limits.idle_timeout", "ftpd help idle_timeout")
 	if code, done := parse(flags, args, 1, stdout, stderr); done {
 		return code
 	}
@@ -27,7 +29,8 @@ func runHelp(args []string, stdout, stderr io.Writer) int {
 	}
 	found := config.Explain(word)
 	if len(found) == 0 {
-		fmt.Fprintf(stderr, "ftpd help: there is no command, section or key %q%s\n", word, suggestion(word))
+		fmt.Fprintf(stderr, "ftpd help: there is no command, section or key %q%s\n", word,
+			suggestion(word))
 		return exitUsage
 	}
 	for i, e := range found {
@@ -39,7 +42,7 @@ func runHelp(args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// suggestion says what may have been meant.
+// suggestion returns the nearest name of a command, section or key, as the end of an error message.
 func suggestion(word string) string {
 	names := config.Names()
 	for _, c := range commands() {
@@ -53,7 +56,7 @@ func suggestion(word string) string {
 	return "; ftpd help lists the commands, etc/ftpd.toml and ftpd.toml(5) the keys"
 }
 
-// explain prints what a section or key means.
+// explain prints the explanation of a section or key.
 func explain(e config.Explanation, w io.Writer) {
 	fmt.Fprintln(w, e.Name)
 	for _, line := range e.Doc {
@@ -84,7 +87,8 @@ func explainKeys(e config.Explanation, w io.Writer) {
 		}
 		fmt.Fprintln(w, line)
 	}
-	if i := slices.IndexFunc(e.Keys, func(k config.Explanation) bool { return k.Type != "" }); i >= 0 {
-		fmt.Fprintf(w, "\n  ftpd help %s says more of that one.\n", e.Keys[i].Name)
+	i := slices.IndexFunc(e.Keys, func(k config.Explanation) bool { return k.Type != "" })
+	if i >= 0 {
+		fmt.Fprintf(w, "\n  ftpd help %s explains this key.\n", e.Keys[i].Name)
 	}
 }

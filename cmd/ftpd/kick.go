@@ -10,9 +10,10 @@ import (
 	"ftpd/pkg/config"
 )
 
-// runKick ends sessions. What it was asked to do and could not is an error: nobody of that name.
+// runKick ends sessions. It is an error if no session matches.
 func runKick(args []string, stdout, stderr io.Writer) int {
-	flags := newFlags("kick", "USER|SESSION|ADDRESS", "ftpd kick alice (ends alice's sessions; [ban] or disabled = true keeps somebody away)")
+	flags := newFlags("kick", "USER|SESSION|ADDRESS",
+		"ftpd kick alice (ends alice's sessions; [ban] and disabled = true prevent new ones)")
 	socket := socketFlag(flags)
 	if code, done := parse(flags, args, 1, stdout, stderr); done {
 		return code
@@ -27,14 +28,16 @@ func runKick(args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "ftpd kick:", err)
 		return exitError
 	case ended == 0:
-		fmt.Fprintf(stderr, "ftpd kick: no session belongs to %q; ftpd who shows them\n", flags.Arg(0))
+		fmt.Fprintf(stderr, "ftpd kick: no session belongs to %q; ftpd who shows them\n",
+			flags.Arg(0))
 		return exitError
 	}
 	fmt.Fprintf(stdout, "ended: %d\n", ended)
 	return exitOK
 }
 
-// socketFlag adds --config. The function gives the socket that the configuration names: the default, where it cannot be read.
+// socketFlag adds --config. The returned function returns the admin socket of that configuration,
+// and the default one if the configuration cannot be read.
 func socketFlag(flags *pflag.FlagSet) func() string {
 	file := flags.String("config", defaultConfig, "the configuration, for its admin.socket")
 	return func() string {

@@ -1,4 +1,4 @@
-// Command ftpd is the FTP service: see its help, or ftpd(8).
+// Command ftpd is the FTP service. Its commands are described in ftpd(8) and by ftpd help.
 package main
 
 //go:generate go test -run TestManPageIsFresh -update .
@@ -18,30 +18,36 @@ import (
 // version is set by the build.
 var version = "dev"
 
-// Exit codes: a usage error is 2, as everywhere.
+// Exit codes.
 const (
 	exitOK    = 0
 	exitError = 1
 	exitUsage = 2
 )
 
-// A command is one line of the table that dispatch and help read.
+// A command is one entry of the table that dispatch and help use.
 type command struct {
 	name    string
 	summary string
 	run     func(args []string, stdout, stderr io.Writer) int
-	hidden  bool // started by ftpd itself
+	hidden  bool // ftpd itself starts it
 }
 
 func commands() []command {
 	return []command{
 		{name: "serve", summary: "run the service", run: runServe},
-		{name: "share", summary: "share a directory now, without configuration or root", run: runShare},
+		{
+			name: "share", run: runShare,
+			summary: "share a directory now, without configuration or root",
+		},
 		{name: "check", summary: "check the configuration", run: runCheck},
 		{name: "who", summary: "show the sessions of the running service", run: runWho},
 		{name: "kick", summary: "end sessions of the running service", run: runKick},
 		{name: "passwd", summary: "hash a password for [[user]]", run: runPasswd},
-		{name: "help", summary: "say what a command does, or what a key of the configuration means", run: runHelp},
+		{
+			name: "help", run: runHelp,
+			summary: "explain a command, or a section or key of the configuration",
+		},
 		{name: "version", summary: "print the version", run: runVersion},
 		{name: "core", run: runCore, hidden: true},
 		{name: sandbox.OpenCommand, run: runOpenRoots, hidden: true},
@@ -79,10 +85,11 @@ func usage(w io.Writer) {
 			fmt.Fprintf(w, "  %-9s %s\n", c.name, c.summary)
 		}
 	}
-	fmt.Fprint(w, "\nftpd COMMAND --help says more. Example: ftpd share . (then: curl ftp://localhost:2121/)\n")
+	fmt.Fprint(w, "\nSee also ftpd COMMAND --help. "+
+		"Example: ftpd share . (then: curl ftp://localhost:2121/)\n")
 }
 
-// newFlags is an empty set of options; args and examples go into its help.
+// newFlags returns an empty set of options. Its help contains args and examples.
 func newFlags(name, args string, examples ...string) *pflag.FlagSet {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)
 	flags.SortFlags = false
@@ -122,12 +129,15 @@ type boolOption struct{ pflag.Value }
 // Type implements pflag.Value.
 func (boolOption) Type() string { return "boolfunc" }
 
-// parse reads options and at most one argument for each of most. A done call has nothing left to do but to exit with code.
-func parse(flags *pflag.FlagSet, args []string, most int, stdout, stderr io.Writer) (code int, done bool) {
-	flags.SetOutput(stdout) // where --help goes
+// parse reads the options and at most maxArgs arguments. If done is true, the caller exits with
+// code.
+func parse(
+	flags *pflag.FlagSet, args []string, maxArgs int, stdout, stderr io.Writer,
+) (code int, done bool) {
+	flags.SetOutput(stdout) // for --help
 	err := flags.Parse(args)
-	if err == nil && flags.NArg() > most {
-		err = fmt.Errorf("too many arguments: %q", flags.Args()[most:])
+	if err == nil && flags.NArg() > maxArgs {
+		err = fmt.Errorf("too many arguments: %q", flags.Args()[maxArgs:])
 	}
 	switch {
 	case err == nil:
@@ -135,7 +145,7 @@ func parse(flags *pflag.FlagSet, args []string, most int, stdout, stderr io.Writ
 	case errors.Is(err, pflag.ErrHelp):
 		return exitOK, true
 	default:
-		fmt.Fprintf(stderr, "ftpd %s: %v; ftpd %s --help says more\n", flags.Name(), err, flags.Name())
+		fmt.Fprintf(stderr, "ftpd %s: %v; see ftpd %s --help\n", flags.Name(), err, flags.Name())
 		return exitUsage, true
 	}
 }

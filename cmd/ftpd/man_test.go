@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// packaging/man/ftpd.8 says what the commands' help says; `go generate ./cmd/ftpd` writes it.
+// packaging/man/ftpd.8 contains the help of the commands. `go generate ./cmd/ftpd` writes it.
 
 var update = flag.Bool("update", false, "write packaging/man/ftpd.8 anew")
 
@@ -26,33 +26,45 @@ ftpd \- FTP service for the users of a Unix system
 .SH DESCRIPTION
 Users log in with their system password and work on their files with their own rights.
 .I /etc/ftpd.toml
-says who may come in, from where, and what is served.
+configures who may log in, from where, and what is served.
 .I ftpd share
-needs neither that file nor root.
+needs neither this file nor root.
 .SH COMMANDS
 `
 
 const manFoot = `.SH WHAT CHECK LOOKS AT
-The file and all that it includes, first: every mistake is told at once.
-When there is none,
 .I ftpd check
-looks at the host as a start would find it.
-An error is what a start fails for: an address of
+first reads the file and all that it includes, and reports every mistake.
+If there is none, it checks the host as a start of the service would find it.
+.PP
+An error is what makes a start fail:
+an address of
 .I server.listen
-that another program has (it is named; the service itself is not in its own way), a certificate and a key that do not match, an account
-that is missing, a log that cannot be opened, a system without openat2(2).
+that another program uses (it is named; the running service itself is no error),
+a certificate and a key that do not match, an account that does not exist,
+a log that cannot be opened, and a system without openat2(2).
 .PP
-A warning fails nothing: a certificate that ends within 14 days; a home, mount or other directory that is not there (of one with {user},
-what comes before it), or a place where create_home would make none; no file for
-.IR auth.pam_service ,
-or one that leads to pam_limits, pam_namespace or pam_selinux, which do not reach transfers; fewer passive ports than
+A warning does not change the exit status. Warnings are about:
+a certificate that expires within 14 days;
+a home, mount or other directory that does not exist
+(if its path contains {user}, the part before that is checked);
+a directory in which create_home could not make homes;
+.I auth.pam_service
+without a file, or with a file that leads to pam_limits, pam_namespace or pam_selinux,
+which have no effect on transfers;
+fewer passive ports than
 .IR limits.max_sessions ;
-anonymous users who may write; a home or mount that contains the home of another user who acts as the same account; no Landlock.
+anonymous users who may write;
+a home or mount that contains the home of another user with the same account;
+and a system without Landlock.
 .PP
-Who is not root is not told which program has a port, and ports below 1024 are then left out.
+Without root,
+.I ftpd check
+cannot name the program that uses a port, and does not check ports below 1024.
 .SH JSON
 .I ftpd check \-\-json
-prints one object on standard output, and nothing on standard error. The exit status is the same. Later versions may add names; these stay:
+prints one object on standard output, and nothing on standard error.
+The exit status is the same. Later versions may add names, and keep these:
 .TP
 .B config
 The file.
@@ -64,17 +76,17 @@ true when there is no error.
 A list, in the order of the files and lines. Each has
 .BR file ;
 .BR line ,
-from 1 on, unless it is about the whole;
+from 1 on, unless the problem is about the whole file;
 .BR column ,
 in bytes, for an error of syntax;
 .BR key ,
-such as \(dqlimits.idle_timeout\(dq or \(dquser.rule.path\(dq, unless it is about none;
+such as \(dqlimits.idle_timeout\(dq or \(dquser.rule.path\(dq, unless the problem is about no key;
 .BR severity ,
 \(dqerror\(dq or \(dqwarning\(dq; and
 .BR message .
 .TP
 .B certificates
-Only when the file has no error. A list; each has
+Present if the file has no error. A list; each has
 .B key
 (\(dqtls.certificate\(dq or \(dqhost.certificate\(dq),
 .BR file ,
@@ -83,23 +95,23 @@ Only when the file has no error. A list; each has
 .BR days_left .
 .TP
 .B kernel
-Likewise:
+Present if the file has no error:
 .BR layers ,
 a list such as \(dqopenat2\(dq and \(dqlandlock ABI 7\(dq, and
 .BR missing ,
-a sentence for each layer that is not there.
+a sentence for each missing layer.
 .SH SIGNALS
 .TP
 .BR TERM ", " INT
-Take no new client, let running transfers end, and stop; after
+Accept no new clients, wait for running transfers, and stop, after
 .I server.drain_timeout
 at the latest.
 .SH EXIT STATUS
-0, or 1 for a failure, or 2 for a wrong use of the command line.
+0 for success, 1 for a failure, 2 for a wrong use of the command line.
 .SH FILES
 .TP
 .I /etc/ftpd.toml
-The configuration; further files stand in
+The configuration. Further files are in
 .IR /etc/ftpd.d .
 .TP
 .I /etc/pam.d/ftpd
@@ -111,7 +123,7 @@ The JSON schema (draft-07) of the configuration, which the first line of
 names: editors with Taplo or Tombi complete keys and mark mistakes.
 .TP
 .I /etc/ftpusers
-System users who may not log in, one a line.
+System users who may not log in, one on each line.
 .SH SEE ALSO
 .BR ftpd.toml (5),
 .BR pam.d (5),
@@ -147,13 +159,17 @@ func manPage(t *testing.T) []byte {
 			t.Errorf("ftpd %s --help: exit %d", c.name, code)
 		}
 		summary := strings.ToUpper(c.summary[:1]) + c.summary[1:] + "."
-		fmt.Fprintf(&page, ".SS ftpd %s\n%s\n.PP\n.EX\n%s.EE\n", c.name, roff(summary), roff(help.String()))
+		fmt.Fprintf(&page, ".SS ftpd %s\n%s\n.PP\n.EX\n%s.EE\n", c.name, roff(summary),
+			roff(help.String()))
 	}
 	page.WriteString(manFoot)
 	return page.Bytes()
 }
 
-// roff writes text so that it appears as it is.
+// roff escapes text for a man page.
 func roff(text string) string {
-	return strings.NewReplacer(`\`, `\e`, "-", `\-`, `"`, `\(dq`, "^", `\(ha`, "~", `\(ti`, "`", `\(ga`, "\n.", "\n\\&.", "\n'", "\n\\&'").Replace(text)
+	return strings.NewReplacer(
+		`\`, `\e`, "-", `\-`, `"`, `\(dq`, "^", `\(ha`, "~", `\(ti`, "`", `\(ga`,
+		"\n.", "\n\\&.", "\n'", "\n\\&'",
+	).Replace(text)
 }

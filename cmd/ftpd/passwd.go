@@ -15,12 +15,15 @@ import (
 	"ftpd/pkg/auth"
 )
 
-// maxPassword bounds a password, in bytes: a command line holds no longer one.
+// maxPassword is the longest password in bytes, because the line of a command cannot be longer.
 const maxPassword = 1024
 
 func runPasswd(args []string, stdout, stderr io.Writer) int {
-	flags := newFlags("passwd", "", "ftpd passwd (on a terminal it asks, twice), or: printf '%s\\n' SECRET | ftpd passwd\n\n"+
-		"It prints an argon2id hash, for password in [[user]]. bcrypt, yescrypt, sha512-crypt and sha256-crypt of other programs serve too.")
+	flags := newFlags("passwd", "",
+		"ftpd passwd (reads the password twice from the terminal), "+
+			"or: printf '%s\\n' SECRET | ftpd passwd\n\n"+
+			"It prints an argon2id hash, for password in [[user]]. "+
+			"bcrypt, yescrypt, sha512-crypt and sha256-crypt of other programs are accepted too.")
 	if code, done := parse(flags, args, 0, stdout, stderr); done {
 		return code
 	}
@@ -38,7 +41,7 @@ func runPasswd(args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// readPassword reads a password: from a terminal twice and unseen, else the first line.
+// readPassword reads a password: twice and without echo from a terminal, else from the first line.
 func readPassword(in *os.File, prompt io.Writer) (auth.Password, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, maxPassword+2)).ReadString('\n')
@@ -61,7 +64,7 @@ func readPassword(in *os.File, prompt io.Writer) (auth.Password, error) {
 	return usable(first)
 }
 
-// ask reads a line that the terminal does not show. A signal that ends the program meanwhile gives the terminal back as it was.
+// ask reads a line without echo. A signal that ends the program meanwhile restores the terminal.
 func ask(in *os.File, prompt io.Writer, what string) (string, error) {
 	fd := int(in.Fd())
 	before, err := term.GetState(fd)
@@ -72,7 +75,7 @@ func ask(in *os.File, prompt io.Writer, what string) (string, error) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	defer close(answered)
-	go func() { // ends with the answer, or the program
+	go func() { // ends with ask, or with the program
 		select {
 		case <-signals:
 			term.Restore(fd, before)
@@ -87,7 +90,7 @@ func ask(in *os.File, prompt io.Writer, what string) (string, error) {
 	return string(typed), err
 }
 
-// usable refuses what no client could send.
+// usable returns an error for a password that a client could not send.
 func usable(password string) (auth.Password, error) {
 	switch {
 	case password == "":

@@ -9,17 +9,19 @@ import (
 	"unsafe"
 )
 
-// A section of a user's identity that cannot be undone ends its thread, and the main thread is the one that cannot end. So the main
-// goroutine keeps it to itself (see package impersonate).
+// A section of impersonate that cannot restore the identity ends its thread, but the main thread
+// cannot be ended. So the main goroutine is locked to it, and no section runs there.
 func init() { runtime.LockOSThread() }
 
-// hideArgument overwrites an argument of the program in the memory where the list of processes reads it; *value, a part of it, becomes
-// a copy. Any other value stays as it is.
+// hideArgument overwrites an argument of the program in the memory from which the list of
+// processes is read. *value is a part of the argument and becomes a copy. A value that is not
+// part of an argument is not overwritten.
 func hideArgument(value *string) {
 	shown := *value
 	*value = strings.Clone(shown)
 	for _, arg := range os.Args {
-		if strings.HasSuffix(arg, shown) && shown != "" && unsafe.StringData(arg[len(arg)-len(shown):]) == unsafe.StringData(shown) {
+		if shown != "" && strings.HasSuffix(arg, shown) &&
+			unsafe.StringData(arg[len(arg)-len(shown):]) == unsafe.StringData(shown) {
 			clear(unsafe.Slice(unsafe.StringData(shown), len(shown)))
 			return
 		}

@@ -1,4 +1,4 @@
 package main
 
-// hideArgument has nothing to do: what the list of processes shows is a copy.
+// hideArgument does nothing: the list of processes shows a copy.
 func hideArgument(*string) {}

@@ -15,7 +15,7 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// defaultConfig is where packages put the configuration.
+// defaultConfig is the configuration that packages install.
 const defaultConfig = "/etc/ftpd.toml"
 
 func runServe(args []string, stdout, stderr io.Writer) int {
@@ -25,11 +25,11 @@ func runServe(args []string, stdout, stderr io.Writer) int {
 		return code
 	}
 	source := inspectConfig(*file)
-	told := source.Problems
-	if supervisor.IsConfined() { // the run that started this one has told the warnings
-		told = told.Errors()
+	problems := source.Problems
+	if supervisor.IsConfined() { // the run that started this one has printed the warnings
+		problems = problems.Errors()
 	}
-	for _, p := range told {
+	for _, p := range problems {
 		fmt.Fprintln(stderr, p)
 	}
 	if len(source.Problems.Errors()) > 0 {
@@ -71,7 +71,7 @@ func start(source *config.Source, stderr io.Writer) int {
 	return serve(run, o, stderr)
 }
 
-// logs are the service's options with the logs that it writes.
+// logs returns the options of the service, with the logs that it writes.
 func logs(cfg *config.Config, stderr io.Writer) (supervisor.Options, error) {
 	o := supervisor.Options{Config: cfg, Version: version}
 	w := stderr
@@ -93,9 +93,12 @@ func logs(cfg *config.Config, stderr io.Writer) (supervisor.Options, error) {
 	return o, nil
 }
 
-// serve runs a service until the first SIGINT, SIGTERM or SIGHUP, which lets transfers end; a second one ends it at once. A reader of
-// the log that goes away ends nothing.
-func serve(run func(context.Context, supervisor.Options) error, o supervisor.Options, stderr io.Writer) int {
+// serve runs a service until the first SIGINT, SIGTERM or SIGHUP, and then waits for running
+// transfers. A second signal ends it at once. SIGPIPE is ignored, so that the service continues
+// when the reader of its log ends.
+func serve(
+	run func(context.Context, supervisor.Options) error, o supervisor.Options, stderr io.Writer,
+) int {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	signals := make(chan os.Signal, 1)
@@ -103,7 +106,7 @@ func serve(run func(context.Context, supervisor.Options) error, o supervisor.Opt
 	signal.Ignore(syscall.SIGPIPE)
 	go func() { // ends with the first signal, or with the process
 		<-signals
-		signal.Stop(signals) // before anybody hears of the first one
+		signal.Stop(signals) // before stop, so that a second signal ends the process
 		stop()
 	}()
 	if err := run(ctx, o); err != nil {

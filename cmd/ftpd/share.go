@@ -17,7 +17,7 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// A share is what the options ask for.
+// A share holds the values of the options.
 type share struct {
 	dir      string
 	write    bool
@@ -29,38 +29,54 @@ type share struct {
 	key      string // file
 	foreign  bool
 	local    bool
-	copying  bool // no sendfile
+	copying  bool // without sendfile
 	debug    bool
 	public   netip.Addr
 	listen   config.Address
-	cfg      *config.Config // what the other options are read into
+	cfg      *config.Config // receives the other options
 }
 
 func newShare() *share {
-	return &share{cfg: config.Default(), listen: config.Address{AddrPort: netip.AddrPortFrom(netip.IPv6Unspecified(), 2121)}}
+	return &share{
+		cfg:    config.Default(),
+		listen: config.Address{AddrPort: netip.AddrPortFrom(netip.IPv6Unspecified(), 2121)},
+	}
 }
 
 func (s *share) flags() *pflag.FlagSet {
-	f := newFlags("share", "[DIR] [OPTIONS]", "ftpd share ~/Public --listen :2121\n         ftpd share ~/Inbox --write --user alice --password sesame --tls")
+	f := newFlags("share", "[DIR] [OPTIONS]", "ftpd share ~/Public --listen :2121\n"+
+		"         ftpd share ~/Inbox --write --user alice --password sesame --tls")
 	c := s.cfg
 	f.TextVar(&s.listen, "listen", s.listen, "listen on `ADDR:PORT`")
 	f.BoolVar(&s.write, "write", false, "let clients store, change and delete files too")
-	f.StringVar(&s.user, "user", "", "let only the user `NAME` in, with --password; else anybody may come in (anonymous)")
-	f.StringVar(&s.password, "password", "", "the user's password `PW`; others on this machine may see it for a moment, in the list of processes")
-	f.TextVar(&s.public, "public-address", netip.Addr{}, "clients reach this machine by the IPv4 address `IP`, when it is behind NAT")
-	f.TextVar(&c.Data.PassivePorts, "passive-ports", config.PortRange{}, "data connections use the ports `A-B`, such as 50000-50999")
+	f.StringVar(&s.user, "user", "",
+		"admit only the user `NAME`, with --password; else everyone may log in (anonymous)")
+	f.StringVar(&s.password, "password", "",
+		"the user's password `PW`; "+
+			"for a moment, other users of this machine may see it in the list of processes")
+	f.TextVar(&s.public, "public-address", netip.Addr{},
+		"clients reach this machine by the IPv4 address `IP`, when it is behind NAT")
+	f.TextVar(&c.Data.PassivePorts, "passive-ports", config.PortRange{},
+		"data connections use the ports `A-B`, such as 50000-50999")
 	f.BoolVar(&s.tls, "tls", false, "offer TLS (AUTH TLS), with a certificate made for this run")
-	f.StringVar(&s.cert, "certificate", "", "PEM `FILE` with the certificate to use instead, and its chain")
-	f.StringVar(&s.key, "key", "", "PEM `FILE` with its key, if that is not in the same one")
+	f.StringVar(&s.cert, "certificate", "",
+		"PEM `FILE` with the certificate and its chain, instead of one made for this run")
+	f.StringVar(&s.key, "key", "", "PEM `FILE` with the key, if --certificate does not contain it")
 	f.BoolVar(&s.require, "require-tls", false, "refuse logins and data connections without TLS")
-	f.StringVar(&c.Server.Banner, "banner", c.Server.Banner, "`TEXT` that clients read first")
-	f.TextVar(&c.Limits.IdleTimeout, "idle-timeout", c.Limits.IdleTimeout, "end sessions that send nothing for the time `D`; 0s: never")
-	f.IntVar(&c.Limits.MaxSessions, "max-sessions", c.Limits.MaxSessions, "at most `N` sessions at one time; 0: any number")
-	f.IntVar(&c.Limits.MaxSessionsPerIP, "max-sessions-per-ip", c.Limits.MaxSessionsPerIP, "at most `N` sessions of one address at one time; 0: any number")
-	f.IntVar(&c.Auth.MaxAttempts, "max-attempts", c.Auth.MaxAttempts, "so many (`N`) failed logins close a connection")
-	f.BoolVar(&s.foreign, "allow-foreign", false, "let data connections go to and come from other addresses than the client's (FXP)")
+	f.StringVar(&c.Server.Banner, "banner", c.Server.Banner, "greet clients with `TEXT`")
+	f.TextVar(&c.Limits.IdleTimeout, "idle-timeout", c.Limits.IdleTimeout,
+		"end sessions that send nothing for the time `D`; 0s: never")
+	f.IntVar(&c.Limits.MaxSessions, "max-sessions", c.Limits.MaxSessions,
+		"at most `N` sessions at one time; 0: any number")
+	f.IntVar(&c.Limits.MaxSessionsPerIP, "max-sessions-per-ip", c.Limits.MaxSessionsPerIP,
+		"at most `N` sessions of one address at one time; 0: any number")
+	f.IntVar(&c.Auth.MaxAttempts, "max-attempts", c.Auth.MaxAttempts,
+		"close a connection after `N` failed logins")
+	f.BoolVar(&s.foreign, "allow-foreign", false,
+		"allow data connections with addresses other than the client's (FXP)")
 	f.BoolVar(&s.local, "local-time", false, "show local time in listings, instead of UTC")
-	f.BoolVar(&s.copying, "no-sendfile", false, "do not use sendfile(2), which some network file systems do badly")
+	f.BoolVar(&s.copying, "no-sendfile", false,
+		"do not use sendfile(2), which works badly on some network file systems")
 	f.BoolVar(&s.debug, "debug", false, "log every command and reply")
 	return f
 }
@@ -85,7 +101,8 @@ func runShare(args []string, stdout, stderr io.Writer) int {
 	defer t.close()
 	o.Log = events.NewLog(t, o.Config.Log.Level, o.Config.Log.Format)
 	if s.write && s.user == "" {
-		o.Log.Warn().Str("directory", s.dir).Msg("anybody who reaches this port may change and delete these files")
+		o.Log.Warn().Str("directory", s.dir).
+			Msg("anybody who reaches this port may change and delete these files")
 	}
 	if t.isTerminal {
 		o.Announce = func(start supervisor.Start) { t.announce(s, start) }
@@ -97,7 +114,7 @@ func runShare(args []string, stdout, stderr io.Writer) int {
 	}, o, stderr)
 }
 
-// check refuses options that do not go together.
+// check returns an error for options that cannot be combined.
 func (s *share) check() error {
 	c := s.cfg
 	switch {
@@ -110,7 +127,8 @@ func (s *share) check() error {
 	case !s.tls && s.require:
 		return errors.New("--require-tls needs --tls")
 	case s.public.IsValid() && !s.public.Unmap().Is4():
-		return fmt.Errorf("--public-address %s: only IPv4 needs one (EPSV, for IPv6, tells none)", s.public)
+		return fmt.Errorf("--public-address %s: only IPv4 needs one (EPSV, for IPv6, sends none)",
+			s.public)
 	case c.Limits.MaxSessions < 0:
 		return errors.New("--max-sessions is negative")
 	case c.Limits.MaxSessionsPerIP < 0:
@@ -130,7 +148,7 @@ func (s *share) check() error {
 	return nil
 }
 
-// prepare reads what is outside the directory and confines the process to that.
+// prepare reads the files outside of the directory, and then confines the process to the directory.
 func (s *share) prepare(dir string) (o supervisor.Options, err error) {
 	root, err := sharedDir(dir)
 	if err != nil {
@@ -157,12 +175,12 @@ func (s *share) prepare(dir string) (o supervisor.Options, err error) {
 	return o, err
 }
 
-// sharedDir opens the directory; the working directory where dir is "".
+// sharedDir opens the directory, or the working directory if dir is empty.
 func sharedDir(dir string) (root sandbox.Root, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return root, err
 	}
-	if supervisor.IsConfined() { // the run that started this one has looked
+	if supervisor.IsConfined() { // the run that started this one has opened it
 		return sandbox.Root{Path: dir}, nil
 	}
 	roots, err := sandbox.Look(context.Background(), dir)
@@ -177,13 +195,13 @@ func sharedDir(dir string) (root sandbox.Root, err error) {
 	return roots[0], nil
 }
 
-// config is the configuration that a share stands for.
+// config returns the configuration of a share.
 func (s *share) config() (*config.Config, error) {
 	c := s.cfg
 	c.Server.Listen = []config.Address{s.listen}
-	c.Server.DrainTimeout = 0 // whoever has no patience presses Ctrl-C once more
+	c.Server.DrainTimeout = 0 // wait for transfers without limit; a second Ctrl-C ends them
 	c.Auth.Backend = config.BackendVirtual
-	c.Auth.Deny = nil // the one user may have any name
+	c.Auth.Deny = nil // the only user may have any name
 	permissions := config.ReadOnly
 	if s.write {
 		permissions = config.Full
@@ -194,12 +212,16 @@ func (s *share) config() (*config.Config, error) {
 	if s.require {
 		c.Defaults.RequireTLS = config.RequireTLSAll
 	}
-	c.Anonymous = config.Anonymous{Enabled: s.user == "", Directory: s.dir, Permissions: permissions}
+	c.Anonymous = config.Anonymous{
+		Enabled: s.user == "", Directory: s.dir, Permissions: permissions,
+	}
 	if s.public.IsValid() {
 		c.NAT.PublicAddress = s.public.Unmap().String()
 	}
 	if s.foreign {
-		c.Data.ForeignNetworks = config.Networks{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}, {Prefix: netip.MustParsePrefix("::/0")}}
+		c.Data.ForeignNetworks = config.Networks{
+			{Prefix: netip.MustParsePrefix("0.0.0.0/0")}, {Prefix: netip.MustParsePrefix("::/0")},
+		}
 	}
 	c.Files.UTCTimes = !s.local
 	c.Data.Sendfile = !s.copying

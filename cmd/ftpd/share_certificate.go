@@ -9,8 +9,8 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// readCertificate reads the files, where there are any. The confined run gets what the run before has read, since the files are
-// out of its reach.
+// readCertificate reads the files of --certificate and --key. A confined run cannot reach them, and
+// receives what the run before it has read.
 func (s *share) readCertificate() (*supervisor.PEM, error) {
 	if s.cert == "" {
 		return nil, nil
@@ -32,7 +32,8 @@ func (s *share) readCertificate() (*supervisor.PEM, error) {
 	_, err = keyPair(&p)
 	switch {
 	case err != nil && s.key == "":
-		return nil, fmt.Errorf("--certificate %s: %w (without --key the file must hold the key, too)", s.cert, err)
+		return nil, fmt.Errorf(
+			"--certificate %s: %w (without --key the file must contain the key, too)", s.cert, err)
 	case err != nil:
 		return nil, fmt.Errorf("--certificate %s --key %s: %w", s.cert, s.key, err)
 	}
@@ -44,7 +45,7 @@ func keyPair(p *supervisor.PEM) (*tls.Certificate, error) {
 	return &c, err
 }
 
-// certificate is the one of the files, or one made for this run.
+// certificate returns the certificate of the files, or one made for this run.
 func (s *share) certificate(p *supervisor.PEM) (*tls.Certificate, error) {
 	if p != nil {
 		return keyPair(p)
@@ -64,7 +65,7 @@ func (s *share) certificate(p *supervisor.PEM) (*tls.Certificate, error) {
 	return c, nil
 }
 
-// reachable are the addresses by which clients reach the listener: loopback ones last.
+// reachable returns the addresses by which clients reach the listener, loopback addresses last.
 func (s *share) reachable() []netip.Addr {
 	if a := s.listen.Addr().Unmap(); !a.IsUnspecified() {
 		return []netip.Addr{a}

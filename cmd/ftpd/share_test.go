@@ -15,7 +15,7 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// The test's program opens directories in a process of its own, as ftpd does.
+// TestMain opens directories in a process of its own, as ftpd does.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == sandbox.OpenCommand {
 		os.Exit(runOpenRoots(os.Args[2:], os.Stdout, os.Stderr))
@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Mistakes end before anything is served: a usage error with exit code 2, anything else with 1, and one line that says what to change.
+// A mistake ends the command before it serves anything, with exit code 2 for a usage error and 1
+// for any other, and with one line that names what to change.
 func TestShareMistakes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("no certificate"), 0o600); err != nil {
@@ -54,14 +55,26 @@ func TestShareMistakes(t *testing.T) {
 		{"--nat x", exitUsage, "unknown flag: --nat"},
 		{file, exitError, file + " is no directory"},
 		{file + "/x", exitError, file + "/x"},
-		{filepath.Dir(file) + " --tls --certificate " + file + "x", exitError, "--certificate: open " + file + "x"},
-		{filepath.Dir(file) + " --tls --certificate " + file, exitError, "the file must hold the key, too"},
-		{filepath.Dir(file) + " --tls --certificate " + file + " --key " + file + "x", exitError, "--key: open " + file + "x"},
+		{
+			filepath.Dir(file) + " --tls --certificate " + file + "x", exitError,
+			"--certificate: open " + file + "x",
+		},
+		{
+			filepath.Dir(file) + " --tls --certificate " + file, exitError,
+			"the file must contain the key, too",
+		},
+		{
+			filepath.Dir(file) + " --tls --certificate " + file + " --key " + file + "x",
+			exitError, "--key: open " + file + "x",
+		},
 	} {
 		var stdout, stderr strings.Builder
 		code := runShare(strings.Fields(test.args), &stdout, &stderr)
-		if code != test.code || stdout.String() != "" || !strings.Contains(stderr.String(), test.want) || strings.Count(stderr.String(), "\n") != 1 {
-			t.Errorf("ftpd share %s: exit %d\nstdout: %s\nstderr: %s", test.args, code, &stdout, &stderr)
+		if code != test.code || stdout.String() != "" ||
+			!strings.Contains(stderr.String(), test.want) ||
+			strings.Count(stderr.String(), "\n") != 1 {
+			t.Errorf("ftpd share %s: exit %d\nstdout: %s\nstderr: %s",
+				test.args, code, &stdout, &stderr)
 		}
 	}
 }
@@ -85,16 +98,17 @@ func TestShareConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, ok := range map[string]bool{
-		"listen":     c.Server.Listen[0].String() == "[::1]:2122",
-		"write":      alice.Permissions == config.Full,
-		"anonymous":  !c.Anonymous.Enabled,
-		"public":     c.NAT.PublicAddress == "203.0.113.7",
-		"ports":      c.Data.PassivePorts == config.PortRange{First: 50000, Last: 50009},
-		"tls":        alice.RequireTLS == config.RequireTLSAll,
-		"idle":       c.Limits.IdleTimeout == 0,
-		"sessions":   c.Limits.MaxSessions == 0 && c.Limits.MaxSessionsPerIP == 7,
-		"attempts":   c.Auth.MaxAttempts == 5,
-		"foreign":    c.Data.ForeignNetworks.Contains(netip.MustParseAddr("2001:db8::1")) && c.Data.ForeignNetworks.Contains(netip.MustParseAddr("192.0.2.1")),
+		"listen":    c.Server.Listen[0].String() == "[::1]:2122",
+		"write":     alice.Permissions == config.Full,
+		"anonymous": !c.Anonymous.Enabled,
+		"public":    c.NAT.PublicAddress == "203.0.113.7",
+		"ports":     c.Data.PassivePorts == config.PortRange{First: 50000, Last: 50009},
+		"tls":       alice.RequireTLS == config.RequireTLSAll,
+		"idle":      c.Limits.IdleTimeout == 0,
+		"sessions":  c.Limits.MaxSessions == 0 && c.Limits.MaxSessionsPerIP == 7,
+		"attempts":  c.Auth.MaxAttempts == 5,
+		"foreign": c.Data.ForeignNetworks.Contains(netip.MustParseAddr("2001:db8::1")) &&
+			c.Data.ForeignNetworks.Contains(netip.MustParseAddr("192.0.2.1")),
 		"local time": !c.Files.UTCTimes,
 		"sendfile":   !c.Data.Sendfile,
 		"debug":      c.Log.Level == config.LogDebug,
@@ -109,7 +123,8 @@ func TestShareConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	anonymous, err := c.For(config.AnonymousUser, nil)
-	if err != nil || !c.Anonymous.Enabled || anonymous.Permissions != config.ReadOnly || anonymous.RequireTLS != config.RequireTLSOff ||
+	if err != nil || !c.Anonymous.Enabled || anonymous.Permissions != config.ReadOnly ||
+		anonymous.RequireTLS != config.RequireTLSOff ||
 		c.Server.Listen[0].String() != "[::]:2121" || len(c.Data.ForeignNetworks) > 0 || !c.Data.Sendfile || !c.Files.UTCTimes {
 		t.Errorf("the defaults are %+v, %v", c, err)
 	}
@@ -117,8 +132,13 @@ func TestShareConfig(t *testing.T) {
 
 func TestProgressLine(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	down := core.Progress{Verb: "RETR", Path: "/photos.zip", Moved: 5 << 20, Size: 20 << 20, Began: now.Add(-2 * time.Second)}
-	up := core.Progress{Verb: "STOR", Path: "/\x1b[2J" + strings.Repeat("ü", 100), Moved: 999, Began: now}
+	down := core.Progress{
+		Verb: "RETR", Path: "/photos.zip", Moved: 5 << 20, Size: 20 << 20,
+		Began: now.Add(-2 * time.Second),
+	}
+	up := core.Progress{
+		Verb: "STOR", Path: "/\x1b[2J" + strings.Repeat("ü", 100), Moved: 999, Began: now,
+	}
 	for _, test := range []struct {
 		running []core.Progress
 		stopped bool
@@ -127,7 +147,10 @@ func TestProgressLine(t *testing.T) {
 		{nil, false, ""},
 		{nil, true, ""},
 		{[]core.Progress{down}, false, "sending /photos.zip, 25 %, 2.5 MiB/s"},
-		{[]core.Progress{down, up}, true, "sending /photos.zip, 25 %, 2.5 MiB/s (and 1 more); Ctrl-C again cuts it off"},
+		{
+			[]core.Progress{down, up}, true,
+			"sending /photos.zip, 25 %, 2.5 MiB/s (and 1 more); Ctrl-C again cuts it off",
+		},
 		{[]core.Progress{up}, false, `receiving /\x1b[2J` + strings.Repeat("ü", 51) + "..., 999 B"},
 	} {
 		got := progressLine(test.running, test.stopped, now)
@@ -135,14 +158,18 @@ func TestProgressLine(t *testing.T) {
 			t.Errorf("%q\nwant %q", got, test.want)
 		}
 	}
-	for n, want := range map[int64]string{0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 999 << 10: "999.0 KiB", 1000 << 10: "1.0 MiB", 5 << 40: "5.0 TiB", 1<<63 - 1: "8.0 EiB"} {
+	for n, want := range map[int64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1.0 KiB", 999 << 10: "999.0 KiB",
+		1000 << 10: "1.0 MiB", 5 << 40: "5.0 TiB", 1<<63 - 1: "8.0 EiB",
+	} {
 		if got := size(n); got != want {
 			t.Errorf("size(%d) = %s, want %s", n, got, want)
 		}
 	}
 }
 
-// A screen does with what is written what a terminal does: \r goes back to the first column.
+// screen returns what a terminal shows after it has received text. "\r" returns to the first
+// column.
 func screen(text string) string {
 	var lines []string
 	for line := range strings.SplitSeq(text, "\n") {
@@ -164,7 +191,7 @@ func screen(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Records and progress never mix, and the last line is gone at the end.
+// Log records and progress never mix on a line, and the line of progress disappears at the end.
 func TestTerminal(t *testing.T) {
 	var out bytes.Buffer
 	term := newTerminal(&out)
@@ -207,7 +234,8 @@ func TestStartLines(t *testing.T) {
 	s.public = netip.MustParseAddr("203.0.113.7")
 	s.listen = config.Address{AddrPort: netip.MustParseAddrPort("192.0.2.7:0")}
 	newTerminal(&out).announce(s, supervisor.Start{
-		Version: "1.2", PID: 77, Listen: []string{"192.0.2.7:2121"}, Passive: "50000-50009", Public: "203.0.113.7", Fingerprint: "AB:CD",
+		Version: "1.2", PID: 77, Listen: []string{"192.0.2.7:2121"}, Passive: "50000-50009",
+		Public: "203.0.113.7", Fingerprint: "AB:CD",
 		Layers: sandbox.Layers{Missing: []string{"no Landlock here"}},
 	})
 	want := `ftpd 1.2 shares /srv/x, for reading and writing, with alice:

@@ -14,11 +14,13 @@ import (
 	"ftpd/pkg/supervisor"
 )
 
-// What `ftpd share` writes for people. On a terminal it begins with a few plain lines: what is shared, by which URLs, how. Then come log
-// records, and below them, while files move, one line of progress that is drawn over itself. Where standard error is no terminal,
-// the same facts are records, and there is no progress: nothing but whole lines ever goes into a file.
+// This file is the output of ftpd share on a terminal. It begins with a few plain lines: the
+// shared directory, its URLs and the settings. Log records follow. While files are transferred, a
+// line of progress below the records is redrawn in place. If standard error is not a terminal,
+// the lines at the start are a log record, and there is no progress, so that a file receives
+// complete lines only.
 
-// A terminal is where the log and the progress meet.
+// A terminal writes log records and the line of progress.
 type terminal struct {
 	out        io.Writer
 	isTerminal bool
@@ -26,7 +28,7 @@ type terminal struct {
 
 	mu       sync.Mutex
 	running  func() []core.Progress // guarded by mu, as the following; nil before watch
-	line     string                 // of progress, as it is shown
+	line     string                 // the visible line of progress
 	stopped  bool                   // the service ends with its last transfer
 	finished bool                   // nothing more is drawn
 }
@@ -35,10 +37,10 @@ func newTerminal(out io.Writer) *terminal {
 	return &terminal{out: out, isTerminal: events.IsTerminal(out), done: make(chan struct{})}
 }
 
-// IsTerminal tells the log how its records shall look.
+// IsTerminal reports whether the log formats its records for a terminal.
 func (t *terminal) IsTerminal() bool { return t.isTerminal }
 
-// Write writes a record in place of the line of progress, which the next update draws below.
+// Write writes a record in place of the line of progress, which the next update draws below it.
 func (t *terminal) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -46,7 +48,7 @@ func (t *terminal) Write(p []byte) (int, error) {
 	return t.out.Write(p)
 }
 
-// often is how often the progress is drawn: a few times in a second.
+// often is the interval between two updates of the progress.
 const often = 300 * time.Millisecond
 
 // watch shows the progress of transfers until close is called.
@@ -77,7 +79,7 @@ func (t *terminal) update(now time.Time) {
 	t.draw(progressLine(t.running(), t.stopped, now))
 }
 
-// stopping says what a second Ctrl-C would cut off.
+// stopping makes the line of progress state what a second Ctrl-C does.
 func (t *terminal) stopping() {
 	t.mu.Lock()
 	t.stopped = true
@@ -93,7 +95,7 @@ func (t *terminal) close() {
 	close(t.done)
 }
 
-// draw shows a line in place of the one that is shown.
+// draw replaces the visible line of progress.
 func (t *terminal) draw(line string) {
 	if line == t.line {
 		return
@@ -106,10 +108,10 @@ func (t *terminal) draw(line string) {
 	t.line = line
 }
 
-// lineWidth is less than any terminal's: a line that wraps cannot be drawn over.
+// lineWidth is less than the width of any terminal, because a line that wraps cannot be redrawn.
 const lineWidth = 79
 
-// progressLine is "" when nothing moves.
+// progressLine returns the line of progress, and "" without transfers.
 func progressLine(running []core.Progress, stopped bool, now time.Time) string {
 	if len(running) == 0 {
 		return ""
@@ -136,7 +138,7 @@ func progressLine(running []core.Progress, stopped bool, now time.Time) string {
 	return shorten(verb+" "+events.Clean(p.Path), lineWidth-len(end)) + end
 }
 
-// shorten cuts the end of a text that has more than n characters.
+// shorten cuts a text to n characters.
 func shorten(text string, n int) string {
 	runes := []rune(text)
 	if len(runes) <= n {
@@ -145,7 +147,7 @@ func shorten(text string, n int) string {
 	return string(runes[:max(0, n-3)]) + "..."
 }
 
-// size is a number of bytes with three digits or so.
+// size returns a number of bytes as text, with about three digits.
 func size(n int64) string {
 	if n < 1<<10 {
 		return fmt.Sprintf("%d B", n)
@@ -169,10 +171,12 @@ func (t *terminal) announce(s *share, start supervisor.Start) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "ftpd %s shares %s, %s, with %s:\n", start.Version, s.dir, rights, who)
 	for _, host := range s.hosts() {
-		fmt.Fprintf(&b, "  ftp://%s%s/\n", login, net.JoinHostPort(host, fmt.Sprint(s.port(start))))
+		address := net.JoinHostPort(host, fmt.Sprint(s.port(start)))
+		fmt.Fprintf(&b, "  ftp://%s%s/\n", login, address)
 	}
 	if start.Fingerprint != "" {
-		fmt.Fprintf(&b, "TLS by AUTH TLS; the SHA-256 fingerprint of the certificate is\n  %s\n", start.Fingerprint)
+		fmt.Fprintf(&b, "TLS by AUTH TLS; the SHA-256 fingerprint of the certificate is\n  %s\n",
+			start.Fingerprint)
 	}
 	if start.Public != "" {
 		fmt.Fprintf(&b, "NAT address %s, ", start.Public)
@@ -181,7 +185,8 @@ func (t *terminal) announce(s *share, start supervisor.Start) {
 	if !start.Sendfile {
 		sendfile = "off"
 	}
-	fmt.Fprintf(&b, "passive ports %s, sendfile %s, sandbox %s, pid %d\n", start.Passive, sendfile, start.Layers, start.PID)
+	fmt.Fprintf(&b, "passive ports %s, sendfile %s, sandbox %s, pid %d\n",
+		start.Passive, sendfile, start.Layers, start.PID)
 	for _, missing := range start.Layers.Missing {
 		fmt.Fprintf(&b, "not confined: %s\n", missing)
 	}
@@ -189,7 +194,7 @@ func (t *terminal) announce(s *share, start supervisor.Start) {
 	t.Write([]byte(b.String()))
 }
 
-// port is the one that was got, where the system has chosen it.
+// port returns the port of the listener, which the system has chosen if --listen has port 0.
 func (s *share) port(start supervisor.Start) uint16 {
 	if got, err := netip.ParseAddrPort(start.Listen[0]); err == nil {
 		return got.Port()
@@ -197,10 +202,10 @@ func (s *share) port(start supervisor.Start) uint16 {
 	return s.listen.Port()
 }
 
-// maxHosts bounds the lines of a machine with an address for each of its containers.
+// maxHosts bounds the number of URLs, because a machine may have an address for each container.
 const maxHosts = 6
 
-// hosts are the names and addresses for URLs.
+// hosts returns the names and addresses for URLs.
 func (s *share) hosts() []string {
 	var hosts []string
 	if s.public.IsValid() {
@@ -219,10 +224,11 @@ func (s *share) hosts() []string {
 	return hosts
 }
 
-// hostAddresses are those of this machine that others may know, and the loopback ones behind them.
+// hostAddresses returns the addresses of this machine that other machines may use, followed by the
+// loopback addresses.
 func hostAddresses(only4 bool) []netip.Addr {
 	var global, loopback []netip.Addr
-	addresses, _ := net.InterfaceAddrs() // where that fails there are no lines
+	addresses, _ := net.InterfaceAddrs() // after an error there are no addresses to show
 	for _, a := range addresses {
 		prefix, err := netip.ParsePrefix(a.String())
 		addr := prefix.Addr()

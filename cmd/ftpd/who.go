@@ -15,7 +15,7 @@ import (
 	"ftpd/pkg/events"
 )
 
-// runWho shows the sessions of the running service: once, or with --watch again and again until it is interrupted.
+// runWho shows the sessions of the running service: once, or every second with --watch.
 func runWho(args []string, stdout, stderr io.Writer) int {
 	flags := newFlags("who", "[--json] [--watch]", "ftpd who --watch")
 	socket := socketFlag(flags)
@@ -43,13 +43,14 @@ func runWho(args []string, stdout, stderr io.Writer) int {
 	}
 }
 
-// home is what makes a terminal draw over what it shows; behind it, what is left of that goes.
+// home moves the cursor to the first line of a terminal. below erases the rest of the screen.
 const (
 	home  = "\x1b[H"
 	below = "\x1b[J"
 )
 
-// show writes a report as people read it, no wider than the terminal. With over, it takes the place of the one before.
+// show writes a report as text, no wider than the terminal. With over, it replaces the report
+// before.
 func show(w io.Writer, r admin.Report, over bool) error {
 	width, height := 0, 0
 	if f, ok := w.(*os.File); ok && events.IsTerminal(w) {
@@ -57,7 +58,8 @@ func show(w io.Writer, r admin.Report, over bool) error {
 	}
 	lines := strings.Split(strings.TrimSuffix(table(r), "\n"), "\n")
 	if over && height > 0 && len(lines) > height-1 {
-		lines = append(lines[:height-2], fmt.Sprintf("... %d more lines; ftpd who shows all", len(lines)-height+2))
+		lines = append(lines[:height-2],
+			fmt.Sprintf("... %d more lines; ftpd who shows all", len(lines)-height+2))
 	}
 	var out strings.Builder
 	if over && height > 0 {
@@ -69,7 +71,7 @@ func show(w io.Writer, r admin.Report, over bool) error {
 		}
 		out.WriteString(line)
 		if over && height > 0 {
-			out.WriteString("\x1b[K") // what the line before was longer
+			out.WriteString("\x1b[K") // erases the rest of a longer line before
 		}
 		out.WriteByte('\n')
 	}
@@ -80,10 +82,11 @@ func show(w io.Writer, r admin.Report, over bool) error {
 	return err
 }
 
-// table is a report as text.
+// table returns a report as text.
 func table(r admin.Report) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "ftpd %s, pid %d, running for %s\n", r.Version, r.PID, span(r.Now.Sub(r.Started)))
+	fmt.Fprintf(&out, "ftpd %s, pid %d, running for %s\n",
+		r.Version, r.PID, span(r.Now.Sub(r.Started)))
 	for _, l := range r.Limits {
 		fmt.Fprintf(&out, "%s\n", limit(l))
 	}
@@ -119,7 +122,7 @@ func limit(l admin.Limit) string {
 	return text
 }
 
-// sessions writes a row for each.
+// sessions writes one row for each session.
 func sessions(w io.Writer, r admin.Report) {
 	rows := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(rows, "SESSION\tUSER\tADDRESS\tTLS\tWHAT\tCLIENT")
@@ -131,12 +134,13 @@ func sessions(w io.Writer, r admin.Report) {
 		if tls == "" {
 			tls = "-"
 		}
-		fmt.Fprintf(rows, "%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, user, s.Remote.Addr(), tls, doing(s), events.Clean(s.Client))
+		fmt.Fprintf(rows, "%s\t%s\t%s\t%s\t%s\t%s\n",
+			s.ID, user, s.Remote.Addr(), tls, doing(s), events.Clean(s.Client))
 	}
 	rows.Flush()
 }
 
-// doing says what a session does, in one cell.
+// doing returns the activity of a session, as one cell of the table.
 func doing(s admin.Session) string {
 	t := s.Transfer
 	if t == nil {
@@ -150,7 +154,8 @@ func doing(s admin.Session) string {
 	if t.Size > 0 {
 		far = fmt.Sprintf("%d %% of %s", 100*t.Bytes/t.Size, size(t.Size))
 	}
-	text := fmt.Sprintf("%s %s, %s, %s/s", events.Clean(t.Verb), shorten(events.Clean(t.Path), 30), far, size(int64(t.Rate)))
+	text := fmt.Sprintf("%s %s, %s, %s/s",
+		events.Clean(t.Verb), shorten(events.Clean(t.Path), 30), far, size(int64(t.Rate)))
 	if left := t.Left(); left > 0 {
 		text += ", " + span(left) + " left"
 	}
@@ -160,7 +165,7 @@ func doing(s admin.Session) string {
 	return text
 }
 
-// span is a time in its two largest units.
+// span returns a duration in its two largest units.
 func span(d time.Duration) string {
 	d = max(0, d).Round(time.Second)
 	days := int(d / (24 * time.Hour))

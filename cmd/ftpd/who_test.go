@@ -9,7 +9,7 @@ import (
 	"ftpd/pkg/admin"
 )
 
-// trimmed has no blanks at the ends of lines.
+// trimmed removes blanks at the ends of lines.
 func trimmed(text string) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {
@@ -22,13 +22,23 @@ func TestTable(t *testing.T) {
 	now := time.Date(2027, 1, 1, 12, 0, 0, 0, time.UTC)
 	r := admin.Report{
 		Version: "1.0", PID: 7, Started: now.Add(-26 * time.Hour), Now: now,
-		Limits: []admin.Limit{{Key: "limits.max_sessions", Limit: 1000, Used: 2}, {Key: "max_sessions", Used: 1, Of: "alice"}},
+		Limits: []admin.Limit{
+			{Key: "limits.max_sessions", Limit: 1000, Used: 2},
+			{Key: "max_sessions", Used: 1, Of: "alice"},
+		},
 		Sessions: []admin.Session{
-			{ID: "abcd2345", User: "alice", Remote: netip.MustParseAddrPort("192.0.2.1:1000"), TLS: "TLS 1.3", Client: "FileZilla\x1b", Directory: "/",
-				Transfer: &admin.Transfer{Verb: "RETR", Path: "/big.iso", Bytes: 1 << 30, Size: 4 << 30, Seconds: 100, Rate: 10 << 20}},
+			{ID: "abcd2345", User: "alice", Remote: netip.MustParseAddrPort("192.0.2.1:1000"),
+				TLS: "TLS 1.3", Client: "FileZilla\x1b", Directory: "/",
+				Transfer: &admin.Transfer{
+					Verb: "RETR", Path: "/big.iso", Bytes: 1 << 30, Size: 4 << 30, Seconds: 100,
+					Rate: 10 << 20,
+				}},
 			{ID: "efgh2345", Remote: netip.MustParseAddrPort("[2001:db8::1]:1000"), Idle: 61},
 		},
-		Bans: []admin.Ban{{Network: "198.51.100.7", User: "root", Until: now.Add(time.Hour), Cause: "10 failed logins"}},
+		Bans: []admin.Ban{{
+			Network: "198.51.100.7", User: "root", Until: now.Add(time.Hour),
+			Cause: "10 failed logins",
+		}},
 	}
 	want := `ftpd 1.0, pid 7, running for 1d2h
 limits.max_sessions: 2 of 1000
