@@ -86,7 +86,8 @@ func TestFullQueueOfLogins(t *testing.T) {
 	}
 	eventually(t, "the clients that hung up have left the queue", func() bool {
 		gone, _ := s.log.find(func(r record) bool {
-			return r.Message == "login_failed" && strings.Contains(r.Cause, "waited for its turn")
+			return r.Message == "login_failed" && r.Reply == 0 && // none was read
+				strings.Contains(r.Cause, "waited for its turn")
 		})
 		return len(gone) == places-1
 	})

@@ -67,7 +67,8 @@ func (q *Queue) Enter(ctx context.Context, client netip.Addr) error {
 		return err
 	case <-ctx.Done():
 		q.cancel(from, w)
-		return fmt.Errorf("the login waited for its turn: %w", context.Cause(ctx))
+		return fmt.Errorf("the login waited for its turn (at most limits.login_timeout): %w",
+			context.Cause(ctx))
 	}
 }
 

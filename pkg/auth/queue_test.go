@@ -149,7 +149,7 @@ func TestQueueNamesTheLimit(t *testing.T) {
 	q := NewQueue(0, 1, nil)
 	left, leave := context.WithCancelCause(t.Context())
 	leave(errors.New("hung up"))
-	if err := q.Enter(left, addrA); err.Error() != "the login waited for its turn: hung up" {
+	if err := q.Enter(left, addrA); err.Error() != "the login waited for its turn (at most limits.login_timeout): hung up" {
 		t.Error(err)
 	}
 	q.wait(Network(addrA))

@@ -65,7 +65,7 @@ func (h *handler) Authenticate(
 	}
 	c.Remote = s.remote.Addr().Unmap()
 	if cause := h.bans.banCause(c.Remote, c.User); cause != "" { // the password is not checked
-		return nil, h.refuse(session, s, c, &auth.Refusal{Cause: c.User + ": " + cause})
+		return nil, h.refuse(ctx, session, s, c, &auth.Refusal{Cause: c.User + ": " + cause})
 	}
 	account, err := h.auth.Authenticate(ctx, c)
 	if err == nil {
@@ -79,7 +79,7 @@ func (h *handler) Authenticate(
 	case errors.As(err, &refusal) && refusal.Public == "":
 		h.logBans(h.bans.failed(c.Remote, c.User))
 	}
-	return nil, h.refuse(session, s, c, err)
+	return nil, h.refuse(ctx, session, s, c, err)
 }
 
 // countLogin counts the session as one of the account's. It refuses the login where max_sessions
@@ -101,8 +101,11 @@ func (h *handler) countLogin(session string, account *auth.Account) error {
 }
 
 // refuse logs the cause of a failed login. It returns an error with what the core may know: the
-// text for the client, but not the cause.
-func (h *handler) refuse(session string, s entry, c auth.Credentials, cause error) error {
+// text for the client, but not the cause. If the session has ended before the check did, which ctx
+// shows, the client has read another reply than 530, or none.
+func (h *handler) refuse(
+	ctx context.Context, session string, s entry, c auth.Credentials, cause error,
+) error {
 	failed := events.Event{
 		Kind:    events.LoginFailed,
 		Session: session,
@@ -110,17 +113,21 @@ func (h *handler) refuse(session string, s entry, c auth.Credentials, cause erro
 		Reply:   530,
 		Cause:   cause.Error(),
 	}
+	var refusal *auth.Refusal
+	refused := errors.As(cause, &refusal)
 	busy := errors.Is(cause, auth.ErrBusy)
-	if busy {
+	switch {
+	case busy:
 		failed.Reply = 421
+	case !refused && ctx.Err() != nil:
+		failed.Reply = 0
 	}
 	// Emit would find no address, if the session has ended meanwhile.
 	h.log.Write(events.Record{Event: failed, Remote: s.remote})
-	var refusal *auth.Refusal
 	switch {
 	case busy:
 		return auth.ErrBusy
-	case errors.As(cause, &refusal):
+	case refused:
 		return &auth.Refusal{Cause: "refused by the supervisor", Public: refusal.Public}
 	}
 	return errBackend

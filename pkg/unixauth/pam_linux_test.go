@@ -193,8 +193,8 @@ func belongsTo(a *auth.Account, user string) bool {
 }
 
 const (
-	noShell = "its shell /usr/sbin/nologin is not in /etc/shells, " +
-		"which pam_shells and auth.require_shell demand"
+	noShell = "perhaps refused by pam_shells: " +
+		"its shell /usr/sbin/nologin is not in /etc/shells"
 	noPassword = "its password is empty in /etc/shadow, and an account without one may not log in"
 )
 
@@ -224,7 +224,11 @@ func TestPAMCauses(t *testing.T) {
 			"nologin: PAM account: Authentication failure; " + noShell},
 		{[]string{"auth required pam_listfile.so item=user sense=deny file=/etc/ftpusers"},
 			"listed",
-			"listed: PAM authentication: Authentication failure; it stands in /etc/ftpusers"},
+			"listed: PAM authentication: Authentication failure; " +
+				"perhaps refused by pam_listfile: it stands in /etc/ftpusers"},
+		// The password may be wrong as well: PAM does not return which module refused.
+		{[]string{"auth required pam_deny.so"}, "nologin",
+			"nologin: PAM authentication: Authentication failure; " + noShell},
 		{[]string{"auth required pam_deny.so"}, "bytes",
 			`bytes: PAM authentication: Authentication failure; ` +
 				`getpwnam: name, home or shell in the entry of "bytes" is not UTF-8`},

@@ -71,7 +71,7 @@ func (t *transaction) hint(stage string, err error) string {
 }
 
 // accountProblem returns the reason for a refusal that can be found in the system's files, or
-// "". The results of modules do not contain it.
+// "". The results of modules do not contain it, nor which module refused.
 func accountProblem(user, stage string) string {
 	account, err := lookup(user)
 	switch {
@@ -82,15 +82,14 @@ func accountProblem(user, stage string) string {
 	case account == nil:
 		return ""
 	case listed(user):
-		return "it stands in " + usersFile
+		return "perhaps refused by pam_listfile: it stands in " + usersFile
 	}
 	if why := withoutPassword(account.Name); why != "" && stage == authentication {
 		return why
 	}
 	shell := cmp.Or(account.Shell, "/bin/sh") // passwd(5)
 	if !loginShell(shell) {
-		return fmt.Sprintf("its shell %s is not in /etc/shells, "+
-			"which pam_shells and auth.require_shell demand", shell)
+		return fmt.Sprintf("perhaps refused by pam_shells: its shell %s is not in /etc/shells", shell)
 	}
 	return ""
 }
