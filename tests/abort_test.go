@@ -12,9 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestAbortOfAStalledDownload checks that a download whose client has stopped reading ends by
-// ABOR, whichever way that is sent, and that the session goes on. The time that it takes is
-// logged, not checked; a server that is stuck shows as a timeout.
+// TestAbortOfAStalledDownload checks that ABOR, whichever way it is sent, ends a download that
+// the client has stopped to read, and that the session goes on. The time that it takes is logged,
+// not checked; a server that is stuck shows as a timeout.
 func TestAbortOfAStalledDownload(t *testing.T) {
 	t.Parallel()
 	s, dir := share(t)

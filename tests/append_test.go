@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -89,8 +90,8 @@ func TestAppendingTogether(t *testing.T) {
 			}
 		}
 		got := readFile(t, filepath.Join(u.home, name))
-		if a, b := bytes.Count([]byte(got), []byte("a")), bytes.Count([]byte(got),
-			[]byte("b")); a != each || b != each {
+		a, b := strings.Count(got, "a"), strings.Count(got, "b")
+		if a != each || b != each {
 			t.Errorf("the file has %d and %d bytes of the two, of %d each", a, b, each)
 		}
 	}

@@ -50,8 +50,8 @@ func TestEntryOfADamagedFileSystem(t *testing.T) {
 	}
 }
 
-// damagedFileSystem mounts a file system whose directory has the names of two files, "good" and
-// "bad". The inode of "bad" is cleared, as fsck(8) finds it after a power failure.
+// damagedFileSystem mounts a file system with the names of two files, "good" and "bad". The inode
+// of "bad" is cleared, as fsck(8) finds it after a power failure.
 func damagedFileSystem(t *testing.T) (dir string) {
 	t.Helper()
 	needRoot(t)

@@ -151,8 +151,8 @@ func TestCheckWhileTheServiceRuns(t *testing.T) {
 	}
 }
 
-// TestCheckReadsPAM checks that PAM modules whose effect ends with the login are named with their
-// file and line, wherever they are included.
+// TestCheckReadsPAM checks that PAM modules that only have an effect until the end of the login
+// are named with their file and line, wherever they are included.
 func TestCheckReadsPAM(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

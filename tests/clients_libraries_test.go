@@ -97,21 +97,21 @@ func jlaffayeDoes(_ *testing.T, at target, all ...action) (string, error) {
 	if err := c.Login(at.name, at.password); err != nil {
 		return "", err
 	}
-	var said strings.Builder
+	var output strings.Builder
 	for _, a := range all {
-		if err := jlaffayeAct(c, a, &said); err != nil {
+		if err := jlaffayeAct(c, a, &output); err != nil {
 			return "", err
 		}
 	}
-	return said.String(), nil
+	return output.String(), nil
 }
 
-func jlaffayeAct(c *ftp.ServerConn, a action, said io.Writer) error {
+func jlaffayeAct(c *ftp.ServerConn, a action, output io.Writer) error {
 	switch a.verb {
 	case "list":
 		entries, err := c.List(a.remote)
 		for _, e := range entries {
-			fmt.Fprintln(said, e.Name)
+			fmt.Fprintln(output, e.Name)
 		}
 		return err
 	case "get", "reget":
@@ -121,7 +121,7 @@ func jlaffayeAct(c *ftp.ServerConn, a action, said io.Writer) error {
 			return err
 		}
 		a.verb = strings.TrimSuffix(a.verb, " text")
-		return errors.Join(jlaffayeAct(c, a, said), c.Type(ftp.TransferTypeBinary))
+		return errors.Join(jlaffayeAct(c, a, output), c.Type(ftp.TransferTypeBinary))
 	case "head":
 		return jlaffayeBegins(c, a)
 	case "missing":

@@ -97,7 +97,7 @@ func (at target) url(remote string) string {
 func each(one func(target, action) (string, error)) func(*testing.T, target, ...action) (string,
 	error) {
 	return func(_ *testing.T, at target, all ...action) (string, error) {
-		var said strings.Builder
+		var output strings.Builder
 		for _, a := range all {
 			missing := a.verb == "missing"
 			if missing {
@@ -110,9 +110,9 @@ func each(one func(target, action) (string, error)) func(*testing.T, target, ...
 			if !missing && err != nil {
 				return out, err
 			}
-			said.WriteString(out)
+			output.WriteString(out)
 		}
-		return said.String(), nil
+		return output.String(), nil
 	}
 }
 
@@ -226,9 +226,8 @@ func wgetDoes(at target, a action) (string, error) {
 	}
 	switch a.verb {
 	case "list":
-		if _, err := at.run("", "wget",
-			append(args, "--no-remove-listing", "--output-document=index",
-				url+"/")...); err != nil {
+		args = append(args, "--no-remove-listing", "--output-document=index", url+"/")
+		if _, err := at.run("", "wget", args...); err != nil {
 			return "", err
 		}
 		listing, err := os.ReadFile(filepath.Join(at.folder, ".listing"))
@@ -322,12 +321,12 @@ func tnftpDoes(_ *testing.T, at target, all ...action) (string, error) {
 		}[a.verb])
 	}
 	script.WriteString("bye\n")
-	said, err := at.run(script.String(), "tnftp", mode, "-n", "-i", "-v", "-P", at.port, at.host)
+	output, err := at.run(script.String(), "tnftp", mode, "-n", "-i", "-v", "-P", at.port, at.host)
 	if err != nil || !slices.ContainsFunc(all, func(a action) bool { return a.verb == "list" }) {
-		return said, err
+		return output, err
 	}
 	names, err := os.ReadFile(list)
-	if errors.Is(err, os.ErrNotExist) && strings.Contains(said, "226 ") {
+	if errors.Is(err, os.ErrNotExist) && strings.Contains(output, "226 ") {
 		return "", nil // it makes no file for nothing
 	}
 	return string(names), err

@@ -254,7 +254,8 @@ func stepAbort(w *work) error {
 	return holds(small, w.data)
 }
 
-// Some clients leave the carriage returns, as they are on the wire.
+// stepTextDown downloads a text. Some clients leave the carriage returns, as they are on the
+// wire.
 func stepTextDown(w *work) error {
 	text := []byte("one\n\ntwo\n")
 	w.stands("text", text)

@@ -153,7 +153,7 @@ func (c ftpClient) work(t *testing.T, at target, data []byte) {
 		t.Logf("%s %s cannot: %s", c.name, m, why)
 		return
 	}
-	var told strings.Builder
+	var results strings.Builder
 	for _, st := range steps {
 		if !st.everywhere && !m.whole() ||
 			slices.Contains(oddNames, st.name) && m.security != "plain" {
@@ -166,9 +166,9 @@ func (c ftpClient) work(t *testing.T, at target, data []byte) {
 			result = "FAILS"
 			t.Errorf("%s: %v", st.name, err)
 		}
-		fmt.Fprintf(&told, "\n%-16s %-21s %-17q %s", c.name, m, st.name, result)
+		fmt.Fprintf(&results, "\n%-16s %-21s %-17q %s", c.name, m, st.name, result)
 	}
-	t.Log(told.String())
+	t.Log(results.String())
 }
 
 // A clientServer serves with and without TLS.

@@ -34,8 +34,8 @@ func TestFFmpegUploads(t *testing.T) {
 	}
 }
 
-// TestUploadOutlivesControl checks that an upload whose control connection has ended is shown as
-// such, is completed, and is ended by a kick.
+// TestUploadOutlivesControl checks that an upload is shown as such after the end of its control
+// connection, is completed, and is ended by a kick.
 func TestUploadOutlivesControl(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -108,7 +108,7 @@ func TestFullQueueOfLogins(t *testing.T) {
 	last.conn.Close()
 }
 
-// A waiter is a client whose reply to PASS comes late.
+// A waiter is a client that gets the reply to PASS late.
 type waiter struct {
 	conn net.Conn
 	in   *bufio.Reader
@@ -135,7 +135,7 @@ func (w *waiter) answer() string {
 	return strings.TrimRight(line, "\r\n")
 }
 
-// gatedService makes a PAM service whose logins hold their turn until open is called.
+// gatedService makes a PAM service with logins that hold their turn until open is called.
 func gatedService(t *testing.T) (name string, open func()) {
 	t.Helper()
 	need(t, "flock")

@@ -71,8 +71,8 @@ func (d *deadRoot) checkWarns(t *testing.T, cause string) {
 	}
 }
 
-// TestDeadRoot checks that a root whose FUSE server has died does not affect other users, and is
-// served again once it is mounted again.
+// TestDeadRoot checks that a root does not affect other users when its FUSE server has died, and
+// is served again once it is mounted again.
 func TestDeadRoot(t *testing.T) {
 	t.Parallel()
 	d := newDeadRoot(t)

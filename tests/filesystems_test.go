@@ -61,9 +61,9 @@ func TestFileSystems(t *testing.T) {
 	}
 }
 
-// TestIdmappedMountOfOthers checks that a user whose id is not in the map of an idmapped mount
-// can make nothing there, whatever the modes are, with a reply after which clients do not try
-// again.
+// TestIdmappedMountOfOthers checks that a user with an id that is not in the map of an idmapped
+// mount can make nothing there, whatever the modes are, with a reply after which clients do not
+// try again.
 func TestIdmappedMountOfOthers(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

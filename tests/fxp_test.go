@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// port returns the argument of PORT for an address.
+// portArgument returns the argument of PORT for an address.
 func portArgument(at netip.AddrPort) string {
 	a := at.Addr().As4()
 	return fmt.Sprintf("PORT %d,%d,%d,%d,%d,%d", a[0], a[1], a[2], a[3], at.Port()>>8,

@@ -27,8 +27,8 @@ func TestHash(t *testing.T) {
 	user.file(t, "roots", "of root", 0, 0, 0o600)
 	c := login(t, serve(t, nil).addr, user.name, user.password)
 
-	if got, want := c.expect(t, 213, "HASH big").text, fmt.Sprintf("SHA-256 0-%d %x big",
-		len(content), sha256File(t, file)); got != want {
+	want := fmt.Sprintf("SHA-256 0-%d %x big", len(content), sha256File(t, file))
+	if got := c.expect(t, 213, "HASH big").text; got != want {
 		t.Errorf("HASH: %s, want %s", got, want)
 	}
 	half := content[len(content)/2:]

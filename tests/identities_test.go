@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// 32 sessions of two users work in one folder at the same time. A thread that kept the identity of another session would make a file
-// with the wrong owner, or open a file of the other user.
+// TestIdentities has 32 sessions of two users work in one directory at the same time. A thread
+// that kept the identity of another session would make a file with the wrong owner, or open a
+// file of the other user.
 func TestIdentities(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -46,7 +47,7 @@ func TestIdentities(t *testing.T) {
 		if i%2 == 1 {
 			me, other = second, first
 		}
-		go func() { // ends after its share of the operations, or when another one failed
+		go func() { // ends after its share of the operations, or when another session failed
 			w := worker{user: me, other: other, name: fmt.Sprintf("%s-%d", me.name, i)}
 			ends <- w.work(ctx, s.addr, operations/sessions)
 		}()
@@ -62,14 +63,15 @@ func TestIdentities(t *testing.T) {
 	}
 }
 
-// A worker is one session's user.
+// A worker is the user of one session.
 type worker struct {
 	user, other account
 	name        string // of the worker's files
 	client      *client
 }
 
-// work does operations in turn: STOR, RNFR and RNTO, LIST, RETR of the own file, RETR and STOR of what belongs to the other.
+// work does operations in turn: STOR, RNFR and RNTO, LIST, RETR of an own file, RETR and STOR of
+// files of the other user.
 func (w *worker) work(ctx context.Context, addr string, operations int) error {
 	c, err := logIn(addr, w.user.name, w.user.password)
 	if err != nil {

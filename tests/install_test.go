@@ -17,8 +17,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The deb on a fresh Debian 12 that systemd has booted: the service runs, a user's file goes up and down, an upgrade keeps what the
-// administrator wrote, and a purge leaves nothing but users' data.
+// TestInstallBooted installs the deb on a fresh Debian 12 that systemd has booted: the service
+// runs, a user's file goes up and down, an upgrade keeps the administrator's changes, and a purge
+// leaves only users' data.
 func TestInstallBooted(t *testing.T) {
 	t.Parallel()
 	deb := packages(t).deb
@@ -52,14 +53,15 @@ func TestInstallBooted(t *testing.T) {
 	m.leftOver(t, before)
 }
 
-// supervisor is the process id of the service, as the machine counts.
+// supervisor returns the process id of the service inside the machine.
 func (m machine) supervisor(t *testing.T) string {
 	t.Helper()
 	return strings.TrimSpace(m.run(t, "", "systemctl", "show", "--property=MainPID", "--value",
 		"ftpd"))
 }
 
-// privileges checks what the unit leaves to the supervisor: PAM's setuid programs work, and nothing reaches into the kernel.
+// privileges checks what the unit permits the supervisor: PAM's setuid programs work, and no
+// capability reaches into the kernel.
 func (m machine) privileges(t *testing.T) {
 	t.Helper()
 	status := m.run(t, "", "cat", "/proc/"+m.supervisor(t)+"/status")
@@ -79,7 +81,8 @@ func (m machine) privileges(t *testing.T) {
 	}
 }
 
-// upgrade installs the package again, over files of the administrator: first with a mistake, which leaves the running service alone.
+// upgrade installs the package again, over changed files: first over a mistake, which leaves the
+// running service alone.
 func (m machine) upgrade(t *testing.T) {
 	t.Helper()
 	pid := m.supervisor(t)
@@ -87,7 +90,7 @@ func (m machine) upgrade(t *testing.T) {
 	writeFile(t, mistake, "[server]\nbaner = \"Welcome.\"\n", 0o600)
 	if out := m.run(t, "", "dpkg", "--install", "/root/ftpd.deb"); !strings.Contains(out,
 		"mistake.toml:2: server.baner: unknown key") {
-		t.Errorf("the package does not tell the mistake: %s", out)
+		t.Errorf("the package does not show the mistake: %s", out)
 	}
 	if m.supervisor(t) != pid {
 		t.Error("a mistake in the configuration ended the service")
@@ -106,7 +109,8 @@ func (m machine) upgrade(t *testing.T) {
 	}
 }
 
-// The same where nothing boots the root, as in an application container: the service is started by hand.
+// TestInstallByHand does the same where nothing boots the system, as in an application container:
+// the service is started by hand.
 func TestInstallByHand(t *testing.T) {
 	t.Parallel()
 	deb := packages(t).deb
@@ -163,7 +167,7 @@ func (m machine) upAndDown(t *testing.T, addr, password string) {
 	}
 }
 
-// notCompared are folders that change whatever is installed.
+// notCompared are directories that change whatever is installed.
 var notCompared = []string{
 	"dev", "proc", "run", "sys", "tmp", // not on disk
 	"root",                                     // where the test puts the package
@@ -171,7 +175,7 @@ var notCompared = []string{
 	"var/log/apt", "var/log/journal", "var/lib/systemd", "var/tmp", // of the system that runs
 }
 
-// files lists what is on the machine, each with its mode.
+// files lists the files of the machine, each with its mode.
 func (m machine) files(t *testing.T) []string {
 	t.Helper()
 	var files []string
@@ -195,7 +199,8 @@ func (m machine) files(t *testing.T) []string {
 	return files
 }
 
-// leftOver compares the machine with what it was: users' files stay, and the accounts that may own some.
+// leftOver compares the files of the machine with those before the installation. Users' files may
+// stay, and the accounts that may own some.
 func (m machine) leftOver(t *testing.T, before []string) {
 	t.Helper()
 	for _, f := range m.files(t) {

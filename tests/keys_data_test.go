@@ -201,8 +201,8 @@ func (r *keyRun) foreignDownload() string {
 	defer l.Close()
 	c, _ := r.login()
 	port := l.Addr().(*net.TCPAddr).Port
-	if answer := c.send(fmt.Sprintf("PORT 127,2,0,1,%d,%d", port>>8,
-		port&255)); answer.code != 200 {
+	answer := c.send(fmt.Sprintf("PORT 127,2,0,1,%d,%d", port>>8, port&255))
+	if answer.code != 200 {
 		return codes(answer)
 	}
 	c.send("RETR " + r.path + "/f")
@@ -215,7 +215,7 @@ func (r *keyRun) foreignDownload() string {
 	if err != nil {
 		return err.Error()
 	}
-	answer, err := c.reply()
+	answer, err = c.reply()
 	return moved(string(data), answer, err)
 }
 
@@ -293,8 +293,8 @@ func (r *keyRun) clientCertificates() string {
 	return strings.Join(all, ", ")
 }
 
-// resumes returns the reply to a transfer whose data connection does not resume the TLS session of its
-// control connection, and whether a data connection that may resume it does so.
+// resumes returns the reply to a transfer with a data connection that does not resume the TLS
+// session of its control connection, and whether a data connection that may resume it does so.
 func (r *keyRun) resumes() string {
 	c, _ := r.dial()
 	cfg := r.w.ours.client("localhost")

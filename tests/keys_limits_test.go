@@ -160,7 +160,7 @@ func (r *keyRun) stalls() string {
 	return codes(r.outlasts(c, func() { data.Close() }))
 }
 
-// connectsLate returns the reply to an upload whose client does not open the data connection.
+// connectsLate returns the reply to an upload when the client does not open the data connection.
 func (r *keyRun) connectsLate() string {
 	c, _ := r.login()
 	address := c.send("EPSV")
@@ -175,8 +175,8 @@ func (r *keyRun) connectsLate() string {
 	}))
 }
 
-// acceptsLate returns the reply to an upload whose client does not accept the server's connection, because
-// its queue is full.
+// acceptsLate returns the reply to an upload when the client does not accept the server's
+// connection, because its queue is full.
 func (r *keyRun) acceptsLate() string {
 	l, err := fullListener(r.t)
 	if err != nil {
@@ -198,8 +198,8 @@ func (r *keyRun) acceptsLate() string {
 	}))
 }
 
-// fullListener returns a listener whose queue is full: the kernel does not answer another connection until
-// one is accepted.
+// fullListener returns a listener with a full queue: the kernel does not answer another
+// connection until one is accepted.
 func fullListener(t *testing.T) (net.Listener, error) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -229,7 +229,7 @@ func (r *keyRun) implicit() string {
 	return codes(greeting)
 }
 
-// proxied reports whose address the log has for a client that connects through a balancer.
+// proxied reports which address the log has for a client that connects through a balancer.
 func (r *keyRun) proxied() string {
 	conn, err := net.DialTimeout("tcp", r.s.addr, patience)
 	if err != nil {

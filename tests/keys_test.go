@@ -12,13 +12,14 @@ import (
 	"ftpd/pkg/config"
 )
 
-// The key tests check the effect of every configuration key. For each key there is at least one row. Each
-// row compares services whose configurations differ in that key alone: the probe of the row must see the
-// difference.
+// The key tests check the effect of every configuration key. For each key there is at least one
+// row. Each row compares services with configurations that differ in that key alone: the probe of
+// the row must see the difference.
 //
-// A row runs up to three services: one with the base value (usually the default), one with another value
-// and, where that means something, one with an edge value. The same probe looks at each of them, as a
-// client or an administrator does. The tables are in the files beside this one, by section.
+// A row runs up to three services: one with the base value (usually the default), one with
+// another value and, where that means something, one with an edge value. The same probe looks at
+// each of them, as a client or an administrator does. The tables are in the files beside this
+// one, by section.
 
 // A keyRow describes the effect of one key. In its texts, {words} are replaced: see keyRun.words.
 //
@@ -44,7 +45,7 @@ type keyRow struct {
 	// unsupportedValue is a value that is valid but cannot be honoured yet. A row with it needs none of
 	// the fields above.
 	unsupportedValue  string
-	unsupportedReason string // what the refusal says about it
+	unsupportedReason string // the reason in the refusal
 
 	noDerivedRows bool // the row does not run for other tables
 	ownService    bool // the base run needs a service of its own

@@ -227,7 +227,7 @@ func (r *keyRun) serve(t *testing.T, text string) *server {
 	return s
 }
 
-// needNamespaces skips a test whose service needs namespaces of its own.
+// needNamespaces skips a test that runs its service in namespaces of its own.
 func needNamespaces(t *testing.T) {
 	t.Helper()
 	need(t, "unshare")

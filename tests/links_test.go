@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Links that lead nowhere, out of the home, or round in a circle do not make clients that copy whole
-// trees fail.
+// TestCopiesOfTreesWithDanglingLinks checks that clients that copy whole trees do not fail at
+// links that lead nowhere, out of the home, or in a circle.
 func TestCopiesOfTreesWithDanglingLinks(t *testing.T) {
 	t.Parallel()
 	s, dir := share(t)
@@ -52,7 +52,7 @@ func TestCopiesOfTreesWithDanglingLinks(t *testing.T) {
 	}
 }
 
-// visitor is for a client that anybody runs against `ftpd share`.
+// visitor returns the target of a client of `ftpd share`.
 func (s *server) visitor(t *testing.T) target {
 	t.Helper()
 	host, port, err := net.SplitHostPort(s.addr)

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// A directory of a million entries is listed in bounded memory, hence from its first entries on, and each one is there once.
+// TestMillionEntries checks that a directory of a million entries is listed in bounded memory, so
+// from its first entries on, and that each entry is listed once.
 func TestMillionEntries(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes a million names; run: go test ./tests -run TestMillionEntries, without -short")
@@ -54,7 +55,7 @@ func TestMillionEntries(t *testing.T) {
 	}
 }
 
-// countNames reads a listing whose lines end with the names of manyNames.
+// countNames reads a listing with lines that end with the names of manyNames.
 func countNames(conn io.Reader, seen []bool) error {
 	in := bufio.NewReaderSize(conn, 64<<10)
 	for {
@@ -74,7 +75,8 @@ func countNames(conn io.Reader, seen []bool) error {
 	}
 }
 
-// sharedMemoryDir is a directory in memory where there is one: a disk would take minutes for a million names.
+// sharedMemoryDir returns a directory in memory where there is one, since a disk would need
+// minutes for a million names.
 func sharedMemoryDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "ftpdtest")
@@ -88,7 +90,7 @@ func sharedMemoryDir(t *testing.T) string {
 	return dir
 }
 
-// manyNames makes so many names, of some files: a file system bounds the names of one.
+// manyNames makes count names of a few files, since a file system bounds the names of one file.
 func manyNames(t *testing.T, dir string, count int) {
 	t.Helper()
 	first := ""
@@ -106,7 +108,7 @@ func manyNames(t *testing.T, dir string, count int) {
 	}
 }
 
-// resetPeak makes peak begin anew.
+// resetPeak resets peak.
 func resetPeak(t *testing.T, pid int) {
 	t.Helper()
 	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0); err != nil {
@@ -114,7 +116,7 @@ func resetPeak(t *testing.T, pid int) {
 	}
 }
 
-// peak is VmHWM in bytes.
+// peak returns VmHWM in bytes.
 func peak(pid int) int64 {
 	kib, _ := strconv.ParseInt(strings.TrimSuffix(status(pid, "VmHWM"), " kB"), 10, 64)
 	return kib << 10

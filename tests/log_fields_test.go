@@ -11,7 +11,8 @@ import (
 	"testing"
 )
 
-// docs/log.md has each message and each field that the code can write, and no other: programs are written after it.
+// TestLogIsDocumented checks that docs/log.md has each message and each field that the code can
+// write, and no other, since programs rely on it.
 func TestLogIsDocumented(t *testing.T) {
 	t.Parallel()
 	doc, err := os.ReadFile("../docs/log.md")
@@ -42,7 +43,7 @@ func compare(t *testing.T, what string, documented, written []string) {
 
 var inBackquotes = regexp.MustCompile("`([^`]*)`")
 
-// firstColumn is what stands in backquotes in the first column of a table.
+// firstColumn returns what is in backquotes in the first column of a table.
 func firstColumn(table string) (found []string) {
 	for line := range strings.Lines(table) {
 		if cells := strings.Split(line, "|"); len(cells) > 2 {
@@ -54,10 +55,10 @@ func firstColumn(table string) (found []string) {
 	return found
 }
 
-// fieldMethods are zerolog's whose first argument names a field.
+// fieldMethods are the methods of zerolog with the name of a field as first argument.
 var fieldMethods = strings.Fields("Str Strs Int Int64 Float64 Bool Dur Time Stringer")
 
-// logged collects messages and fields from the sources of all that writes the log.
+// logged collects messages and fields from the sources of the code that writes the log.
 func logged(t *testing.T) (messages, fields []string) {
 	for _, f := range sourceFiles(t) {
 		if !slices.Contains([]string{"pkg/events", "pkg/supervisor", "cmd/ftpd"}, f.pkg) {

@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// Logs that go to files are found under their names after a rotation, in separate processes and in one.
+// TestLogFiles checks that logs in files are written under their names after a rotation, in
+// separate processes and in one.
 func TestLogFiles(t *testing.T) {
 	t.Parallel()
 	for _, separate := range []bool{true, false} {
@@ -59,7 +60,7 @@ func TestLogFiles(t *testing.T) {
 	}
 }
 
-// On a terminal the log is for people, by default.
+// TestLogOnATerminal checks that the log is in the readable form on a terminal, by default.
 func TestLogOnATerminal(t *testing.T) {
 	t.Parallel()
 	master, slave := terminal(t)
@@ -80,7 +81,8 @@ func TestLogOnATerminal(t *testing.T) {
 	}
 }
 
-// ordinaryServer is one that an ordinary user will run in one process, for carla, whose password is "secret".
+// ordinaryServer returns a server that an ordinary user runs in one process, for carla with the
+// password "secret".
 func ordinaryServer(t *testing.T, log string) *server {
 	t.Helper()
 	home := sharedDir(t)

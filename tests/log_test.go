@@ -31,7 +31,7 @@ type record struct {
 type serverLog struct {
 	mu      sync.Mutex
 	records []record
-	grown   chan struct{} // closed and replaced whenever a record comes
+	grown   chan struct{} // closed and replaced with each new record
 	ended   chan struct{} // closed at the end of the stream
 }
 
@@ -51,7 +51,7 @@ func (l *serverLog) add(line string) {
 	l.grown = make(chan struct{})
 }
 
-// find returns the records that match, and a channel that is closed when there are more.
+// find returns the records that match, and a channel that is closed when there is another record.
 func (l *serverLog) find(match func(record) bool) (found []record, grown <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,7 +63,7 @@ func (l *serverLog) find(match func(record) bool) (found []record, grown <-chan 
 	return found, l.grown
 }
 
-// wait returns the first record that matches, once it is there.
+// wait waits for the first record that matches.
 func (l *serverLog) wait(t *testing.T, what string, match func(record) bool) record {
 	t.Helper()
 	deadline := time.After(patience)
@@ -90,7 +90,7 @@ func message(text string) func(record) bool {
 	return func(r record) bool { return r.Message == text }
 }
 
-// String is the end of the log.
+// String returns the end of the log.
 func (l *serverLog) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -101,7 +101,7 @@ func (l *serverLog) String() string {
 	return b.String()
 }
 
-// eventually asks until the answer is yes, and fails the test when patience ends before.
+// eventually calls ok until it returns true. It fails the test when patience ends before.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
 	ticks := time.NewTicker(5 * time.Millisecond)

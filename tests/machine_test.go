@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// A machine is a Debian of its own, gone with its test.
+// A machine is a Debian of its own that is removed with its test.
 type machine struct {
 	root string // its file system, as this machine sees it
 	host string // its address
@@ -51,7 +51,7 @@ func debian(t *testing.T) (root string) {
 	return root
 }
 
-// bootstrap makes the root that is kept; one that is not complete never gets its name.
+// bootstrap makes the root that is kept. A root that is not complete never gets that name.
 func bootstrap(t *testing.T, cache, kept string) {
 	t.Helper()
 	dir, err := os.MkdirTemp(cache, "incomplete")
@@ -68,7 +68,7 @@ func bootstrap(t *testing.T, cache, kept string) {
 	command(t, "", "chroot", root, "apt-get", "clean")
 	if err := os.Rename(root, kept); err != nil && !errors.Is(err, syscall.ENOTEMPTY) &&
 		!errors.Is(err, syscall.EEXIST) {
-		t.Fatal(err) // another run was faster: its root is as good
+		t.Fatal(err) // another run was faster, and its root serves as well
 	}
 }
 
@@ -139,13 +139,14 @@ func boot(t *testing.T, root string) machine {
 	}}
 }
 
-// isInit is true for the first process of a container.
+// isInit reports whether a process is the first one of a container.
 func isInit(pid int) bool {
 	pids := strings.Fields(status(pid, "NSpid"))
 	return len(pids) > 1 && pids[len(pids)-1] == "1"
 }
 
-// link makes a network namespace and joins it to this one, by two addresses that nobody else uses.
+// link makes a network namespace and joins it to this one by two unused addresses. It returns the
+// address of the namespace.
 func link(t *testing.T, name string) (other string) {
 	t.Helper()
 	if out, err := exec.Command("ip", "netns", "add", name).CombinedOutput(); err != nil {
@@ -158,7 +159,7 @@ func link(t *testing.T, name string) (other string) {
 	ours, other := fmt.Sprintf("198.18.%d.%d", random[0], random[1]&^3|1),
 		fmt.Sprintf("198.18.%d.%d", random[0], random[1]&^3|2)
 	if routes := command(t, "", "ip", "route", "show", "root", net+"/30"); routes != "" {
-		t.Fatalf("somebody uses %s: %s", net, routes)
+		t.Fatalf("%s is in use: %s", net, routes)
 	}
 	for _, args := range []string{
 		"ip link add " + name + " type veth peer name host0 netns " + name,

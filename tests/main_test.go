@@ -2,9 +2,10 @@
 
 // Package tests drives the built binaries with real clients and, as root, with real accounts: `make system`.
 //
-// FTPD_BIN names the folder of the binaries; without it they are built. FTPD_TEST_OPERATIONS sets how many operations TestIdentities
-// does, FTPD_TEST_FLOOD how long floods last, FTPD_TEST_RATES how long rates are measured; FTPD_TEST_VANISHED runs
-// TestVanishedClient, FTPD_TEST_HUGE has TestHugeFileWhole move files of 5 GiB.
+// FTPD_BIN names the folder of the binaries; without it they are built. FTPD_TEST_OPERATIONS sets
+// how many operations TestIdentities does, FTPD_TEST_FLOOD how long floods last, FTPD_TEST_RATES
+// how long rates are measured; FTPD_TEST_VANISHED runs TestVanishedClient, FTPD_TEST_HUGE has
+// TestHugeFileWhole move files of 5 GiB.
 package tests
 
 import (
@@ -20,8 +21,8 @@ import (
 	"testing"
 )
 
-// bin is the folder of the binaries of this run. It is a copy of its own, which every account may enter, so that a process
-// that was left over can be told by its program.
+// bin is the folder of the binaries of this run. It is a copy that every account may enter, so
+// that a process that is left over is recognized by its program.
 var bin string
 
 func TestMain(m *testing.M) {
@@ -59,7 +60,8 @@ func fail(err error) int {
 	return 1
 }
 
-// installBinaries copies the binaries that make built, or builds them. Where there is no C compiler, there is no ftpd-auth.
+// installBinaries copies the binaries that make built, or builds them. Without a C compiler there
+// is no ftpd-auth.
 func installBinaries(dir string) error {
 	for _, d := range []string{filepath.Dir(dir), dir} {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -122,7 +124,8 @@ func serviceAccount(name string) (remove func(), err error) {
 	return func() { exec.Command("userdel", name).Run() }, nil
 }
 
-// leftovers names what the tests should have ended or removed: processes of our binaries, and accounts.
+// leftovers returns what the tests should have ended or removed: processes of these binaries, and
+// accounts.
 func leftovers() []string {
 	var left []string
 	exes, _ := filepath.Glob("/proc/[0-9]*/exe")
@@ -150,7 +153,7 @@ func needRoot(t *testing.T) {
 	needHelper(t)
 }
 
-// needHelper skips a test that asks the system for accounts.
+// needHelper skips a test that needs accounts of the system.
 func needHelper(t *testing.T) {
 	t.Helper()
 	if _, err := os.Stat(filepath.Join(bin, "ftpd-auth")); err != nil {
@@ -165,13 +168,13 @@ func need(t *testing.T, program string) {
 	}
 }
 
-// sharedDir makes a folder that every account may enter; t.TempDir is for its owner alone.
+// sharedDir makes a directory that every account may enter; t.TempDir is for its owner alone.
 func sharedDir(t *testing.T) string {
 	t.Helper()
 	return openDir(t, "")
 }
 
-// openDir makes one in another folder than that for temporary files.
+// openDir does the same in another directory than that for temporary files.
 func openDir(t *testing.T, in string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(in, "ftpdtest")
@@ -210,7 +213,7 @@ func readFile(t *testing.T, path string) string {
 	return string(data)
 }
 
-// copyLines hands each line of r to take, and returns at its end.
+// copyLines calls take with each line of r, and returns at the end.
 func copyLines(r io.Reader, take func(string)) {
 	in := bufio.NewReader(r)
 	for {

@@ -11,8 +11,10 @@ import (
 	"testing"
 )
 
-// Names are bytes: those that are no UTF-8, blanks at both ends, what means something to a shell or a pattern; the byte 255, though not
-// two in a row, which mean one to Telnet. Line ends are for the transcripts of pkg/core: these clients refuse to send them.
+// byteNames are names that are no UTF-8, have blanks at both ends, or have a meaning for a shell
+// or a pattern. The byte 255 is in them, but not twice in a row, which is one byte 255 for
+// Telnet. Line ends are tested by the transcripts of pkg/core, since these clients refuse to send
+// them.
 var byteNames = []string{
 	"latin-\xe4\xf6\xfc", "\xff", "y\xffz\xff", "\xc3\x28", "ü日本", " leading", "trailing ", "  ",
 	"-dash", "-la", `qu"o"te`, `back\slash`,
@@ -61,7 +63,7 @@ func TestNamesWithCurl(t *testing.T) {
 	checkNames(t, dir, want)
 }
 
-// checkNames looks whether just these files are there.
+// checkNames checks that exactly these files exist.
 func checkNames(t *testing.T, dir string, names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
@@ -75,7 +77,8 @@ func checkNames(t *testing.T, dir string, names []string) {
 	}
 }
 
-// mget and mdelete leave it to the server to find what a pattern matches, and take each name that they get for a pathname.
+// TestPatternsWithTnftp covers mget and mdelete: the server expands their patterns, and tnftp
+// uses each name in the reply as a pathname.
 func TestPatternsWithTnftp(t *testing.T) {
 	t.Parallel()
 	need(t, "tnftp")

@@ -13,14 +13,16 @@ import (
 	"testing"
 )
 
-// A place is a service with one virtual user, "v" with the password "secret", that listens where a test wants it to.
+// A place is a service with one virtual user, "v" with the password "secret", at addresses of the
+// test.
 type place struct {
 	*server
 	home string
 	port uint16
 }
 
-// serveAt listens on a port of the addresses. The keys are added to the configuration; around (nil: nothing) is what runs the program.
+// serveAt starts a service at a port of the addresses. The keys are added to the configuration;
+// around (nil: no change) returns the command that runs the program.
 func serveAt(t *testing.T, addresses, keys string, around func(args ...string) *exec.Cmd) place {
 	t.Helper()
 	needRoot(t)
@@ -62,7 +64,7 @@ func (p place) comes(t *testing.T, from, to string) *client {
 	return c
 }
 
-// enter logs v in.
+// enter logs "v" in.
 func (c *client) enter(t *testing.T) {
 	t.Helper()
 	c.expect(t, 331, "USER v")
@@ -84,15 +86,15 @@ func (c *client) pasv(t *testing.T) netip.AddrPort {
 func passiveAddress(r reply) (netip.AddrPort, error) {
 	var n [6]byte
 	_, inside, _ := strings.Cut(r.text, "(")
-	if _, err := fmt.Sscanf(inside, "%d,%d,%d,%d,%d,%d", &n[0], &n[1], &n[2], &n[3], &n[4],
-		&n[5]); err != nil {
+	_, err := fmt.Sscanf(inside, "%d,%d,%d,%d,%d,%d", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5])
+	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("PASV: %v: %w", r, err)
 	}
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(n[:4])), uint16(n[4])<<8|uint16(n[5])), nil
 }
 
-// PASV names the public address that goes with the client and with where it has come to; EPSV names none, and the port is the same
-// everywhere.
+// TestPublicAddresses checks that PASV names the public address for the client and for the
+// address that it connected to; EPSV names none, and the port is the same everywhere.
 func TestPublicAddresses(t *testing.T) {
 	t.Parallel()
 	p := serveAt(t, "0.0.0.0 ::1", `nat.public_address = "203.0.113.7"
@@ -109,7 +111,7 @@ nat.local_networks = ["127.0.0.9", "127.0.1.0/24"]`, nil)
 	} {
 		c := p.comes(t, test.from, test.to)
 		if got := c.pasv(t); got.Addr().String() != test.want {
-			t.Errorf("%s at %s is told %s, not %s", test.from, test.to, got.Addr(), test.want)
+			t.Errorf("%s at %s gets %s, not %s", test.from, test.to, got.Addr(), test.want)
 		}
 	}
 	c := p.comes(t, "127.0.0.1", "127.0.0.3")
@@ -124,8 +126,9 @@ nat.local_networks = ["127.0.0.9", "127.0.1.0/24"]`, nil)
 	six.expect(t, 229, "EPSV")
 }
 
-// A host name is looked up again while the service runs: where nobody knew it at the start, and where its address changes. Sessions that
-// stand are told the new one.
+// TestPublicName checks that a host name is looked up again while the service runs: where it did
+// not resolve at the start, and where its address changes. Sessions that exist get the new
+// address.
 func TestPublicName(t *testing.T) {
 	t.Parallel()
 	dir := sharedDir(t)
@@ -150,7 +153,8 @@ func TestPublicName(t *testing.T) {
 		func() bool { return c.pasv(t).Addr().String() == "203.0.113.9" })
 }
 
-// What a client from outside could do nothing with is a warning at the start.
+// TestPrivateAddressIsAWarning checks that a start warns of addresses that are useless for
+// clients from outside.
 func TestPrivateAddressIsAWarning(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

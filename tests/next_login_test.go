@@ -10,8 +10,9 @@ import (
 	"testing"
 )
 
-// A client that reads replies before it reads data says REIN in the middle of a download, as pyftpdlib's tests do, and goes on as somebody
-// else. The download stays the first user's, in whose name it is logged.
+// TestNextLoginDuringTransfer covers a client that reads replies before it reads data, sends REIN
+// in the middle of a download, as pyftpdlib's tests do, and logs in as another user. The download
+// stays that of the first user, and is logged under that name.
 func TestNextLoginDuringTransfer(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

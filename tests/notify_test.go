@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// The service manager is told when the service is ready, and how long a stop may take: as long as server.drain_timeout says.
+// TestServiceManagerIsTold checks that the service manager is notified when the service is ready,
+// and how long a stop may take: server.drain_timeout and a margin.
 func TestServiceManagerIsTold(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -21,12 +22,12 @@ func TestServiceManagerIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer manager.Close()
-	told := func(want string) {
+	notified := func(want string) {
 		t.Helper()
 		manager.SetReadDeadline(time.Now().Add(patience))
 		text := make([]byte, 1024)
 		if n, err := manager.Read(text); err != nil || string(text[:n]) != want {
-			t.Errorf("the service manager is told %q, %v, not %q", text[:n], err, want)
+			t.Errorf("the service manager gets %q, %v, not %q", text[:n], err, want)
 		}
 	}
 	port := freePort(t)
@@ -34,8 +35,8 @@ func TestServiceManagerIsTold(t *testing.T) {
 		writeConfig(t, port, settings{"server": "drain_timeout = \"90s\"\n"}))
 	s.cmd.Env = append(os.Environ(), "NOTIFY_SOCKET="+socket)
 	s.start(t)
-	told("READY=1")
+	notified("READY=1")
 	s.cmd.Process.Signal(syscall.SIGTERM)
-	told("STOPPING=1\nEXTEND_TIMEOUT_USEC=100000000")
+	notified("STOPPING=1\nEXTEND_TIMEOUT_USEC=100000000")
 	<-s.exited // a second signal would cut the stop short
 }

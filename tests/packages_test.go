@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// packageFiles are what `make packages` makes.
+// packageFiles are the results of `make packages`.
 type packageFiles struct{ deb, rpm string }
 
 // makePackages makes the packages of the binaries under test, once.
@@ -48,7 +48,8 @@ func packages(t *testing.T) packageFiles {
 	return files
 }
 
-// Debian's old transitional package of this name must lose against every version of ours, and each version against the next.
+// TestPackageVersion checks that Debian's old transitional package of this name has a lower
+// version than all versions of this package, and each version a lower one than the next.
 func TestPackageVersion(t *testing.T) {
 	t.Parallel()
 	deb := packages(t).deb
@@ -59,14 +60,15 @@ func TestPackageVersion(t *testing.T) {
 		order = []string{"0.17-37", version}
 	}
 	for i := range order[1:] {
-		if err := exec.Command("dpkg", "--compare-versions", order[i], "lt",
-			order[i+1]).Run(); err != nil {
+		compare := exec.Command("dpkg", "--compare-versions", order[i], "lt", order[i+1])
+		if compare.Run() != nil {
 			t.Errorf("%s does not come before %s", order[i], order[i+1])
 		}
 	}
 }
 
-// The package must not install where the C library is older than what ftpd-auth was linked with, nor refuse one that is new enough.
+// TestPackageRelations checks that the package does not install where the C library is older than
+// the one that ftpd-auth was linked with, and installs where it is new enough.
 func TestPackageRelations(t *testing.T) {
 	t.Parallel()
 	files := packages(t)
@@ -93,20 +95,20 @@ func TestPackageRelations(t *testing.T) {
 		"Replaces":  "ftp-server",
 		"Depends":   "libc6 (>= 2." + strconv.Itoa(minor) + "), libpam0g, libpam-runtime, passwd",
 	} {
-		if got := strings.TrimSpace(command(t, "", "dpkg-deb", "--field", files.deb,
-			field)); got != want {
+		got := strings.TrimSpace(command(t, "", "dpkg-deb", "--field", files.deb, field))
+		if got != want {
 			t.Errorf("%s: %q, not %q", field, got, want)
 		}
 	}
 	need(t, "rpm")
 	requires := strings.Fields(command(t, "", "rpm", "-qp", "--requires", files.rpm))
-	if got, want := strings.Join(requires,
-		" "), "glibc >= 2."+strconv.Itoa(minor)+" pam shadow-utils"; got != want {
+	want := "glibc >= 2." + strconv.Itoa(minor) + " pam shadow-utils"
+	if got := strings.Join(requires, " "); got != want {
 		t.Errorf("the rpm requires %q, not %q", got, want)
 	}
 }
 
-// Both packages put the same files at the same places.
+// TestPackageContents checks that both packages contain the same files at the same places.
 func TestPackageContents(t *testing.T) {
 	t.Parallel()
 	files := packages(t)
@@ -154,7 +156,8 @@ func TestPackageContents(t *testing.T) {
 	}
 }
 
-// The same commit and programs give the same bytes, at another place and time.
+// TestPackagesAreReproducible checks that the same commit and programs give the same bytes, at
+// another place and time.
 func TestPackagesAreReproducible(t *testing.T) {
 	t.Parallel()
 	first := packages(t)
@@ -170,7 +173,7 @@ func TestPackagesAreReproducible(t *testing.T) {
 	}
 }
 
-// What Debian's and Fedora's checkers find, but for what the lists of exceptions explain.
+// TestPackageLint runs the checkers of Debian and Fedora, with the documented exceptions.
 func TestPackageLint(t *testing.T) {
 	t.Parallel()
 	files := packages(t)

@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// On a terminal, `ftpd passwd` asks twice and shows nothing of what is typed; two that differ make no hash, and Ctrl-C leaves a terminal
-// that shows again what is typed.
+// TestPasswdOnTerminal checks that `ftpd passwd` on a terminal prompts twice without echo, that
+// two passwords that differ give no hash, and that Ctrl-C leaves a terminal with echo.
 func TestPasswdOnTerminal(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		typed [2]string
 		fails bool
-		said  string
+		shown string
 	}{
 		"the same":    {[2]string{"sesame\n", "sesame\n"}, false, "$argon2id$"},
 		"different":   {[2]string{"sesame\n", "sesam\n"}, true, "different"},
@@ -37,9 +37,9 @@ func TestPasswdOnTerminal(t *testing.T) {
 				t.Fatal(err)
 			}
 			in := bufio.NewReader(master)
-			var said string
+			var shown string
 			for i, prompt := range []string{"Password: ", "Again: "} {
-				said += readUntil(t, in, prompt)
+				shown += readUntil(t, in, prompt)
 				eventually(t, "the terminal hides what is typed",
 					func() bool { return !echoes(t, slave) })
 				if _, err := master.WriteString(c.typed[i]); err != nil {
@@ -48,10 +48,10 @@ func TestPasswdOnTerminal(t *testing.T) {
 			}
 			err := cmd.Wait()
 			fmt.Fprintln(slave, "the end.")
-			said += readUntil(t, in, "the end.")
-			if (err != nil) != c.fails || !strings.Contains(said, c.said) ||
-				strings.Contains(said, "sesam") {
-				t.Errorf("%v: %q", err, said)
+			shown += readUntil(t, in, "the end.")
+			if (err != nil) != c.fails || !strings.Contains(shown, c.shown) ||
+				strings.Contains(shown, "sesam") {
+				t.Errorf("%v: %q", err, shown)
 			}
 			if !echoes(t, slave) {
 				t.Error("the terminal does not show any more what is typed")
@@ -60,7 +60,7 @@ func TestPasswdOnTerminal(t *testing.T) {
 	}
 }
 
-// echoes says whether a terminal shows what is typed.
+// echoes reports whether a terminal has echo.
 func echoes(t *testing.T, terminal *os.File) bool {
 	t.Helper()
 	state, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
@@ -84,7 +84,7 @@ func readUntil(t *testing.T, in *bufio.Reader, text string) string {
 	return shown.String()
 }
 
-// terminal makes a pair of which the slave is a terminal (pty(7)).
+// terminal opens a pair of which the slave is a terminal (pty(7)).
 func terminal(t *testing.T) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)

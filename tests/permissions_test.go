@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wordCalls are commands in a directory with a file "f", which has the text "text", another file "g", and an empty directory "d"; each
-// with the words that it needs, all of them.
+// wordCalls are commands in a directory with a file "f" with the text "text", another file "g",
+// and an empty directory "d"; each with all the permission words that it needs.
 var wordCalls = []struct{ line, words string }{
 	{"LIST", "list"}, {"NLST", "list"}, {"MLSD", "list"}, {"MLST f", "list"}, {"STAT f", "list"},
 	{"SIZE f", "list"}, {"MDTM f", "list"},
@@ -28,8 +28,8 @@ var wordCalls = []struct{ line, words string }{
 	{"MDTM 20200102030405 f", "touch"}, {"SITE UTIME 20200102030405 f", "touch"},
 }
 
-// Each word of permissions stands for the commands that the contract names, and for no other: users with one word alone, and with all but
-// one.
+// TestPermissionWords checks that each permission word stands for the documented commands and for
+// no other: with users that have one word alone, and all but one.
 func TestPermissionWords(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -63,7 +63,7 @@ func TestPermissionWords(t *testing.T) {
 	}
 }
 
-// wordDir makes the directory of wordCalls anew.
+// wordDir makes the directory of wordCalls again.
 func (a account) wordDir(t *testing.T, name string) {
 	t.Helper()
 	dir := filepath.Join(a.home, name)
@@ -83,7 +83,8 @@ func (a account) wordDir(t *testing.T, name string) {
 	}
 }
 
-// doAll does commands with commas between them, with or without data, and returns the last reply, or the first refusal.
+// doAll sends commands, separated by commas, with or without data, and returns the last reply, or
+// the first refusal.
 func (c *client) doAll(lines string) (r reply, err error) {
 	for _, line := range strings.Split(lines, ", ") {
 		switch verb, _, _ := strings.Cut(line, " "); verb {
@@ -101,8 +102,9 @@ func (c *client) doAll(lines string) (r reply, err error) {
 	return r, nil
 }
 
-// The longest path decides, whether a group or the user has it, and where the directory really is: through symlinks and "..". What a user
-// says of a path replaces what a group says of the same one.
+// TestLongestPathWins checks that the longest path decides, whether a group or the user has it,
+// at the place where the directory really is: through symlinks and "..". A user's rule for a path
+// replaces a group's rule for the same path.
 func TestLongestPathWins(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -140,7 +142,7 @@ name = %q
 `, group, u.name)})
 	c := login(t, s.addr, u.name, u.password)
 	for _, test := range []struct{ dir, real, may string }{
-		// ".." leaves by the way that came in
+		// ".." leads back the way that led in
 		{"/", "", "MLSD"}, {"/a/..", "", "MLSD"}, {"/link/..", "", "MLSD"},
 		{"/a", "a", "MLSD STOR DELE"}, {"/a/b/..", "a", "MLSD STOR DELE"},
 		{"/a/b/c/up", "a", "MLSD STOR DELE"}, {"/link/c/up", "a", "MLSD STOR DELE"},
@@ -169,8 +171,9 @@ name = %q
 	}
 }
 
-// A member of several groups has the settings of the later one in the file, those that it does not name of the earlier one, and the
-// user's own before all.
+// TestGroupsInTheirOrder checks that a member of several groups has the settings of the last one
+// in the file, for settings that it lacks those of the groups before, and the user's own settings
+// before all.
 func TestGroupsInTheirOrder(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -215,7 +218,8 @@ quit_message = "own"
 	}
 }
 
-// The default ACL of a directory decides about what is made in it, in place of the umask, as it does for every other program.
+// TestDefaultACLs checks that the default ACL of a directory applies to new entries in place of
+// the umask, as for every other program.
 func TestDefaultACLs(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -246,7 +250,8 @@ func TestDefaultACLs(t *testing.T) {
 	}
 }
 
-// A mount is in the listing of its parent, in each form, has permissions of its own, and is no place to rename to, nor a name to remove.
+// TestMountsInATree checks that a mount is in the listing of its parent, in each form, has
+// permissions of its own, and can be neither the target of a rename nor removed.
 func TestMountsInATree(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

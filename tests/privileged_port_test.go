@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Whoever may not have port 21 reads what to do instead.
+// TestPrivilegedPort checks that a user without the right to port 21 gets advice.
 func TestPrivilegedPort(t *testing.T) {
 	t.Parallel()
 	first, err := strconv.Atoi(strings.TrimSpace(readFile(t,

@@ -14,13 +14,13 @@ import (
 	"testing"
 )
 
-// procFile reads a file of /proc/PID; it is empty when the process has ended.
+// procFile reads a file of /proc/PID. It returns "" when the process has ended.
 func procFile(pid int, name string) string {
 	data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))
 	return string(data)
 }
 
-// status reads a field of /proc/PID/status.
+// status returns a field of /proc/PID/status.
 func status(pid int, field string) string {
 	for line := range strings.Lines(procFile(pid, "status")) {
 		if value, ok := strings.CutPrefix(line, field+":"); ok {
@@ -30,7 +30,7 @@ func status(pid int, field string) string {
 	return ""
 }
 
-// running is false for a zombie, too.
+// running reports whether a process runs; a zombie does not.
 func running(pid int) bool {
 	state := status(pid, "State")
 	return state != "" && state[0] != 'Z' && state[0] != 'X'
@@ -40,13 +40,13 @@ func commandLine(pid int) []string {
 	return strings.Split(strings.TrimSuffix(procFile(pid, "cmdline"), "\x00"), "\x00")
 }
 
-// resident is VmRSS in bytes.
+// resident returns VmRSS in bytes.
 func resident(pid int) int64 {
 	kib, _ := strconv.ParseInt(strings.TrimSuffix(status(pid, "VmRSS"), " kB"), 10, 64)
 	return kib << 10
 }
 
-// descendants are the processes that pid started, and theirs.
+// descendants returns the processes that pid started, and those that these started.
 func descendants(pid int) []int {
 	children := map[int][]int{}
 	dirs, _ := filepath.Glob("/proc/[0-9]*")
@@ -62,7 +62,7 @@ func descendants(pid int) []int {
 	return found
 }
 
-// searchMemory says which of the strings are anywhere in the memory of a process.
+// searchMemory returns which of the strings are anywhere in the memory of a process.
 func searchMemory(t *testing.T, pid int, wanted ...string) map[string]bool {
 	t.Helper()
 	memory, err := os.Open(fmt.Sprintf("/proc/%d/mem", pid))
@@ -85,7 +85,8 @@ func searchMemory(t *testing.T, pid int, wanted ...string) map[string]bool {
 	return found
 }
 
-// searchRange reads piece by piece, each with the end of the one before, so that no string is cut in two.
+// searchRange reads piece by piece, each with the end of the piece before, so that it finds
+// strings at the borders.
 func searchRange(memory *os.File, from, to uint64, wanted []string, found map[string]bool) {
 	const piece, overlap = 1 << 20, 512
 	buf := make([]byte, overlap+piece)

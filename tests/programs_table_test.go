@@ -2,11 +2,11 @@
 
 package tests
 
-// programsTried is the day on which the programs without a test (try is nil) were tried by hand.
+// programsTried is the date on which the programs without a trial were tried by hand.
 const programsTried = "2026-11-28"
 
-// ftpPrograms are the rows of "Programs that speak FTP" in docs/clients.md. "Also with vsftpd" means
-// that the same failure was seen with vsftpd.
+// ftpPrograms are the rows of "Programs that speak FTP" in docs/clients.md. A program that fails
+// with vsftpd, too, is marked so.
 var ftpPrograms = []ftpProgram{
 	{
 		name: "ffmpeg", version: "5.1", pkg: "ffmpeg", try: tryFFmpeg,

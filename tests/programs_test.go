@@ -16,16 +16,17 @@ import (
 	"testing"
 )
 
-// An ftpProgram speaks FTP beside what it is made for.
+// An ftpProgram is a program with another purpose that supports FTP.
 type ftpProgram struct {
 	name          string
 	version, pkg  string   // of the package in Debian 12
 	needs         []string // as an ftpClient's
 	works, cannot string
-	try           func(p *trial) // nil: tried by hand, on the day programsTried
+	try           func(p *trial) // nil: tried by hand at programsTried
 }
 
-// A trial is one program at work. The server has inner.txt in dir, up.bin, and big.bin, which is longer than what sockets hold.
+// A trial is one program at work. The server has inner.txt in dir, up.bin, and big.bin, which is
+// larger than the buffers of sockets.
 type trial struct {
 	t    *testing.T
 	at   target
@@ -36,7 +37,8 @@ type trial struct {
 
 const innerText = "the content of inner.txt"
 
-// TestPrograms tries the programs that docs/clients.md names, at port 21: some take no other.
+// TestPrograms tries the programs of docs/clients.md at port 21, since some support no other
+// port.
 func TestPrograms(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -64,7 +66,7 @@ func TestPrograms(t *testing.T) {
 					needPackage(t, requirement)
 				}
 				program.checkPackage(t)
-				// costs nothing to check: PHP and Java log in for each thing
+				// costs nothing to check: PHP and Java log in for each operation
 				user := url.UserPassword("anonymous", "guest")
 				program.try(&trial{
 					t:    t,
@@ -78,7 +80,8 @@ func TestPrograms(t *testing.T) {
 	})
 }
 
-// checkPackage skips a program that is not installed, and compares its version with the table's on the system for which that is.
+// checkPackage skips a program that is not installed, and compares its version with that in the
+// table on the Debian that the table is about.
 func (p ftpProgram) checkPackage(t *testing.T) {
 	t.Helper()
 	out, err := exec.Command("dpkg-query", "--show", "--showformat=${db:Status-Status} ${Version}",
@@ -102,7 +105,7 @@ func (p *trial) run(stdin, program string, args ...string) string {
 	return out
 }
 
-// shows runs a program that is to print text.
+// shows runs a program that must print the text.
 func (p *trial) shows(text, program string, args ...string) {
 	p.t.Helper()
 	if out := p.run("", program, args...); !strings.Contains(out, text) {
@@ -110,7 +113,7 @@ func (p *trial) shows(text, program string, args ...string) {
 	}
 }
 
-// copies runs a program that is to print the served file of that name.
+// copies runs a program that must print the served file of that name.
 func (p *trial) copies(name, program string, args ...string) {
 	p.t.Helper()
 	if out := p.run("", program, args...); out != readFile(p.t, p.served(name)) {
@@ -122,7 +125,7 @@ func (p *trial) served(name string) string { return filepath.Join(p.dir, name) }
 
 func (p *trial) own(name string) string { return filepath.Join(p.at.folder, name) }
 
-// writes makes a file of the program's own.
+// writes makes a file for the program.
 func (p *trial) writes(name, text string) (path string) {
 	p.t.Helper()
 	path = p.own(name)
@@ -130,7 +133,7 @@ func (p *trial) writes(name, text string) (path string) {
 	return path
 }
 
-// holds compares a served file.
+// holds compares a served file with the text.
 func (p *trial) holds(name, want string) {
 	p.t.Helper()
 	if err := holds(p.served(name), []byte(want)); err != nil {
@@ -159,7 +162,7 @@ func tryElinks(p *trial) {
 	p.copies("up.bin", "elinks", "-source", p.url+"/up.bin")
 }
 
-// tryFFmpeg has raw samples for a file, which are what they are in every format.
+// tryFFmpeg uses a file of raw samples, which no format changes.
 func tryFFmpeg(p *trial) {
 	raw := []string{"-nostdin", "-loglevel", "error", "-f", "u8"}
 	convert := func(more ...string) []string { return append(append([]string{}, raw...), more...) }
@@ -174,7 +177,7 @@ func tryFFmpeg(p *trial) {
 		"-f", "null", "-")
 }
 
-// tryApt has a repository with one package.
+// tryApt uses a repository with one package.
 func tryApt(p *trial) {
 	control := filepath.Join(p.own("package"), "DEBIAN", "control")
 	for _, dir := range []string{filepath.Dir(control), p.served("deb"), p.own("etc"),
@@ -206,7 +209,7 @@ func tryApt(p *trial) {
 	}
 }
 
-// tryMc looks at a directory and at a file; mc needs a terminal.
+// tryMc shows a directory and a file; mc needs a terminal.
 func tryMc(p *trial) {
 	for _, c := range []struct {
 		program []string
@@ -274,7 +277,7 @@ assert b"inner.txt" in urllib.request.urlopen(url + "/dir").read()
 `, "python3", "-", p.url, p.served("up.bin"))
 }
 
-// testdata is a file of this package's, for a program that runs elsewhere.
+// testdata returns the path of a file of this package, for a program that runs elsewhere.
 func testdata(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.Join("testdata", name))

@@ -18,7 +18,8 @@ import (
 	"time"
 )
 
-// header1 and header2 introduce a client as a load balancer does, in the two versions of the PROXY protocol.
+// header1 and header2 return the header by which a load balancer introduces a client, in the two
+// versions of the PROXY protocol.
 func header1(client, to string) string {
 	c, d := netip.MustParseAddrPort(client), netip.MustParseAddrPort(to)
 	family := "TCP6"
@@ -42,7 +43,7 @@ func header2(client, to string) string {
 	return string(append(h, addresses...))
 }
 
-// balance connects as a balancer at an address of this host, and says the header.
+// balance connects as a balancer at an address of this host, and sends the header.
 func (p place) balance(t *testing.T, from, header string) *client {
 	t.Helper()
 	to := netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), p.port)
@@ -67,7 +68,7 @@ func balanced(t *testing.T, from string, to netip.AddrPort, header string) net.C
 	return conn
 }
 
-// greeted reads a greeting that must have the code.
+// greeted reads the greeting, and fails the test where it has another code.
 func (c *client) greeted(t *testing.T, code int) reply {
 	t.Helper()
 	r, err := c.reply()
@@ -77,7 +78,8 @@ func (c *client) greeted(t *testing.T, code int) reply {
 	return r
 }
 
-// offered is where EPSV or PASV offers a data connection, for a balancer that forwards the port.
+// offered returns the address that EPSV or PASV offers for a data connection, for a balancer that
+// forwards the port.
 func (c *client) offered(t *testing.T, verb string) netip.AddrPort {
 	t.Helper()
 	if verb == "PASV" {
@@ -93,7 +95,8 @@ func (c *client) offered(t *testing.T, verb string) netip.AddrPort {
 	return netip.AddrPortFrom(addr, port)
 }
 
-// The client is whom the header names, in both versions and families: in the log, for limits, and for data connections.
+// TestProxyProtocol checks that the header names the client, in both versions and families: in
+// the log, for limits, and for data connections.
 func TestProxyProtocol(t *testing.T) {
 	t.Parallel()
 	p := serveAt(t, "127.0.0.1 ::1", `server.proxy_protocol_from = ["127.0.0.2", "::1"]
@@ -101,8 +104,8 @@ nat.public_address = "203.0.113.7"
 nat.local_networks = ["198.51.100.0/25"]
 limits.max_sessions_per_ip = 1`, nil)
 	for _, test := range []struct {
-		name, balancer, client, neighbour, verb, told string
-		header                                        func(client, to string) string
+		name, balancer, client, neighbour, verb, address string
+		header                                           func(client, to string) string
 	}{
 		{"v1", "127.0.0.2", "198.51.100.200:4000", "198.51.100.199:4000", "PASV", "203.0.113.7",
 			header1},
@@ -132,15 +135,16 @@ limits.max_sessions_per_ip = 1`, nil)
 			})
 			// a second session of the same address
 			p.balance(t, test.balancer, header).greeted(t, 421)
-			if test.told != "" {
-				if got := c.pasv(t); got.Addr().String() != test.told {
-					t.Errorf("PASV tells %s, not %s", got.Addr(), test.told)
+			if test.address != "" {
+				if got := c.pasv(t); got.Addr().String() != test.address {
+					t.Errorf("PASV names %s, not %s", got.Addr(), test.address)
 				}
 			}
 			to := c.offered(t, test.verb)
 			c.expect(t, 150, "STOR up")
-			for what, begin := range map[string]string{"another client": test.header(test.neighbour,
-				shown), "nobody": "text"} {
+			for what, begin := range map[string]string{
+				"another client": test.header(test.neighbour, shown), "no client": "text",
+			} {
 				conn := balanced(t, test.balancer, to, begin)
 				conn.SetReadDeadline(time.Now().Add(patience))
 				if _, err := conn.Read(make([]byte, 1)); err == nil || os.IsTimeout(err) {
@@ -158,8 +162,8 @@ limits.max_sessions_per_ip = 1`, nil)
 	}
 }
 
-// Bans and allow_from are for the client, not for the balancer; from anybody else a header is a wrong command; and a balancer must introduce
-// its clients in time.
+// TestProxyProtocolRefusals checks that bans and allow_from apply to the client, not to the
+// balancer, and that a header from any other address is a wrong command.
 func TestProxyProtocolRefusals(t *testing.T) {
 	t.Parallel()
 	p := serveAt(t, "127.0.0.1", `server.proxy_protocol_from = ["127.0.0.2"]
@@ -219,7 +223,8 @@ limits.login_timeout = "200ms"`, nil)
 	})
 }
 
-// With implicit TLS the header comes before the handshake, and on data connections likewise.
+// TestProxyProtocolBeforeTLS checks that the header comes before the handshake of implicit TLS,
+// and likewise on data connections.
 func TestProxyProtocolBeforeTLS(t *testing.T) {
 	t.Parallel()
 	dir := sharedDir(t)

@@ -31,7 +31,7 @@ func measuring(t *testing.T) (length time.Duration, exact bool) {
 	return length, true
 }
 
-// A stream is one transfer whose bytes are counted where they arrive.
+// A stream is one transfer, with the count of its bytes at the receiver.
 type stream struct {
 	control, data net.Conn
 	moved         func() int64
@@ -232,7 +232,8 @@ func startStream(t *testing.T, addr string, cfg *tls.Config, u account, way stri
 	return c.stream(t, "STOR "+name, filepath.Join(u.home, name))
 }
 
-// A transfer that waits for its rate shows it to the administrator, and is ended by him.
+// TestThrottledTransferIsSeenAndEnded checks that a transfer that waits for its rate is shown to
+// the administrator, and ends by a kick.
 func TestThrottledTransferIsSeenAndEnded(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Who may not come in learns nothing: one text, never before the delay has passed, whatever the cause. The log tells the cause.
+// TestRefusalsLookAlike checks that a refused login gets one text, never before the delay has
+// passed, whatever the cause is. The log has the cause.
 func TestRefusalsLookAlike(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

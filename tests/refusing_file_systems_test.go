@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// NTFS cannot have every name, and has no modes and groups without options. What it refuses is refused
-// with the reason, so that clients do not try again; what it takes in silence is answered with what it
-// has.
+// TestNTFS covers a file system that cannot have every name, and has no modes and groups without
+// options. What it refuses is refused with the reason, so that clients do not try again. What it
+// ignores is answered with the result.
 func TestNTFS(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -43,8 +43,9 @@ func TestNTFS(t *testing.T) {
 	lftpUploads(t, s)
 }
 
-// exfat-fuse says that a file is not there where the name of a new one cannot be, takes modes that it
-// has not, and times before 1980, which change when it is asked once more.
+// TestExfat covers exfat-fuse: it reports a missing file where the name of a new file is not
+// possible, and accepts modes that it does not have, and times before 1980, which change when
+// they are read again.
 func TestExfat(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -70,7 +71,7 @@ func TestExfat(t *testing.T) {
 	}
 }
 
-// refusesNames looks that a file system's refusal of names is told as what it is, and makes the file f.
+// refusesNames checks that the refusal of a name has the right reason, and makes the file f.
 func refusesNames(t *testing.T, c *client) {
 	t.Helper()
 	for _, verb := range []string{"STOR", "APPE", "STOU"} {
@@ -93,8 +94,8 @@ func refusesNames(t *testing.T, c *client) {
 	}
 }
 
-// lftpUploads looks that lftp gives up a name that cannot be, once, and is content with a mode that
-// cannot be.
+// lftpUploads checks that lftp gives up a name that is not possible after one try, and accepts
+// that a mode is not possible.
 func lftpUploads(t *testing.T, s *server) {
 	need(t, "lftp")
 	at := s.visitor(t)
@@ -118,8 +119,9 @@ func lftpUploads(t *testing.T, s *server) {
 	}
 }
 
-// A file system that rounds times, or has none after some year, is told with what it has. An immutable
-// directory, and a file system that is read-only, refuse before there is a data connection.
+// TestExt4ThatRefuses checks that a time that the file system rounds, or does not have after some
+// year, is answered with the time that the file has. An immutable directory and a read-only file
+// system refuse before there is a data connection.
 func TestExt4ThatRefuses(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -178,7 +180,7 @@ func diskImage(t *testing.T, mkfs string, options ...string) (image string) {
 	return image
 }
 
-// shareWritable serves a directory that is there for everybody to change.
+// shareWritable serves a directory that all users may change.
 func shareWritable(t *testing.T, dir string) *server {
 	t.Helper()
 	port := freePort(t)
@@ -188,8 +190,8 @@ func shareWritable(t *testing.T, dir string) *server {
 	return s
 }
 
-// mountPoint makes a directory for a mount, which ends before the directory is removed. Nothing below it
-// is ever removed.
+// mountPoint makes a directory for a mount, which ends before the directory is removed. Nothing
+// below it is ever removed.
 func mountPoint(t *testing.T) (dir string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "ftpdtest")

@@ -18,8 +18,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A disk that is unplugged and comes back is the same device with the same numbers, but Landlock's rule
-// is lost with the first mount. The next client reaches it all the same.
+// TestRootMountedAgain covers a disk that is unplugged and comes back as the same device with the
+// same numbers. Landlock's rule is lost with the first mount, but the next client reaches the
+// disk all the same.
 func TestRootMountedAgain(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -73,8 +74,8 @@ func numbersOf(t *testing.T, path string) fileNumbers {
 	return fileNumbers{st.Dev, st.Ino}
 }
 
-// A home that autofs mounts is mounted by its user's login, by nothing else, and by each login after it
-// was taken away again.
+// TestHomeUnderAutofs checks that a home that autofs mounts is mounted by its user's login, by
+// nothing else, and by each login after it was unmounted again.
 func TestHomeUnderAutofs(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -208,7 +209,7 @@ func (a *automounter) serve(requests io.Reader) {
 	}
 }
 
-// expire takes a home away, as autofs does when it was not used for a while.
+// expire unmounts a home, as autofs does when it was not used for a while.
 func (a *automounter) expire(name string) bool {
 	at := filepath.Join(a.dir, name)
 	return a.shell.run(fmt.Sprintf("umount %[1]s && rmdir %[1]s", at))

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// The kernel decides about each file as it would in the user's shell: by owner, by all groups, by mode.
+// TestRightsOfUsers checks that the kernel decides about each file as in the user's shell: by
+// owner, by all groups, by mode.
 func TestRightsOfUsers(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

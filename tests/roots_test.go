@@ -10,7 +10,8 @@ import (
 	"ftpd/pkg/sandbox"
 )
 
-// A home that the kernel would not let the core open is refused at the login, and the log says what to write where.
+// TestHomeOutsideTheRoots checks that a home that the kernel would not let the core open is
+// refused at the login, and that the log names the key to change.
 func TestHomeOutsideTheRoots(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -22,12 +23,13 @@ func TestHomeOutsideTheRoots(t *testing.T) {
 	}
 	r := s.log.wait(t, "login_failed", message("login_failed"))
 	if !strings.Contains(r.Cause, "server.roots") || !strings.Contains(r.Cause, home) {
-		t.Errorf("the log says %q", r.Cause)
+		t.Errorf("the log has %q", r.Cause)
 	}
 	login(t, s.addr, inside.name, inside.password)
 }
 
-// A home that does not exist is not to be added to the roots.
+// TestHomeThatDoesNotExist checks that the log does not advise to add a home that does not exist
+// to the roots.
 func TestHomeThatDoesNotExist(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -39,7 +41,7 @@ func TestHomeThatDoesNotExist(t *testing.T) {
 	}
 	r := s.log.wait(t, "login_failed", message("login_failed"))
 	if want := u.name + ": home /nonexistent does not exist"; r.Cause != want {
-		t.Errorf("the log says %q, want %q", r.Cause, want)
+		t.Errorf("the log has %q, want %q", r.Cause, want)
 	}
 }
 
@@ -56,8 +58,8 @@ func TestHomeInsideNamedRoots(t *testing.T) {
 	belongsTo(t, filepath.Join(u.home, "file"), u.uid, u.gid)
 }
 
-// Where the "/" of a user is the host's, the kernel refuses a listing of "/" itself, as the manual has it:
-// the directories below are listed.
+// TestListingOfTheHost checks that where the "/" of a user is the host's, the kernel refuses a
+// listing of "/" itself, as documented, and permits those of the directories below.
 func TestListingOfTheHost(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -27,7 +27,8 @@ type server struct {
 	exited chan struct{} // closed when the process has ended and the log is complete
 }
 
-// settings are what a test adds to its configuration, by section: the text below [server], [auth], …; "" stands before all sections, "end" after them.
+// settings are the additions of a test to its configuration, by section: the text below [server],
+// [auth], …; "" is before all sections, "end" after them.
 type settings map[string]string
 
 // serve starts `ftpd serve` for system users and returns when it is ready.
@@ -81,7 +82,7 @@ func newServer(t *testing.T, port uint16, args ...string) *server {
 	}
 }
 
-// start runs the server until it says that it is ready, and has the test stop it.
+// start starts the server, waits until it is ready, and stops it with the test.
 func (s *server) start(t *testing.T) {
 	t.Helper()
 	s.launch(t)
@@ -106,7 +107,8 @@ func (s *server) launch(t *testing.T) {
 	t.Cleanup(func() { s.stop(t) })
 }
 
-// stop ends the server as a service manager does. It fails the test when something outlives it.
+// stop ends the server as a service manager does. It fails the test when a process outlives the
+// server.
 func (s *server) stop(t *testing.T) {
 	t.Helper()
 	family := descendants(s.cmd.Process.Pid)
@@ -138,7 +140,7 @@ func (s *server) kill() {
 	s.cmd.Process.Kill()
 }
 
-// core is the process id of the core that serves now.
+// core returns the process id of the core that serves now.
 func (s *server) core(t *testing.T) int {
 	t.Helper()
 	var core int

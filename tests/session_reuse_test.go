@@ -31,7 +31,8 @@ func serveReuse(t *testing.T, reuse string) (s *server, u account, a *authority)
 	return s, u, a
 }
 
-// contentFile makes a file for uploads, of hexadecimal digits: s_client takes some other letters for commands of its own.
+// contentFile makes a file of hexadecimal digits for uploads, since s_client interprets some
+// other letters as its commands.
 func contentFile(t *testing.T, dir string, size int) (path string, content []byte) {
 	t.Helper()
 	raw := make([]byte, size/2)
@@ -42,7 +43,7 @@ func contentFile(t *testing.T, dir string, size int) (path string, content []byt
 	return path, content
 }
 
-// mixed are 20 transfers, with uploads in a row.
+// mixed are 20 transfers, with several uploads in a row.
 var mixed = strings.Fields("LIST STOR RETR STOR STOR MLSD RETR NLST STOR RETR LIST STOR RETR STOR STOR MLSD RETR NLST STOR RETR")
 
 // moveMixed makes a transfer of each kind in turn.
@@ -66,7 +67,7 @@ func moveMixed(c *client, verbs []string, content string) error {
 	return nil
 }
 
-// once is a session cache that gives each ticket out once (RFC 8446, appendix C.4).
+// once is a session cache that returns each ticket once (RFC 8446, appendix C.4).
 type once struct{ session *tls.ClientSessionState }
 
 func (o *once) Get(string) (*tls.ClientSessionState, bool) {
@@ -81,7 +82,8 @@ func (o *once) Put(_ string, s *tls.ClientSessionState) {
 	}
 }
 
-// Where it is required, clients that resume their control connection's session move what they like, in TLS 1.2 and 1.3.
+// TestSessionReuseRequired checks that clients that resume the session of their control
+// connection can make all transfers where that is required, in TLS 1.2 and 1.3.
 func TestSessionReuseRequired(t *testing.T) {
 	t.Parallel()
 	s, u, a := serveReuse(t, "require")
@@ -95,7 +97,7 @@ func TestSessionReuseRequired(t *testing.T) {
 			"php": fiveWithPHP, "ruby": fiveWithRuby,
 		} {
 			if program == "curl" && version == "1.2" {
-				continue // it asks for no ticket there
+				continue // it requests no ticket there
 			}
 			t.Run(program+" TLS "+version, func(t *testing.T) {
 				if program != "crypto/tls" {
@@ -169,7 +171,7 @@ func fiveWithLftp(t *testing.T, addr string, u account, a *authority, version, f
 		bye`), "env", "HOME="+a.dir, "lftp")
 }
 
-// fiveWithFtplib is ftplib with the three lines that make it resume.
+// fiveWithFtplib uses ftplib with the three lines that make it resume.
 func fiveWithFtplib(t *testing.T, addr string, u account, a *authority, version,
 	file string) string {
 	_, port, _ := net.SplitHostPort(addr)
@@ -195,7 +197,7 @@ f.quit()
 `, "python3", "-", port, u.name, u.password, a.file("ca.pem"), version, file)
 }
 
-// fiveWithPHP is ext-ftp, which has no setting for the version: that of OpenSSL is below it.
+// fiveWithPHP uses ext-ftp, which has no setting for the version: that of OpenSSL applies.
 func fiveWithPHP(t *testing.T, addr string, u account, a *authority, version, file string) string {
 	conf := filepath.Join(t.TempDir(), "openssl.cnf")
 	writeFile(t, conf, "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n"+
@@ -217,7 +219,8 @@ echo implode("\n", ftp_nlist($f, ""));
 `, "env", "OPENSSL_CONF="+conf, "php", "--", port, u.name, u.password, file)
 }
 
-// fiveWithRuby is net-ftp as it is. Over TLS 1.3 it uploads last: it closes without reading, so an upload leaves it without a ticket.
+// fiveWithRuby uses net-ftp. Over TLS 1.3 it uploads last: it closes without reading, so an
+// upload leaves it without a ticket.
 func fiveWithRuby(t *testing.T, addr string, u account, a *authority, version, file string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	return command(t, `
@@ -239,8 +242,8 @@ f.close
 `, "ruby", "-", port, u.name, u.password, a.file("ca.pem"), version, file)
 }
 
-// fiveWithOpenssl is s_client on both connections; data connections resume from the file where the one on the control connection has left
-// its session.
+// fiveWithOpenssl uses s_client on both connections. Data connections resume from the file in
+// which that of the control connection has left its session.
 func fiveWithOpenssl(t *testing.T, addr string, u account, a *authority, version,
 	file string) (list string) {
 	option := map[string]string{"1.2": "-tls1_2", "1.3": "-tls1_3"}[version]
@@ -297,8 +300,9 @@ func fiveWithOpenssl(t *testing.T, addr string, u account, a *authority, version
 	return list
 }
 
-// Plain ftplib never resumes. Where that is required it reads why, no file is made for it, and the log names it; so it does for the
-// session of a sister, another control connection of the same user.
+// TestSessionReuseRefused checks that plain ftplib, which never resumes, gets the reason where
+// that is required, that no file is made, and that the log names it. The same holds for the
+// session of another control connection of the same user.
 func TestSessionReuseRefused(t *testing.T) {
 	t.Parallel()
 	need(t, "python3")
@@ -323,7 +327,7 @@ f.quit()
 `, "python3", "-", port, u.name, u.password, a.file("ca.pem"))
 	if n := strings.Count(out, "522 TLS session reuse required"); n != 2 ||
 		strings.Contains(out, "accepted") {
-		t.Errorf("ftplib says %q", out)
+		t.Errorf("ftplib prints %q", out)
 	}
 	r := s.log.wait(t, "what was refused",
 		func(r record) bool { return r.Message == "not_resumed" && r.Reply == 522 })
@@ -356,7 +360,8 @@ f.quit()
 	}
 }
 
-// Where it is preferred, everybody is served, and the log has few lines about those who do not resume.
+// TestSessionReusePreferred checks that all clients are served where resumption is preferred, and
+// that the log has few lines about those that do not resume.
 func TestSessionReusePreferred(t *testing.T) {
 	t.Parallel()
 	need(t, "python3")
@@ -393,7 +398,7 @@ f.quit()
 print("done")
 `, "python3", append([]string{"-", port, u.name, u.password, a.file("ca.pem"), file}, mixed...)...)
 	if out != "done\n" {
-		t.Errorf("ftplib says %q", out)
+		t.Errorf("ftplib prints %q", out)
 	}
 	found, _ := s.log.find(func(r record) bool {
 		return r.Message == "not_resumed" &&
@@ -410,7 +415,8 @@ print("done")
 	}
 }
 
-// Uploads of clients that never read, and close without a word, arrive whole (TLS 1.3): what a ticket would lie unread for.
+// TestUploadsThatCloseWithoutReading checks that uploads of clients that never read and close
+// without a word arrive whole (TLS 1.3), where an unread ticket would break them.
 func TestUploadsThatCloseWithoutReading(t *testing.T) {
 	t.Parallel()
 	s, u, a := serveReuse(t, "prefer")

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Each option of `ftpd share`, as far as it can be seen from outside.
+// TestShareOptions checks each option of `ftpd share`, as far as it can be seen from outside.
 func TestShareOptions(t *testing.T) {
 	t.Parallel()
 	passivePort := freePort(t)
@@ -81,7 +81,7 @@ func seeOneAttempt(t *testing.T, s *server, dir string) {
 	c.expect(t, 331, "USER alice")
 	c.expect(t, 530, "PASS wrong")
 	if r, err := c.do("NOOP"); err == nil {
-		t.Errorf("after one attempt the server says %v", r)
+		t.Errorf("after one attempt the server answers %v", r)
 	}
 	if r, err := login(t, s.addr, "alice", "sesame").store("STOR new", "text"); r.code != 226 ||
 		err != nil {
@@ -150,7 +150,7 @@ func seeOneSession(t *testing.T, s *server, dir string) {
 	c.conn.Close()
 }
 
-// seeDefaults sees what the options below change.
+// seeDefaults checks what the other options change.
 func seeDefaults(t *testing.T, s *server, dir string) {
 	c := login(t, s.addr, "anonymous", "")
 	c.expect(t, 501, "PORT 192,0,2,7,200,200")
@@ -199,7 +199,7 @@ func seeDebug(t *testing.T, s *server, dir string) {
 		func(r record) bool { return r.Message == "line" && r.Verb == "PASS" && r.Path == "***" })
 }
 
-// startOf is the start record.
+// startOf returns the fields of the start record.
 func startOf(t *testing.T, s *server) map[string]any {
 	t.Helper()
 	r := s.log.wait(t, "the start record", message("start"))
@@ -210,7 +210,8 @@ func startOf(t *testing.T, s *server) map[string]any {
 	return start
 }
 
-// Ctrl-C lets a transfer end, and takes no new session; a second one does not wait.
+// TestShareStops checks that Ctrl-C lets a transfer end and accepts no new session, and that a
+// second one does not wait.
 func TestShareStops(t *testing.T) {
 	t.Parallel()
 	for _, twice := range []bool{false, true} {

@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// `ftpd share` needs no configuration, no account and no root. Anybody may read, nobody may write.
+// TestShare checks that `ftpd share` needs no configuration, no account and no root, and that it
+// serves for reading alone.
 func TestShare(t *testing.T) {
 	t.Parallel()
 	s, dir := share(t)
@@ -82,7 +83,7 @@ func share(t *testing.T, options ...string) (s *server, dir string) {
 	return s, dir
 }
 
-// newShare prepares what share starts.
+// newShare prepares the server that share starts.
 func newShare(t *testing.T, options ...string) (s *server, dir string) {
 	t.Helper()
 	dir = sharedDir(t)
@@ -97,7 +98,7 @@ func newShare(t *testing.T, options ...string) (s *server, dir string) {
 	return s, dir
 }
 
-// asOrdinaryUser has root's tests run a command as nobody.
+// asOrdinaryUser makes a command of root's tests run as nobody.
 func asOrdinaryUser(cmd *exec.Cmd) {
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534,

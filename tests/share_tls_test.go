@@ -22,7 +22,8 @@ import (
 	"time"
 )
 
-// secure begins TLS, and asks for it on data connections. It returns the fingerprint of the server's certificate.
+// secure begins TLS, also for data connections. It returns the fingerprint of the server's
+// certificate.
 func (c *client) secure(t *testing.T) string {
 	t.Helper()
 	c.expect(t, 234, "AUTH TLS")
@@ -39,7 +40,8 @@ func (c *client) secure(t *testing.T) string {
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
 }
 
-// secureShare shares with TLS to alice, with the password sesame, and returns a client that has begun TLS.
+// secureShare starts `ftpd share` with TLS for alice, with the password sesame, and returns a
+// client that has begun TLS.
 func secureShare(t *testing.T, options ...string) (s *server, dir string, c *client) {
 	t.Helper()
 	s, dir = share(t, append([]string{"--tls", "--user", "alice", "--password", "sesame"},
@@ -50,7 +52,7 @@ func secureShare(t *testing.T, options ...string) (s *server, dir string, c *cli
 	}
 	t.Cleanup(func() { c.conn.Close() })
 	if got := c.secure(t); startOf(t, s)["certificate_sha256"] != got {
-		t.Errorf("the certificate has SHA-256 %s, the server says %v", got, startOf(t, s))
+		t.Errorf("the certificate has SHA-256 %s, the log has %v", got, startOf(t, s))
 	}
 	c.expect(t, 331, "USER alice")
 	c.expect(t, 230, "PASS sesame")
@@ -58,7 +60,8 @@ func secureShare(t *testing.T, options ...string) (s *server, dir string, c *cli
 	return s, dir, c
 }
 
-// Without files the certificate is made for this run; --require-tls is what forbids clear text.
+// TestShareTLS checks that a certificate is made for the run where none is given, and that
+// --require-tls forbids clear text.
 func TestShareTLS(t *testing.T) {
 	t.Parallel()
 	s, _, c := secureShare(t)
@@ -85,7 +88,8 @@ func TestShareTLS(t *testing.T) {
 	}
 }
 
-// Certificate and key are read before the process confines itself, from one file or from two.
+// TestShareCertificateFiles checks that certificate and key are read before the process confines
+// itself, from one file or from two.
 func TestShareCertificateFiles(t *testing.T) {
 	t.Parallel()
 	dir := sharedDir(t)
@@ -130,7 +134,8 @@ func makeCertificate(t *testing.T) (cert, key []byte) {
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8})
 }
 
-// Real clients over TLS: a large file up and down, an empty one, a listing.
+// TestShareTLSClients moves files over TLS with real clients: a large one up and down, an empty
+// one, a listing.
 func TestShareTLSClients(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(sharedDir(t), "big.bin")

@@ -25,7 +25,8 @@ type disk struct {
 	after string // when it is mounted
 }
 
-// disks take several spellings for one name: each of these, or those of spellingsOf that it takes.
+// disks accept several spellings for one name: each of these, or those of spellingsOf that they
+// accept.
 var disks = []disk{
 	{"exfat-fuse", "exfat-fuse exfatprogs", "mkfs.exfat $1",
 		"mount.exfat-fuse -o allow_other,uid=$3,gid=$4 $1 $2", ""},
@@ -41,7 +42,8 @@ var disks = []disk{
 		"chown $3:$4 $2"},
 }
 
-// mounted makes the file system for an account and mounts it, or skips the test where the machine cannot.
+// mounted makes the file system for an account and mounts it, or skips the test where the machine
+// cannot.
 func (d disk) mounted(t *testing.T, owner account) string {
 	t.Helper()
 	dir := sharedDir(t)
@@ -72,7 +74,7 @@ func (d disk) mounted(t *testing.T, owner account) string {
 	return at
 }
 
-// spellingsOf are spellings of a name that some file system takes for it, and the name itself.
+// spellingsOf returns the name and the spellings that some file system accepts for it.
 func spellingsOf(name string) []string {
 	all := []string{name, strings.ToUpper(name), name + ".", name + " ", name + ":",
 		name + "::$DATA", "PRIVAT~1"}
@@ -82,7 +84,8 @@ func spellingsOf(name string) []string {
 	return append(all, "p\u0280ivate", "pri\u0301vate", "pr\u0131vate", "priva\u200bte")
 }
 
-// Rules, mounts and files.hide hold for each spelling that the file system takes for a name.
+// TestSpellings checks that rules, mounts and files.hide hold for each spelling of a name that
+// the file system accepts.
 func TestSpellings(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -123,7 +126,7 @@ rule = [{path = "/private", permissions = []}, {path = "/ro", permissions = "rea
 	}
 }
 
-// plant makes a file of an account with its own name in it, and the directories above.
+// plant makes a file of an account that contains its own name, and the directories above it.
 func plant(t *testing.T, owner account, dir, name string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755); err != nil {
@@ -144,7 +147,7 @@ func nameShort(path, name string) {
 		0)
 }
 
-// contents is a tree as text.
+// contents returns a tree as text.
 func contents(t *testing.T, dir string) (all []string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
@@ -160,7 +163,7 @@ func contents(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// refusedAll wants all lines refused, the last command of each.
+// refusedAll checks that all lines are refused, each at its last command.
 func (c *client) refusedAll(t *testing.T, lines ...string) {
 	t.Helper()
 	for _, line := range lines {
@@ -170,8 +173,8 @@ func (c *client) refusedAll(t *testing.T, lines ...string) {
 	}
 }
 
-// refusedBelow wants everything refused in a directory that has the file secret.txt, where dir is a spelling of it; otherwise nothing is
-// there but what cannot be reached.
+// refusedBelow checks that everything is refused in a directory that has the file secret.txt,
+// where dir is a spelling of it. Otherwise the directory must not exist.
 func (c *client) refusedBelow(t *testing.T, dir string) {
 	t.Helper()
 	for _, verb := range []string{"RETR", "SIZE", "MDTM", "MLST", "HASH", "STOR", "APPE", "DELE",
@@ -182,7 +185,7 @@ func (c *client) refusedBelow(t *testing.T, dir string) {
 		"LIST "+dir, "MLSD "+dir, "CWD "+dir, "RMD "+dir, "RNFR "+dir)
 }
 
-// keepsRules tries to go round rules and mounts.
+// keepsRules tries to evade rules and mounts.
 func (c *client) keepsRules(t *testing.T) {
 	t.Helper()
 	for _, name := range []string{"/RO", "/ro", "/Ro"} {
@@ -199,7 +202,8 @@ func (c *client) keepsRules(t *testing.T) {
 	}
 }
 
-// keepsHidden wants names that files.hide has unreachable in each spelling, where the disk ignores case, and other names as they are.
+// keepsHidden checks that names that match files.hide cannot be reached in any spelling where the
+// disk ignores case, and that other names can.
 func (c *client) keepsHidden(t *testing.T) {
 	t.Helper()
 	folds := c.send("MLST /PUB").code == 250

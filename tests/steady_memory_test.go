@@ -4,7 +4,8 @@ package tests
 
 import "testing"
 
-// A session that works all day leaves nothing behind: not for ever, and not for as long as some timer runs either.
+// TestMemoryOfManyTransfers checks that transfers leave no memory behind, neither for ever nor as
+// long as some timer runs.
 func TestMemoryOfManyTransfers(t *testing.T) {
 	needRoot(t)
 	const transfers, mayGrow = 15_000, 12 << 20

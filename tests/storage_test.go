@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// upload sends so many bytes, as far as the server takes them, and tells what it says at the end.
+// upload sends n bytes, as far as the server accepts them, and returns the last reply.
 func (c *client) upload(t *testing.T, line string, bytes int64) reply {
 	t.Helper()
 	conn, err := c.passive()
@@ -33,7 +33,8 @@ func (c *client) upload(t *testing.T, line string, bytes int64) reply {
 	return r
 }
 
-// No file becomes larger than max_file_size, however its bytes are moved.
+// TestMaxFileSize checks that no file becomes larger than max_file_size, however its bytes are
+// moved.
 func TestMaxFileSize(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -77,7 +78,7 @@ func TestMaxFileSize(t *testing.T) {
 	}
 }
 
-// smallDisk is a file system of so many MiB that holds the home of an account.
+// smallDisk makes a file system of so many MiB that holds the home of an account.
 func smallDisk(t *testing.T, mebibytes int) (a account, roots string) {
 	t.Helper()
 	dir := sharedDir(t)
@@ -92,7 +93,8 @@ func smallDisk(t *testing.T, mebibytes int) (a account, roots string) {
 		fmt.Sprintf("roots = [%q, %q]\n", dir, disk)
 }
 
-// Uploads leave to the file system what it shall keep, also those that began before it was short, and begin again when there is more.
+// TestMinFreeSpace checks that uploads leave min_free_space free, also those that began before
+// the space was short, and that uploads work again when there is more.
 func TestMinFreeSpace(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -127,7 +129,7 @@ func TestMinFreeSpace(t *testing.T) {
 	}
 }
 
-// A full disk is 552, and what fitted stays.
+// TestFullDisk checks that a full disk gets 552, and that what fitted stays.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -142,7 +144,7 @@ func TestFullDisk(t *testing.T) {
 		incomplete := s.log.wait(t, "the record", message("upload_incomplete"))
 		info, err := os.Stat(filepath.Join(u.home, "a"))
 		if err != nil || info.Size() < 4<<20 || incomplete.Bytes != info.Size() {
-			t.Errorf("%d bytes stay, %v; the log says %v", info.Size(), err, incomplete.Bytes)
+			t.Errorf("%d bytes stay, %v; the log has %v", info.Size(), err, incomplete.Bytes)
 		}
 		c.expect(t, 250, "DELE a")
 		if r := c.upload(t, "STOR a", 1<<20); r.code != 226 {

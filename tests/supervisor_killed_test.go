@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// No core and no helper may go on without the supervisor, which alone would log what they do.
+// TestSupervisorIsKilled checks that no core and no helper outlives the supervisor, which alone
+// would log what they do.
 func TestSupervisorIsKilled(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// Each host has its certificate and banner; the names are those of TLS, or of HOST.
+// TestVirtualHosts checks that each host has its certificate and banner, selected by the name in
+// TLS or in HOST.
 func TestVirtualHosts(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -61,7 +62,8 @@ func TestVirtualHosts(t *testing.T) {
 	c.expect(t, 220, "HOST 127.0.0.1")
 }
 
-// Clients show certificates to the service, by curl's options and on both connections.
+// TestClientCertificates checks certificates of clients, with curl's options and on both
+// connections.
 func TestClientCertificates(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -107,7 +109,8 @@ func TestClientCertificates(t *testing.T) {
 	})
 }
 
-// A service whose certificate is not right does not start, and its check tells file, line and key.
+// TestBadCertificate checks that a service with a wrong certificate does not start, and that
+// check names file, line and key.
 func TestBadCertificate(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t)

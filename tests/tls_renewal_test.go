@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// install puts the certificate and key of name where the configuration has them, as certbot does: by links into an archive.
+// install makes the certificate and key of name available at the configured paths, as certbot
+// does: by links into an archive.
 func (a *authority) install(t *testing.T, name string) {
 	t.Helper()
 	a.link(t, name+".pem", "live.pem")
@@ -31,7 +32,7 @@ func (a *authority) link(t *testing.T, to, name string) {
 	}
 }
 
-// archive makes certificates of these names, one and the same for clients, below an archive.
+// archive makes certificates of these names below an archive, all with the same name for clients.
 func (a *authority) archive(t *testing.T, names ...string) {
 	t.Helper()
 	if err := os.Mkdir(a.file("archive"), 0o755); err != nil {
@@ -45,7 +46,7 @@ func (a *authority) archive(t *testing.T, names ...string) {
 	}
 }
 
-// serial is the number of the certificate that a new client is shown.
+// serial returns the serial number of the certificate that a new client gets.
 func serial(t *testing.T, addr string, a *authority) string {
 	t.Helper()
 	c, _, err := dial(addr)
@@ -60,8 +61,8 @@ func serial(t *testing.T, addr string, a *authority) string {
 	return state.PeerCertificates[0].SerialNumber.String()
 }
 
-// A certificate is renewed under a running transfer: who connects is shown the new one, and the transfer and its session go on. One that
-// does not match its key is not taken.
+// TestRenewedCertificate renews a certificate during a transfer: new clients get the new one, and
+// the transfer and its session go on. A certificate that does not match its key is not accepted.
 func TestRenewedCertificate(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -104,7 +105,7 @@ func TestRenewedCertificate(t *testing.T) {
 	r := s.log.wait(t, "the refusal",
 		message("the new certificate is not taken: the old one stays"))
 	if !strings.Contains(r.Error, a.file("live.key")+": the key is not that of the certificate") {
-		t.Errorf("the refusal does not tell why: %s", r.Text)
+		t.Errorf("the refusal has no reason: %s", r.Text)
 	}
 	if got := serial(t, s.addr, a); got != after {
 		t.Error("a certificate without its key is shown")
@@ -127,7 +128,8 @@ func TestRenewedCertificate(t *testing.T) {
 	}
 }
 
-// An ordinary user's service, confined to what it serves, has TLS as well, and reaches renewed certificates under their new names.
+// TestOrdinaryUserServesTLS checks that the service of an ordinary user, confined to what it
+// serves, has TLS as well, and reads renewed certificates under their new names.
 func TestOrdinaryUserServesTLS(t *testing.T) {
 	t.Parallel()
 	dir := sharedDir(t)

@@ -47,7 +47,8 @@ func newAuthority(t *testing.T) *authority {
 
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
-// sign makes a certificate for name, good for 127.0.0.1 and ::1 as well. The first one is the authority's own.
+// sign makes a certificate for name, valid for 127.0.0.1 and ::1 as well. The first one is that
+// of the authority.
 func (a *authority) sign(t *testing.T, name, kind string, life time.Duration) ([]byte,
 	crypto.Signer) {
 	t.Helper()
@@ -101,7 +102,7 @@ func (a *authority) issue(t *testing.T, name, kind string) tls.Certificate {
 	return a.issueAs(t, name, name, kind, 100*24*time.Hour)
 }
 
-// issueAs does so in other files.
+// issueAs does the same with other names of files.
 func (a *authority) issueAs(t *testing.T, file, name, kind string,
 	life time.Duration) tls.Certificate {
 	t.Helper()
@@ -115,26 +116,26 @@ func (a *authority) issueAs(t *testing.T, file, name, kind string,
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// pool trusts the authority.
+// pool returns a pool with the authority.
 func (a *authority) pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool
 }
 
-// client is what a client of crypto/tls that asks for name needs.
+// client returns the configuration of a client of crypto/tls for name.
 func (a *authority) client(name string) *tls.Config {
 	return &tls.Config{RootCAs: a.pool(), ServerName: name,
 		ClientSessionCache: tls.NewLRUClientSessionCache(8), NextProtos: []string{"ftp"}}
 }
 
-// section is [tls] with the files of name.
+// section returns [tls] with the files of name.
 func (a *authority) section(name string) string {
 	return fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n", a.file(name+".pem"),
 		a.file(name+".key"))
 }
 
-// start begins TLS and asks for it on data connections.
+// startTLS begins TLS, also for data connections.
 func (c *client) startTLS(cfg *tls.Config) (tls.ConnectionState, error) {
 	if r, err := c.do("AUTH TLS"); err != nil || r.code != 234 {
 		return tls.ConnectionState{}, fmt.Errorf("AUTH TLS: %v, %v", r, err)
@@ -172,8 +173,9 @@ func secureLogin(t *testing.T, addr string, cfg *tls.Config, user, password stri
 	return c, state
 }
 
-// System users log in over TLS, of every version and with every kind of key, and passwords without it are refused. What the core would
-// need to be the server by itself is not in its memory.
+// TestServeTLS checks that system users can log in over TLS, of every version and with every kind
+// of key, and that passwords without TLS are refused. The core's memory must not contain what it
+// would need to be the server by itself.
 func TestServeTLS(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -210,7 +212,8 @@ func TestServeTLS(t *testing.T) {
 	}
 }
 
-// keepsKey fails the test where parts of the private key are in the core's memory, in the bytes of the file or as numbers.
+// keepsKey fails the test where parts of the private key are in the core's memory, in the form of
+// the file or as numbers.
 func keepsKey(t *testing.T, s *server, c tls.Certificate) {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(c.PrivateKey)
@@ -252,7 +255,7 @@ func keepsKey(t *testing.T, s *server, c tls.Certificate) {
 	}
 }
 
-// reversed are bytes as a number has them in memory.
+// reversed returns bytes in the order in which a number has them in memory.
 func reversed(p []byte) string {
 	out := bytes.Clone(p)
 	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
@@ -261,7 +264,8 @@ func reversed(p []byte) string {
 	return string(out)
 }
 
-// What people try first: openssl shows TLS 1.3 with ALPN, and curl moves files.
+// TestServeTLSTools runs the first tools of an administrator: openssl shows TLS 1.3 with ALPN,
+// and curl moves files.
 func TestServeTLSTools(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -277,7 +281,7 @@ func TestServeTLSTools(t *testing.T) {
 	out, err := show.CombinedOutput()
 	for _, line := range []string{"TLSv1.3", "ALPN protocol: ftp", "Verify return code: 0 (ok)"} {
 		if !strings.Contains(string(out), line) {
-			t.Errorf("openssl does not say %q: %v\n%s", line, err, out)
+			t.Errorf("openssl does not print %q: %v\n%s", line, err, out)
 		}
 	}
 	writeFile(t, filepath.Join(a.dir, "upload"), "by curl", 0o600)
@@ -296,7 +300,8 @@ func TestServeTLSTools(t *testing.T) {
 	}
 }
 
-// On an implicit port TLS begins with the connection, for curl and for everybody else; the plain port goes on beside it.
+// TestServeImplicitTLS checks that TLS begins with the connection on an implicit port, for curl
+// as for other clients, and that the plain port still works.
 func TestServeImplicitTLS(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -16,8 +16,9 @@ import (
 	"testing"
 )
 
-// Some file systems do not know how long files are before they were read: their size is 0, and only
-// read(2) yields what is in them. Such a one is a web server that rclone mounts.
+// TestFilesOfUnknownSize covers file systems that do not have the length of a file before it was
+// read: the size is 0, and only read(2) returns the content. An example is a web server that
+// rclone mounts.
 func TestFilesOfUnknownSize(t *testing.T) {
 	t.Parallel()
 	data := bytes.Repeat([]byte("0123456789abcdef\n"), 20_000)
@@ -69,7 +70,7 @@ func TestFilesOfUnknownSize(t *testing.T) {
 	c.expect(t, 350, "REST 1")
 	c.expect(t, 554, "RETR empty")
 	for program, does := range map[string]func(*testing.T, target, ...action) (string, error){
-		// rclone wants the length of the listing
+		// rclone needs the length of the listing
 		"curl": curlDoes, "lftp": lftpDoes, "wget": each(wgetDoes),
 	} {
 		need(t, program)
@@ -83,7 +84,7 @@ func TestFilesOfUnknownSize(t *testing.T) {
 	}
 }
 
-// mountWeb mounts a web server that does not tell the lengths of its files.
+// mountWeb mounts a web server that does not send the lengths of its files.
 func mountWeb(t *testing.T, files map[string][]byte) (dir string) {
 	t.Helper()
 	needRoot(t)
@@ -110,8 +111,8 @@ func mountWeb(t *testing.T, files map[string][]byte) (dir string) {
 	dir = mountPoint(t)
 	cmd := exec.Command("rclone", "mount", "--config=", "--allow-other", "--http-url="+web.URL,
 		":http:", dir)
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &said, &said
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

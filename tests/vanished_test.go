@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Control and data connections ask a silent client whether it is still there.
+// TestKeepAlive checks that control and data connections probe a silent client.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -37,7 +37,7 @@ func TestKeepAlive(t *testing.T) {
 				t.Logf("the kernel's row of the %s connection: %q", what, row)
 			}
 		})
-		eventually(t, "the "+what+" connection will ask within a minute", func() bool {
+		eventually(t, "the "+what+" connection will send a probe within a minute", func() bool {
 			row = kernelRow(t, conn.RemoteAddr(), conn.LocalAddr())
 			soon := keepAliveTimer(row)
 			return soon > 0 && soon <= time.Minute
@@ -45,8 +45,8 @@ func TestKeepAlive(t *testing.T) {
 	}
 }
 
-// kernelRow is what proc_net_tcp(5) says of a connection over IPv4. /proc/net would be that of the process's first thread, which
-// inNetworkOf may have left in another network.
+// kernelRow returns the line of proc_net_tcp(5) of a connection over IPv4. /proc/net would be
+// that of the process's first thread, which inNetworkOf may have left in another network.
 func kernelRow(t *testing.T, local, remote net.Addr) string {
 	t.Helper()
 	ends := " " + hexAddr(local) + " " + hexAddr(remote) + " "
@@ -64,7 +64,8 @@ func hexAddr(a net.Addr) string {
 	return fmt.Sprintf("%02X%02X%02X%02X:%04X", ip[3], ip[2], ip[1], ip[0], at.Port())
 }
 
-// keepAliveTimer is when the kernel asks whether the other host is there, 0 for never: a timer of kind 2, in hundredths of seconds.
+// keepAliveTimer returns when the kernel probes the other host, 0 for never: a timer of kind 2,
+// in hundredths of seconds.
 func keepAliveTimer(row string) time.Duration {
 	f := strings.Fields(row)
 	if len(f) < 6 {
@@ -78,8 +79,9 @@ func keepAliveTimer(row string) time.Duration {
 	return time.Duration(n) * 10 * time.Millisecond
 }
 
-// A client that has vanished without a word, from its silence, in the middle of a transfer, or before a reply has reached it, does not keep
-// its session, even where no clock of ours runs. FTPD_TEST_VANISHED=1 runs it: the kernel takes some minutes.
+// TestVanishedClient checks that a client that has vanished without a word, when idle, in the
+// middle of a transfer, or before a reply has reached it, does not keep its session, even where
+// no timeout of the server applies. FTPD_TEST_VANISHED=1 runs it: the kernel takes some minutes.
 func TestVanishedClient(t *testing.T) {
 	needRoot(t)
 	need(t, "ip")

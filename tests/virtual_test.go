@@ -20,8 +20,9 @@ var hashes = map[string]string{
 	"sha256-crypt": "$5$h7nWSGJjzenRq60s$Oo0M/0BjBVtj9x0D.p3vVYtnfxee0yw0q78eJkhO7/2",
 }
 
-// A user of the configuration logs in with each kind of hash, and works as the account that run_as names; a wrong password is refused
-// after the same delay, whatever the kind.
+// TestVirtualUsers checks that a user of the configuration logs in with each kind of hash, and
+// works as the account that run_as names. A wrong password is refused after the same delay,
+// whatever the kind is.
 func TestVirtualUsers(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -60,7 +61,8 @@ func TestVirtualUsers(t *testing.T) {
 	}
 }
 
-// The longest rule wins, at the path where a file really is; a mount shows in its parent's listing with permissions of its own.
+// TestRulesAndMounts checks that the longest rule wins, at the path where a file really is, and
+// that a mount is shown in its parent's listing with permissions of its own.
 func TestRulesAndMounts(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -129,7 +131,8 @@ run_as = %q
 	}
 }
 
-// Anonymous users work as their run_as, read and do not write.
+// TestAnonymousUnderServe checks that anonymous users work as their run_as, and read but do not
+// write.
 func TestAnonymousUnderServe(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -149,8 +152,9 @@ func TestAnonymousUnderServe(t *testing.T) {
 	}
 }
 
-// Anonymous users do not read the private files of virtual users, also where the directory of the former
-// contains the homes of the latter: the accounts differ. A start warns where they are made one.
+// TestAnonymousAndVirtualUsersApart checks that anonymous users do not read the private files of
+// virtual users, also where their directory contains the homes of these: the accounts differ. A
+// start warns where both have the same account.
 func TestAnonymousAndVirtualUsersApart(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -187,7 +191,8 @@ func TestAnonymousAndVirtualUsersApart(t *testing.T) {
 	})
 }
 
-// An ordinary user serves virtual users alone, in one process that the kernel confines to what it serves.
+// TestOrdinaryUserServesVirtualUsers checks that an ordinary user serves virtual users alone, in
+// one process that the kernel confines to what it serves.
 func TestOrdinaryUserServesVirtualUsers(t *testing.T) {
 	t.Parallel()
 	dir, outside := sharedDir(t), sharedDir(t)
@@ -220,21 +225,21 @@ run_as = ""
 	}
 	if info, err := os.Stat(filepath.Join(dir, "file")); err != nil ||
 		info.Sys().(*syscall.Stat_t).Uid != uint32(ordinaryUID()) {
-		t.Errorf("the upload belongs to somebody else: %v, %v", info, err)
+		t.Errorf("the upload belongs to another user: %v, %v", info, err)
 	}
 	if n := strings.Count(s.log.String(), "warning: defaults.umask"); n != 1 {
-		t.Errorf("a warning is told %d times:\n%s", n, s.log)
+		t.Errorf("a warning is logged %d times:\n%s", n, s.log)
 	}
 	if children := descendants(s.cmd.Process.Pid); len(children) != 0 {
 		t.Errorf("more than one process: %v", children)
 	}
 	if start, _ := s.log.find(message("start")); len(start) != 1 ||
 		!strings.Contains(s.log.String(), "landlock") {
-		t.Errorf("the start does not tell what confines it:\n%s", s.log)
+		t.Errorf("the start does not name the sandbox:\n%s", s.log)
 	}
 }
 
-// ordinaryUID is whom asOrdinaryUser runs commands as.
+// ordinaryUID returns the user id for asOrdinaryUser.
 func ordinaryUID() int {
 	if uid := os.Getuid(); uid != 0 {
 		return uid

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// What `ftpd who --json` prints, as far as it matters here.
+// A whoReport is the part of the output of `ftpd who --json` that these tests use.
 type whoReport struct {
 	Sessions []struct {
 		Session, User, Directory, Client string
@@ -41,7 +41,8 @@ func who(t *testing.T, config string) (r whoReport) {
 	return r
 }
 
-// An administrator sees who is there and what they do, in whatever core, and sends them away.
+// TestWhoAndKick checks that an administrator sees all sessions and what they do, in every core,
+// and can end them.
 func TestWhoAndKick(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -97,30 +98,31 @@ func TestWhoAndKick(t *testing.T) {
 		return string(out)
 	}
 	if got := kick(other.name); got != "ended: 1\n" {
-		t.Errorf("kick says %q", got)
+		t.Errorf("kick prints %q", got)
 	}
 	if r, err := idle.reply(); err != nil || r.code != 421 ||
 		!strings.Contains(r.text, "administrator") {
-		t.Errorf("who was idle reads %v, %v", r, err)
+		t.Errorf("the idle client reads %v, %v", r, err)
 	}
 	if got := kick("127.0.0.1"); got != "ended: 1\n" {
-		t.Errorf("kick says %q", got)
+		t.Errorf("kick prints %q", got)
 	}
 	if r, err := busy.reply(); err != nil || r.code != 421 {
-		t.Errorf("who was busy reads %v, %v", r, err)
+		t.Errorf("the busy client reads %v, %v", r, err)
 	}
 	s.log.wait(t, "the upload that was cut", message("upload_incomplete"))
 	if _, err := os.Stat(filepath.Join(u.home, "big")); err != nil {
 		t.Error(err)
 	}
 	up.data.Close()
-	eventually(t, "nobody is left", func() bool { return len(who(t, config).Sessions) == 0 })
+	eventually(t, "no session is left", func() bool { return len(who(t, config).Sessions) == 0 })
 	if got := kick("nobody-there"); !strings.Contains(got, "no session belongs to") {
-		t.Errorf("kick says %q", got)
+		t.Errorf("kick prints %q", got)
 	}
 }
 
-// The socket is for root and the group ftpd-admin alone, and goes with the service.
+// TestAdminSocketRights checks that the socket is for root and the group ftpd-admin alone, and is
+// removed with the service.
 func TestAdminSocketRights(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// Without ftpd-auth, which needs a C compiler, root serves virtual users as accounts of /etc/passwd; system users take it, and the
-// start says so.
+// TestWithoutHelper checks that root, without ftpd-auth, which needs a C compiler, serves virtual
+// users as accounts of /etc/passwd. System users need ftpd-auth, as the start reports.
 func TestWithoutHelper(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -49,11 +49,11 @@ func TestWithoutHelper(t *testing.T) {
 	}
 	belongsTo(t, filepath.Join(owner.home, "file"), owner.uid, owner.gid)
 	if !strings.Contains(s.log.String(), "only virtual users can log in") {
-		t.Errorf("the start does not tell:\n%s", s.log)
+		t.Errorf("the start does not report it:\n%s", s.log)
 	}
 }
 
-// withoutHelper runs a program where an installed ftpd-auth cannot be seen, in a mount namespace of its own.
+// withoutHelper runs a program in a mount namespace in which no installed ftpd-auth is visible.
 func withoutHelper(program string, args ...string) *exec.Cmd {
 	script := `for d in /usr/libexec/ftpd /usr/lib/ftpd; do [ ! -d $d ] || mount -t tmpfs none $d || exit; done; exec "$@"`
 	cmd := exec.Command("unshare",

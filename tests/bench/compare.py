@@ -1,17 +1,18 @@
 #!/usr/bin/env python3
-"""CPU that a server takes for transfers, beside vsftpd's, in turn; run as root after `make build`:
+"""Compares the CPU time for transfers with that of vsftpd, in turn; run as root after `make build`:
 
     tests/bench/compare.py [ROUNDS [DIRECTORY]]
 
-It makes an account, starts bin/ftpd and /usr/sbin/vsftpd in a network namespace of their own, and in each round moves 1 GiB and a
-number of files of 4 KiB down and up with each of them, in binary and in passive mode. It prints the medians of the servers' CPU time
-between login and QUIT (all of their processes, by cgroup; this client is not in it) and of the time that passed. DIRECTORY is where the
-account's home is made: /dev/shm by default, a tmpfs; name one of another file system to measure that.
+It makes an account and starts bin/ftpd and /usr/sbin/vsftpd in a network namespace of their own. In
+each round it moves 1 GiB and a number of files of 4 KiB down and up with each of them, in binary and
+in passive mode. It prints the medians of the servers' CPU time between login and QUIT (all of their
+processes, by cgroup, without this client) and of the elapsed time. DIRECTORY is where the account's
+home is made: /dev/shm by default, a tmpfs; name one of another file system to measure that.
 """
 import ftplib, os, secrets, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
 
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-NAME, PASSWORD = "ftpdbench", secrets.token_hex(8)  # of the account, the PAM service and the cgroups
+NAME, PASSWORD = "ftpdbench", secrets.token_hex(8)  # of account, PAM service and cgroups
 BIG, SMALL, FILES = 1 << 30, 4 << 10, 400
 ROOM = memoryview(bytearray(4 << 20))
 
@@ -34,7 +35,7 @@ def sent(ftp, verb, path):
 
 def jobs(home):
     big, small = f"{home}/big", f"{home}/small"
-    return {  # how to do it, how often, and the unit of the result
+    return {  # function, repetitions, unit of the result
         "RETR 1 GiB": (lambda ftp: received(ftp, "RETR big") == BIG, 1, "s/GiB"),
         "STOR 1 GiB": (lambda ftp: sent(ftp, "STOR up", big) == os.path.getsize(f"{home}/up"), 1, "s/GiB"),
         "RETR 4 KiB": (lambda ftp: received(ftp, "RETR small") == SMALL, FILES, "us/file"),
@@ -43,7 +44,7 @@ def jobs(home):
 
 
 class Cgroup:
-    """The CPU time of a server's processes, whichever version of cgroups there is."""
+    """Measures the CPU time of a server's processes, with either version of cgroups."""
 
     def __init__(self, name):
         top = "/sys/fs/cgroup" + ("/cpuacct" if os.path.isdir("/sys/fs/cgroup/cpuacct") else "")
@@ -79,16 +80,16 @@ class Server:
         for _ in range(100):
             try:
                 return os.rmdir(self.group.path)
-            except OSError:  # until its last process has ended
+            except OSError:  # the last process has not ended yet
                 time.sleep(0.05)
 
     def measure(self, job, times):
-        """CPU seconds and seconds."""
+        """Returns CPU seconds and elapsed seconds."""
         ftp = ftplib.FTP()
         ftp.connect("127.0.0.1", self.port)
         ftp.login(NAME, PASSWORD)
         ftp.voidcmd("TYPE I")
-        time.sleep(0.5)  # what a login leaves to do is done
+        time.sleep(0.5)  # the work after a login is done
         cpu, began = self.group.seconds(), time.monotonic()
         for _ in range(times):
             if not job(ftp):
@@ -105,7 +106,8 @@ def compare(servers, home, rounds):
         for i in range(-1, rounds):
             for s in servers[::1 if i % 2 else -1]:
                 result = [scale * x for x in s.measure(job, times)]
-                if i >= 0:  # the round before warms up: memory that the host gives only now costs more than all else
+                # Round -1 warms up: memory that the host provides only then costs more than all else.
+                if i >= 0:
                     seen[s.name].append(result)
         median = {name: [statistics.median(x) for x in zip(*runs)] for name, runs in seen.items()}
         for name, (cpu, passed) in median.items():

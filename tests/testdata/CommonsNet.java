@@ -2,7 +2,10 @@ import java.io.*;
 import java.nio.charset.StandardCharsets;
 import org.apache.commons.net.ftp.*;
 
-/** Java's commons-net. HOST PORT USER PASSWORD SECURITY MODE; standard input has an action a line: VERB, REMOTE, LOCAL, TO, with tabs between. */
+/**
+ * Java's commons-net. HOST PORT USER PASSWORD SECURITY MODE. Standard input contains one action per
+ * line: VERB, REMOTE, LOCAL, TO, separated by tabs.
+ */
 public class CommonsNet {
     final FTPClient ftp;
 
@@ -50,7 +53,7 @@ public class CommonsNet {
         check(FTPReply.isPositiveCompletion(ftp.getReplyCode()));
     }
 
-    /** Takes the first bytes and goes on. */
+    /** Reads the first bytes and ends the download. */
     void head(String remote, File local) throws IOException {
         InputStream in = ftp.retrieveFileStream(remote);
         check(in != null);
@@ -59,7 +62,7 @@ public class CommonsNet {
         try (OutputStream out = new FileOutputStream(local)) {
             out.write(data);
         }
-        ftp.abort(); // 426; the reply to ABOR itself comes behind it
+        ftp.abort(); // 426; the reply to ABOR itself follows
         in.close();
         check(ftp.completePendingCommand());
     }

@@ -27,7 +27,7 @@ class ProgramURL {
             read(args[0] + "/none");
             check(false, "it is there");
         } catch (FileNotFoundException e) {
-            // as it should be
+            // as expected
         }
         URLConnection java = new URL(args[0] + "/java.txt;type=i").openConnection();
         java.setDoOutput(true);

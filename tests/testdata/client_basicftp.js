@@ -1,4 +1,5 @@
-// basic-ftp. HOST PORT USER PASSWORD SECURITY MODE; standard input has an action a line: VERB, REMOTE, LOCAL, TO, with tabs between.
+// basic-ftp. HOST PORT USER PASSWORD SECURITY MODE. Standard
+// input contains one action per line: VERB, REMOTE, LOCAL, TO, separated by tabs.
 const ftp = require("basic-ftp")
 const fs = require("fs")
 

@@ -1,5 +1,6 @@
 <?php
-// PHP's ext-ftp. HOST PORT USER PASSWORD SECURITY MODE; standard input has an action a line: VERB, REMOTE, LOCAL, TO, with tabs between.
+// PHP's ext-ftp. HOST PORT USER PASSWORD SECURITY MODE. Standard
+// input contains one action per line: VERB, REMOTE, LOCAL, TO, separated by tabs.
 
 set_error_handler(function ($level, $text) { throw new ErrorException($text); });
 

@@ -1,4 +1,7 @@
-"""Python's ftplib. HOST PORT USER PASSWORD SECURITY MODE; standard input has an action a line: VERB, REMOTE, LOCAL, TO, with tabs between."""
+"""Python's ftplib. HOST PORT USER PASSWORD SECURITY MODE.
+
+Standard input contains one action per line: VERB, REMOTE, LOCAL, TO, separated by tabs.
+"""
 
 import ftplib
 import os
@@ -7,7 +10,7 @@ import sys
 
 
 class ImplicitTLS(ftplib.FTP_TLS):
-    """TLS from the first byte, by the recipe that everybody uses: ftplib has none."""
+    """TLS from the first byte, in the usual way: ftplib has no implicit TLS."""
 
     @property
     def sock(self):
@@ -21,7 +24,10 @@ class ImplicitTLS(ftplib.FTP_TLS):
 
 
 def head(ftp, remote, local):
-    """Takes the first bytes and goes on. FTP_TLS cannot send the urgent data of abort(), so with TLS it only closes."""
+    """Reads the first bytes and ends the download.
+
+    FTP_TLS cannot send the urgent data of abort(), so with TLS it only closes.
+    """
     ftp.voidcmd("TYPE I")
     conn = ftp.transfercmd("RETR " + remote)
     with open(local, "wb") as f:

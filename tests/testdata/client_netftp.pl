@@ -1,4 +1,5 @@
-# Perl's Net::FTP. HOST PORT USER PASSWORD SECURITY MODE; standard input has an action a line: VERB, REMOTE, LOCAL, TO, with tabs between.
+# Perl's Net::FTP. HOST PORT USER PASSWORD SECURITY MODE. Standard
+# input contains one action per line: VERB, REMOTE, LOCAL, TO, separated by tabs.
 use strict;
 use warnings;
 use Net::FTP;
@@ -14,7 +15,7 @@ if ($security eq 'explicit') {
 check($ftp->login($user, $password));
 check($ftp->binary);
 
-# begins takes the first bytes and goes on. abort would send urgent data in clear text, so with TLS it only closes.
+# begins reads the first bytes and ends the download. abort would send urgent data in clear text, so with TLS it only closes.
 sub begins {
     my ($remote, $local) = @_;
     my $conn = check($ftp->retr($remote));

@@ -1,7 +1,8 @@
-# Ruby's net/ftp. HOST PORT USER PASSWORD SECURITY MODE; standard input has an action a line: VERB, REMOTE, LOCAL, TO, with tabs between.
+# Ruby's net/ftp. HOST PORT USER PASSWORD SECURITY MODE. Standard
+# input contains one action per line: VERB, REMOTE, LOCAL, TO, separated by tabs.
 require "net/ftp"
 
-# head takes the first bytes and goes on. abort cannot send its urgent data over TLS, so there it only closes.
+# head reads the first bytes and ends the download. abort cannot send its urgent data over TLS, so there it only closes.
 def head(ftp, remote, local, tls)
   conn = ftp.send(:transfercmd, "RETR " + remote)
   IO.binwrite(local, conn.read(2000))
@@ -10,7 +11,7 @@ def head(ftp, remote, local, tls)
     conn.close
     ftp.send(:voidresp)
   rescue Net::FTPTempError
-    # 426: the client went before the end
+    # 426: the client closed before the end
   end
 end
 

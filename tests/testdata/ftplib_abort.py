@@ -1,4 +1,4 @@
-"""Aborts a download that nobody reads, and goes on: HOST PORT."""
+"""Aborts a download without reading it, and continues the session: HOST PORT."""
 
 import ftplib
 import sys

@@ -1,4 +1,4 @@
-"""Reaches files by names of any bytes: HOST PORT USER PASSWORD NAME..., the names in hexadecimal digits.
+"""Uses files with names of any bytes: HOST PORT USER PASSWORD NAME..., the names in hexadecimal digits.
 
 ftplib takes names as text; in Latin-1 each byte is a character. It knows nothing of Telnet, so it sends the byte 255 once and reads it
 twice in a reply.

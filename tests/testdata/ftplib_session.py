@@ -22,7 +22,7 @@ with open(big, "rb") as f:
 with open(head, "rb") as f:
     ftp.storbinary("STOR up.bin", f)
 
-# Resume the upload, where the server says that it ended.
+# Resume the upload, from the size that the server has.
 ftp.voidcmd("TYPE I")
 with open(big, "rb") as f:
     f.seek(ftp.size("up.bin"))
@@ -47,7 +47,7 @@ class Enough(Exception):
 
 
 with open(down, "wb") as f:
-    ftp.voidcmd("TYPE I")  # the listings have asked for TYPE A
+    ftp.voidcmd("TYPE I")  # the listings have set TYPE A
     conn, _ = ftp.ntransfercmd("RETR renamed.bin")
     while f.tell() < half:
         f.write(conn.recv(65536))
@@ -55,11 +55,11 @@ with open(down, "wb") as f:
     try:
         ftp.voidresp()
     except ftplib.error_temp:
-        pass  # 426: the client went before the end
+        pass  # 426: the client closed before the end
 with open(down, "ab") as f:
     ftp.retrbinary("RETR renamed.bin", f.write, rest=f.tell())
 
-# Delete what goes; the file itself stays for the test to look at.
+# Delete all but the file itself, which the test checks.
 ftp.rmd("two")
 ftp.storbinary("STOR gone", open(os.devnull, "rb"))
 ftp.delete("gone")
