@@ -23,7 +23,7 @@ type registry struct {
 	mu       sync.Mutex
 	sessions map[string]entry     // by id; guarded by mu, like the following
 	clients  map[netip.Prefix]int // sessions of each client
-	users    map[string]int       // sessions of each logged-in user
+	users    map[string]int       // sessions of each user, logged in or former
 	named    time.Time            // when the log last named the addresses of all sessions
 }
 
