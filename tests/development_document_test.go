@@ -13,6 +13,7 @@ var goFile = regexp.MustCompile("`([a-z_/0-9*]+\\.go)`")
 
 // docs/development.md has a row for each package, and names no file that does not exist.
 func TestDevelopmentDocument(t *testing.T) {
+	t.Parallel()
 	text, err := os.ReadFile("../docs/development.md")
 	if err != nil {
 		t.Fatal(err)

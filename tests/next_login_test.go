@@ -57,6 +57,7 @@ func TestNextLoginDuringTransfer(t *testing.T) {
 // What a login has begun is recorded under its name, although another user has logged in before it ends: a listing whose client does
 // not read, and a checksum of a file without an end in sight.
 func TestFormerLoginIsRecorded(t *testing.T) {
+	t.Parallel()
 	needRoot(t)
 	first, second := newAccount(t), newAccount(t)
 	first.file(t, "endless", "", first.uid, first.gid, 0o600)
