@@ -12,7 +12,8 @@ import (
 	"ftpd/pkg/transport"
 )
 
-// take handles bytes of the client's. They are a buffer's, so what stays must be copied.
+// take handles bytes from the client. p is part of a buffer that is used again, so bytes that
+// are kept must be copied.
 func (s *Session) take(ctx context.Context, p []byte) {
 	if s.quitAnswered.Load() {
 		return
@@ -44,11 +45,12 @@ func (s *Session) takeText(ctx context.Context, p []byte) {
 	s.proceed(ctx, p)
 }
 
-// tlsHandshake is the first byte of a TLS record that opens a connection, and of no FTP command.
+// tlsHandshake is the first byte of the TLS record that opens a connection. No FTP command
+// begins with it.
 const tlsHandshake = 22
 
-// proceed runs lines until none is whole, and keeps what is left, in place: those that wait for a job's end, and a part of one. Nothing
-// after a QUIT counts.
+// proceed runs lines until no whole line is left. It keeps the rest, in place: the lines that
+// wait for a job's end, and the begin of an incomplete line. Nothing after a QUIT counts.
 func (s *Session) proceed(ctx context.Context, p []byte) {
 	kept, p := p[:s.ctl.waiting], p[s.ctl.waiting:]
 	for s.phase != phaseEnded {
@@ -74,9 +76,10 @@ func (s *Session) proceed(ctx context.Context, p []byte) {
 	s.ctl.ahead = append(s.ctl.ahead[:0], kept...)
 }
 
-// waits reports whether a line has to wait for a job's end, because of the job or behind others that wait. Who is logged in does not
-// change before the lines that were sent before have run. Beside the transfer of a user who has logged out all goes on, but for what would
-// be a second one.
+// waits reports whether a line has to wait for a job's end, because of the job or because
+// earlier lines wait. A line runs under the login that the lines before it have made, so a
+// command that changes the login waits behind them. Beside the transfer of a user who has
+// logged out every command runs, except one that would start a second transfer.
 func (s *Session) waits(line []byte, behind bool) bool {
 	if s.running() == nil {
 		return false
@@ -126,13 +129,14 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		return s.phase != phaseEnded
 	}
 	if cmd.data && r.IsRefusal() && s.params.opener != nil {
-		s.flush() // before the data connection may go: a client must not take its end for the answer
+		s.flush() // before the data connection may end: its end is no answer for a client
 		s.params.opener.Refuse(s.tls.private)
 	}
 	return s.phase != phaseEnded && !(stays && s.quitAnswered.Load()) && s.phase != phaseHandshake
 }
 
-// floods counts the commands that have arrived, and says whether the client's come too fast (ban.commands_per_second).
+// floods counts the commands that have arrived, and reports whether the client sends too many
+// in a second (ban.commands_per_second).
 func (s *Session) floods(p []byte) bool {
 	ban := &s.srv.config.Ban
 	client := s.conn.Remote().Addr()
@@ -140,7 +144,8 @@ func (s *Session) floods(p []byte) bool {
 		s.srv.arriving.Add(client, bytes.Count(p, []byte{'\n'})) > ban.CommandsPerSecond
 }
 
-// check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments, login.
+// check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments,
+// login.
 func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 	switch {
 	case len(line) > ftpwire.MaxLine:
@@ -163,13 +168,16 @@ func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 	return Reply{}, nil
 }
 
-// report emits what the log shall know of a command: that it changed something, or why it was refused. Refusals before the login are
-// the bread of bots, and failed logins have an event of their own. of is the login that the command came from.
+// report emits the event of a command that has changed something or was refused. Refusals
+// before the login are not reported, because bots cause many of them, and failed logins have
+// their own event. of is the login under which the command ran.
 func (s *Session) report(cmd *command, path string, r Reply, of *login) {
 	if cmd.run == nil || !cmd.log && !r.IsRefusal() && r.Cause == nil {
 		return
 	}
-	e := events.Event{Kind: events.Command, Verb: cmd.verb, Path: path, Reply: r.Code, Former: of != s.login}
+	e := events.Event{
+		Kind: events.Command, Verb: cmd.verb, Path: path, Reply: r.Code, Former: of != s.login,
+	}
 	if cmd.verb == "RNTO" {
 		e.Path, e.To = s.rename, path
 	}
@@ -179,8 +187,8 @@ func (s *Session) report(cmd *command, path string, r Reply, of *login) {
 	s.emit(e)
 }
 
-// trace tells the log each line, where it wants to know. A password never gets there, nor what may be a password behind a
-// misspelt PASS.
+// trace logs each line if the log level is debug. A password is never logged, nor a line that
+// may contain a password behind a misspelt PASS.
 func (s *Session) trace(cmd *command, line []byte, arg string) {
 	if !s.srv.debug {
 		return
@@ -199,7 +207,7 @@ func (s *Session) trace(cmd *command, line []byte, arg string) {
 	s.emit(e)
 }
 
-// say adds a reply to what the next flush writes.
+// say adds a reply to the output that the next flush writes.
 func (s *Session) say(r Reply) {
 	if s.phase == phaseEnded || r.Code == 0 {
 		return
@@ -208,7 +216,7 @@ func (s *Session) say(r Reply) {
 		s.emit(events.Event{Kind: events.Line, Reply: r.Code, Cause: r.Text[0]})
 	}
 	if r.NamesPort() && s.tls.control == nil {
-		s.flush() // it begins a TCP segment: what is before it ends one
+		s.flush() // the reply begins a TCP segment, so the replies before it end one
 	}
 	if s.ctl.out == nil {
 		s.ctl.out = s.srv.buffers.Get()
@@ -220,7 +228,8 @@ func (s *Session) say(r Reply) {
 	}
 }
 
-// flush writes what was said. A client that does not read its replies for as long as it may be idle is gone.
+// flush writes the replies that say has added. A client that does not read its replies within
+// the idle timeout is gone.
 func (s *Session) flush() {
 	if s.ctl.out == nil {
 		return
@@ -231,8 +240,8 @@ func (s *Session) flush() {
 	err := s.send(out.Data)
 	s.srv.buffers.Put(out)
 	switch {
-	case err == nil || s.quitAnswered.Load(): // after QUIT nobody needs to be there
-	case s.uploading() && !errors.Is(err, os.ErrDeadlineExceeded): // the read that meets the end of the connection decides
+	case err == nil || s.quitAnswered.Load(): // after QUIT the client may be gone
+	case s.uploading() && !errors.Is(err, os.ErrDeadlineExceeded): // hungUp decides
 	case s.readClosed:
 		s.end(errGone)
 	default:
@@ -240,7 +249,7 @@ func (s *Session) flush() {
 	}
 }
 
-// limitWrite bounds how long the client may take to read what is written next.
+// limitWrite bounds the time in which the client has to read the next replies.
 func (s *Session) limitWrite() {
 	limit := s.clock.idle
 	if s.srv.draining.Load() || s.wasCut.Load() {

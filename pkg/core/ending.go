@@ -10,33 +10,43 @@ import (
 	"ftpd/pkg/events"
 )
 
-// How an upload ends. In stream mode the end of the data connection is the end of the file (RFC 959 §3.4.1), and a client that was killed
-// ends its connections as one does that has finished: its kernel closes both of them, in good order, one microseconds after the other.
-// What tells the two apart is the control connection. A client that has finished keeps it until it has read the 226, or says QUIT
-// before it closes it; one that was killed does neither.
+// How an upload ends. In stream mode the end of the data connection is the end of the file
+// (RFC 959 §3.4.1). A client that was killed ends its connections like a client that has
+// finished: its kernel closes both of them, in good order, one microseconds after the other.
+// Only the control connection shows the difference. A client that has finished keeps the
+// control connection until it has read the 226, or sends QUIT before it closes it. A client
+// that was killed does neither.
 //
-// A QUIT that came before the end of the data tells little about that end: a client may have sent both in advance, and be killed. But one
-// that has finished may also say QUIT and close without a look at the 226, and its QUIT overtakes what is still under way. So such an
-// upload counts, and its record says what leaves room for doubt.
+// A QUIT that came before the end of the data proves little about that end: a client may have
+// sent both in advance, and be killed. But a client that has finished may also send QUIT and
+// close without reading the 226, and its QUIT overtakes data that is still under way. So this
+// upload counts, and its record contains the reason for doubt.
 //
-// So the control connection is looked at before an upload counts, and the record of one that was answered 226 waits a moment: until the
-// client's host has acknowledged the reply on a connection that is still open, or until it is known that it never will.
+// Therefore the control connection is checked before an upload counts, and the record of an
+// upload that was answered 226 waits a moment: until the client's host has acknowledged the
+// reply on a connection that is still open, or until it is certain that it never will.
 //
-// Whether an upload counts is one thing, its bytes are another. ffmpeg closes both connections behind the last byte, the control
-// connection first, while the end of the file still lies in a socket's buffer. So an upload without QUIT goes on when its control
-// connection has ended (RFC 959 §4.1.1 would abort it), until the end of the data connection, and is incomplete then.
+// Whether an upload counts and whether its bytes are kept are two questions. ffmpeg closes
+// both connections behind the last byte, the control connection first, while the end of the
+// file still lies in a socket's buffer. So an upload without QUIT goes on after the end of its
+// control connection (RFC 959 §4.1.1 would abort it), until the end of the data connection,
+// and is incomplete then.
 
-// lastLines is how long an upload whose control connection has ended waits until all that was sent there before is read: it may be a QUIT.
+// lastLines bounds the time in which an upload whose control connection has ended waits until
+// all lines that were sent there before are read: one of them may be QUIT.
 const lastLines = time.Second
 
-// nextEnd is how long the end of the control connection may take behind that of the data connection. A kernel closes what its program
-// had open in one go, but may let others run meanwhile.
+// nextEnd bounds the time between the end of the data connection and the end of the control
+// connection. A kernel closes all connections of a killed program at once, but may run other
+// programs meanwhile.
 const nextEnd = 50 * time.Microsecond
 
-// errEndedFirst is the cause of an upload that counts for nothing, although its bytes may all be there.
+// errEndedFirst is the cause of an upload that does not count, although its bytes may all be
+// there.
 var errEndedFirst = errors.New("the control connection ended first")
 
-// controlEnded notes how the control connection has ended. It is called once, in the session's turn.
+// controlEnded records how the control connection has ended. It is called once, in the
+// session's turn.
 func (t *transfer) controlEnded(err error) {
 	switch {
 	case !t.what.incoming || t.s.quitAnswered.Load():
@@ -48,12 +58,12 @@ func (t *transfer) controlEnded(err error) {
 	close(t.allRead)
 }
 
-// underWay is how long the data connection of an upload may take from the kernel to this program, behind the end of the control
-// connection.
+// underWay bounds the time that the data connection of an upload may take from the kernel to
+// this program, after the end of the control connection.
 const underWay = 50 * time.Millisecond
 
-// goOn has an upload go on without its control connection. If there is no data connection, it ends the job by cancel, because none is
-// waited for.
+// goOn lets an upload continue without its control connection. If no data connection is open,
+// goOn ends the job through cancel, because the job waits for no new one.
 func (t *transfer) goOn(cancel context.CancelCauseFunc) {
 	if t.data.IsOpen() {
 		t.data.Interrupt()
@@ -66,7 +76,8 @@ func (t *transfer) goOn(cancel context.CancelCauseFunc) {
 	})
 }
 
-// deserted reports whether the transfer goes on without its control connection. It may be called while the transfer runs.
+// deserted reports whether the transfer goes on without its control connection. It may be called
+// while the transfer runs.
 func (t *transfer) deserted() bool {
 	select {
 	case <-t.allRead:
@@ -76,7 +87,8 @@ func (t *transfer) deserted() bool {
 	}
 }
 
-// first names the end of the control connection as the cause of whatever became of the upload behind it.
+// first makes the end of the control connection the first cause of an upload's error that came
+// after that end.
 func (t *transfer) first(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil || !t.deserted() || errors.Is(err, errEndedFirst) {
 		return err
@@ -84,7 +96,8 @@ func (t *transfer) first(ctx context.Context, err error) error {
 	return fmt.Errorf("%w, then: %w", errEndedFirst, err)
 }
 
-// arrived says at the end of an upload that it may count; else it tells why not.
+// arrived returns nil at the end of an upload that counts, and otherwise the reason why it
+// does not.
 func (t *transfer) arrived(ctx context.Context) error {
 	wait := nextEnd
 	if t.proved() {
@@ -96,10 +109,11 @@ func (t *transfer) arrived(ctx context.Context) error {
 	return err
 }
 
-// proved says that the end of the data was the client's own word: no kernel says close_notify.
+// proved reports whether the client itself has ended the data: close_notify comes from the
+// program, never from a kernel.
 func (t *transfer) proved() bool { return t.private && !t.secure.unproved() }
 
-// present says that the client has not gone; else it is the cause.
+// present returns nil if the client is still there, and otherwise the cause.
 func (t *transfer) present(ctx context.Context, wait time.Duration) error {
 	if !t.s.conn.Ended(wait) {
 		return context.Cause(ctx)
@@ -118,10 +132,11 @@ func (t *transfer) present(ctx context.Context, wait time.Duration) error {
 	return context.Cause(ctx)
 }
 
-// recordDelay is how long the record of an upload waits at most: a host that has nothing else to send acknowledges within 40 ms.
+// recordDelay bounds the time for which the record of an upload waits: a host that has nothing
+// else to send acknowledges within 40 ms.
 const recordDelay = 50 * time.Millisecond
 
-// A pendingRecord is the record of an upload that was answered 226, and is not written yet.
+// A pendingRecord is the record of an upload that was answered 226; it is not yet written.
 type pendingRecord struct {
 	upload events.Event
 	timer  *time.Timer
@@ -130,11 +145,11 @@ type pendingRecord struct {
 // vouch emits the record of an upload that was just answered 226, or keeps it for a moment.
 func (s *Session) vouch(upload events.Event) {
 	switch {
-	case s.quitAnswered.Load(): // how it ends tells nothing any more
+	case s.quitAnswered.Load(): // the end of the connection proves nothing any more
 		s.emit(upload)
 	case s.phase == phaseEnded:
 		s.emit(unfinished(upload, s.cause))
-	case s.readClosed: // since before the upload began
+	case s.readClosed: // the control connection had ended before the upload began
 		s.emit(upload)
 	default:
 		r := &pendingRecord{upload: upload}
@@ -149,17 +164,19 @@ func (s *Session) vouch(upload events.Event) {
 	}
 }
 
-// confirm is called when the client has sent something. It emits the record that waits if the client has the 226 and continues.
+// confirm is called when the client has sent something. It emits the pending record if the
+// client has acknowledged the 226 and its connection is open.
 func (s *Session) confirm() {
 	if s.record != nil && s.conn.Unacknowledged() == 0 && !s.conn.Ended(0) {
 		s.decide(nil)
 	}
 }
 
-// decide emits the record that waits. err is how the control connection has ended; nil: it has not, as far as was read.
+// decide emits the pending record. err is the error that ended the control connection, or nil
+// if no read has met its end.
 //
-// A host whose program has gone answers the 226 by a reset, and so does one where it goes with the 226 unread. A program that has read it
-// has acknowledged it with its end, or before.
+// If the client program is gone, or exits with the 226 unread, its host answers the 226 with a
+// reset. A program that has read the 226 has acknowledged it with its end, or before.
 func (s *Session) decide(err error) {
 	r := s.record
 	if r == nil {
@@ -175,7 +192,8 @@ func (s *Session) decide(err error) {
 	s.emit(r.upload)
 }
 
-// leftBehind is the reply to an upload whose client has gone since it was found present.
+// leftBehind returns the reply to an upload whose client has gone after present had found it
+// there, and emits the record.
 func (t *transfer) leftBehind() Reply {
 	r := errLeft.Because(t.lost)
 	upload := unfinished(*t.upload, t.lost)
@@ -185,7 +203,8 @@ func (t *transfer) leftBehind() Reply {
 	return r
 }
 
-// unfinished makes the record of an upload that of one whose client has read no reply.
+// unfinished returns the record of an upload as that of an upload whose client has read no
+// reply.
 func unfinished(upload events.Event, cause error) events.Event {
 	upload.Kind, upload.Reply, upload.Evidence = events.UploadIncomplete, 0, ""
 	if cause != nil {

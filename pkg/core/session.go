@@ -17,21 +17,22 @@ import (
 
 // A Session is one control connection with the server-PI behind it (RFC 959 §2.3).
 //
-// It is parked while nothing happens: it holds no buffer then, and all of its state is in here, none on a stack. burst is the only way
-// from "bytes are there" to "parked again". What takes long (a login, a transfer) is a job beside it; the lines after it wait.
+// An idle session is parked: it holds no buffer, and all of its state is in this struct, none
+// on a stack. burst is the only way from "bytes are there" to "parked again". A login or a
+// transfer takes long, so it runs as a job beside the session; the lines after it wait.
 type Session struct {
 	srv     *Server                 // immutable
 	conn    transport.Conn          // the control connection; serve reads it, the turn writes it
 	id      string                  // immutable after the admission
 	started time.Time               // immutable
-	cancel  context.CancelCauseFunc // ends everything that runs for the session; immutable
+	cancel  context.CancelCauseFunc // ends all work of the session; immutable
 
 	quitAnswered atomic.Bool // see phase
 	wasCut       atomic.Bool // see phase
 
 	shared sharedView
 
-	turn sync.Mutex // held while lines run; guards all that follows
+	turn sync.Mutex // held while lines run; guards the fields below
 
 	phase      phase
 	cause      error          // why the session has ended; nil after QUIT
@@ -42,17 +43,17 @@ type Session struct {
 	ctl        controlBuffers
 	clock      sessionClock
 
-	host    *config.Host // that the client has chosen; nil: none
-	client  string       // what CLNT named, cut to maxClient
+	host    *config.Host // chosen by the client; nil: none
+	client  string       // the text of CLNT, cut to maxClient
 	tls     tlsState
 	attempt loginAttempt
-	login   *login // nil before it
+	login   *login // nil before the login
 	dir     string // working directory, an absolute FTP path
-	rename  string // RNFR's path, for a RNTO that follows at once; "" when there is none
+	rename  string // RNFR's path, for an RNTO that follows at once; "" if there is none
 	params  transferParams
 }
 
-// These end a session; the client reads the text as a 421.
+// These causes end a session; the client reads the text as a 421.
 var (
 	errLoginTimeout = errors.New("login timeout")
 	errIdle         = errors.New("idle timeout")
@@ -61,14 +62,14 @@ var (
 	errInside       = errors.New("internal error")
 )
 
-// These end it without a word.
+// These causes end a session without a reply.
 var (
 	errGone     = errors.New("client closed the control connection")
 	errNotFTP   = errors.New("client does not speak FTP")
 	errAttempts = errors.New("too many failed logins")
 )
 
-// serve runs a session from its 220 to its end. This is the goroutine in which an idle session waits.
+// serve runs a session from its 220 to its end. An idle session waits in this goroutine.
 func (s *Session) serve(ctx context.Context) {
 	open := s.greet(ctx)
 	for open {
@@ -76,7 +77,7 @@ func (s *Session) serve(ctx context.Context) {
 		var held <-chan struct{}
 		held, open = s.burst(ctx, buf, err)
 		s.srv.buffers.Put(buf)
-		for held != nil { // the next job may hold it as well
+		for held != nil { // the next job may hold the session as well
 			<-held
 			held, open = s.inTurn(ctx, func() {})
 		}
@@ -84,7 +85,7 @@ func (s *Session) serve(ctx context.Context) {
 	s.close(ctx)
 }
 
-// greet says 220, over TLS where that begins with the connection.
+// greet replies 220, over TLS if the connection begins with TLS.
 func (s *Session) greet(ctx context.Context) bool {
 	_, open := s.inTurn(ctx, func() {
 		if s.tls.implicit {
@@ -96,8 +97,10 @@ func (s *Session) greet(ctx context.Context) bool {
 	return open
 }
 
-// burst handles what Await brought and parks the session again. When held is not nil, nothing more is read until it is closed.
-func (s *Session) burst(ctx context.Context, in *transport.Buffer, err error) (held <-chan struct{}, open bool) {
+// burst handles the result of Await and parks the session again. If held is not nil, nothing
+// more is read until held is closed.
+func (s *Session) burst(ctx context.Context, in *transport.Buffer,
+	err error) (held <-chan struct{}, open bool) {
 	return s.inTurn(ctx, func() {
 		switch {
 		case s.phase == phaseEnded:
@@ -113,7 +116,8 @@ func (s *Session) burst(ctx context.Context, in *transport.Buffer, err error) (h
 	})
 }
 
-// inTurn runs act in the session's turn, writes what it has said, and leaves the session parked. A panic ends this session alone.
+// inTurn runs act in the session's turn, writes the replies of act, and leaves the session
+// parked. A panic ends this session alone.
 func (s *Session) inTurn(ctx context.Context, act func()) (held <-chan struct{}, open bool) {
 	s.turn.Lock()
 	defer s.turn.Unlock()
@@ -144,10 +148,12 @@ func (s *Session) settle(ctx context.Context) {
 	}
 }
 
-// maxAhead bounds the lines that wait for a job's end. Beyond it the client is not read, as if the lines had run.
+// maxAhead bounds the lines that wait for a job's end. Beyond maxAhead the client is not read,
+// as if the lines had run.
 const maxAhead = 16 << 10
 
-// park arms the read deadline. It moves only when it has passed, not for each command: whoever wakes by it looks at the clock.
+// park sets the read deadline. The deadline moves only when it has passed, not for each
+// command; expire then compares the clock with due.
 func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 	switch {
 	case s.phase == phaseEnded:
@@ -158,17 +164,19 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 		}
 		return s.running().done, true
 	}
-	if due := s.due(); !due.IsZero() && (s.clock.deadline.IsZero() || due.Before(s.clock.deadline)) {
+	if due := s.due(); !due.IsZero() &&
+		(s.clock.deadline.IsZero() || due.Before(s.clock.deadline)) {
 		s.clock.deadline = due
 		s.conn.SetReadDeadline(due)
 	}
 	if s.running() == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
-		s.wake() // whoever asked may have done so before the deadline was set
+		s.wake() // the request may have come before the deadline was set
 	}
 	return nil, true
 }
 
-// due is when the session's patience ends; zero is never. A job has a clock of its own, and the session's stands still meanwhile.
+// due returns the time at which the session times out; zero is never. A job has its own clock,
+// and the session's clock stands still meanwhile.
 func (s *Session) due() time.Time {
 	var due time.Time
 	if s.running() == nil {
@@ -182,8 +190,8 @@ func (s *Session) due() time.Time {
 	return due
 }
 
-// expire ends a session whose time is over. A deadline also passes because the client was active after it was set, because a job
-// runs, or because of wake.
+// expire ends a session whose time is over. A deadline also passes because the client was
+// active after it was set, because a job runs, or because of wake.
 func (s *Session) expire() {
 	s.clock.deadline = time.Time{}
 	s.conn.SetReadDeadline(s.clock.deadline)
@@ -204,9 +212,11 @@ func (s *Session) expire() {
 // wake makes the wait for the client return at once.
 func (s *Session) wake() { s.conn.SetReadDeadline(transport.PastDeadline) }
 
-// hungUp ends a session whose client is gone. A client that has sent all its lines and closed its side (a script through netcat) is
-// not gone while they wait for its login, and one that has said QUIT need not wait for the end of its transfer (RFC 959 §4.1.1). Without
-// QUIT a download is aborted, as by ABOR (ibid.): where only one direction was closed, the client reads that. An upload goes on.
+// hungUp ends a session whose client is gone. A client that has sent all its lines and closed
+// its side (a script through netcat) is not gone while the lines wait for its login. A client
+// that has sent QUIT need not wait for the end of its transfer (RFC 959 §4.1.1). Without QUIT
+// a download is aborted, as by ABOR (ibid.); a client that closed only one direction reads the
+// reply. An upload goes on.
 func (s *Session) hungUp(err error) {
 	s.decide(err)
 	j, t := s.transferring()
@@ -215,7 +225,7 @@ func (s *Session) hungUp(err error) {
 	}
 	switch {
 	case s.phase == phaseHandshake:
-		s.tls.control.wire.end(err) // behind what has arrived, which may tell why
+		s.tls.control.wire.end(err) // behind the bytes that have arrived: they may name the cause
 	case t != nil && s.quitAnswered.Load():
 	case s.unattended():
 		t.goOn(j.cancel)
@@ -240,7 +250,7 @@ func (s *Session) unattended() bool {
 	return t != nil && t.lost != nil
 }
 
-// dismiss says 421 and why, and ends the session.
+// dismiss replies 421 with the cause, and ends the session.
 func (s *Session) dismiss(cause error) {
 	s.say(reply(421, "Closing the control connection: %s.", cause))
 	s.end(cause)
@@ -252,7 +262,7 @@ func (s *Session) failed(v any) {
 	s.dismiss(errInside)
 }
 
-// close gives back all that the session holds. Its jobs have been told to end.
+// close releases all that the session holds. Its jobs have been cancelled before.
 func (s *Session) close(ctx context.Context) {
 	s.turn.Lock()
 	for j := s.running(); j != nil; j = s.running() {
@@ -261,7 +271,7 @@ func (s *Session) close(ctx context.Context) {
 		s.turn.Lock()
 	}
 	defer s.turn.Unlock()
-	s.decide(nil) // unless the record's timer does just now
+	s.decide(nil) // unless the record's timer calls decide just now
 	s.finish()
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}
@@ -271,15 +281,15 @@ func (s *Session) close(ctx context.Context) {
 	s.emit(e)
 }
 
-// logout forgets the user and what belongs to him (RFC 959 §4.1.1, REIN). A transfer that runs comes to its end, beside the next login. The
-// time for that begins.
+// logout removes the user and the user's state (RFC 959 §4.1.1, REIN). A transfer that runs
+// comes to its end, beside the next login. The time limit for the next login begins.
 func (s *Session) logout() {
 	s.reset()
 	if s.login == nil {
 		return
 	}
 	s.startLoginClock()
-	s.decide(nil) // it is this user's
+	s.decide(nil) // the record is this user's
 	e := events.Event{Kind: events.Logout}
 	if s.job == nil {
 		s.login.fs.Close()
@@ -295,7 +305,7 @@ func (s *Session) logout() {
 	s.login, s.tls.sized, s.tls.private = nil, s.tls.implicit, s.tls.implicit
 }
 
-// reset gives the parameters the values that they have when a session begins.
+// reset gives the parameters the values that they have at the begin of a session.
 func (s *Session) reset() {
 	s.dropOpener()
 	s.attempt.user, s.dir, s.rename = "", "", ""
