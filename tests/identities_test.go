@@ -21,7 +21,7 @@ func TestIdentities(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	const sessions = 32
-	operations := 30_000
+	operations := 100_000
 	if text := os.Getenv("FTPD_TEST_OPERATIONS"); text != "" {
 		var err error
 		if operations, err = strconv.Atoi(text); err != nil {

@@ -66,11 +66,10 @@ func slowFtplib(order string) func(s *server, security, file, name, home string)
 }
 
 // TestKilledClients checks that an upload does not count as complete when its client was killed,
-// unless the client had sent all of it. The server decides by the order in which the kernel
-// reports the ends of the two connections. A busy machine may report them tens of milliseconds
-// apart, so a few wrong decisions are allowed. FTPD_TEST_KILLS sets how often clients are killed.
+// unless the client had sent all of it. It runs alone: the server decides by the order in which the
+// kernel reports the ends of the two connections, which a very busy machine (load 30) may report
+// tens of milliseconds apart. FTPD_TEST_KILLS sets how often clients are killed.
 func TestKilledClients(t *testing.T) {
-	t.Parallel()
 	kills := 36
 	if n, err := strconv.Atoi(os.Getenv("FTPD_TEST_KILLS")); err == nil {
 		kills = n
@@ -84,7 +83,6 @@ func TestKilledClients(t *testing.T) {
 	writeFile(t, source, string(content), 0o644)
 
 	var all sync.WaitGroup
-	var wrong atomic.Int64
 	for client, start := range slowUploads {
 		program, _, _ := strings.Cut(client, ",")
 		if _, err := exec.LookPath(program); err != nil {
@@ -105,16 +103,12 @@ func TestKilledClients(t *testing.T) {
 					}
 					k.kill(start(s, security, source, name, t.TempDir()), name)
 				}
-				wrong.Add(int64(k.wrong))
 				t.Logf("%s, %s: %d killed in the middle, %d after the last byte; %d got 226 and were killed",
 					client, security, k.cut, k.whole, k.unheard)
 			})
 		}
 	}
 	all.Wait()
-	if n := int(wrong.Load()); n > kills/10 {
-		t.Errorf("%d cut uploads of %d count as complete", n, kills)
-	}
 }
 
 // serveAlice serves a user with a password that costs little to check, in one process, and logs
@@ -159,7 +153,7 @@ type killer struct {
 	dir     string
 	content []byte
 
-	cut, whole, unheard, wrong int
+	cut, whole, unheard int
 }
 
 // kill runs a client until some of its file has arrived.
@@ -208,7 +202,6 @@ func (k *killer) judge(name string) {
 	k.cut++
 	k.unheard += len(replies)
 	if r.Message == "upload" || r.Reply == 226 {
-		k.wrong++
-		k.t.Logf("%d of %d bytes arrived, and the log has: %s", len(arrived), len(k.content), r.Text)
+		k.t.Errorf("%d of %d bytes arrived, and the log has: %s", len(arrived), len(k.content), r.Text)
 	}
 }
