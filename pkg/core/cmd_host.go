@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/ftpwire"
 )
 
@@ -16,11 +17,11 @@ var (
 	errOtherHost = reply(504, "TLS has begun for another host.")
 )
 
-// hostsOf finds the virtual hosts by hostKey.
+// hostsOf finds the virtual hosts by ftptls.HostKey.
 func hostsOf(c *config.Config) map[string]*config.Host {
 	hosts := make(map[string]*config.Host, len(c.Hosts))
 	for i := range c.Hosts {
-		hosts[hostKey(c.Hosts[i].Name)] = &c.Hosts[i]
+		hosts[ftptls.HostKey(c.Hosts[i].Name)] = &c.Hosts[i]
 	}
 	return hosts
 }
@@ -31,13 +32,13 @@ func (s *Session) hostName(_ context.Context, arg string) (Reply, error) {
 	name := trimBlanks(arg)
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
 	literal := err == nil
-	host := s.srv.hosts[hostKey(name)]
+	host := s.srv.hosts[ftptls.HostKey(name)]
 	switch {
 	case !literal && !isHostName(name):
 		return Reply{}, errHostName
 	case s.login != nil || s.attempt.user != "":
 		return Reply{}, errHostLate
-	case s.tls.control != nil && s.tls.control.named && hostKey(name) != hostKey(s.tls.control.host):
+	case s.tls.control != nil && !s.tls.control.MayServe(name):
 		return Reply{}, errOtherHost
 	case literal && addr.WithZone("").Unmap() == s.conn.Local().Addr().WithZone("").Unmap():
 		host = nil

@@ -111,7 +111,7 @@ func (t *transfer) arrived(ctx context.Context) error {
 
 // proved reports whether the client itself has ended the data: close_notify comes from the
 // program, never from a kernel.
-func (t *transfer) proved() bool { return t.private && !t.secure.unproved() }
+func (t *transfer) proved() bool { return t.private && t.secure.EndProved() }
 
 // present returns nil if the client is still there, and otherwise the cause.
 func (t *transfer) present(ctx context.Context, wait time.Duration) error {

@@ -12,6 +12,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/listing"
@@ -144,7 +145,7 @@ func FuzzSecurity(f *testing.F) {
 		is := func(words ...string) bool {
 			return slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, trimBlanks(arg)) })
 		}
-		s := &Session{tls: tlsState{control: &secureControl{}, sized: true}}
+		s := &Session{tls: tlsState{control: &ftptls.Control{}, sized: true}}
 		answer := func(r Reply, err error) int {
 			if err != nil {
 				r = refuse(err)

@@ -15,6 +15,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/limit"
@@ -34,7 +35,7 @@ type Options struct {
 	Public     map[string]netip.Addr // addresses of the host names in [nat]; a name that is missing was not found yet
 	Network    transport.Network     // nil: TCP
 	// Certificates are what TLS shows; nil: there is no TLS.
-	Certificates *Certificates
+	Certificates *ftptls.Certificates
 }
 
 // A Server serves FTP on any number of listeners.
@@ -48,8 +49,8 @@ type Server struct {
 	owners     *listing.Owners
 	commands   map[string]*command
 	debug      bool // lines are logged
-	security   *security
-	hosts      map[string]*config.Host // virtual ones, by hostKey
+	security   *ftptls.Server
+	hosts      map[string]*config.Host // virtual ones, by ftptls.HostKey
 	tlsOnly    bool                    // nobody may log in without TLS
 	buffers    transport.Buffers
 	blocks     transport.Blocks
@@ -83,7 +84,7 @@ func New(o Options) *Server {
 		debug:      o.Config.Log.Level == config.LogDebug,
 		sessions:   make(map[*Session]struct{}),
 		moving:     make(map[*transfer]struct{}),
-		security:   newSecurity(o),
+		security:   ftptls.NewServer(&o.Config.TLS, o.Certificates),
 		hosts:      hostsOf(o.Config),
 	}
 	srv.hashes = newHashes(&srv.blocks)

@@ -198,7 +198,7 @@ func (s *Session) expire() {
 	now, due := time.Now(), s.due()
 	switch {
 	case s.phase == phaseHandshake && s.srv.draining.Load():
-		s.tls.control.wire.end(errShutdown)
+		s.tls.control.Abort(errShutdown)
 	case due.IsZero() || now.Before(due):
 	case s.running() != nil:
 		s.clock.active = now
@@ -225,7 +225,7 @@ func (s *Session) hungUp(err error) {
 	}
 	switch {
 	case s.phase == phaseHandshake:
-		s.tls.control.wire.end(err) // behind the bytes that have arrived: they may name the cause
+		s.tls.control.Abort(err) // behind the bytes that have arrived: they may name the cause
 	case t != nil && s.quitAnswered.Load():
 	case s.unattended():
 		t.goOn(j.cancel)

@@ -6,6 +6,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/dtp"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/limit"
 	"ftpd/pkg/listing"
@@ -64,9 +65,8 @@ type transferParams struct {
 // A tlsState is the TLS of a control connection, and what the client has chosen for its data
 // connections.
 type tlsState struct {
-	implicit bool           // TLS begins with the connection; immutable
-	control  *secureControl // nil before TLS has begun
-	binding  binding        // of control; "" before TLS has begun
-	sized    bool           // PBSZ was received
-	private  bool           // PROT P: data connections use TLS
+	implicit bool            // TLS begins with the connection; immutable
+	control  *ftptls.Control // nil before TLS has begun
+	sized    bool            // PBSZ was received
+	private  bool            // PROT P: data connections use TLS
 }

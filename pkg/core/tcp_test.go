@@ -35,8 +35,12 @@ func serveTCP(t *testing.T, listen string) *loopback {
 	return serveTCPWith(t, listen, func(*config.Config) {})
 }
 
-func serveTCPWith(t *testing.T, listen string, change func(*config.Config)) *loopback {
+// serveTCPWith serves with a changed configuration. clientCAs sign clients' certificates, in DER.
+func serveTCPWith(
+	t *testing.T, listen string, change func(*config.Config), clientCAs ...[]byte,
+) *loopback {
 	w := newWorld(t)
+	w.clientCAs = clientCAs
 	change(w.config)
 	w.config.Data.PassivePorts.First, w.config.Data.PassivePorts.Last = 0, 0
 	w.config.Defaults.RequireTLS = config.RequireTLSOff

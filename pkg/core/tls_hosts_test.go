@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/sha256"
 	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net"
 	"testing"
@@ -24,7 +23,7 @@ func (l *loopback) show(host, name string) {
 	}
 	l.supervisor.keys[sha256.Sum256(c.Certificate[0])] = c.PrivateKey.(crypto.Signer)
 	l.supervisor.mu.Unlock()
-	if err := l.srv.security.certificates.Exchange(monitor.Certificate{Host: host, Chain: c.Certificate}); err != nil {
+	if err := l.shown.Exchange(monitor.Certificate{Host: host, Chain: c.Certificate}); err != nil {
 		l.t.Fatal(err)
 	}
 }
@@ -146,14 +145,9 @@ func TestClientCertificates(t *testing.T) {
 		{config.ClientAuthRequired, nil, nil, true, false, ""},
 		{config.ClientAuthRequired, stranger, nil, true, false, ""},
 	} {
-		l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) { c.TLS.ClientAuth = test.auth })
-		for _, known := range []*tls.Certificate{alice, bob} {
-			ca, err := x509.ParseCertificate(known.Certificate[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.srv.security.certificates.clients.AddCert(ca)
-		}
+		l := serveTCPWith(t, "127.0.0.1:0",
+			func(c *config.Config) { c.TLS.ClientAuth = test.auth },
+			alice.Certificate[0], bob.Certificate[0])
 		for name, version := range tlsVersions {
 			c, asked, ignored := l.client(net.IPv4(127, 0, 0, 1)), false, false
 			c.cmd("234 ", "AUTH TLS")
@@ -181,12 +175,8 @@ func TestClientCertificates(t *testing.T) {
 // A data connection that resumes brings the client's certificate along.
 func TestClientCertificateResumed(t *testing.T) {
 	alice := newCertificate("alice")
-	l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) { c.TLS.ClientAuth = config.ClientAuthRequired })
-	ca, err := x509.ParseCertificate(alice.Certificate[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.srv.security.certificates.clients.AddCert(ca)
+	require := func(c *config.Config) { c.TLS.ClientAuth = config.ClientAuthRequired }
+	l := serveTCPWith(t, "127.0.0.1:0", require, alice.Certificate[0])
 	for name, version := range tlsVersions {
 		c := l.client(net.IPv4(127, 0, 0, 1))
 		cfg := clientConfig(version)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/ftptls"
 )
 
 // serveReuse serves with a value of tls.session_reuse.
@@ -117,7 +118,7 @@ func TestReuseIsBoundToTheControlConnection(t *testing.T) {
 			if stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f")); string(stored) != "content" {
 				t.Errorf("a file was changed: %q, %v", stored, err)
 			}
-			for _, cause := range []error{errNoTicket, errForeignTicket} {
+			for _, cause := range []error{ftptls.ErrNoTicket, ftptls.ErrForeignTicket} {
 				if !l.happened("not_resumed RETR 522", cause.Error()) || !l.happened("upload_incomplete STOR /g 522", cause.Error()) {
 					t.Errorf("no event tells %q: %q", cause, l.supervisor.events)
 				}
@@ -157,7 +158,7 @@ func TestReuseOfATicketThatWasSeen(t *testing.T) {
 			t.Errorf("resumed %v, %q, %q", resumed, got, last)
 		}
 	}
-	if !l.happened("not_resumed 522", errUnusedTicket.Error()) {
+	if !l.happened("not_resumed 522", ftptls.ErrUnusedTicket.Error()) {
 		t.Errorf("the ticket was not looked at: %q", l.supervisor.events)
 	}
 }
@@ -215,7 +216,7 @@ func TestReusePreferred(t *testing.T) {
 				if l.happened("not_resumed", "client=tester") == always {
 					t.Errorf("the events are %q", l.supervisor.events)
 				}
-				if who == "a sister's" && !l.happened("not_resumed", errForeignTicket.Error()) {
+				if who == "a sister's" && !l.happened("not_resumed", ftptls.ErrForeignTicket.Error()) {
 					t.Error("the sister is not named")
 				}
 			})

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -162,12 +161,8 @@ func TestTicketsUsedOnce(t *testing.T) {
 	for _, auth := range []config.ClientAuth{config.ClientAuthOff, config.ClientAuthRequired} {
 		t.Run(fmt.Sprint("client_auth ", auth), func(t *testing.T) {
 			alice := newCertificate("alice")
-			l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) { c.TLS.ClientAuth = auth })
-			ca, err := x509.ParseCertificate(alice.Certificate[0])
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.srv.security.certificates.clients.AddCert(ca)
+			l := serveTCPWith(t, "127.0.0.1:0",
+				func(c *config.Config) { c.TLS.ClientAuth = auth }, alice.Certificate[0])
 			c := l.client(net.IPv4(127, 0, 0, 1))
 			cfg := clientConfig(tls.VersionTLS13)
 			cfg.ClientSessionCache = &fickle{}

@@ -8,6 +8,7 @@ import (
 
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/limit"
 )
 
@@ -16,10 +17,10 @@ type transfer struct {
 	s       *Session
 	data    dtp.Conn
 	opener  dtp.Opener
-	private bool        // over TLS
-	proof   *proof      // of its TLS; nil without
-	secure  *secureData // of data; nil before its handshake and without TLS
-	ascii   bool        // TYPE A
+	private bool          // over TLS
+	proof   *ftptls.Proof // of its TLS; nil without
+	secure  *ftptls.Data  // of data; nil before its handshake and without TLS
+	ascii   bool          // TYPE A
 	begun   time.Time
 	login   *login // whose transfer it is
 	client  string // what CLNT named
@@ -67,7 +68,7 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 		close(t.allRead)
 	}
 	if t.private {
-		t.proof = s.newProof(do.incoming)
+		t.proof = s.tls.control.NewProof(do.incoming)
 	}
 	s.params.opener = nil
 	first := reply(150, "%s", opening)
@@ -153,12 +154,12 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 	if err := t.protect(ctx); err != nil {
 		return err
 	}
-	defer t.secure.release()
+	defer t.secure.Release()
 	err = t.move(ctx, do)
 	if err != nil && !t.refused(conclude(ctx, err)) {
 		return err
 	}
-	if ended := t.secure.finish(ctx); err == nil {
+	if ended := t.endTLS(ctx); err == nil {
 		err = ended
 	}
 	return err
@@ -187,7 +188,7 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 		switch {
 		case t.overtaken:
 			e.Evidence = "QUIT may have come before the end of the data"
-		case t.private && t.secure.unproved():
+		case t.private && !t.secure.EndProved():
 			e.Evidence = "no close_notify"
 		}
 		t.upload = &e

@@ -1,7 +1,6 @@
 package core
 
 import (
-	"crypto/tls"
 	"errors"
 	"sync"
 	"time"
@@ -30,8 +29,8 @@ func (s *Session) publish() {
 		dir: s.dir, client: s.client, active: s.clock.active, gone: s.unattended(),
 		tls: s.shared.view.tls, // no other goroutine writes it
 	}
-	if v.tls == "" && s.tls.control != nil && s.tls.control.ready {
-		v.tls = tls.VersionName(s.tls.control.ConnectionState().Version)
+	if v.tls == "" && s.tls.control != nil && s.tls.control.IsReady() {
+		v.tls = s.tls.control.Version()
 	}
 	s.shared.mu.Lock()
 	defer s.shared.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/monitor"
@@ -200,10 +201,12 @@ type world struct {
 	supervisor *fakeSupervisor
 	net        *memnet.Network
 	srv        *Server
-	certified  bool           // the server has testCertificate
-	implicit   bool           // TLS begins with the connection
-	local      netip.AddrPort // the server's address
-	remote     netip.AddrPort // the client's
+	shown      *ftptls.Certificates // by the server
+	clientCAs  [][]byte             // of clients' certificates, in DER
+	certified  bool                 // the server has testCertificate
+	implicit   bool                 // TLS begins with the connection
+	local      netip.AddrPort       // the server's address
+	remote     netip.AddrPort       // the client's
 	sessions   sync.WaitGroup
 }
 
@@ -232,11 +235,13 @@ func (w *world) server() *Server {
 }
 
 // certificates are testCertificate, whose key only the supervisor has.
-func (w *world) certificates() *Certificates {
-	c, err := NewCertificates(w.supervisor, []monitor.Certificate{{Chain: testCertificate().Certificate}}, nil)
+func (w *world) certificates() *ftptls.Certificates {
+	chain := []monitor.Certificate{{Chain: testCertificate().Certificate}}
+	c, err := ftptls.NewCertificates(w.supervisor, chain, w.clientCAs)
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.shown = c
 	return c
 }
 

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"ftpd/pkg/core"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/monitor"
 )
@@ -48,7 +49,7 @@ func RunCore() error {
 	if err != nil {
 		return err
 	}
-	certificates, err := core.NewCertificates(client, setup.Certificates, setup.ClientCAs)
+	certificates, err := ftptls.NewCertificates(client, setup.Certificates, setup.ClientCAs)
 	if err != nil {
 		return err
 	}
@@ -91,7 +92,7 @@ func (c *coreProcess) serve(implicit int) {
 }
 
 // obey carries out the orders of the supervisor until it hangs up.
-func (c *coreProcess) obey(client *monitor.Client, certificates *core.Certificates) error {
+func (c *coreProcess) obey(client *monitor.Client, certificates *ftptls.Certificates) error {
 	return client.Run(monitor.Orders{
 		Drain:    c.drain,
 		Retire:   c.retire,

@@ -9,6 +9,7 @@ import (
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/core"
+	"ftpd/pkg/ftptls"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/vfs"
 )
@@ -19,7 +20,7 @@ type singleProcess struct {
 	listeners    []net.Listener
 	handler      *handler
 	keys         *keyring
-	certificates *core.Certificates
+	certificates *ftptls.Certificates
 	public       *publicNames
 	server       *core.Server
 }
@@ -64,7 +65,7 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 		return nil, err
 	}
 	p.handler = newHandler(o, bans, authorizer, p.keys)
-	p.certificates, err = core.NewCertificates(p.handler, p.keys.certificates(), p.keys.clientCAs)
+	p.certificates, err = ftptls.NewCertificates(p.handler, p.keys.certificates(), p.keys.clientCAs)
 	if err != nil {
 		return nil, err
 	}
