@@ -10,9 +10,10 @@ import (
 	"ftpd/pkg/transport"
 )
 
-// An acceptor takes connections from one listener. It keeps two descriptors in reserve, the ends of a pipe, so that a client can be
-// told 421 when there are no others: a client that waits in the queue unanswered helps nobody, and a listener that polls ready
-// makes a loop that only fails spin.
+// An acceptor takes connections from one listener. It keeps two descriptors in reserve, the
+// ends of a pipe, so that it can reply 421 to a client when no other descriptor is free.
+// Without the reserve the client would wait in the queue without an answer, and the accept
+// loop would spin: the poll reports the listener ready, and every accept fails.
 type acceptor struct {
 	srv      *Server
 	listener net.Listener
@@ -43,7 +44,7 @@ func (a *acceptor) run() error {
 	}
 }
 
-// serve starts a session, or says 421 when this connection has the last descriptor.
+// serve starts a session, or replies 421 if this connection has the last descriptor.
 func (a *acceptor) serve(nc net.Conn) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
@@ -87,10 +88,13 @@ func outOfDescriptors(err error) bool {
 	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
-// transient says whether accepting may work again later.
+// transient reports whether accept may succeed again later.
 func transient(err error) bool {
-	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED, syscall.ECONNRESET,
-		syscall.EINTR, syscall.EAGAIN, syscall.EPERM, syscall.EPROTO, syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH} {
+	for _, e := range []error{
+		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.ECONNABORTED,
+		syscall.ECONNRESET, syscall.EINTR, syscall.EAGAIN, syscall.EPERM, syscall.EPROTO,
+		syscall.ENETDOWN, syscall.ENETUNREACH, syscall.EHOSTUNREACH,
+	} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -8,8 +8,9 @@ import (
 // errAborted ends a job, and the session goes on.
 var errAborted = errors.New("aborted by the client")
 
-// abor ends the transfer that runs (RFC 959 §4.1.3): its command is then answered 426, and ABOR itself 226. Without a transfer it takes
-// back what PASV or PORT prepared. It may also be that of a user who has logged out, for which the next one's transfers wait.
+// abor ends the transfer that runs (RFC 959 §4.1.3): the transfer command is then answered
+// 426, and ABOR itself 226. Without a transfer, abor undoes PASV or PORT. The transfer may
+// also be that of a user who has logged out, since the next user's transfers wait for it.
 func (s *Session) abor(context.Context, string) (Reply, error) {
 	j := s.running()
 	if j == nil {
@@ -21,7 +22,7 @@ func (s *Session) abor(context.Context, string) (Reply, error) {
 	return Reply{}, nil // the job's end answers
 }
 
-// answerAborts answers the ABORs that came while a job ran, behind its own last reply.
+// answerAborts answers the ABORs that arrived while a job ran, behind the job's last reply.
 func (s *Session) answerAborts(j *activeJob) {
 	for range j.aborts {
 		s.say(reply(226, "Abort successful."))

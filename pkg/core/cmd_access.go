@@ -14,27 +14,29 @@ var (
 	errLogin    = reply(530, "Login incorrect.")
 )
 
-// userName begins a login (RFC 959 §4.1.1). The answer is the same for every name, so that it tells nobody who exists. Whoever was
-// logged in is not any more.
+// userName begins a login (RFC 959 §4.1.1). The reply is the same for every name, so that it
+// does not reveal which accounts exist. A user who was logged in is logged out.
 func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
 	if s.tls.control == nil && s.srv.tlsOnly {
 		return Reply{}, errLoginTLS
 	}
-	if s.login != nil { // what OPTS has chosen before the login stays
+	if s.login != nil { // without a login, the choices of OPTS stay
 		s.logout()
 	}
 	s.attempt.user = arg
 	return reply(331, "Password required."), nil
 }
 
-// rein starts the session anew (RFC 959 §4.1.1), for who comes next; a transfer that runs comes to its end.
+// rein starts the session anew (RFC 959 §4.1.1), for the next user; a transfer that runs comes
+// to its end.
 func (s *Session) rein(context.Context, string) (Reply, error) {
 	s.logout()
 	s.host = nil // RFC 7151 §3.2
 	return reply(230, "Ready for a new user."), nil
 }
 
-// quit ends the session (RFC 959 §4.1.1). A transfer that runs comes to its end first, and so do the lines that were sent before.
+// quit ends the session (RFC 959 §4.1.1). A transfer that runs comes to its end first, and the
+// lines that were sent before QUIT run first.
 func (s *Session) quit(context.Context, string) (Reply, error) {
 	s.quitAnswered.Store(true)
 	if s.login != nil && s.login.settings.QuitMessage != "" {
@@ -43,7 +45,8 @@ func (s *Session) quit(context.Context, string) (Reply, error) {
 	return reply(221, "Goodbye."), nil
 }
 
-// pass checks the password (RFC 959 §4.1.1). The check is a job beside the session, so that a client that leaves meanwhile ends it.
+// pass checks the password (RFC 959 §4.1.1). The check is a job beside the session, so that it
+// ends if the client leaves meanwhile.
 func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 	switch {
 	case s.login != nil:
@@ -52,7 +55,7 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 		return Reply{}, errNoUser
 	}
 	if s.former != nil {
-		s.startLoginClock() // it stands still while a transfer runs
+		s.startLoginClock() // the login clock stands still while a transfer runs
 	}
 	s.start(ctx, &passwordCheck{
 		s: s,

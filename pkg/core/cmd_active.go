@@ -14,7 +14,7 @@ var (
 	errPrivileged = reply(501, "Data connections to ports below 1024 are not allowed.")
 )
 
-// port says where the client listens for the data connection (RFC 959 §4.1.2).
+// port sets the address on which the client listens for the data connection (RFC 959 §4.1.2).
 func (s *Session) port(_ context.Context, arg string) (Reply, error) {
 	if s.params.epsvOnly {
 		return Reply{}, errEPSVOnly
@@ -83,9 +83,10 @@ func parseEPRT(arg string) (family string, to netip.AddrPort, ok bool) {
 	return parts[1], netip.AddrPortFrom(addr, uint16(port)), true
 }
 
-// dialTo prepares a data connection to where the client says that it listens. Other hosts than the client's must be allowed, since the
-// server would be made to send to whomever a client names (RFC 2577 §3). Addresses are compared as such: a client may write one in
-// another way.
+// dialTo prepares a data connection to the address that the client has sent. Hosts other than
+// the client must be allowed in the configuration, since otherwise any client could make the
+// server send data to a third host (RFC 2577 §3). Addresses are compared as values, because a
+// client may write an address in another form.
 func (s *Session) dialTo(to netip.AddrPort) (Reply, error) {
 	data, client := &s.srv.config.Data, s.conn.Remote().Addr()
 	switch {

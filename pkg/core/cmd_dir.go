@@ -7,7 +7,8 @@ import (
 	"ftpd/pkg/ftpwire"
 )
 
-// abs makes a pathname absolute in the user's tree. The name is taken as it is, blanks and all.
+// abs makes a pathname absolute in the user's tree. The name is used unchanged, blanks
+// included.
 func (s *Session) abs(name string) string { return clean(s.dir, name) }
 
 func clean(dir, name string) string {
@@ -17,7 +18,8 @@ func clean(dir, name string) string {
 	return path.Clean(dir + "/" + name)
 }
 
-// pwd tells the working directory (RFC 959 §4.1.3). Clients take the path between the quotes and build others upon it.
+// pwd replies with the working directory (RFC 959 §4.1.3). Clients read the path between the
+// quotes and build other paths upon it.
 func (s *Session) pwd(context.Context, string) (Reply, error) {
 	return reply(257, "%s is the current directory.", ftpwire.Quote(s.dir)), nil
 }
@@ -38,7 +40,8 @@ func (s *Session) cwd(_ context.Context, arg string) (Reply, error) {
 // cdup changes to the parent directory (RFC 959 §4.1.1); at the root it stays there.
 func (s *Session) cdup(ctx context.Context, _ string) (Reply, error) { return s.cwd(ctx, "..") }
 
-// mkd creates a directory (RFC 959 §4.1.3). The reply has the absolute path: clients take it from there.
+// mkd creates a directory (RFC 959 §4.1.3). The reply contains the absolute path: clients read
+// it from there.
 func (s *Session) mkd(_ context.Context, arg string) (Reply, error) {
 	dir := s.abs(arg)
 	if err := s.login.fs.MakeDir(dir); err != nil {

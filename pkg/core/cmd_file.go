@@ -12,9 +12,10 @@ var (
 	errNoRename  = reply(503, "Bad sequence of commands: use RNFR first.")
 )
 
-// size answers a file's length (RFC 3659 §4). After TYPE A the whole file would have to be read
-// for that, and a wrong figure breaks resuming. Mono's FtpWebRequest sends SIZE before any TYPE,
-// and a binary transfer after it: it gets the length that the binary transfer will have.
+// size replies with a file's length (RFC 3659 §4). After TYPE A the whole file would have to
+// be read for the length, and a wrong figure breaks resuming. Mono's FtpWebRequest sends SIZE
+// before any TYPE, and a binary transfer after it: it gets the length that the binary transfer
+// will have.
 func (s *Session) size(_ context.Context, arg string) (Reply, error) {
 	if s.params.dataType == typeASCII {
 		return Reply{}, errSizeASCII
@@ -26,7 +27,9 @@ func (s *Session) size(_ context.Context, arg string) (Reply, error) {
 	return reply(213, "%d", e.Size), nil
 }
 
-// mdtm tells when a file was changed (RFC 3659 §3), always in UTC. What begins with a time sets it, unless a file has that very name.
+// mdtm replies with the modification time of a file (RFC 3659 §3), always in UTC. An argument
+// that begins with a time sets the modification time, unless a file has the whole argument as
+// its name.
 func (s *Session) mdtm(_ context.Context, arg string) (Reply, error) {
 	e, err := s.plainFile(arg)
 	if err != nil {
@@ -54,7 +57,8 @@ func (s *Session) dele(_ context.Context, arg string) (Reply, error) {
 	return reply(250, "File removed."), nil
 }
 
-// rnfr names what RNTO will rename (RFC 959 §4.1.3). It is looked for, and the permission to rename it, at once.
+// rnfr names the file that RNTO will rename (RFC 959 §4.1.3). rnfr checks at once that the
+// file exists and that the user may rename it.
 func (s *Session) rnfr(_ context.Context, arg string) (Reply, error) {
 	s.rename = ""
 	from := s.abs(arg)
@@ -68,7 +72,7 @@ func (s *Session) rnfr(_ context.Context, arg string) (Reply, error) {
 	return reply(350, "Ready for the new name."), nil
 }
 
-// rnto renames what the RNFR right before it has named (RFC 959 §4.1.3).
+// rnto renames the file that the RNFR right before it has named (RFC 959 §4.1.3).
 func (s *Session) rnto(_ context.Context, arg string) (Reply, error) {
 	if s.rename == "" {
 		return Reply{}, errNoRename

@@ -18,9 +18,11 @@ var (
 	errHashAborted = reply(426, "Hashing aborted.")
 )
 
-// hash tells the digest of a whole file (draft-bryan-ftpext-hash §3) as a client would compute it after a binary download, whatever TYPE
-// says. The draft's parts of files need RANG, which is not there; a restart marker would promise one, so it is refused and stays. The end
-// point is the file's size, as with FileZilla's server and ProFTPD: the first byte that does not belong to the range.
+// hash replies with the digest of a whole file (draft-bryan-ftpext-hash §3), as a client would
+// compute it after a binary download, in any TYPE. The draft hashes parts of files after RANG,
+// which is not implemented. A restart marker would promise a part, so HASH is refused after
+// REST and the marker stays. The end point in the reply is the file's size, as with
+// FileZilla's server and ProFTPD: the first byte that does not belong to the range.
 func (s *Session) hash(ctx context.Context, arg string) (Reply, error) {
 	if s.params.restart > 0 {
 		return Reply{}, errHashMarker
@@ -36,7 +38,8 @@ func (s *Session) hash(ctx context.Context, arg string) (Reply, error) {
 	return Reply{}, nil // the job answers
 }
 
-// optsHASH shows or chooses the algorithm of HASH (draft-bryan-ftpext-hash §3.2), until the next user.
+// optsHASH shows or chooses the algorithm of HASH (draft-bryan-ftpext-hash §3.2), until the next
+// user.
 func (s *Session) optsHASH(_ context.Context, arg string) (Reply, error) {
 	if name := trimBlanks(arg); name != "" {
 		a := findAlgorithm(name)
@@ -48,7 +51,8 @@ func (s *Session) optsHASH(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "%s", s.params.algorithm.name), nil
 }
 
-// checksum is the older commands' way to ask for one algorithm's digest, of a file or of its bytes from start to before end.
+// checksum returns the handler of an older command, which replies with the digest of one
+// algorithm: of a file, or of its bytes from start to before end.
 func checksum(verb, algorithm string) func(*Session, context.Context, string) (Reply, error) {
 	return func(s *Session, ctx context.Context, arg string) (Reply, error) {
 		if s.params.restart > 0 {
@@ -65,8 +69,8 @@ func checksum(verb, algorithm string) func(*Session, context.Context, string) (R
 	}
 }
 
-// openPart opens what a checksum is asked of: the file that has the whole argument for a name, else the one that it names before start
-// and end.
+// openPart opens the file for a checksum: the file that has the whole argument as its name, or
+// else the file named before start and end.
 func (s *Session) openPart(arg string) (h *filePart, name string, err error) {
 	name = s.abs(arg)
 	f, err := s.login.fs.Open(name)
@@ -92,7 +96,7 @@ func (s *Session) openPart(arg string) (h *filePart, name string, err error) {
 	return h, name, nil
 }
 
-// A part is what the argument of a checksum command names. A negative end is the file's.
+// A part is the argument of a checksum command. A negative end is the end of the file.
 type part struct {
 	name       string
 	start, end int64
@@ -110,7 +114,7 @@ func parsePart(arg string) part {
 	return part{unquoted(rest), last, -1}
 }
 
-// lastNumber cuts off a number that stands at the end, behind something else.
+// lastNumber cuts off a number at the end of s. Other text must stand before the number.
 func lastNumber(s string) (before string, n int64, ok bool) {
 	s = strings.TrimRight(s, " ")
 	at := strings.LastIndexByte(s, ' ')
@@ -119,10 +123,10 @@ func lastNumber(s string) (before string, n int64, ok bool) {
 	return before, int64(u), err == nil && before != ""
 }
 
-// partPath is the pathname in the argument of a checksum command.
+// partPath returns the pathname in the argument of a checksum command.
 func partPath(arg string) string { return parsePart(arg).name }
 
-// unquoted takes double quotes away that stand around all of it.
+// unquoted removes double quotes that enclose the whole name.
 func unquoted(name string) string {
 	bare := strings.TrimRight(name, " ")
 	if len(bare) > 2 && bare[0] == '"' && bare[len(bare)-1] == '"' {
@@ -132,7 +136,10 @@ func unquoted(name string) string {
 }
 
 // digest starts the job of a command that hashes a file.
-func (s *Session) digest(ctx context.Context, verb, name string, p *filePart, a *algorithm, answer func(sum []byte) Reply) {
+func (s *Session) digest(
+	ctx context.Context, verb, name string, p *filePart, a *algorithm,
+	answer func(sum []byte) Reply,
+) {
 	s.start(ctx, &hashing{
 		s: s, login: s.login, verb: verb, name: name, part: p, algorithm: a, answer: answer,
 	})

@@ -17,7 +17,7 @@ var (
 	errOtherHost = reply(504, "TLS has begun for another host.")
 )
 
-// hostsOf finds the virtual hosts by ftptls.HostKey.
+// hostsOf returns the virtual hosts by ftptls.HostKey.
 func hostsOf(c *config.Config) map[string]*config.Host {
 	hosts := make(map[string]*config.Host, len(c.Hosts))
 	for i := range c.Hosts {
@@ -26,8 +26,9 @@ func hostsOf(c *config.Config) map[string]*config.Host {
 	return hosts
 }
 
-// hostName chooses a virtual host (RFC 7151). A client that names a server in TLS has chosen by that, and can only say the same again. Some
-// clients send the address that they connect to (RFC 7151 §3.1): it means no host in particular.
+// hostName chooses a virtual host (RFC 7151). A client that has sent a server name in TLS has
+// made its choice, and can only repeat the same name. Some clients send the address that they
+// connect to (RFC 7151 §3.1): it selects no virtual host.
 func (s *Session) hostName(_ context.Context, arg string) (Reply, error) {
 	name := trimBlanks(arg)
 	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
@@ -49,17 +50,18 @@ func (s *Session) hostName(_ context.Context, arg string) (Reply, error) {
 	return s.banner(), nil
 }
 
-// isHostName says whether DNS could have such a name.
+// isHostName reports whether name is a valid host name in DNS.
 func isHostName(name string) bool {
 	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
-		if label == "" || len(label) > 63 || strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		if label == "" || len(label) > 63 ||
+			strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
 			return false
 		}
 	}
 	return len(name) <= 254
 }
 
-// banner is the 220 of the host that was chosen, if that has its own.
+// banner returns the 220 of the chosen host, or else that of the server.
 func (s *Session) banner() Reply {
 	if s.host != nil && s.host.Banner != "" {
 		return ftpwire.Lines(220, s.host.Banner)

@@ -9,30 +9,31 @@ import (
 	"strings"
 )
 
-// syst tells what listings look like (RFC 959 §4.1.3). Java's commons-net chooses its parser by it.
+// syst replies with the system type, which describes the format of listings (RFC 959 §4.1.3).
+// Java's commons-net chooses its parser by it.
 func (s *Session) syst(context.Context, string) (Reply, error) {
 	return reply(215, "UNIX Type: L8"), nil
 }
 
-// maxClient bounds the client's name.
+// maxClient bounds the client's name, in bytes.
 const maxClient = 64
 
-// clnt takes note of what the client is, for the log.
+// clnt stores the name of the client program, for the log.
 func (s *Session) clnt(_ context.Context, arg string) (Reply, error) {
 	name := trimBlanks(arg)
 	s.client = strings.Clone(name[:min(len(name), maxClient)])
 	return reply(200, "Noted."), nil
 }
 
-// allo reserves nothing (RFC 959 §4.1.3), but an upload that would be too large is then refused before it begins. Net::FTP sends it
-// before each one.
+// allo reserves nothing (RFC 959 §4.1.3), but an upload that would be too large is refused
+// before it begins. Net::FTP sends ALLO before each upload.
 func (s *Session) allo(_ context.Context, arg string) (Reply, error) {
 	s.params.announced = announcedBy(arg)
 	return reply(202, "No allocation is necessary."), nil
 }
 
-// announcedBy returns the number of bytes in the argument of ALLO, 0 where there is none (RFC 959
-// §4.1.3).
+// announcedBy returns the number of bytes in the argument of ALLO, or 0 if there is none (RFC
+// 959 §4.1.3).
 func announcedBy(arg string) int64 {
 	first, _, _ := strings.Cut(arg, " ")
 	n, err := strconv.ParseInt(first, 10, 64)
@@ -62,10 +63,13 @@ func (s *Session) feat(context.Context, string) (Reply, error) {
 		}
 	}
 	slices.Sort(features)
-	return Reply{Code: 211, Text: append(append([]string{"Extensions supported:"}, features...), "End")}, nil
+	return Reply{
+		Code: 211, Text: append(append([]string{"Extensions supported:"}, features...), "End"),
+	}, nil
 }
 
-// help lists the commands or the SITE commands, or tells the syntax of one (RFC 959 §4.1.3).
+// help lists the commands or the SITE commands, or replies with the syntax of one command (RFC
+// 959 §4.1.3).
 func (s *Session) help(_ context.Context, arg string) (Reply, error) {
 	verb, prefix := strings.ToUpper(trimBlanks(arg)), ""
 	switch verb {
@@ -94,5 +98,7 @@ func (s *Session) help(_ context.Context, arg string) (Reply, error) {
 	if row != "" {
 		text = append(text, strings.TrimRight(row, " "))
 	}
-	return Reply{Code: 214, Text: append(text, prefix+"HELP followed by a command tells its syntax.")}, nil
+	return Reply{
+		Code: 214, Text: append(text, prefix+"HELP followed by a command tells its syntax."),
+	}, nil
 }

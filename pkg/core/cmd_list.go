@@ -43,8 +43,10 @@ func (s *Session) longLister(classify bool) listing.Lister {
 	return l
 }
 
-// nlst sends names alone (RFC 959 §4.1.3). Those that match a pattern are as the client wrote it, with the directory before them: mget
-// and mdelete take each for the pathname of a file (RFC 1123 §4.1.2.7). What is in a directory are bare names, as with pyftpdlib.
+// nlst sends names alone (RFC 959 §4.1.3). The names that match a pattern have the form of the
+// pattern, with the directory before them: mget and mdelete use each as the pathname of a file
+// (RFC 1123 §4.1.2.7). The names in a directory have no directory before them, as with
+// pyftpdlib.
 func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
 	name, classify := s.listPath(arg)
 	l := &dataListing{verb: "NLST", Lister: listing.Lister{Classify: classify}}
@@ -59,10 +61,10 @@ func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
 	return s.sendList(ctx, s.abs(name), detail, l)
 }
 
-// listPath returns the pathname in the argument of LIST, NLST or STAT. Most clients send options of
-// ls. One of them has an effect: F, classify, puts a slash behind the names of directories, which
-// vim's netrw knows them by. A file that has such a name is meant where it exists, and a pattern is
-// no option.
+// listPath returns the pathname in the argument of LIST, NLST or STAT. Most clients send
+// options of ls. One option has an effect: F, classify, puts a slash behind the names of
+// directories, by which vim's netrw recognizes them. If a file has the name of an option, the
+// argument is that file; a pattern is no option.
 func (s *Session) listPath(arg string) (name string, classify bool) {
 	for strings.HasPrefix(arg, "-") {
 		if _, err := s.login.fs.Lstat(s.abs(arg)); err == nil {
@@ -78,14 +80,14 @@ func (s *Session) listPath(arg string) (name string, classify bool) {
 	return arg, classify
 }
 
-// cutOption takes an option of ls off an argument.
+// cutOption cuts an option of ls off an argument.
 func cutOption(arg string) (option, rest string, ok bool) {
 	option, rest, _ = strings.Cut(arg, " ")
 	ok = strings.HasPrefix(option, "-") && !listing.HasPattern(option)
 	return option, rest, ok
 }
 
-// behindOptions is the pathname that the log names when LIST, NLST or STAT is refused.
+// behindOptions returns the pathname that the log names when LIST, NLST or STAT is refused.
 func behindOptions(arg string) string {
 	for {
 		_, rest, ok := cutOption(arg)
@@ -96,7 +98,7 @@ func behindOptions(arg string) string {
 	}
 }
 
-// sendList sends what l makes of a directory's entries, or of a file.
+// sendList sends the listing l of a directory's entries, or of a file.
 func (s *Session) sendList(
 	ctx context.Context, name string, d vfs.Detail, l *dataListing,
 ) (Reply, error) {
@@ -136,8 +138,8 @@ func (s *Session) sendEntries(
 	})
 }
 
-// reportListing writes to the log why a listing failed (its data connection is where trouble with the
-// network shows first), or that it could not describe all.
+// reportListing logs why a listing failed, or that it could not describe all entries. The data
+// connection of a listing is where trouble with the network often shows first.
 func (t *transfer) reportListing(l *dataListing, r Reply) {
 	if !r.IsRefusal() {
 		r.Cause = l.Problem()
@@ -149,7 +151,8 @@ func (t *transfer) reportListing(l *dataListing, r Reply) {
 	}
 }
 
-// sendLine lists what is no directory, a link that leads nowhere among it.
+// sendLine sends the line of a file that is no directory. It lists also a link that leads
+// nowhere.
 func (s *Session) sendLine(ctx context.Context, name string, l *dataListing) (Reply, error) {
 	e, err := s.login.fs.Lstat(name)
 	if err != nil {
@@ -166,8 +169,8 @@ func (s *Session) sendLine(ctx context.Context, name string, l *dataListing) (Re
 	}), nil
 }
 
-// pattern reads a pathname as a pattern and reports whether it is one. Where a file has that name,
-// the file is meant.
+// pattern parses a pathname as a pattern and reports whether it is one. If a file has the
+// whole pathname as its name, it is no pattern.
 func (s *Session) pattern(arg string) (listing.Pattern, bool) {
 	p, ok := listing.ParsePattern(arg)
 	if !ok {
@@ -178,9 +181,9 @@ func (s *Session) pattern(arg string) (listing.Pattern, bool) {
 	return p, errors.Is(err, fs.ErrNotExist) || errors.Is(err, vfs.ErrName)
 }
 
-// sendMatches sends what l makes of the entries that match. When no entry does, that is a missing
-// file, as far as it is known before the transfer begins: a directory of more than MaxSorted
-// names is read on in the transfer, which then may send nothing.
+// sendMatches sends the listing l of the entries that match. If no entry matches, the reply is
+// that of a missing file, as far as this is known before the transfer begins: a directory of
+// more than MaxSorted names is read on in the transfer, which then may send nothing.
 func (s *Session) sendMatches(
 	ctx context.Context, p listing.Pattern, d vfs.Detail, l *dataListing,
 ) (Reply, error) {
@@ -210,7 +213,7 @@ func (s *Session) sendMatches(
 	}), nil
 }
 
-// firstMatches returns matches among the first MaxSorted names or so.
+// firstMatches returns the matches among about the first MaxSorted names.
 func firstMatches(dir *vfs.Dir) (batch []vfs.Entry, err error) {
 	for range 2 {
 		if batch, err = dir.Next(); err != nil || len(batch) > 0 {

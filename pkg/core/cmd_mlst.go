@@ -13,7 +13,7 @@ import (
 var errMLSDFile = reply(501, "Not a directory.")
 
 // mlsd sends a directory for programs (RFC 3659 §7). A link counts as the file to which it
-// leads, since clients take a link for a file or drop it when it has a type of its own. A link
+// leads, because clients take a link with a type of its own for a file, or drop it. A link
 // that leads nowhere is left out, since clients would fetch it and then fail as a whole.
 func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 	dir := s.abs(arg)
@@ -81,8 +81,8 @@ func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
 }
 
-// brokenLink describes a link that leads nowhere. Its file could not be described for the
-// reason why, which stays the error where name is no link.
+// brokenLink describes a link that leads nowhere. why is the error of describing its file;
+// brokenLink returns why if name is no link.
 func (s *Session) brokenLink(name string, why error) (vfs.Entry, error) {
 	e, err := s.login.fs.Lstat(name)
 	if err != nil || e.Mode&fs.ModeSymlink == 0 {
@@ -91,8 +91,8 @@ func (s *Session) brokenLink(name string, why error) (vfs.Entry, error) {
 	return e, nil
 }
 
-// optsMLST chooses facts (RFC 3659 §7.9). It passes over unknown ones. Its reply names the
-// facts that are then in force.
+// optsMLST chooses facts (RFC 3659 §7.9). It ignores unknown ones. Its reply names the facts
+// that are then in force.
 func (s *Session) optsMLST(_ context.Context, arg string) (Reply, error) {
 	list := trimBlanks(arg)
 	if strings.ContainsAny(list, " \t") || list != "" && !strings.HasSuffix(list, ";") {

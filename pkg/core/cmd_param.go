@@ -44,7 +44,7 @@ func (s *Session) typeCode(_ context.Context, arg string) (Reply, error) {
 	return Reply{}, errType
 }
 
-// mode sets the transfer mode (RFC 959 §3.4). Only the stream mode is there.
+// mode sets the transfer mode (RFC 959 §3.4). Only the stream mode is implemented.
 func (s *Session) mode(_ context.Context, arg string) (Reply, error) {
 	switch strings.ToUpper(trimBlanks(arg)) {
 	case "S":
@@ -55,7 +55,7 @@ func (s *Session) mode(_ context.Context, arg string) (Reply, error) {
 	return Reply{}, errSyntax
 }
 
-// stru sets the file structure (RFC 959 §3.1.2). Only files are there.
+// stru sets the file structure (RFC 959 §3.1.2). Only the structure "file" is implemented.
 func (s *Session) stru(_ context.Context, arg string) (Reply, error) {
 	switch strings.ToUpper(trimBlanks(arg)) {
 	case "F":
@@ -66,7 +66,8 @@ func (s *Session) stru(_ context.Context, arg string) (Reply, error) {
 	return Reply{}, errSyntax
 }
 
-// rest marks where the next transfer starts (RFC 3659 §5). "REST 0" is also what WinSCP keeps a session alive with, in any type.
+// rest sets where the next transfer starts (RFC 3659 §5). WinSCP also sends "REST 0", in any
+// type, to keep a session alive.
 func (s *Session) rest(_ context.Context, arg string) (Reply, error) {
 	offset, err := strconv.ParseUint(trimBlanks(arg), 10, 63)
 	switch {
@@ -79,10 +80,12 @@ func (s *Session) rest(_ context.Context, arg string) (Reply, error) {
 	return reply(350, "Restarting at %d.", offset), nil
 }
 
-// opts refuses what has no options (RFC 2389 §4); what has some is in the table by both words.
+// opts refuses commands that have no options (RFC 2389 §4); the table has the others under
+// both words.
 func (s *Session) opts(context.Context, string) (Reply, error) { return Reply{}, errSyntax }
 
-// optsUTF8 changes nothing: UTF8 is always on (RFC 2640). Windows' ftp.exe asks for it before USER, and others in lower case.
+// optsUTF8 changes nothing: UTF8 is always on (RFC 2640). Windows' ftp.exe sends it before
+// USER, and other clients in lower case.
 func (s *Session) optsUTF8(_ context.Context, arg string) (Reply, error) {
 	if v := strings.ToUpper(trimBlanks(arg)); v != "" && v != "ON" {
 		return Reply{}, errSyntax
@@ -90,7 +93,8 @@ func (s *Session) optsUTF8(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "UTF8 is always on."), nil
 }
 
-// pasv listens for a data connection (RFC 959 §4.1.2). Old clients search for six numbers, others demand the parentheses.
+// pasv listens for a data connection (RFC 959 §4.1.2). Old clients search the reply for six
+// numbers, others require the parentheses.
 func (s *Session) pasv(context.Context, string) (Reply, error) {
 	told := s.srv.public.For(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	switch {
@@ -104,7 +108,8 @@ func (s *Session) pasv(context.Context, string) (Reply, error) {
 		return Reply{}, err
 	}
 	a := told.As4()
-	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3], p.Port()>>8, p.Port()&0xff), nil
+	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3],
+		p.Port()>>8, p.Port()&0xff), nil
 }
 
 // epsv listens for a data connection of the control connection's family (RFC 2428 §3).

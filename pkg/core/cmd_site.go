@@ -18,7 +18,8 @@ var errNoSite = reply(500, "Unknown SITE command.")
 // site refuses the SITE commands that have no entry of their own in the table.
 func (s *Session) site(context.Context, string) (Reply, error) { return Reply{}, errNoSite }
 
-// siteHelp is HELP about SITE commands. Clients look for the words that they know in it.
+// siteHelp replies to HELP about SITE commands. Clients search the reply for the commands that
+// they support.
 func (s *Session) siteHelp(ctx context.Context, arg string) (Reply, error) {
 	return s.help(ctx, "SITE "+arg)
 }
@@ -44,15 +45,20 @@ func (s *Session) siteChmod(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "Mode set to %s.", digits), nil
 }
 
-// keeps is the reply where a file system took an attribute and does not have it afterwards, as ntfs-3g
-// and exfat without the options for it. Other servers are silent about that; with a refusal, sitecopy
-// 0.16.6 fails as a whole, and so does a chmod of lftp 4.9.2 (its mirror and mc pass it over).
+// keeps returns the reply for a file system that accepted an attribute without an error but
+// has not changed it, as ntfs-3g and exfat do without the mount options for it. Other servers
+// do not report that. A refusal would make sitecopy 0.16.6 fail as a whole, and a chmod of
+// lftp 4.9.2 as well (its mirror and mc ignore the refusal).
 func keeps(what, value string) Reply {
 	return reply(200, "The file system keeps the %s %s.", what, value).Because(
-		fmt.Errorf("the file system keeps the %s %s: it has no others, or its mount options set this one", what, value))
+		fmt.Errorf(
+			"the file system keeps the %s %s: it has no others, or its mount options set this one",
+			what, value,
+		))
 }
 
-// siteUmask shows or sets the umask of the session. Whoever may not change modes gets no other one either.
+// siteUmask shows or sets the umask of the session. A user who may not change modes may not
+// change the umask either.
 func (s *Session) siteUmask(_ context.Context, arg string) (Reply, error) {
 	digits := trimBlanks(arg)
 	if digits == "" {
@@ -69,8 +75,9 @@ func (s *Session) siteUmask(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "The umask is %s.", config.Mode(mask)), nil
 }
 
-// siteChgrp gives a file or directory to another group of the user's. A name is looked up beside the session, since the name service may
-// take its time, and only for who may change the file.
+// siteChgrp gives a file or directory to another group of the user's. A name is looked up in a
+// job beside the session, since the name service may be slow, and only if the user may change
+// the file.
 func (s *Session) siteChgrp(ctx context.Context, arg string) (Reply, error) {
 	group, name, _ := strings.Cut(arg, " ")
 	if name == "" {
@@ -93,7 +100,7 @@ var (
 )
 
 func (s *Session) changeGroup(name, group string, gid uint32) (Reply, error) {
-	if gid == math.MaxUint32 { // chown(2) takes it for "as it is"
+	if gid == math.MaxUint32 { // for chown(2) the number means "no change"
 		return Reply{}, errNoGID
 	}
 	e, err := s.login.fs.Chgrp(name, gid)
@@ -108,7 +115,8 @@ func (s *Session) changeGroup(name, group string, gid uint32) (Reply, error) {
 
 var errIdleLimit = reply(504, "The idle timeout cannot be longer than the server's own.")
 
-// siteIdle shows or sets, in whole seconds, how long the session may be idle: at most as long as the server allows.
+// siteIdle shows or sets the idle timeout of the session, in whole seconds. It is at most that
+// of the server.
 func (s *Session) siteIdle(_ context.Context, arg string) (Reply, error) {
 	most := time.Duration(s.srv.config.Limits.IdleTimeout)
 	if digits := trimBlanks(arg); digits != "" {
@@ -128,7 +136,7 @@ func (s *Session) siteIdle(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "The idle timeout is %g seconds.", s.clock.idle.Seconds()), nil
 }
 
-// behindWord is the pathname in an argument that begins with something else.
+// behindWord returns the pathname behind the first word of an argument.
 func behindWord(arg string) string {
 	_, name, _ := strings.Cut(arg, " ")
 	return name

@@ -12,8 +12,8 @@ import (
 
 var errStatSize = reply(450, "Too many entries for STAT; use LIST.")
 
-// stat tells about the session, and how far a transfer is (RFC 959 §4.1.3); or, with a pathname, what LIST would, on the control
-// connection.
+// stat replies with the state of the session and the progress of a transfer (RFC 959 §4.1.3).
+// With a pathname it sends the listing of LIST on the control connection.
 func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	if arg == "" {
 		return s.status(), nil
@@ -34,8 +34,8 @@ func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	return Reply{Code: 213, Text: append(text, "End of status."), Cause: l.Problem()}, nil
 }
 
-// collect adds the entries of a directory, or a file, to l. Since nothing is sent before all is
-// read, too large a directory is listing.ErrTooLarge.
+// collect adds the entries of a directory, or a file, to l. Nothing is sent before all is
+// read, so a directory that is too large is listing.ErrTooLarge.
 func collect(ctx context.Context, l *listing.Lister, files *vfs.FS, name string) error {
 	e, err := files.Stat(name)
 	if err != nil || !e.Mode.IsDir() {
@@ -63,7 +63,7 @@ func collect(ctx context.Context, l *listing.Lister, files *vfs.FS, name string)
 	}
 }
 
-// status is the answer to STAT alone.
+// status returns the reply to STAT without an argument.
 func (s *Session) status() Reply {
 	who := "Not logged in."
 	switch {
@@ -101,7 +101,7 @@ func (s *Session) dataStatus() string {
 	return "No data connection."
 }
 
-// progress says how far a transfer is. It may be called while the transfer runs.
+// progress returns how far a transfer is. It may be called while the transfer runs.
 func (t *transfer) progress() string {
 	moved := t.data.Moved()
 	switch {

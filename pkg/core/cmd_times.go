@@ -11,7 +11,8 @@ import (
 
 var errTime = reply(550, "Not a time; YYYYMMDDhhmmss is needed.")
 
-// mfmt sets when a file was changed (draft-somers-ftp-mfxx §3.1). lftp, rclone and ncftp send it after each upload.
+// mfmt sets the modification time of a file (draft-somers-ftp-mfxx §3.1). lftp, rclone and
+// ncftp send it after each upload.
 func (s *Session) mfmt(_ context.Context, arg string) (Reply, error) {
 	stamp, name, _ := strings.Cut(arg, " ")
 	t, err := s.setTime(stamp, name)
@@ -21,7 +22,8 @@ func (s *Session) mfmt(_ context.Context, arg string) (Reply, error) {
 	return reply(213, "Modify=%s; %s", ftpwire.AppendStamp(nil, t), name), nil
 }
 
-// setTime sets when a file was changed, and returns the time that it has then, as MDTM tells it: file systems round.
+// setTime sets the modification time of a file. It returns the time that the file has then and
+// that MDTM replies with: file systems round times.
 func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	if name == "" {
 		return time.Time{}, errNoArg
@@ -34,14 +36,15 @@ func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	return e.ModTime, err
 }
 
-// mdtmTime takes "YYYYMMDDhhmmss pathname" apart, with which older clients set the time of a file.
+// mdtmTime splits "YYYYMMDDhhmmss pathname", with which older clients set the modification
+// time of a file.
 func mdtmTime(arg string) (t time.Time, name string, ok bool) {
 	stamp, name, _ := strings.Cut(arg, " ")
 	t, ok = ftpwire.ParseStamp(stamp)
 	return t, name, ok && name != ""
 }
 
-// mdtmPath is the pathname in MDTM's argument.
+// mdtmPath returns the pathname in MDTM's argument.
 func mdtmPath(arg string) string {
 	if _, name, ok := mdtmTime(arg); ok {
 		return name
@@ -49,7 +52,8 @@ func mdtmPath(arg string) string {
 	return arg
 }
 
-// setMDTM sets when a file was changed. Tcl's client wants the new time in the answer.
+// setMDTM sets the modification time of a file. Tcl's client requires the new time in the
+// reply.
 func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
 	name = s.abs(name)
 	e, err := s.login.fs.SetTimes(name, t)
@@ -60,8 +64,9 @@ func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
 	return reply(213, "%s", ftpwire.AppendStamp(nil, e.ModTime)), nil
 }
 
-// siteUtime sets when a file was changed, for clients that know no MFMT: "YYYYMMDDhhmmss pathname" (lftp), or "pathname atime mtime
-// ctime UTC" (lftp, ncftp), of which the second time counts.
+// siteUtime sets the modification time of a file, for clients without MFMT: "YYYYMMDDhhmmss
+// pathname" (lftp), or "pathname atime mtime ctime UTC" (lftp, ncftp), of which the second
+// time counts.
 func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
 	name, stamp := utimeArgs(arg)
 	t, err := s.setTime(stamp, name)
@@ -71,13 +76,13 @@ func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "The time is %s.", ftpwire.AppendStamp(nil, t)), nil
 }
 
-// utimePath is the pathname in the argument of SITE UTIME.
+// utimePath returns the pathname in the argument of SITE UTIME.
 func utimePath(arg string) string {
 	name, _ := utimeArgs(arg)
 	return name
 }
 
-// utimeArgs finds the pathname and the time in the argument of SITE UTIME.
+// utimeArgs returns the pathname and the time in the argument of SITE UTIME.
 func utimeArgs(arg string) (name, stamp string) {
 	if rest, ok := strings.CutSuffix(arg, " UTC"); ok {
 		var times [3]string

@@ -21,8 +21,9 @@ var (
 	errLoginTLS  = reply(530, "Log in over TLS only; use AUTH TLS first.")
 )
 
-// authTLS begins TLS on the control connection (RFC 4217 §4). SSL and the draft's TLS-C and TLS-P mean the same to today's clients;
-// curl and FileZilla try SSL. What the client has sent behind the command was readable for everybody, and is thrown away.
+// authTLS begins TLS on the control connection (RFC 4217 §4). SSL and the draft's TLS-C and
+// TLS-P mean the same to today's clients; curl and FileZilla try SSL. Bytes that the client
+// has sent behind the command had no protection, so they are dropped.
 func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 	switch strings.ToUpper(trimBlanks(arg)) {
 	case "TLS", "SSL", "TLS-C", "TLS-P":
@@ -40,7 +41,7 @@ func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 	return Reply{}, nil
 }
 
-// pbsz is a formality (RFC 4217 §9): TLS has no buffer to agree upon.
+// pbsz accepts any size (RFC 4217 §9): TLS needs no agreement about a buffer.
 func (s *Session) pbsz(_ context.Context, arg string) (Reply, error) {
 	if s.tls.control == nil {
 		return Reply{}, errNeedTLS
@@ -52,7 +53,7 @@ func (s *Session) pbsz(_ context.Context, arg string) (Reply, error) {
 	return reply(200, "PBSZ=0"), nil
 }
 
-// prot says whether data connections use TLS (RFC 4217 §9).
+// prot sets whether data connections use TLS (RFC 4217 §9).
 func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 	switch {
 	case s.tls.control == nil:
@@ -76,8 +77,9 @@ func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 	return Reply{}, errProtWord
 }
 
-// ccc would take the protection from the control connection (RFC 4217 §5), for the sake of NAT that reads along. Replies
-// could be forged then, and the next password read: it is refused.
+// ccc refuses to remove the protection from the control connection (RFC 4217 §5). Clients send
+// CCC so that a NAT can read the commands, but then replies could be forged, and the next
+// password read.
 func (s *Session) ccc(context.Context, string) (Reply, error) {
 	if s.tls.control == nil {
 		return Reply{}, errNeedTLS
@@ -85,7 +87,8 @@ func (s *Session) ccc(context.Context, string) (Reply, error) {
 	return Reply{}, errStaysTLS
 }
 
-// mustProtect says whether this user's data connections must use TLS. Before the login nobody knows.
+// mustProtect reports whether the user's data connections must use TLS. Before the login the
+// answer is not known, and the result is false.
 func (s *Session) mustProtect() bool {
 	return s.login != nil && s.srv.required(s.login.settings.Settings) == config.RequireTLSAll
 }

@@ -13,9 +13,11 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// retr sends a file (RFC 959 §4.1.3), from the restart marker on (RFC 3659 §5). The file is opened first: what is wrong with it is told
-// whether or not a data connection was prepared. The client gets the bytes that the file has now: it is told how many, and in stream
-// mode it could not tell a file that was cut off meanwhile from a whole one, so that is no 226 (vfs.ErrCutOff).
+// retr sends a file (RFC 959 §4.1.3), from the restart marker on (RFC 3659 §5). The file is
+// opened first, so that an error of the file is reported whether or not a data connection was
+// prepared. The transfer sends the bytes that the file has at its begin, and the 150 contains
+// their number. In stream mode a client cannot distinguish a file that was cut off meanwhile
+// from a whole one, so this transfer does not end with 226 (vfs.ErrCutOff).
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	name, offset := s.abs(arg), s.params.restart
 	s.params.restart = 0
@@ -46,19 +48,20 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		move: move,
 		finished: func(t *transfer, r Reply) {
 			f.Close()
-			t.emit(events.Download, events.DownloadIncomplete, events.Event{Verb: "RETR", Path: name, Host: f.HostPath()}, r)
+			t.emit(events.Download, events.DownloadIncomplete,
+				events.Event{Verb: "RETR", Path: name, Host: f.HostPath()}, r)
 		},
 	}), nil
 }
 
-// stor receives a file (RFC 959 §4.1.3). After a REST it goes on at the marker.
+// stor receives a file (RFC 959 §4.1.3). After a REST it begins at the marker.
 func (s *Session) stor(ctx context.Context, arg string) (Reply, error) {
 	c := vfs.Creation{Offset: s.params.restart}
 	s.params.restart = 0
 	return s.receive(ctx, "STOR", s.abs(arg), s.opening(arg, 0), c)
 }
 
-// appe receives the end of a file (RFC 959 §4.1.3).
+// appe receives bytes and appends them to a file (RFC 959 §4.1.3).
 func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
 	if s.params.restart > 0 {
 		return reply(450, "Cannot append while a restart marker is set."), nil
@@ -66,8 +69,8 @@ func (s *Session) appe(ctx context.Context, arg string) (Reply, error) {
 	return s.receive(ctx, "APPE", s.abs(arg), s.opening(arg, 0), vfs.Creation{Append: true})
 }
 
-// stou receives a file under a name that nobody has (RFC 959 §4.1.3): what the argument says, or "ftpd", with an ending. The first reply
-// tells the name (RFC 1123 §4.1.2.9).
+// stou receives a file under a name that does not exist yet (RFC 959 §4.1.3): the argument, or
+// "ftpd", with an ending. The first reply contains the name (RFC 1123 §4.1.2.9).
 func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
 	if s.params.restart > 0 {
 		return reply(450, "Cannot store a unique file while a restart marker is set."), nil
@@ -87,9 +90,12 @@ func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
 
 var errNoUnique = reply(450, "No unique name was found.")
 
-// receive takes a file from the client. What can be wrong with the name is told first; but the file is made, or cut off, only when the
-// data connection stands: a client that does not come must not cost anybody a file.
-func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs.Creation) (Reply, error) {
+// receive stores a file from the client. Errors of the name are reported first; but the file
+// is created or truncated only when the data connection is open, so that a client that never
+// opens it destroys no file.
+func (s *Session) receive(
+	ctx context.Context, verb, name, opening string, c vfs.Creation,
+) (Reply, error) {
 	if s.params.dataType.ascii() && c.Offset > 0 {
 		return Reply{}, errRestType
 	}
@@ -128,13 +134,16 @@ func (s *Session) receive(ctx context.Context, verb, name, opening string, c vfs
 			}
 			return up.Commit()
 		},
-		finished: func(t *transfer, r Reply) { t.emit(events.Upload, events.UploadIncomplete, e, r) },
+		finished: func(t *transfer, r Reply) {
+			t.emit(events.Upload, events.UploadIncomplete, e, r)
+		},
 	}), nil
 }
 
-// mayStore returns why an upload cannot begin. The client may have announced its size in bytes
-// (ALLO); 0 means that it has not. No file becomes larger than max_file_size, and
-// limits.min_free_space is left to the file system. Both are checked again while bytes arrive.
+// mayStore returns the reason why an upload cannot begin. announced is the size in bytes that
+// the client has sent with ALLO; 0 means that it has sent none. No file becomes larger than
+// max_file_size, and limits.min_free_space is left to the file system. Both are checked again
+// while bytes arrive.
 func (s *Session) mayStore(name string, c vfs.Creation, announced int64) error {
 	err := s.login.fs.CanCreate(name, c)
 	if err == nil && c.Most > 0 && announced > c.Most {

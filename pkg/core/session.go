@@ -99,8 +99,9 @@ func (s *Session) greet(ctx context.Context) bool {
 
 // burst handles the result of Await and parks the session again. If held is not nil, nothing
 // more is read until held is closed.
-func (s *Session) burst(ctx context.Context, in *transport.Buffer,
-	err error) (held <-chan struct{}, open bool) {
+func (s *Session) burst(
+	ctx context.Context, in *transport.Buffer, err error,
+) (held <-chan struct{}, open bool) {
 	return s.inTurn(ctx, func() {
 		switch {
 		case s.phase == phaseEnded:
