@@ -33,7 +33,8 @@ func TestParsePORT(t *testing.T) {
 	}
 }
 
-// STAT gathers all before it answers, so there is a bound; a directory of just that size is listed whole.
+// STAT gathers all before it answers, so there is a bound; a directory of just that size is
+// listed whole.
 func TestStatOfManyEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -43,9 +44,11 @@ func TestStatOfManyEntries(t *testing.T) {
 		say(t, c, "USER alice\r\nPASS secret")
 		if got := say(t, c, "STAT /"); strings.Count(got, "\r\n") != listing.MaxSorted+2 ||
 			!strings.HasSuffix(got, "213 End of status.\r\n") {
-			t.Errorf("%d lines, the last is %q", strings.Count(got, "\r\n"), got[max(0, len(got)-80):])
+			t.Errorf("%d lines, the last is %q",
+				strings.Count(got, "\r\n"), got[max(0, len(got)-80):])
 		}
-		if got := say(t, c, "MKD one-more\r\nSTAT /"); !strings.HasSuffix(got, "450 Too many entries for STAT; use LIST.\r\n") {
+		got := say(t, c, "MKD one-more\r\nSTAT /")
+		if !strings.HasSuffix(got, "450 Too many entries for STAT; use LIST.\r\n") {
 			t.Errorf("one more: %.200q", got)
 		}
 		c.Close()

@@ -33,7 +33,8 @@ func heard(c *memnet.Conn) string {
 	return string(text)
 }
 
-// Each command in each state, as far as its entry in the table decides: the rest is in the transcripts.
+// Each command in each state, as far as its entry in the table decides: the rest is in the
+// transcripts.
 func TestEveryCommandInEachState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -54,7 +55,8 @@ func TestEveryCommandInEachState(t *testing.T) {
 					heard(c)
 					say(t, c, state.before)
 					got := say(t, c, verb+arg)
-					if want := expectedCode(cmd, state.loggedIn, arg); want != "" && !strings.HasPrefix(got, want) {
+					if want := expectedCode(cmd, state.loggedIn, arg); want != "" &&
+						!strings.HasPrefix(got, want) {
 						t.Errorf("%s: %q is answered %q, not %s", state.name, verb+arg, got, want)
 					}
 					if n := strings.Count(got, "\r\n"); n == 0 {
@@ -81,7 +83,8 @@ func expectedCode(cmd *command, loggedIn bool, arg string) string {
 	return ""
 }
 
-// HELP and the table must not part ways: a command that runs has a line of help that begins with its name.
+// HELP and the table must not part ways: a command that runs has a line of help that begins with
+// its name.
 func TestTableIsComplete(t *testing.T) {
 	for verb, c := range commands() {
 		if c.run == nil {
@@ -118,7 +121,8 @@ func TestPipelinedCommands(t *testing.T) {
 	})
 }
 
-// Lines that wait for a transfer are bounded: beyond that the client is not read, and all of them run in the end.
+// Lines that wait for a transfer are bounded: beyond that the client is not read, and all of them
+// run in the end.
 func TestWaitingLinesAreBounded(t *testing.T) {
 	const many = 10_000
 	synctest.Test(t, func(t *testing.T) {
@@ -137,7 +141,8 @@ func TestWaitingLinesAreBounded(t *testing.T) {
 			t.Errorf("the server says %q before the transfer has ended", got)
 		}
 		w.upload(t, port, "x")
-		want := "226 Transfer complete.\r\n" + strings.Repeat("257 \"/\" is the current directory.\r\n", many)
+		want := "226 Transfer complete.\r\n" +
+			strings.Repeat("257 \"/\" is the current directory.\r\n", many)
 		got := make([]byte, len(want))
 		if n, err := io.ReadFull(c, got); err != nil {
 			t.Fatalf("%d bytes of replies: %v", n, err)
@@ -158,7 +163,8 @@ func TestWaitingTransfersAreBounded(t *testing.T) {
 		c := w.connect()
 		heard(c)
 		say(t, c, "USER alice\r\nPASS secret\r\nTYPE I")
-		go c.Write(bytes.Repeat([]byte("PORT 192,0,2,99,39,15\r\nLIST\r\n"), many)) // nobody answers there; ends with the connection
+		// nobody answers there; ends with the connection
+		go c.Write(bytes.Repeat([]byte("PORT 192,0,2,99,39,15\r\nLIST\r\n"), many))
 		for range 100 {
 			time.Sleep(time.Duration(w.config.Limits.ConnectTimeout))
 			synctest.Wait()
@@ -186,7 +192,8 @@ func (w *world) waiting() int {
 func passivePort(t *testing.T, reply string) uint16 {
 	t.Helper()
 	var port uint16
-	if _, err := fmt.Sscanf(reply, "229 Entering Extended Passive Mode (|||%d|).", &port); err != nil {
+	_, err := fmt.Sscanf(reply, "229 Entering Extended Passive Mode (|||%d|).", &port)
+	if err != nil {
 		t.Fatal(reply, err)
 	}
 	return port
@@ -202,11 +209,13 @@ func (w *world) upload(t *testing.T, port uint16, text string) {
 	d.Finish()
 }
 
-// A panic ends its session, whether it happens in a line, in a section or in a transfer, and no other one.
+// A panic ends its session, whether it happens in a line, in a section or in a transfer, and no
+// other one.
 func TestPanics(t *testing.T) {
 	for name, provoke := range map[string]func(*testing.T, *world, *memnet.Conn){
 		"line": func(t *testing.T, w *world, c *memnet.Conn) {
-			w.server().commands["NOOP"].run = func(*Session, context.Context, string) (Reply, error) { panic("at the disco") }
+			w.server().commands["NOOP"].run =
+				func(*Session, context.Context, string) (Reply, error) { panic("at the disco") }
 			c.Write([]byte("NOOP\r\n"))
 		},
 		"transfer": func(t *testing.T, w *world, c *memnet.Conn) {
@@ -234,7 +243,8 @@ func TestPanics(t *testing.T) {
 				heard(other)
 				say(t, c, "USER alice\r\nPASS secret\r\nMKD d")
 				provoke(t, w, c)
-				if got := heard(c); got != "421 Closing the control connection: internal error.\r\n" {
+				got := heard(c)
+				if got != "421 Closing the control connection: internal error.\r\n" {
 					t.Errorf("the server says %q", got)
 				}
 				if n, err := c.Read(make([]byte, 1)); n > 0 || err == nil {
@@ -245,7 +255,8 @@ func TestPanics(t *testing.T) {
 				}
 				other.Close()
 				w.sessions.Wait()
-				if text := strings.Join(w.supervisor.events, "\n"); !strings.Contains(text, "panic (at the disco\ngoroutine ") {
+				text := strings.Join(w.supervisor.events, "\n")
+				if !strings.Contains(text, "panic (at the disco\ngoroutine ") {
 					t.Error("no event tells of it:", text)
 				}
 				if len(w.supervisor.ended) != 2 {
@@ -256,7 +267,8 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// A client that does not read its replies does not hold up its session for longer than it may be idle.
+// A client that does not read its replies does not hold up its session for longer than it may be
+// idle.
 func TestClientThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -13,7 +13,8 @@ import (
 	"ftpd/pkg/ftpwire"
 )
 
-// Two rows of the compliance table are no command's: the greeting, and what may be the answer to any line.
+// Two rows of the compliance table are no command's: the greeting, and what may be the answer to
+// any line.
 const (
 	greetingRow = "(connection)"
 	anyRow      = "(any line)"
@@ -26,8 +27,9 @@ type asked struct {
 	cmd  *command
 }
 
-// A reader finds out which reply of a transcript belongs to which command, as a client would that pipelines: replies come in the order
-// of the lines, but that a transfer or a hash is overtaken by the lines that need not wait for it.
+// A reader finds out which reply of a transcript belongs to which command, as a client would that
+// pipelines: replies come in the order of the lines, but that a transfer or a hash is overtaken
+// by the lines that need not wait for it.
 type reader struct {
 	srv     *Server // for its table of commands
 	in      ftpwire.Input
@@ -141,14 +143,16 @@ func (r *reader) answer(code int) error {
 	if r.left && len(r.waiting) > 0 && !slices.Contains([]int{213, 226, 425, 426}, code) {
 		i := 0
 		if first := r.waiting[0].cmd; first.data && code < 500 {
-			i = slices.IndexFunc(r.waiting, func(a asked) bool { return a.now && !a.cmd.access }) // the first one waits
+			// the first one waits
+			i = slices.IndexFunc(r.waiting, func(a asked) bool { return a.now && !a.cmd.access })
 		}
 		r.note(r.waiting[i].verb, code)
 		r.waiting = slices.Delete(r.waiting, i, i+1)
 		return nil
 	}
 	if r.running != nil {
-		if i := slices.IndexFunc(r.waiting, func(a asked) bool { return a.now }); i >= 0 && !(r.waiting[i].cmd.access && i > 0) {
+		i := slices.IndexFunc(r.waiting, func(a asked) bool { return a.now })
+		if i >= 0 && !(r.waiting[i].cmd.access && i > 0) {
 			r.note(r.waiting[i].verb, code)
 			r.left = r.waiting[i].cmd.access && code < 400
 			r.waiting = slices.Delete(r.waiting, i, i+1)
@@ -156,7 +160,9 @@ func (r *reader) answer(code int) error {
 		}
 		r.note(r.running.verb, code)
 		r.running, r.left = nil, false
-		slices.SortStableFunc(r.waiting, func(a, b asked) int { return abortsFirst(b) - abortsFirst(a) })
+		slices.SortStableFunc(r.waiting, func(a, b asked) int {
+			return abortsFirst(b) - abortsFirst(a)
+		})
 		return nil
 	}
 	if len(r.waiting) == 0 {
@@ -172,7 +178,9 @@ func (r *reader) answer(code int) error {
 }
 
 // hashVerbs are jobs without a first reply.
-var hashVerbs = map[string]bool{"HASH": true, "XCRC": true, "XMD5": true, "XSHA1": true, "XSHA256": true}
+var hashVerbs = map[string]bool{
+	"HASH": true, "XCRC": true, "XMD5": true, "XSHA1": true, "XSHA256": true,
+}
 
 func (r *reader) begin() {
 	r.running = &r.waiting[0]
@@ -252,7 +260,8 @@ func readTranscripts(t *testing.T) map[string]map[int]bool {
 	return r.seen
 }
 
-// The compliance table has a row for each command and none besides, and what it says of replies is what the transcripts show.
+// The compliance table has a row for each command and none besides, and what it says of replies
+// is what the transcripts show.
 func TestCompliance(t *testing.T) {
 	table, shown := commands(), readTranscripts(t)
 	rows := map[string]bool{}
@@ -270,7 +279,8 @@ func TestCompliance(t *testing.T) {
 			checkState(t, verb, table[verb], r.state)
 		}
 		if want := slices.Sorted(maps.Keys(codes)); !slices.Equal(r.codes, want) {
-			t.Errorf("%s: the row says %v, the transcripts %v", strings.Join(r.verbs, " "), r.codes, want)
+			t.Errorf("%s: the row says %v, the transcripts %v",
+				strings.Join(r.verbs, " "), r.codes, want)
 		}
 	}
 	for verb := range table {
@@ -322,8 +332,11 @@ S: 421 ...`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "map[(any line):map[421:true 500:true] (connection):map[220:true] ABOR:map[226:true] NOOP:map[200:true] PASS:map[230:true] " +
-		"PASV:map[227:true] PWD:map[257:true] RETR:map[150:true 426:true] SIZE:map[550:true] STAT:map[211:true 213:true] TYPE:map[200:true] " +
+	want := "map[(any line):map[421:true 500:true] (connection):map[220:true] " +
+		"ABOR:map[226:true] NOOP:map[200:true] " +
+		"PASS:map[230:true] PASV:map[227:true] PWD:map[257:true] " +
+		"RETR:map[150:true 426:true] SIZE:map[550:true] " +
+		"STAT:map[211:true 213:true] TYPE:map[200:true] " +
 		"USER:map[331:true] XMD5:map[250:true]]"
 	if got := fmt.Sprint(r.seen); got != want {
 		t.Errorf("got %s,\nwant %s", got, want)

@@ -55,7 +55,8 @@ func (w *world) session(t *testing.T) *Session {
 
 // storageErrors are what transcripts make calls fail with.
 var storageErrors = map[string]error{
-	"EACCES": syscall.EACCES, "EOPNOTSUPP": syscall.EOPNOTSUPP, "EIO": syscall.EIO, "ENAMETOOLONG": syscall.ENAMETOOLONG, "ENOSPC": syscall.ENOSPC,
+	"EACCES": syscall.EACCES, "EOPNOTSUPP": syscall.EOPNOTSUPP, "EIO": syscall.EIO,
+	"ENAMETOOLONG": syscall.ENAMETOOLONG, "ENOSPC": syscall.ENOSPC,
 	"busy": impersonate.ErrBusy,
 }
 
@@ -103,7 +104,8 @@ func TestStorageFails(t *testing.T) {
 		t.Run(fmt.Sprint(test.call, test.err), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				if err := os.WriteFile(filepath.Join(w.supervisor.home, "old"), []byte("text"), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(w.supervisor.home, "old"), []byte("text"),
+					0o600); err != nil {
 					t.Fatal(err)
 				}
 				c := w.connect()
@@ -125,7 +127,8 @@ func TestStorageFails(t *testing.T) {
 				}
 				c.Close()
 				w.sessions.Wait()
-				if all := strings.Join(w.supervisor.events, "\n"); !strings.Contains(all, "_incomplete ") {
+				all := strings.Join(w.supervisor.events, "\n")
+				if !strings.Contains(all, "_incomplete ") {
 					t.Error(all)
 				}
 			})
@@ -133,27 +136,37 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
-// A file that cannot be written any more when the data connection stands is refused as it would have been before the 150.
+// A file that cannot be written any more when the data connection stands is refused as it would
+// have been before the 150.
 func TestUploadRefusedBehind150(t *testing.T) {
 	for _, test := range []struct {
 		cmd    string
 		change func(home string) error
 		want   string
 	}{
-		{"STOR dir/new", func(home string) error { return os.Remove(filepath.Join(home, "dir")) }, "550 No such file or directory."},
-		{"STOU dir/new", func(home string) error { return os.Remove(filepath.Join(home, "dir")) }, "550 No such file or directory."},
-		{"STOR new", func(home string) error { return os.Mkdir(filepath.Join(home, "new"), 0o700) }, "550 Is a directory."},
+		{"STOR dir/new", func(home string) error {
+			return os.Remove(filepath.Join(home, "dir"))
+		}, "550 No such file or directory."},
+		{"STOU dir/new", func(home string) error {
+			return os.Remove(filepath.Join(home, "dir"))
+		}, "550 No such file or directory."},
+		{"STOR new", func(home string) error {
+			return os.Mkdir(filepath.Join(home, "new"), 0o700)
+		}, "550 Is a directory."},
 		{"APPE old", func(home string) error {
 			old := filepath.Join(home, "old")
 			return errors.Join(os.Remove(old), os.Mkdir(old, 0o700))
 		}, "550 Is a directory."},
-		{"REST 3\r\nSTOR old", func(home string) error { return os.Truncate(filepath.Join(home, "old"), 1) },
+		{"REST 3\r\nSTOR old", func(home string) error {
+			return os.Truncate(filepath.Join(home, "old"), 1)
+		},
 			"554 Restart position is beyond the end of the file."},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
 			home := w.supervisor.home
-			if err := errors.Join(os.WriteFile(filepath.Join(home, "old"), []byte("text"), 0o600), os.Mkdir(filepath.Join(home, "dir"), 0o700)); err != nil {
+			if err := errors.Join(os.WriteFile(filepath.Join(home, "old"), []byte("text"), 0o600),
+				os.Mkdir(filepath.Join(home, "dir"), 0o700)); err != nil {
 				t.Fatal(err)
 			}
 			c := w.connect()
@@ -218,7 +231,8 @@ func fill(t *testing.T, dir string, files int) (names []string) {
 	return names
 }
 
-// Up to the bound a listing is sorted; beyond it every entry is there once, in the directory's order.
+// Up to the bound a listing is sorted; beyond it every entry is there once, in the directory's
+// order.
 func TestLargeListings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -233,7 +247,8 @@ func TestLargeListings(t *testing.T) {
 		if err := os.WriteFile(more, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		want := append([]string{"file-extra"}, names...) // as long as the others, and first among them
+		// as long as the others, and first among them
+		want := append([]string{"file-extra"}, names...)
 		for _, verb := range []string{"NLST", "MLSD", "LIST"} {
 			got := w.listing(t, c, verb)
 			if verb == "NLST" && slices.IsSorted(got) {
@@ -275,7 +290,8 @@ func (w *world) listing(t *testing.T, c *memnet.Conn, verb string) []string {
 	return strings.Split(strings.TrimSuffix(string(all), "\r\n"), "\r\n")
 }
 
-// An ABOR that comes when its transfer has failed already, or has ended well, leaves that its own reply, and never ends the session.
+// An ABOR that comes when its transfer has failed already, or has ended well, leaves that its own
+// reply, and never ends the session.
 func TestAbortThatComesLate(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errAborted)

@@ -18,8 +18,9 @@ import (
 	"ftpd/pkg/listing"
 )
 
-// Whatever a line is, the same command is found for it in either case, its argument is the end of the line, who is not logged in gets
-// nothing beyond the table's refusals, and a secret is never told to the log.
+// Whatever a line is, the same command is found for it in either case, its argument is the end of
+// the line, who is not logged in gets nothing beyond the table's refusals, and a secret is never
+// told to the log.
 func FuzzCommand(f *testing.F) {
 	for _, lines := range commandLines {
 		for line := range strings.SplitSeq(lines, "\r\n") {
@@ -40,7 +41,9 @@ func FuzzCommand(f *testing.F) {
 		if !bytes.HasSuffix(line, arg) {
 			t.Errorf("%q: the argument is %q", line, arg)
 		}
-		if cmd != nil && !strings.Contains(strings.ToUpper(string(line)), strings.TrimPrefix(cmd.verb, "SITE ")) {
+		if cmd != nil &&
+			!strings.Contains(strings.ToUpper(string(line)),
+				strings.TrimPrefix(cmd.verb, "SITE ")) {
 			t.Errorf("%q is found as %s", line, cmd.verb)
 		}
 		if cmd != nil && !strings.Contains(string(arg), cmd.pathname(string(arg))) {
@@ -75,13 +78,16 @@ func isASCII(line []byte) bool {
 	return !slices.ContainsFunc(line, func(c byte) bool { return c >= 0x80 })
 }
 
-// What PORT and EPRT take is an address of the family that is named and a port, and of these the server goes to no other host than the
-// client's and those that are allowed, and to no port below 1024.
+// What PORT and EPRT take is an address of the family that is named and a port, and of these the
+// server goes to no other host than the client's and those that are allowed, and to no port below
+// 1024.
 func FuzzActive(f *testing.F) {
 	for _, arg := range []string{
-		"192,0,2,99,19,137", "192,0,2,1,0,21", "127,0,0,1,19,137", "203,0,113,7,255,255", "|1|192.0.2.99|5001|", "|1|203.0.113.7|5001|",
+		"192,0,2,99,19,137", "192,0,2,1,0,21", "127,0,0,1,19,137", "203,0,113,7,255,255",
+		"|1|192.0.2.99|5001|", "|1|203.0.113.7|5001|",
 		"!2!2001:db8::1!65535!",
-		"|2|::ffff:192.0.2.99|5001|", "|2|fe80::1%eth0|5001|", "||||", "|1|0.0.0.0|5001|", " 192, 0, 2, 99, 4, 0 ", "11111",
+		"|2|::ffff:192.0.2.99|5001|", "|2|fe80::1%eth0|5001|", "||||", "|1|0.0.0.0|5001|",
+		" 192, 0, 2, 99, 4, 0 ", "11111",
 		"192,0,2,99,2,1", "|1|192.0.2.99|1023|",
 	} {
 		f.Add(arg, true)
@@ -95,25 +101,31 @@ func FuzzActive(f *testing.F) {
 		c := config.Default()
 		c.Data.ForeignNetworks = foreign
 		srv := &Server{config: c, ports: dtp.NewPorts(c, &memnet.Network{}, config.PortRange{})}
-		conn, _ := memnet.Pipe(netip.MustParseAddrPort(servers[is4]), netip.MustParseAddrPort(clients[is4]))
-		for verb, run := range map[string]func(*Session, context.Context, string) (Reply, error){"PORT": (*Session).port, "EPRT": (*Session).eprt} {
+		conn, _ := memnet.Pipe(netip.MustParseAddrPort(servers[is4]),
+			netip.MustParseAddrPort(clients[is4]))
+		for verb, run := range map[string]func(*Session, context.Context, string) (Reply, error){
+			"PORT": (*Session).port, "EPRT": (*Session).eprt,
+		} {
 			s := &Session{srv: srv, conn: conn}
 			r, err := run(s, t.Context(), arg)
 			if err != nil {
-				if r = refuse(err); !slices.Contains([]int{501, 522}, r.Code) || s.params.opener != nil {
+				if r = refuse(err); !slices.Contains([]int{501, 522}, r.Code) ||
+					s.params.opener != nil {
 					t.Errorf("%s %q: %v", verb, arg, r)
 				}
 				continue
 			}
 			to := s.params.opener.(*dtp.Active).Client
-			if to.Addr() != conn.Remote().Addr() && !foreign.Contains(to.Addr()) || to.Port() < 1024 {
+			if to.Addr() != conn.Remote().Addr() && !foreign.Contains(to.Addr()) ||
+				to.Port() < 1024 {
 				t.Errorf("%s %q leads to %v", verb, arg, to)
 			}
 		}
 	})
 }
 
-// parsesBack checks what the parsers make of an argument: written again in the plain form, it is the same.
+// parsesBack checks what the parsers make of an argument: written again in the plain form, it is
+// the same.
 func parsesBack(t *testing.T, arg string) {
 	if to, ok := parsePORT(arg); ok {
 		a, p := to.Addr().As4(), to.Port()
@@ -126,7 +138,8 @@ func parsesBack(t *testing.T, arg string) {
 	if !ok {
 		return
 	}
-	if is4 := family == "1"; to.Port() == 0 || is4 != to.Addr().Is4() || to.Addr().Is4In6() || to.Addr().Zone() != "" {
+	if is4 := family == "1"; to.Port() == 0 || is4 != to.Addr().Is4() || to.Addr().Is4In6() ||
+		to.Addr().Zone() != "" {
 		t.Errorf("EPRT %q is family %s, %v", arg, family, to)
 	}
 	plain := reply(0, "|%s|%s|%d|", family, to.Addr(), to.Port()).Text[0]
@@ -137,13 +150,16 @@ func parsesBack(t *testing.T, arg string) {
 
 // AUTH, PBSZ and PROT take the words of RFC 4217, in either case, and nothing else.
 func FuzzSecurity(f *testing.F) {
-	for _, arg := range []string{"TLS", "ssl", "TLS-C", "tls-p", " TLS\t", "TLS 1.3", "GSSAPI", "0", "65536", "4294967296", "-1", "0x0",
+	for _, arg := range []string{"TLS", "ssl", "TLS-C", "tls-p", " TLS\t", "TLS 1.3", "GSSAPI", "0",
+		"65536", "4294967296", "-1", "0x0",
 		"P", "c", "S", "E", "PP", ""} {
 		f.Add(arg)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
 		is := func(words ...string) bool {
-			return slices.ContainsFunc(words, func(word string) bool { return strings.EqualFold(word, trimBlanks(arg)) })
+			return slices.ContainsFunc(words, func(word string) bool {
+				return strings.EqualFold(word, trimBlanks(arg))
+			})
 		}
 		s := &Session{tls: tlsState{control: &ftptls.Control{}, sized: true}}
 		answer := func(r Reply, err error) int {
@@ -152,11 +168,13 @@ func FuzzSecurity(f *testing.F) {
 			}
 			return r.Code
 		}
-		if code := answer(s.authTLS(t.Context(), arg)); code != 503 && is("TLS", "SSL", "TLS-C", "TLS-P") || code != 502 && code != 503 {
+		if code := answer(s.authTLS(t.Context(), arg)); code != 503 &&
+			is("TLS", "SSL", "TLS-C", "TLS-P") || code != 502 && code != 503 {
 			t.Errorf("AUTH %q, TLS being on: %d", arg, code)
 		}
 		digits := strings.Trim(trimBlanks(arg), "0123456789") == ""
-		if code := answer(s.pbsz(t.Context(), arg)); code != 200 && code != 501 || code == 200 && !digits {
+		if code := answer(s.pbsz(t.Context(), arg)); code != 200 && code != 501 ||
+			code == 200 && !digits {
 			t.Errorf("PBSZ %q: %d", arg, code)
 		}
 		switch code := answer(s.prot(t.Context(), arg)); {
@@ -167,17 +185,20 @@ func FuzzSecurity(f *testing.F) {
 	})
 }
 
-// HOST takes the names of virtual hosts, in either case and with a dot at the end or not, and the server's own address, and is answered
-// with a 220 then; every other name leaves things as they are.
+// HOST takes the names of virtual hosts, in either case and with a dot at the end or not, and the
+// server's own address, and is answered with a 220 then; every other name leaves things as they
+// are.
 func FuzzHostName(f *testing.F) {
-	for _, arg := range []string{"ftp.example.org", "FTP.Example.ORG.", "other.example", "192.0.2.1", "[::ffff:192.0.2.1]", "192.0.2.9",
+	for _, arg := range []string{"ftp.example.org", "FTP.Example.ORG.", "other.example",
+		"192.0.2.1", "[::ffff:192.0.2.1]", "192.0.2.9",
 		"[fe80::1%eth0]", "", ".", "..", "a b", "-", "ftp.example.org..", "fTp.example.orG\x00"} {
 		f.Add(arg)
 	}
 	c := config.Default()
 	c.Hosts = []config.Host{{Name: "ftp.example.org", Banner: "Example.\nWelcome."}}
 	srv := New(Options{Config: c, Supervisor: &fakeSupervisor{}})
-	conn, _ := memnet.Pipe(netip.MustParseAddrPort("192.0.2.1:21"), netip.MustParseAddrPort("192.0.2.99:4321"))
+	conn, _ := memnet.Pipe(netip.MustParseAddrPort("192.0.2.1:21"),
+		netip.MustParseAddrPort("192.0.2.99:4321"))
 	f.Fuzz(func(t *testing.T, arg string) {
 		s := &Session{srv: srv, conn: conn}
 		r, err := s.hostName(t.Context(), arg)
@@ -185,7 +206,8 @@ func FuzzHostName(f *testing.F) {
 		addr, addrErr := netip.ParseAddr(strings.Trim(trimBlanks(arg), "[]"))
 		own := addrErr == nil && addr.WithZone("").Unmap() == conn.Local().Addr()
 		switch {
-		case err == nil && r.Code == 220 && (name == "ftp.example.org" && s.host == &c.Hosts[0] || own && s.host == nil):
+		case err == nil && r.Code == 220 &&
+			(name == "ftp.example.org" && s.host == &c.Hosts[0] || own && s.host == nil):
 		case err == nil || name == "ftp.example.org":
 			t.Errorf("HOST %q: %v, %v", arg, r, err)
 		case !slices.Contains([]int{501, 504}, refuse(err).Code) || s.host != nil:
@@ -194,9 +216,11 @@ func FuzzHostName(f *testing.F) {
 	})
 }
 
-// A pathname and a working directory make an absolute path without a step upwards, whatever they are.
+// A pathname and a working directory make an absolute path without a step upwards, whatever they
+// are.
 func FuzzPathname(f *testing.F) {
-	for _, names := range [][2]string{{"/", "a/../../b"}, {"/d", ".."}, {"/d", "/../.."}, {"/", "//a//./b/"}, {"/d", ""}, {"/\xff", " x "},
+	for _, names := range [][2]string{{"/", "a/../../b"}, {"/d", ".."}, {"/d", "/../.."},
+		{"/", "//a//./b/"}, {"/d", ""}, {"/\xff", " x "},
 		{"/a", "\x00"}} {
 		f.Add(names[0], names[1])
 	}
@@ -205,7 +229,8 @@ func FuzzPathname(f *testing.F) {
 			return
 		}
 		got := clean(clean("/", dir), name)
-		if !strings.HasPrefix(got, "/") || path.Clean(got) != got || slices.Contains(strings.Split(got, "/"), "..") {
+		if !strings.HasPrefix(got, "/") || path.Clean(got) != got ||
+			slices.Contains(strings.Split(got, "/"), "..") {
 			t.Errorf("%q in %q is %q", name, dir, got)
 		}
 		if again := clean(got, ""); again != got {
@@ -238,7 +263,8 @@ func FuzzTimes(f *testing.F) {
 	f.Fuzz(func(t *testing.T, arg string) {
 		at, name, ok := mdtmTime(arg)
 		stamp, rest, _ := strings.Cut(arg, " ")
-		if ok && (name == "" || name != rest || mdtmPath(arg) != name) || !ok && mdtmPath(arg) != arg {
+		if ok && (name == "" || name != rest || mdtmPath(arg) != name) ||
+			!ok && mdtmPath(arg) != arg {
 			t.Errorf("MDTM %q names %q, or %q", arg, name, mdtmPath(arg))
 		}
 		if ok && !strings.HasPrefix(stamp, string(ftpwire.AppendStamp(nil, at))) {
@@ -251,9 +277,13 @@ func FuzzTimes(f *testing.F) {
 	})
 }
 
-// OPTS MLST takes every list of facts that ends each with a semicolon, and tells which of them are in force.
+// OPTS MLST takes every list of facts that ends each with a semicolon, and tells which of them
+// are in force.
 func FuzzOptsMLST(f *testing.F) {
-	for _, arg := range []string{"", "type;size;", "SIZE;Type;size;", "none;", "type", "type; size;", " size; ", ";;;", "unix.mode;unix.uid;"} {
+	for _, arg := range []string{
+		"", "type;size;", "SIZE;Type;size;", "none;", "type", "type; size;", " size; ", ";;;",
+		"unix.mode;unix.uid;",
+	} {
 		f.Add(arg)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
@@ -283,19 +313,22 @@ func FuzzOptsMLST(f *testing.F) {
 	})
 }
 
-// The arguments of checksum commands and of OPTS HASH: a part is a name that stands there and one or two numbers behind it, and only
-// the algorithms that FEAT names can be chosen.
+// The arguments of checksum commands and of OPTS HASH: a part is a name that stands there and one
+// or two numbers behind it, and only the algorithms that FEAT names can be chosen.
 func FuzzHashArguments(f *testing.F) {
-	for _, arg := range []string{"f", "f 0 5", "f 5", `"a b" 1 2`, "f 18446744073709551615", " 1 2", "1 2", "f  1  2  ", `""`, "sha-256",
+	for _, arg := range []string{"f", "f 0 5", "f 5", `"a b" 1 2`, "f 18446744073709551615", " 1 2",
+		"1 2", "f  1  2  ", `""`, "sha-256",
 		"SHA-512", " md5 "} {
 		f.Add(arg)
 	}
 	f.Fuzz(func(t *testing.T, arg string) {
 		p := parsePart(arg)
-		if p.name == "" && arg != "" || !strings.Contains(arg, p.name) || p.start < 0 || p.end < -1 || partPath(arg) != p.name {
+		if p.name == "" && arg != "" || !strings.Contains(arg, p.name) || p.start < 0 ||
+			p.end < -1 || partPath(arg) != p.name {
 			t.Errorf("%q is %+v", arg, p)
 		}
-		if rest := arg[strings.Index(arg, p.name)+len(p.name):]; p.name != arg && strings.Trim(rest, "0123456789 \"") != "" {
+		if rest := arg[strings.Index(arg, p.name)+len(p.name):]; p.name != arg &&
+			strings.Trim(rest, "0123456789 \"") != "" {
 			t.Errorf("%q is %+v, and %q is lost", arg, p, rest)
 		}
 		s := &Session{params: transferParams{algorithm: &algorithms[0]}}

@@ -10,13 +10,16 @@ import (
 	"ftpd/pkg/ftpwire"
 )
 
-// Whatever a file is called, listings show all of its name, and a client that says it reaches the file. Names are bytes; only what would
-// end a line is shown otherwise, and only a line feed cannot be said.
+// Whatever a file is called, listings show all of its name, and a client that says it reaches the
+// file. Names are bytes; only what would end a line is shown otherwise, and only a line feed
+// cannot be said.
 func FuzzFileName(f *testing.F) {
 	for _, name := range []string{
-		"plain", " leading", "trailing ", "  ", "\t", "latin1 \xfc", "\xff\xffdoubled\xff", "\xff\xf4ABOR", "a\rb", "a\r", "\r", "-la",
+		"plain", " leading", "trailing ", "  ", "\t", "latin1 \xfc", "\xff\xffdoubled\xff",
+		"\xff\xf4ABOR", "a\rb", "a\r", "\r", "-la",
 		"*.txt", "[a-", `back\slash`, `"quoted"`,
-		"ünïcode", "20200101000000 x", "UTC", "a -> b", "type=dir; x", "...", ".hidden", "\x01\x7f", strings.Repeat("ÿ", 127),
+		"ünïcode", "20200101000000 x", "UTC", "a -> b", "type=dir; x", "...", ".hidden", "\x01\x7f",
+		strings.Repeat("ÿ", 127),
 	} {
 		f.Add(name)
 	}
@@ -30,7 +33,8 @@ func FuzzFileName(f *testing.F) {
 
 func reach(t *testing.T, name string) {
 	w := newWorld(t)
-	if err := os.WriteFile(filepath.Join(w.supervisor.home, name), []byte("inside"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(w.supervisor.home, name), []byte("inside"),
+		0o644); err != nil {
 		return // the file system has no such names
 	}
 	c := w.connect()

@@ -15,8 +15,8 @@ import (
 	"ftpd/pkg/internal/memnet"
 )
 
-// sessionStates are what a session may be in when a client's lines arrive: what the client has said before, and whether the data
-// connection that it asked for stands.
+// sessionStates are what a session may be in when a client's lines arrive: what the client has
+// said before, and whether the data connection that it asked for stands.
 var sessionStates = []struct {
 	name   string
 	before string
@@ -38,7 +38,10 @@ var sessionStates = []struct {
 	{name: "upload runs", before: loggedIn + "\r\nEPSV\r\nSTOR upload", dial: true},
 	{name: "download runs", before: loggedIn + "\r\nEPSV\r\nRETR large", dial: true},
 	{name: "over TLS", secure: true},
-	{name: "over TLS, upload runs", before: loggedIn + "\r\nEPSV\r\nSTOR upload", dial: true, secure: true},
+	{
+		name: "over TLS, upload runs", before: loggedIn + "\r\nEPSV\r\nSTOR upload", dial: true,
+		secure: true,
+	},
 	{name: "rename begun", before: loggedIn + "\r\nRNFR d/f"},
 	{name: "leaving", before: loggedIn + "\r\nEPSV\r\nSTOR upload\r\nQUIT"},
 }
@@ -47,20 +50,31 @@ const loggedIn = "USER alice\r\nPASS secret\r\nTYPE I"
 
 // commandLines are seeds: what clients send, and what they had better not.
 var commandLines = []string{
-	"NOOP", "USER alice\r\nPASS secret", "RETR \xff\xff", "CWD a\r\nMKD \"b\"\r\nPWD", "LIST -la", "MLST\r\nOPTS MLST size;type;",
-	"PASV\r\nPASV\r\nEPSV ALL", "STOR x\r\nNOOP\r\nQUIT\r\nPWD", "REST 5\r\nRETR d/f", "RNFR d/f\r\nRNTO g\r\nDELE g", "TYPE A N\r\nSIZE d/f",
-	"EPSV\r\nRETR d/f\r\nNOOP\r\nPWD", "MKD a\x00b\r\nXMKD \r\r\n", "HELP\r\nFEAT\r\nHELP HELP", "REIN\r\nUSER b",
-	"PORT 192,0,2,99,4,1\r\nRETR d/f\r\nSTAT\r\nABOR", "EPRT |1|192.0.2.99|9999|\r\nSTOU\r\n\xff\xf4\xff\xf2ABOR\r\nSTAT", "STAT /",
-	"SITE CHMOD 644 d/f\r\nSITE UMASK 077\r\nSITE UTIME d/f 20200101000000 20200101000000 20200101000000 UTC", "MFMT 20200101000000 d/f",
-	"EPSV\r\nSTOR f\r\nUSER b\r\nABOR\r\nREIN", "MDTM 20200101000000 d/f\r\nSITE HELP\r\nHELP SITE X\r\nALLO 1\r\nCLNT x",
-	"AUTH TLS\r\nUSER alice", "AUTH ssl\r\n\x16\x03\x01\x00\x05hello", "PBSZ 0\r\nPROT P\r\nPROT C", "\x16\x03\x01", "GET / HTTP/1.1\r\n\r\n",
-	"MLST no\r\nMLSD \r\nNLST ../..\r\nSTAT d", "CWD ..//./d\r\nCDUP\r\nRETR ../../../etc/passwd", "APPE upload\r\nABOR\r\nABOR\r\nNOOP",
-	"PASS", "ACCT x\r\nCCC\r\nHOST x\r\nHASH d/f", "RMD d\r\nRMD /\r\nDELE d", "LIST *\r\nNLST [a-\r\nLIST d/?",
+	"NOOP", "USER alice\r\nPASS secret", "RETR \xff\xff", "CWD a\r\nMKD \"b\"\r\nPWD", "LIST -la",
+	"MLST\r\nOPTS MLST size;type;",
+	"PASV\r\nPASV\r\nEPSV ALL", "STOR x\r\nNOOP\r\nQUIT\r\nPWD", "REST 5\r\nRETR d/f",
+	"RNFR d/f\r\nRNTO g\r\nDELE g", "TYPE A N\r\nSIZE d/f",
+	"EPSV\r\nRETR d/f\r\nNOOP\r\nPWD", "MKD a\x00b\r\nXMKD \r\r\n", "HELP\r\nFEAT\r\nHELP HELP",
+	"REIN\r\nUSER b",
+	"PORT 192,0,2,99,4,1\r\nRETR d/f\r\nSTAT\r\nABOR",
+	"EPRT |1|192.0.2.99|9999|\r\nSTOU\r\n\xff\xf4\xff\xf2ABOR\r\nSTAT", "STAT /",
+	"SITE CHMOD 644 d/f\r\nSITE UMASK 077\r\n" +
+		"SITE UTIME d/f 20200101000000 20200101000000 20200101000000 UTC",
+	"MFMT 20200101000000 d/f",
+	"EPSV\r\nSTOR f\r\nUSER b\r\nABOR\r\nREIN",
+	"MDTM 20200101000000 d/f\r\nSITE HELP\r\nHELP SITE X\r\nALLO 1\r\nCLNT x",
+	"AUTH TLS\r\nUSER alice", "AUTH ssl\r\n\x16\x03\x01\x00\x05hello", "PBSZ 0\r\nPROT P\r\nPROT C",
+	"\x16\x03\x01", "GET / HTTP/1.1\r\n\r\n",
+	"MLST no\r\nMLSD \r\nNLST ../..\r\nSTAT d", "CWD ..//./d\r\nCDUP\r\nRETR ../../../etc/passwd",
+	"APPE upload\r\nABOR\r\nABOR\r\nNOOP",
+	"PASS", "ACCT x\r\nCCC\r\nHOST x\r\nHASH d/f", "RMD d\r\nRMD /\r\nDELE d",
+	"LIST *\r\nNLST [a-\r\nLIST d/?",
 	"OPTS HASH SHA-256\r\nHASH d/f\r\nXCRC d/f 1 2",
 }
 
-// Whatever a client sends, in whatever state, it reads whole replies, and its session ends with it and leaves nothing behind: neither a
-// listener nor a session nor a panic, nor anything beside the home.
+// Whatever a client sends, in whatever state, it reads whole replies, and its session ends with
+// it and leaves nothing behind: neither a listener nor a session nor a panic, nor anything beside
+// the home.
 func FuzzSession(f *testing.F) {
 	for i, lines := range commandLines {
 		f.Add([]byte(lines), uint8(0))
@@ -139,7 +153,8 @@ func (w *world) connectAs(t *testing.T) talker {
 	return c
 }
 
-// say sends lines, over TLS in two records that need not end with a line, and returns what the server says at once.
+// say sends lines, over TLS in two records that need not end with a line, and returns what the
+// server says at once.
 func (c talker) say(lines string) string {
 	lines += "\r\n"
 	if c.tls != nil {
@@ -165,10 +180,12 @@ func (c talker) heard() string {
 // over reports whether the server has closed the connection.
 func (c talker) over() bool { return c.conn.Ended(0) }
 
-// stillThere looks whether the session answers, at the latest when all that it may wait for is over, or has ended.
+// stillThere looks whether the session answers, at the latest when all that it may wait for is
+// over, or has ended.
 func (c talker) stillThere(t *testing.T) (said string) {
 	if said = c.say("NOOP"); said == "" && !c.over() {
-		time.Sleep(4 * time.Minute) // longer than each timeout of the defaults but that of an idle client
+		// longer than each timeout of the defaults but that of an idle client
+		time.Sleep(4 * time.Minute)
 		if said = c.heard(); said == "" && !c.over() {
 			t.Error("the session neither answers nor ends")
 		}
@@ -176,7 +193,8 @@ func (c talker) stillThere(t *testing.T) (said string) {
 	return said
 }
 
-// homeInside puts the home into a directory of its own and fills it. The check that it returns is that nothing beside it was touched.
+// homeInside puts the home into a directory of its own and fills it. The check that it returns is
+// that nothing beside it was touched.
 func (w *world) homeInside(t *testing.T) (check func()) {
 	parent := w.supervisor.home
 	w.supervisor.home = filepath.Join(parent, "home")
@@ -194,7 +212,8 @@ func (w *world) homeInside(t *testing.T) (check func()) {
 	return func() {
 		entries, err := os.ReadDir(parent)
 		text, readErr := os.ReadFile(secret)
-		if err := errors.Join(err, readErr); err != nil || len(entries) != 2 || string(text) != "outside" {
+		if err := errors.Join(err, readErr); err != nil || len(entries) != 2 ||
+			string(text) != "outside" {
 			t.Errorf("beside the home: %v, %q, %v", entries, text, err)
 		}
 	}
@@ -217,8 +236,9 @@ func (w *world) leftNothing(t *testing.T) {
 // replyLine is the first or last line of a reply: a code, and what tells the one from the other.
 var replyLine = regexp.MustCompile(`^[1-5][0-9][0-9][ -]`)
 
-// checkReplies reads text as RFC 959 §4.2 says that replies are written: whole lines, from a line with a code to one with the same code
-// and a blank. Between them no line passes for another reply's. It returns how many there are.
+// checkReplies reads text as RFC 959 §4.2 says that replies are written: whole lines, from a line
+// with a code to one with the same code and a blank. Between them no line passes for another
+// reply's. It returns how many there are.
 func checkReplies(t *testing.T, text string) (n int) {
 	t.Helper()
 	if text == "" {

@@ -15,26 +15,32 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// A hash that is under way ends with the block that is being read, whoever ends it; its place and its file are free then.
+// A hash that is under way ends with the block that is being read, whoever ends it; its place and
+// its file are free then.
 func TestHashEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		act  func(*world, *memnet.Conn)
 		want string
 	}{
-		"ABOR":       {func(_ *world, c *memnet.Conn) { c.Write([]byte("ABOR\r\n")) }, "426 Hashing aborted.\r\n226 Abort successful.\r\n"},
+		"ABOR": {func(_ *world, c *memnet.Conn) {
+			c.Write([]byte("ABOR\r\n"))
+		}, "426 Hashing aborted.\r\n226 Abort successful.\r\n"},
 		"hanging up": {func(_ *world, c *memnet.Conn) { c.CloseWrite() }, ""},
 		"hanging up after QUIT": {func(_ *world, c *memnet.Conn) {
 			c.Write([]byte("QUIT\r\n"))
 			c.CloseWrite()
 		}, "221 Goodbye.\r\n"},
-		"a cut file": {func(w *world, _ *memnet.Conn) { os.Truncate(filepath.Join(w.supervisor.home, "big"), 10) },
+		"a cut file": {func(w *world, _ *memnet.Conn) {
+			os.Truncate(filepath.Join(w.supervisor.home, "big"), 10)
+		},
 			"451 The file became shorter while it was sent.\r\n"},
 		"nothing": {func(*world, *memnet.Conn) {}, "213 SHA-256 0-3000000 "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t)
-				if err := os.WriteFile(filepath.Join(w.supervisor.home, "big"), make([]byte, 3_000_000), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(w.supervisor.home, "big"),
+					make([]byte, 3_000_000), 0o600); err != nil {
 					t.Fatal(err)
 				}
 				c := w.connect()
@@ -55,7 +61,8 @@ func TestHashEnds(t *testing.T) {
 				test.act(w, c)
 				synctest.Wait()
 				close(goOn)
-				if got := heard(c); !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+				if got := heard(c); !strings.HasPrefix(got, test.want) ||
+					test.want == "" && got != "" {
 					t.Errorf("the server says %q", got)
 				}
 				if name != "nothing" && reads > 2 {
@@ -77,13 +84,19 @@ func TestHashTurns(t *testing.T) {
 		w := newWorld(t)
 		for name, size := range map[string]int64{"long": 3 * hashTurn, "short": 3} {
 			path := filepath.Join(w.supervisor.home, name)
-			if err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, size)); err != nil {
+			if err := errors.Join(os.WriteFile(path, nil, 0o600),
+				os.Truncate(path, size)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		hashes := newHashes(&transport.Blocks{})
 		hashes.places = make(chan struct{}, 1)
-		view, err := vfs.Open(vfs.Options{Mounts: []config.Mount{{Path: "/", Directory: w.supervisor.home}}, Rights: config.Rights{Base: config.Full}})
+		view, err := vfs.Open(
+			vfs.Options{
+				Mounts: []config.Mount{{Path: "/", Directory: w.supervisor.home}},
+				Rights: config.Rights{Base: config.Full},
+			},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,9 +113,11 @@ func TestHashTurns(t *testing.T) {
 		defer short.file.Close()
 		hashes.places <- struct{}{} // so that both wait
 		done := make(chan int64, 2)
-		go func() { hashes.sum(t.Context(), long, &algorithms[3]); done <- -1 }() // ends with the file
+		// ends with the file
+		go func() { hashes.sum(t.Context(), long, &algorithms[3]); done <- -1 }()
 		synctest.Wait()
-		go func() { hashes.sum(t.Context(), short, &algorithms[3]); done <- long.read.Load() }() // likewise
+		// likewise
+		go func() { hashes.sum(t.Context(), short, &algorithms[3]); done <- long.read.Load() }()
 		synctest.Wait()
 		<-hashes.places
 		if first := <-done; first != hashTurn {
@@ -115,7 +130,8 @@ func TestHashTurns(t *testing.T) {
 func TestHashFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		if err := os.WriteFile(filepath.Join(w.supervisor.home, "f"), []byte("abc"), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(w.supervisor.home, "f"), []byte("abc"),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		c := w.connect()
@@ -130,7 +146,8 @@ func TestHashFails(t *testing.T) {
 		if got := say(t, c, "XCRC f"); got != "451 Local error.\r\n" {
 			t.Errorf("the server says %q", got)
 		}
-		if all := strings.Join(w.supervisor.events, "\n"); !strings.Contains(all, "command XCRC /f 451 (input/output error)") {
+		if all := strings.Join(w.supervisor.events, "\n"); !strings.Contains(all,
+			"command XCRC /f 451 (input/output error)") {
 			t.Error(all)
 		}
 		c.Close()

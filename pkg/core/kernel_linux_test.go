@@ -17,7 +17,8 @@ import (
 	"ftpd/pkg/zerocopy"
 )
 
-// What can go wrong while the kernel moves the bytes. Transfers are larger than what sockets and pipes hold.
+// What can go wrong while the kernel moves the bytes. Transfers are larger than what sockets and
+// pipes hold.
 const large = 24 << 20
 
 func (l *loopback) put(t *testing.T, name string, size int) []byte {
@@ -53,7 +54,8 @@ func (l *loopback) reported(t *testing.T, kind string) string {
 	return ""
 }
 
-// holdsWhatIsReported compares the bytes in the log with what is in the file, which is the beginning of data.
+// holdsWhatIsReported compares the bytes in the log with what is in the file, which is the
+// beginning of data.
 func (l *loopback) holdsWhatIsReported(t *testing.T, name string, data []byte) {
 	t.Helper()
 	got, err := os.ReadFile(filepath.Join(l.supervisor.home, name))
@@ -84,7 +86,8 @@ func fault(call string, n int, act func() error) func(string) error {
 	}
 }
 
-// A client that does not read any more, or does not send, has stalled, however full or empty the connection is.
+// A client that does not read any more, or does not send, has stalled, however full or empty the
+// connection is.
 func TestStallsOverTCP(t *testing.T) {
 	for _, line := range []string{"RETR big", "STOR up"} {
 		t.Run(line, func(t *testing.T) {
@@ -108,7 +111,8 @@ func TestStallsOverTCP(t *testing.T) {
 	}
 }
 
-// ABOR and a reset end an upload that the kernel moves; what has arrived is in the file, and the session goes on.
+// ABOR and a reset end an upload that the kernel moves; what has arrived is in the file, and the
+// session goes on.
 func TestCutUploadsOverTCP(t *testing.T) {
 	for _, end := range []string{"ABOR", "reset"} {
 		t.Run(end, func(t *testing.T) {
@@ -163,7 +167,8 @@ func TestRefusedByTheFileSystem(t *testing.T) {
 	}
 }
 
-// A file that fails while the kernel moves its bytes is never 226, and the log counts what is in it.
+// A file that fails while the kernel moves its bytes is never 226, and the log counts what is in
+// it.
 func TestStorageFailsOverTCP(t *testing.T) {
 	for _, test := range []struct {
 		call string
@@ -180,7 +185,8 @@ func TestStorageFailsOverTCP(t *testing.T) {
 		{"splice", 2, syscall.EFBIG, "STOR new", "552 File too large."},
 		{"splice", 2, syscall.EIO, "STOR new", "451 Local error."},
 		{"write", 1, syscall.ENOSPC, "STOR new", "552 No space left on the device."},
-		{"write", 5, syscall.ENOSPC, "APPE new", "552 No space left on the device."}, // out of the pipe, or copied
+		// out of the pipe, or copied
+		{"write", 5, syscall.ENOSPC, "APPE new", "552 No space left on the device."},
 	} {
 		t.Run(fmt.Sprint(test.cmd, test.call, test.n, test.err), func(t *testing.T) {
 			l := serveTCP(t, "127.0.0.1:0")
@@ -205,19 +211,22 @@ func TestStorageFailsOverTCP(t *testing.T) {
 	}
 }
 
-// A download is the file that the 150 promised: what is added meanwhile does not belong to it, and if some is missing it is no 226.
+// A download is the file that the 150 promised: what is added meanwhile does not belong to it,
+// and if some is missing it is no 226.
 func TestFilesThatChangeMeanwhile(t *testing.T) {
 	for way, call := range map[string]string{"by the kernel": "sendfile", "copied": "read"} {
 		for _, n := range []int{1, 2} {
 			for _, change := range []int{-large / 2, large} {
-				t.Run(fmt.Sprintf("%s, from call %d on %+d bytes", way, n, change), func(t *testing.T) {
+				t.Run(fmt.Sprintf("%s, from call %d on %+d bytes", way, n,
+					change), func(t *testing.T) {
 					l := serveTCP(t, "127.0.0.1:0")
 					l.config.Data.Sendfile = way == "by the kernel"
 					data := l.put(t, "old", large)
 					c := l.client(net.IPv4(127, 0, 0, 1))
 					c.login()
 					l.refit(t, fault(call, n, func() error {
-						return os.Truncate(filepath.Join(l.supervisor.home, "old"), int64(large+change))
+						return os.Truncate(filepath.Join(l.supervisor.home, "old"),
+							int64(large+change))
 					}))
 					got, err := io.ReadAll(c.begin("RETR old"))
 					if err != nil {
@@ -225,7 +234,8 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 					}
 					want, answer := data, "226 Transfer complete.\r\n"
 					if change < 0 {
-						want, answer = data[:large+change], "451 The file became shorter while it was sent.\r\n"
+						want = data[:large+change]
+						answer = "451 The file became shorter while it was sent.\r\n"
 					}
 					if said := c.expect(answer[:4]); said != answer || !bytes.Equal(got, want) {
 						t.Errorf("%d bytes come, or others; the server says %q", len(got), said)

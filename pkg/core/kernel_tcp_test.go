@@ -27,9 +27,13 @@ var ways = []struct {
 	}},
 }
 
-// Each byte arrives, whatever moves it, for lengths around the borders of pieces, pipes and buffers.
+// Each byte arrives, whatever moves it, for lengths around the borders of pieces, pipes and
+// buffers.
 func TestEveryByteOverTCP(t *testing.T) {
-	sizes := []int{0, 1, dtp.FirstPiece - 1, dtp.FirstPiece, dtp.FirstPiece + 1, 256 << 10, 1<<20 - 1, 1 << 20, 1<<20 + 1, 5<<20 + 12345}
+	sizes := []int{
+		0, 1, dtp.FirstPiece - 1, dtp.FirstPiece, dtp.FirstPiece + 1, 256 << 10, 1<<20 - 1,
+		1 << 20, 1<<20 + 1, 5<<20 + 12345,
+	}
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			l := serveTCP(t, "127.0.0.1:0")
@@ -50,7 +54,8 @@ func TestEveryByteOverTCP(t *testing.T) {
 					continue
 				}
 				c.cmd("350 ", fmt.Sprintf("REST %d", size/2))
-				if got := c.download(t, "RETR file"); !bytes.Equal(got, append(bytes.Clone(data[size/2:]), data...)) {
+				if got := c.download(t, "RETR file"); !bytes.Equal(got,
+					append(bytes.Clone(data[size/2:]), data...)) {
 					t.Errorf("REST and RETR of %d bytes bring %d, or others", size, len(got))
 				}
 				c.cmd("350 ", fmt.Sprintf("REST %d", size/2))

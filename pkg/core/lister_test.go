@@ -79,7 +79,8 @@ func drainData(d *memnet.Conn) {
 	d.Close()
 }
 
-// A listing whose directory cannot be read to its end is 451, never 226: a client takes for deleted what is not in it.
+// A listing whose directory cannot be read to its end is 451, never 226: a client takes for
+// deleted what is not in it.
 func TestListingsThatFail(t *testing.T) {
 	home, _ := links(t, 1200)
 	for _, test := range []struct {
@@ -113,13 +114,17 @@ func TestListingsThatFail(t *testing.T) {
 	}
 }
 
-// Entries that the file system refuses to describe are in the listing by name, without facts that are
-// not known, and the log has one record of them all.
+// Entries that the file system refuses to describe are in the listing by name, without facts that
+// are not known, and the log has one record of them all.
 func TestListingsWithBadEntries(t *testing.T) {
 	home, names := links(t, 3)
 	const line = "----------   1 ?        ?               0 Jan  1  1970 "
-	for _, number := range []syscall.Errno{syscall.ESTALE, syscall.EIO, syscall.EPERM, syscall.EOVERFLOW} {
-		for cmd, want := range map[string]string{"LIST dir": line, "LIST dir/0*": line, "MLSD dir": "type=file;perm=adfrw; "} {
+	for _, number := range []syscall.Errno{
+		syscall.ESTALE, syscall.EIO, syscall.EPERM, syscall.EOVERFLOW,
+	} {
+		for cmd, want := range map[string]string{
+			"LIST dir": line, "LIST dir/0*": line, "MLSD dir": "type=file;perm=adfrw; ",
+		} {
 			t.Run(cmd+number.Error(), func(t *testing.T) {
 				inListing(t, home, func(t *testing.T, w *world, c *memnet.Conn) {
 					w.refit(t, failDescriptions(2, number))
@@ -174,8 +179,12 @@ func (w *world) hasBadEntries(t *testing.T, verb string, code int, number syscal
 			found = append(found, e)
 		}
 	}
-	begin := fmt.Sprintf("command %s /dir %d (listed by name alone: 2 of the entries, the first is \"00", verb, code)
-	if len(found) != 1 || !strings.HasPrefix(found[0], begin) || !strings.HasSuffix(found[0], ": "+number.Error()+")") {
+	begin := fmt.Sprintf(
+		"command %s /dir %d (listed by name alone: 2 of the entries, the first is \"00", verb,
+		code,
+	)
+	if len(found) != 1 || !strings.HasPrefix(found[0], begin) ||
+		!strings.HasSuffix(found[0], ": "+number.Error()+")") {
 		t.Errorf("the log has %q", found)
 	}
 }
@@ -206,7 +215,8 @@ func listingThatNobodyReads(t *testing.T, w *world, c *memnet.Conn) {
 	}
 }
 
-// One whose directory was removed before it was read is refused as it would have been before the 150.
+// One whose directory was removed before it was read is refused as it would have been before the
+// 150.
 func listingOfWhatIsRemoved(t *testing.T, w *world, c *memnet.Conn) {
 	d := w.begin(t, c, "NLST dir")
 	if err := os.RemoveAll(filepath.Join(w.supervisor.home, "dir")); err != nil {
@@ -218,8 +228,8 @@ func listingOfWhatIsRemoved(t *testing.T, w *world, c *memnet.Conn) {
 	}
 }
 
-// A pattern finds what it matches anywhere in a large directory. Where that would take long to know beforehand, a pattern that matches
-// nothing brings nothing.
+// A pattern finds what it matches anywhere in a large directory. Where that would take long to
+// know beforehand, a pattern that matches nothing brings nothing.
 func listPatterns(t *testing.T, w *world, c *memnet.Conn, names []string) {
 	var nines []string
 	for i := range len(names) / 10 {
@@ -229,7 +239,8 @@ func listPatterns(t *testing.T, w *world, c *memnet.Conn, names []string) {
 		pattern string
 		want    []string
 	}{
-		{"00123?", names[1230:1240]}, {names[len(names)-1] + "*", names[len(names)-1:]}, {"*9", nines}, {"none*", []string{""}},
+		{"00123?", names[1230:1240]}, {names[len(names)-1] + "*", names[len(names)-1:]},
+		{"*9", nines}, {"none*", []string{""}},
 	} {
 		got := w.listing(t, c, "NLST dir/"+test.pattern)
 		for i := range got {
@@ -274,14 +285,16 @@ func abortPattern(t *testing.T, w *world, c *memnet.Conn) {
 	d.Close()
 }
 
-// Lines that are long, since links lead far, count for the bound as well: LIST sorts them no longer, STAT refuses.
+// Lines that are long, since links lead far, count for the bound as well: LIST sorts them no
+// longer, STAT refuses.
 func TestListingOfLongLines(t *testing.T) {
 	inListing(t, t.TempDir(), func(t *testing.T, w *world, c *memnet.Conn) {
 		var want []string
 		for i := range 3 * listing.MaxText / 4000 {
 			name := fmt.Sprintf("%06d", i)
 			want = append(want, name)
-			if err := os.Symlink(strings.Repeat("/", 4000), filepath.Join(w.supervisor.home, name)); err != nil {
+			if err := os.Symlink(strings.Repeat("/", 4000),
+				filepath.Join(w.supervisor.home, name)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -118,11 +118,13 @@ func (c *tcpClient) pasv(verb string) *net.TCPConn {
 	if verb == "PASV" {
 		line := c.cmd("227 ", verb)
 		var a, b, d, e, high, low byte
-		if _, err := fmt.Sscanf(line[strings.IndexByte(line, '('):], "(%d,%d,%d,%d,%d,%d)", &a, &b, &d, &e, &high, &low); err != nil {
+		if _, err := fmt.Sscanf(line[strings.IndexByte(line, '('):], "(%d,%d,%d,%d,%d,%d)", &a, &b,
+			&d, &e, &high, &low); err != nil {
 			c.t.Fatal(line, err)
 		}
 		addr.IP, addr.Port = net.IPv4(a, b, d, e), int(high)<<8|int(low)
-	} else if _, err := fmt.Sscanf(c.cmd("229 ", verb), "229 Entering Extended Passive Mode (|||%d|)", &addr.Port); err != nil {
+	} else if _, err := fmt.Sscanf(c.cmd("229 ", verb),
+		"229 Entering Extended Passive Mode (|||%d|)", &addr.Port); err != nil {
 		c.t.Fatal(err)
 	}
 	conn, err := net.DialTCP("tcp", nil, addr)
@@ -180,7 +182,8 @@ func TestTransfersOverTCP(t *testing.T) {
 	}
 }
 
-// The server dials from the control connection's address, over each family, and a client that refuses is told so.
+// The server dials from the control connection's address, over each family, and a client that
+// refuses is told so.
 func TestActiveOverTCP(t *testing.T) {
 	for _, test := range []struct{ listen, dial, format string }{
 		{"127.0.0.1:0", "127.0.0.1", "PORT 127,0,0,1,%d,%d"},
@@ -190,12 +193,14 @@ func TestActiveOverTCP(t *testing.T) {
 	} {
 		t.Run(test.format, func(t *testing.T) {
 			l := serveTCP(t, test.listen)
-			if err := os.WriteFile(filepath.Join(l.supervisor.home, "f"), []byte("content"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(l.supervisor.home, "f"), []byte("content"),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
 			c := l.client(net.ParseIP(test.dial))
 			c.login()
-			data, err := net.ListenTCP("tcp", &net.TCPAddr{IP: c.conn.LocalAddr().(*net.TCPAddr).IP})
+			data, err := net.ListenTCP("tcp",
+				&net.TCPAddr{IP: c.conn.LocalAddr().(*net.TCPAddr).IP})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -229,8 +234,9 @@ func TestActiveOverTCP(t *testing.T) {
 	}
 }
 
-// A client whose transfer is refused reads the reply, and then the end of the data connection and no reset, whatever it has sent there before
-// or sends behind it; the next PASV is answered as always.
+// A client whose transfer is refused reads the reply, and then the end of the data connection and
+// no reset, whatever it has sent there before or sends behind it; the next PASV is answered as
+// always.
 func TestRefusedTransferIsNotReset(t *testing.T) {
 	plainAndSecure(t, func(t *testing.T, c *tcpClient, secure bool) {
 		for i := range 40 {
@@ -295,7 +301,8 @@ func TestRefusedTransferLeavesItsConnection(t *testing.T) {
 	}
 }
 
-// Who goes on at once after a refusal need not end the data connection first, and who leaves is not kept by it.
+// Who goes on at once after a refusal need not end the data connection first, and who leaves is
+// not kept by it.
 func TestRefusedTransferHoldsUpNobody(t *testing.T) {
 	plainAndSecure(t, func(t *testing.T, c *tcpClient, _ bool) {
 		for _, next := range []string{"PASV", "EPSV", "QUIT"} {
@@ -356,10 +363,12 @@ func TestResetUploadOverTCP(t *testing.T) {
 	c.cmd("200 ", "NOOP")
 }
 
-// A client that goes away in the middle of a download ends it, however full the connection is, and the session goes on.
+// A client that goes away in the middle of a download ends it, however full the connection is,
+// and the session goes on.
 func TestLostDownloadOverTCP(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
-	if err := os.WriteFile(filepath.Join(l.supervisor.home, "big"), make([]byte, 64<<20), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(l.supervisor.home, "big"), make([]byte, 64<<20),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	c := l.client(net.IPv4(127, 0, 0, 1))
@@ -376,7 +385,8 @@ func TestLostDownloadOverTCP(t *testing.T) {
 	c.cmd("200 ", "NOOP")
 }
 
-// Each byte that arrives is seen, however the pieces fall: a wait that looks only for new arrivals would hang.
+// Each byte that arrives is seen, however the pieces fall: a wait that looks only for new
+// arrivals would hang.
 func TestNoArrivalIsLost(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	var all sync.WaitGroup

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// A command that arrives as urgent data is read like any other: without SO_OOBINLINE its last byte would be missing, and Python's
-// ftplib sends ABOR so.
+// A command that arrives as urgent data is read like any other: without SO_OOBINLINE its last
+// byte would be missing, and Python's ftplib sends ABOR so.
 func TestUrgentData(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	c := l.client(net.IPv4(127, 0, 0, 1))
@@ -26,8 +26,8 @@ func TestUrgentData(t *testing.T) {
 	}
 }
 
-// ABOR ends a download that the client does not read any more, in each way in which clients send it, and the session goes on: the next
-// download has its own bytes and no others.
+// ABOR ends a download that the client does not read any more, in each way in which clients send
+// it, and the session goes on: the next download has its own bytes and no others.
 func TestAbortOfAStalledDownload(t *testing.T) {
 	type piece struct {
 		text  string
@@ -35,7 +35,8 @@ func TestAbortOfAStalledDownload(t *testing.T) {
 	}
 	l := serveTCP(t, "127.0.0.1:0")
 	for name, size := range map[string]int{"big": 64 << 20, "small": 1000} {
-		if err := os.WriteFile(filepath.Join(l.supervisor.home, name), bytes.Repeat([]byte(name[:1]), size), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(l.supervisor.home, name),
+			bytes.Repeat([]byte(name[:1]), size), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -44,8 +45,10 @@ func TestAbortOfAStalledDownload(t *testing.T) {
 		"Net::FTP":            {{"\xff\xf4\xff", syscall.MSG_OOB}, {"\xf2ABOR\r\n", 0}},
 		"lftp":                {{"\xff", syscall.MSG_OOB}, {"\xf4\xff\xf2ABOR\r\n", 0}},
 		"RFC 959":             {{"\xff\xf4\xff\xf2", syscall.MSG_OOB}, {"ABOR\r\n", 0}},
-		"pyftpdlib's tests":   {{"\xf4", syscall.MSG_OOB}, {"\xff", syscall.MSG_OOB}, {"abor\r\n", 0}},
-		"commons-net":         {{"ABOR\r\n", 0}},
+		"pyftpdlib's tests": {
+			{"\xf4", syscall.MSG_OOB}, {"\xff", syscall.MSG_OOB}, {"abor\r\n", 0},
+		},
+		"commons-net": {{"ABOR\r\n", 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := l.client(net.IPv4(127, 0, 0, 1))
@@ -66,7 +69,8 @@ func TestAbortOfAStalledDownload(t *testing.T) {
 			d := c.pasv("PASV")
 			io.WriteString(c.conn, "RETR small\r\n")
 			c.expect("1")
-			if got, err := io.ReadAll(d); err != nil || !bytes.Equal(got, bytes.Repeat([]byte("s"), 1000)) {
+			if got, err := io.ReadAll(d); err != nil ||
+				!bytes.Equal(got, bytes.Repeat([]byte("s"), 1000)) {
 				t.Errorf("the next download brings %d bytes, %v", len(got), err)
 			}
 			c.expect("226 ")
@@ -94,8 +98,8 @@ func (c *tcpClient) send(text string, flags int) {
 // fewDescriptors is what the server in TestOutOfDescriptors may have open.
 const fewDescriptors = 48
 
-// Without a descriptor left clients still read 421, the listener stays, and when some have gone the next one is served. The server runs
-// in a process of its own, whose limit is low.
+// Without a descriptor left clients still read 421, the listener stays, and when some have gone
+// the next one is served. The server runs in a process of its own, whose limit is low.
 func TestOutOfDescriptors(t *testing.T) {
 	if os.Getenv("FTPD_TEST_SERVE") != "" {
 		serveWithFewDescriptors(t)

@@ -28,7 +28,9 @@ func (l *loopback) show(host, name string) {
 	}
 }
 
-func shownName(c *tls.Conn) string { return c.ConnectionState().PeerCertificates[0].Subject.CommonName }
+func shownName(c *tls.Conn) string {
+	return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+}
 
 // list is a listing over TLS, and the certificate that it showed. The reply is the last one.
 func (c *tcpClient) list(cfg *tls.Config) (shown, reply string) {
@@ -48,8 +50,8 @@ func (c *tcpClient) list(cfg *tls.Config) (shown, reply string) {
 	return shown, line[:3]
 }
 
-// The certificate is that of the host which the client names in TLS, or has named by HOST, and it is the same on data connections, whatever
-// is named there.
+// The certificate is that of the host which the client names in TLS, or has named by HOST, and it
+// is the same on data connections, whatever is named there.
 func TestCertificateOfHost(t *testing.T) {
 	l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) {
 		c.Hosts = []config.Host{{Name: "B.Example"}, {Name: "c.example"}}
@@ -57,22 +59,31 @@ func TestCertificateOfHost(t *testing.T) {
 	l.show("B.Example", "b")
 	for _, version := range tlsVersions {
 		for _, test := range []struct{ host, named, want string }{
-			{"", "b.example", "b"}, {"", "B.EXAMPLE", "b"}, {"", "c.example", "everybody"}, {"", "unknown.example", "everybody"}, {"", "", "everybody"},
-			{"b.example", "", "b"}, {"b.example", "c.example", "everybody"}, {"c.example", "b.example", "b"},
+			{"", "b.example", "b"}, {"", "B.EXAMPLE", "b"}, {"", "c.example", "everybody"},
+			{"", "unknown.example", "everybody"}, {"", "", "everybody"},
+			{"b.example", "", "b"}, {"b.example", "c.example", "everybody"},
+			{"c.example", "b.example", "b"},
 		} {
 			c := l.client(net.IPv4(127, 0, 0, 1))
 			if test.host != "" {
 				c.cmd("220 ", "HOST "+test.host)
 			}
-			cfg := &tls.Config{InsecureSkipVerify: true, ServerName: test.named, MaxVersion: version}
+			cfg := &tls.Config{
+				InsecureSkipVerify: true, ServerName: test.named, MaxVersion: version,
+			}
 			if got := shownName(c.secure(cfg)); got != test.want {
-				t.Errorf("HOST %q, then %q in TLS: the certificate of %s, want %s", test.host, test.named, got, test.want)
+				t.Errorf("HOST %q, then %q in TLS: the certificate of %s, want %s",
+					test.host, test.named, got, test.want)
 			}
 			c.login()
 			for _, named := range []string{"", "b.example", "c.example"} {
 				cfg.ServerName = named
 				if got, reply := c.list(cfg); got != test.want || reply != "226" {
-					t.Errorf("HOST %q, then %q in TLS and %q on a data connection: the certificate of %s, %s, want %s", test.host, test.named, named, got, reply, test.want)
+					t.Errorf(
+						"HOST %q, then %q in TLS and %q on a data connection: "+
+							"the certificate of %s, %s, want %s",
+						test.host, test.named, named, got, reply, test.want,
+					)
 				}
 			}
 			c.conn.Close()
@@ -82,7 +93,9 @@ func TestCertificateOfHost(t *testing.T) {
 
 // REIN forgets what HOST has chosen.
 func TestHostForgotten(t *testing.T) {
-	l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) { c.Hosts = []config.Host{{Name: "b.example"}} })
+	l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) {
+		c.Hosts = []config.Host{{Name: "b.example"}}
+	})
 	l.show("b.example", "b")
 	c := l.client(net.IPv4(127, 0, 0, 1))
 	c.cmd("220 ", "HOST b.example")
@@ -93,7 +106,8 @@ func TestHostForgotten(t *testing.T) {
 	}
 }
 
-// A certificate that was exchanged is shown from then on; a session that began with the old one goes on.
+// A certificate that was exchanged is shown from then on; a session that began with the old one
+// goes on.
 func TestExchangedCertificate(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	cfg := clientConfig(tls.VersionTLS13)
@@ -123,9 +137,11 @@ func clientOf(certificate *tls.Certificate, version uint16, asked *bool) *tls.Co
 		}}
 }
 
-// Clients show a certificate as tls.client_auth has it. Their data connections show the same one, or resume.
+// Clients show a certificate as tls.client_auth has it. Their data connections show the same one,
+// or resume.
 func TestClientCertificates(t *testing.T) {
-	alice, bob, stranger := newCertificate("alice"), newCertificate("bob"), newCertificate("stranger")
+	alice, bob := newCertificate("alice"), newCertificate("bob")
+	stranger := newCertificate("stranger")
 	for _, test := range []struct {
 		auth          config.ClientAuth
 		control, data *tls.Certificate
@@ -156,7 +172,8 @@ func TestClientCertificates(t *testing.T) {
 			io.WriteString(conn, "PBSZ 0\r\n")
 			n, _ := conn.Read(make([]byte, 100))
 			if (n > 0) != test.open || asked != test.asked {
-				t.Errorf("%s, %s: open %v, asked %v; want %v, %v", test.auth, name, n > 0, asked, test.open, test.asked)
+				t.Errorf("%s, %s: open %v, asked %v; want %v, %v",
+					test.auth, name, n > 0, asked, test.open, test.asked)
 			}
 			if n == 0 {
 				continue
@@ -165,7 +182,8 @@ func TestClientCertificates(t *testing.T) {
 			c.cmd("200 ", "PROT P")
 			c.login()
 			if _, got := c.list(clientOf(test.data, version, &ignored)); got != test.reply {
-				t.Errorf("%s, %s: the listing is answered %s, want %s", test.auth, name, got, test.reply)
+				t.Errorf("%s, %s: the listing is answered %s, want %s",
+					test.auth, name, got, test.reply)
 			}
 			c.cmd("200 ", "NOOP")
 		}

@@ -31,9 +31,11 @@ func (l *loopback) protected(cfg *tls.Config) *tcpClient {
 	return c
 }
 
-// move makes one transfer over TLS with cfg, of content where it is an upload, and returns what came, the last reply, and whether the
-// data connection resumed. The client of a refused upload may find the connection closed.
-func (c *tcpClient) move(command string, content []byte, cfg *tls.Config) (got []byte, last string, resumed bool) {
+// move makes one transfer over TLS with cfg, of content where it is an upload, and returns what
+// came, the last reply, and whether the data connection resumed. The client of a refused upload
+// may find the connection closed.
+func (c *tcpClient) move(command string, content []byte,
+	cfg *tls.Config) (got []byte, last string, resumed bool) {
 	c.t.Helper()
 	conn := tls.Client(c.pasv("PASV"), cfg)
 	defer conn.Close()
@@ -67,13 +69,18 @@ func TestReuseRequired(t *testing.T) {
 			l := serveReuse(t, config.SessionReuseRequire)
 			cfg := clientConfig(version)
 			c := l.protected(cfg)
-			for i, command := range []string{"STOR f", "LIST", "RETR f", "STOR f", "STOR f", "NLST", "RETR f", "MLSD"} {
+			for i, command := range []string{
+				"STOR f", "LIST", "RETR f", "STOR f", "STOR f", "NLST", "RETR f", "MLSD",
+			} {
 				got, last, resumed := c.move(command, content, cfg)
-				if !strings.HasPrefix(last, "226 ") || !resumed || command == "RETR f" && !bytes.Equal(got, content) {
-					t.Errorf("%d (%s): resumed %v, %d bytes, %q", i, command, resumed, len(got), last)
+				if !strings.HasPrefix(last, "226 ") || !resumed ||
+					command == "RETR f" && !bytes.Equal(got, content) {
+					t.Errorf("%d (%s): resumed %v, %d bytes, %q",
+						i, command, resumed, len(got), last)
 				}
 			}
-			if stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f")); err != nil || !bytes.Equal(stored, content) {
+			if stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f")); err != nil ||
+				!bytes.Equal(stored, content) {
 				t.Errorf("%d bytes are stored, %v", len(stored), err)
 			}
 			if l.happened("not_resumed") {
@@ -83,23 +90,28 @@ func TestReuseRequired(t *testing.T) {
 	}
 }
 
-// Nobody else does: without a session, and with one of another control connection of the same user, be it that connection's own ticket
-// or one that a data connection of it has brought. The session goes on, and what was refused gives no ticket that is good for more.
+// Nobody else does: without a session, and with one of another control connection of the same
+// user, be it that connection's own ticket or one that a data connection of it has brought. The
+// session goes on, and what was refused gives no ticket that is good for more.
 func TestReuseIsBoundToTheControlConnection(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
 			l := serveReuse(t, config.SessionReuseRequire)
-			if err := os.WriteFile(filepath.Join(l.supervisor.home, "f"), []byte("content"), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(l.supervisor.home, "f"), []byte("content"),
+				0o600); err != nil {
 				t.Fatal(err)
 			}
-			own, sisters, none := clientConfig(version), clientConfig(version), clientConfig(version)
+			own, sisters := clientConfig(version), clientConfig(version)
+			none := clientConfig(version)
 			none.ClientSessionCache = nil
 			c, sister := l.protected(own), l.protected(sisters)
 			if _, last, resumed := sister.move("RETR f", nil, sisters); !resumed {
 				t.Fatal("the sister herself:", last)
 			}
 			gathered := clientConfig(version) // what refused connections bring
-			for who, cfg := range map[string]*tls.Config{"no session": none, "a sister's": sisters, "gathered meanwhile": gathered} {
+			for who, cfg := range map[string]*tls.Config{
+				"no session": none, "a sister's": sisters, "gathered meanwhile": gathered,
+			} {
 				for range 3 {
 					for _, command := range []string{"RETR f", "STOR g", "LIST", "STOR f"} {
 						got, last, resumed := c.move(command, []byte("hello"), cfg)
@@ -110,27 +122,35 @@ func TestReuseIsBoundToTheControlConnection(t *testing.T) {
 				}
 			}
 			if s, _ := gathered.ClientSessionCache.Get("server"); s != nil {
-				t.Error("a refused connection has brought a ticket, which takes the place of others that clients have")
+				t.Error("a refused connection has brought a ticket, " +
+					"which takes the place of others that clients have")
 			}
-			if _, err := os.Stat(filepath.Join(l.supervisor.home, "g")); !errors.Is(err, os.ErrNotExist) {
+			if _, err := os.Stat(
+				filepath.Join(l.supervisor.home, "g"),
+			); !errors.Is(err, os.ErrNotExist) {
 				t.Error("a file was made:", err)
 			}
-			if stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f")); string(stored) != "content" {
+			if stored, err := os.ReadFile(
+				filepath.Join(l.supervisor.home, "f"),
+			); string(stored) != "content" {
 				t.Errorf("a file was changed: %q, %v", stored, err)
 			}
 			for _, cause := range []error{ftptls.ErrNoTicket, ftptls.ErrForeignTicket} {
-				if !l.happened("not_resumed RETR 522", cause.Error()) || !l.happened("upload_incomplete STOR /g 522", cause.Error()) {
+				if !l.happened("not_resumed RETR 522", cause.Error()) ||
+					!l.happened("upload_incomplete STOR /g 522", cause.Error()) {
 					t.Errorf("no event tells %q: %q", cause, l.supervisor.events)
 				}
 			}
-			if got, last, resumed := c.move("RETR f", nil, own); string(got) != "content" || !resumed {
+			if got, last, resumed := c.move("RETR f", nil, own); string(got) != "content" ||
+				!resumed {
 				t.Errorf("the right client: %q, %q", got, last)
 			}
 		})
 	}
 }
 
-// In TLS 1.2 tickets can be read on their way. Who offers somebody else's, in a way that makes a full handshake of it, gets nothing for it.
+// In TLS 1.2 tickets can be read on their way. Who offers somebody else's, in a way that makes a
+// full handshake of it, gets nothing for it.
 func TestReuseOfATicketThatWasSeen(t *testing.T) {
 	l := serveReuse(t, config.SessionReuseRequire)
 	own, thief := clientConfig(tls.VersionTLS12), clientConfig(tls.VersionTLS12)
@@ -154,7 +174,8 @@ func TestReuseOfATicketThatWasSeen(t *testing.T) {
 	}
 	thief.ClientSessionCache.Put("server", forged)
 	for range 3 {
-		if got, last, resumed := c.move("NLST", nil, thief); resumed || len(got) > 0 || !strings.HasPrefix(last, "522 ") {
+		if got, last, resumed := c.move("NLST", nil, thief); resumed || len(got) > 0 ||
+			!strings.HasPrefix(last, "522 ") {
 			t.Errorf("resumed %v, %q, %q", resumed, got, last)
 		}
 	}
@@ -163,7 +184,8 @@ func TestReuseOfATicketThatWasSeen(t *testing.T) {
 	}
 }
 
-// A client that comes again with its old session has a new one: what it kept of the old one is no proof.
+// A client that comes again with its old session has a new one: what it kept of the old one is no
+// proof.
 func TestReuseAfterReconnecting(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
@@ -181,21 +203,27 @@ func TestReuseAfterReconnecting(t *testing.T) {
 			}
 			old := clientConfig(version)
 			old.ClientSessionCache.Put("server", kept)
-			if _, last, resumed := c.move("NLST", nil, old); resumed || !strings.HasPrefix(last, "522 ") {
+			if _, last, resumed := c.move("NLST", nil, old); resumed ||
+				!strings.HasPrefix(last, "522 ") {
 				t.Errorf("with the old one: resumed %v, %q", resumed, last)
 			}
 		})
 	}
 }
 
-// "prefer" serves every client: one that uses each ticket once, one with a sister's, and one that never resumes. It reports who did not.
+// "prefer" serves every client: one that uses each ticket once, one with a sister's, and one that
+// never resumes. It reports who did not.
 func TestReusePreferred(t *testing.T) {
 	content := make([]byte, 1<<18)
 	rand.Read(content)
-	mixed := []string{"LIST", "STOR f", "RETR f", "STOR f", "STOR f", "MLSD", "RETR f", "NLST", "STOR f", "RETR f"}
+	mixed := []string{
+		"LIST", "STOR f", "RETR f", "STOR f", "STOR f", "MLSD", "RETR f", "NLST", "STOR f",
+		"RETR f",
+	}
 	for name, version := range tlsVersions {
 		for who, cache := range map[string]tls.ClientSessionCache{
-			"each ticket once": &fickle{}, "no session": nil, "a sister's": tls.NewLRUClientSessionCache(4),
+			"each ticket once": &fickle{}, "no session": nil,
+			"a sister's": tls.NewLRUClientSessionCache(4),
 		} {
 			t.Run(name+", "+who, func(t *testing.T) {
 				l := serveReuse(t, config.SessionReusePrefer)
@@ -208,15 +236,18 @@ func TestReusePreferred(t *testing.T) {
 				c.cmd("200 ", "CLNT tester")
 				for i, command := range append(mixed, mixed...) {
 					got, last, resumed := c.move(command, content, cfg)
-					if !strings.HasPrefix(last, "226 ") || command == "RETR f" && !bytes.Equal(got, content) {
-						t.Errorf("%d (%s): resumed %v, %d bytes, %q", i, command, resumed, len(got), last)
+					if !strings.HasPrefix(last, "226 ") ||
+						command == "RETR f" && !bytes.Equal(got, content) {
+						t.Errorf("%d (%s): resumed %v, %d bytes, %q",
+							i, command, resumed, len(got), last)
 					}
 				}
 				always := who == "each ticket once" // each connection brings a new one
 				if l.happened("not_resumed", "client=tester") == always {
 					t.Errorf("the events are %q", l.supervisor.events)
 				}
-				if who == "a sister's" && !l.happened("not_resumed", ftptls.ErrForeignTicket.Error()) {
+				if who == "a sister's" &&
+					!l.happened("not_resumed", ftptls.ErrForeignTicket.Error()) {
 					t.Error("the sister is not named")
 				}
 			})
@@ -224,7 +255,8 @@ func TestReusePreferred(t *testing.T) {
 	}
 }
 
-// "off" resumes nothing on data connections, and reports nothing. The control connection goes on to give a ticket: PHP wants one.
+// "off" resumes nothing on data connections, and reports nothing. The control connection goes on
+// to give a ticket: PHP wants one.
 func TestReuseOff(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +267,8 @@ func TestReuseOff(t *testing.T) {
 				t.Error("the control connection gives no ticket")
 			}
 			for _, command := range []string{"STOR f", "RETR f", "LIST"} {
-				if _, last, resumed := c.move(command, []byte("x"), cfg); resumed || !strings.HasPrefix(last, "226 ") {
+				if _, last, resumed := c.move(command, []byte("x"), cfg); resumed ||
+					!strings.HasPrefix(last, "226 ") {
 					t.Errorf("%s: resumed %v, %q", command, resumed, last)
 				}
 			}

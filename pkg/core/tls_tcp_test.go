@@ -54,7 +54,8 @@ func (f *fickle) Put(_ string, s *tls.ClientSessionState) {
 	}
 }
 
-// A watched connection knows whether its stream has ended, which crypto/tls does not tell apart from close_notify.
+// A watched connection knows whether its stream has ended, which crypto/tls does not tell apart
+// from close_notify.
 type watched struct {
 	*net.TCPConn
 	ended bool
@@ -87,7 +88,8 @@ func (c *tcpClient) say(line string) {
 	}
 }
 
-// Every data connection resumes the session of the control connection and ends with close_notify, and what goes through it arrives.
+// Every data connection resumes the session of the control connection and ends with close_notify,
+// and what goes through it arrives.
 func TestTransfersOverTLS(t *testing.T) {
 	content := make([]byte, 5<<20+123)
 	rand.Read(content)
@@ -100,13 +102,16 @@ func TestTransfersOverTLS(t *testing.T) {
 			control := c.secure(cfg)
 			p := control.ConnectionState()
 			if p.NegotiatedProtocol != "ftp" || p.Version != version {
-				t.Errorf("the control connection has protocol %q, version %x", p.NegotiatedProtocol, p.Version)
+				t.Errorf("the control connection has protocol %q, version %x",
+					p.NegotiatedProtocol, p.Version)
 			}
 			if version == tls.VersionTLS13 && p.CurveID != tls.X25519MLKEM768 {
 				t.Errorf("the control connection exchanges keys by %v", p.CurveID)
 			}
 			c.login()
-			for i, command := range []string{"STOR f", "LIST", "RETR f", "RETR f", "STOR f", "NLST", "STOR f"} {
+			for i, command := range []string{
+				"STOR f", "LIST", "RETR f", "RETR f", "STOR f", "NLST", "STOR f",
+			} {
 				d := c.pasv("PASV")
 				c.say(command)
 				c.expect("1")
@@ -127,11 +132,13 @@ func TestTransfersOverTLS(t *testing.T) {
 						t.Error("the download is another one", err)
 					}
 				default:
-					if got, err := io.ReadAll(conn); err != nil || !strings.HasSuffix(string(got), "f\r\n") {
+					if got, err := io.ReadAll(conn); err != nil ||
+						!strings.HasSuffix(string(got), "f\r\n") {
 						t.Errorf("%s: %q, %v", command, got, err)
 					}
 				}
-				if curve := conn.ConnectionState().CurveID; version == tls.VersionTLS13 && curve != tls.X25519 {
+				if curve := conn.ConnectionState().CurveID; version == tls.VersionTLS13 &&
+					curve != tls.X25519 {
 					t.Errorf("data connection %d exchanges keys by %v", i, curve)
 				}
 				if !conn.ConnectionState().DidResume {
@@ -149,14 +156,16 @@ func TestTransfersOverTLS(t *testing.T) {
 			}
 			c.cmd("221 ", "QUIT")
 			if _, err := c.r.ReadByte(); err != io.EOF || control.NetConn().(*watched).ended {
-				t.Errorf("the control connection ends with %v, without close_notify: %v", err, control.NetConn().(*watched).ended)
+				t.Errorf("the control connection ends with %v, without close_notify: %v",
+					err, control.NetConn().(*watched).ended)
 			}
 		})
 	}
 }
 
-// A client that uses each ticket once, and reads each connection to its end, finds a new one on each, behind its uploads too. Where
-// certificates of clients are asked for, crypto/tls sends it apart from the handshake.
+// A client that uses each ticket once, and reads each connection to its end, finds a new one on
+// each, behind its uploads too. Where certificates of clients are asked for, crypto/tls sends it
+// apart from the handshake.
 func TestTicketsUsedOnce(t *testing.T) {
 	for _, auth := range []config.ClientAuth{config.ClientAuthOff, config.ClientAuthRequired} {
 		t.Run(fmt.Sprint("client_auth ", auth), func(t *testing.T) {
@@ -169,7 +178,9 @@ func TestTicketsUsedOnce(t *testing.T) {
 			cfg.Certificates = []tls.Certificate{*alice}
 			c.secure(cfg)
 			c.login()
-			for i, command := range []string{"NLST", "NLST", "STOR f", "STOR f", "RETR f", "APPE f", "MLSD"} {
+			for i, command := range []string{
+				"NLST", "NLST", "STOR f", "STOR f", "RETR f", "APPE f", "MLSD",
+			} {
 				d := c.pasv("PASV")
 				c.say(command)
 				c.expect("1")
@@ -208,8 +219,8 @@ func TestOtherProtocolNames(t *testing.T) {
 	c.expect("226 ")
 }
 
-// A wholeRecords is a connection whose Read never takes more than the record that it is in, as OpenSSL reads: what comes behind the
-// server's handshake stays unread in the kernel.
+// A wholeRecords is a connection whose Read never takes more than the record that it is in, as
+// OpenSSL reads: what comes behind the server's handshake stays unread in the kernel.
 type wholeRecords struct {
 	*net.TCPConn
 	header [5]byte
@@ -234,7 +245,8 @@ func (r *wholeRecords) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// upload is the client that loses files: it never reads after the handshake, and closes when it has written.
+// upload is the client that loses files: it never reads after the handshake, and closes when it
+// has written.
 func upload(conn *net.TCPConn, cfg *tls.Config, content []byte) error {
 	c := tls.Client(&wholeRecords{TCPConn: conn}, cfg)
 	if _, err := c.Write(content); err != nil {
@@ -243,11 +255,14 @@ func upload(conn *net.TCPConn, cfg *tls.Config, content []byte) error {
 	return conn.Close()
 }
 
-// Uploads of a client that never reads arrive whole, resumed and not: no ticket lies unread at its end when it closes.
+// Uploads of a client that never reads arrive whole, resumed and not: no ticket lies unread at
+// its end when it closes.
 func TestUploadsOfAClientThatDoesNotRead(t *testing.T) {
 	content := make([]byte, 3<<20)
 	rand.Read(content)
-	for name, cache := range map[string]tls.ClientSessionCache{"full handshake": &fickle{never: true}, "resumed": tls.NewLRUClientSessionCache(4)} {
+	for name, cache := range map[string]tls.ClientSessionCache{
+		"full handshake": &fickle{never: true}, "resumed": tls.NewLRUClientSessionCache(4),
+	} {
 		t.Run(name, func(t *testing.T) {
 			l := serveTCP(t, "127.0.0.1:0")
 			c := l.client(net.IPv4(127, 0, 0, 1))
@@ -263,7 +278,9 @@ func TestUploadsOfAClientThatDoesNotRead(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.expect("226 ")
-				if stored, err := os.ReadFile(filepath.Join(l.supervisor.home, "f")); err != nil || !bytes.Equal(stored, content) {
+				if stored, err := os.ReadFile(
+					filepath.Join(l.supervisor.home, "f"),
+				); err != nil || !bytes.Equal(stored, content) {
 					t.Fatalf("%d bytes arrived, %v", len(stored), err)
 				}
 			}
@@ -288,7 +305,8 @@ func TestTicketsDestroyUploads(t *testing.T) {
 				return
 			}
 			conn.SetDeadline(time.Now().Add(patience))
-			n, _ := io.Copy(io.Discard, tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*testCertificate()}}))
+			n, _ := io.Copy(io.Discard,
+				tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*testCertificate()}}))
 			conn.Close()
 			arrived <- n
 		}
@@ -313,7 +331,8 @@ func TestTicketsDestroyUploads(t *testing.T) {
 	t.Log(lost, "of 20 uploads were lost")
 }
 
-// Each command that arrives through TLS is run, however the records fall into pieces, and several in one piece.
+// Each command that arrives through TLS is run, however the records fall into pieces, and several
+// in one piece.
 func TestNoRecordIsLost(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
@@ -373,7 +392,9 @@ func (p *pieces) release(cut int) {
 // A stop and a cut reach sessions inside TLS; a handshake ends at the stop.
 func TestShutdownOverTLS(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
-	idle, shaking, busy := l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1))
+	idle := l.client(net.IPv4(127, 0, 0, 1))
+	shaking := l.client(net.IPv4(127, 0, 0, 1))
+	busy := l.client(net.IPv4(127, 0, 0, 1))
 	idle.secure(clientConfig(tls.VersionTLS13))
 	busy.secure(clientConfig(tls.VersionTLS13))
 	busy.login()
@@ -400,11 +421,13 @@ func TestShutdownOverTLS(t *testing.T) {
 	}
 }
 
-// In active mode, too, the server is TLS's server (RFC 4217 §9), and ABOR ends a protected download that the client does not read any more.
+// In active mode, too, the server is TLS's server (RFC 4217 §9), and ABOR ends a protected
+// download that the client does not read any more.
 func TestActiveAndAbortOverTLS(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	for name, size := range map[string]int{"big": 64 << 20, "small": 1000} {
-		if err := os.WriteFile(filepath.Join(l.supervisor.home, name), make([]byte, size), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(l.supervisor.home, name), make([]byte, size),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,28 +19,37 @@ import (
 	"ftpd/pkg/transport"
 )
 
-// Transcripts are the tests of the protocol, and its manual: one file in testdata for each behaviour, whose first lines tell its story.
+// Transcripts are the tests of the protocol, and its manual: one file in testdata for each
+// behaviour, whose first lines tell its story.
 //
 //	C: text      the client sends a line (Go escapes; \c at the end sends no line end)
 //	S: pattern   the server says a line, at once; ... matches any text
 //	S: (nothing), S: (closed)
-//	D: pattern   a line of what the data connection brings until its end; an empty pattern: it brings nothing
+//	D: pattern   a line of what the data connection brings until its end; empty: it brings nothing
 //	E: pattern   an event was emitted, after the one before
 //
-// connect opens the data connection that the last 227 or 229 offers (D: does so by itself), connect from ADDR as somebody else; listen
-// ADDR:PORT and accept wait for one that the server makes, and accept tells from where it must come (nobody answers at port 9999). send TEXT,
-// send SIZE*TEXT, fin, reset, read SIZE, data closed and data open act on it. login NAME does USER, PASS and TYPE I. hang up closes the control
-// connection (hang hard by a reset, hang politely with close_notify), half-close its one direction; leave TEXT says TEXT there, if any, and closes that direction and the data connection at once,
-// kill closes both connections at once, and again is a new client. advance D lets time pass. Before the first C: or S: come set KEY VALUE, file PATH TEXT, sized
-// PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and server ADDR:PORT. check PATH TEXT and gone PATH look at the
-// home, drain stops the server, cut ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH, hashes
-// free gives them back. fail CALL ERROR makes a call on files fail from now on, under "full" permissions; the call "every" stands for all
-// of them, and fail nothing ends it. header TEXT is what a load balancer says before the client does.
+// connect opens the data connection that the last 227 or 229 offers (D: does so by itself),
+// connect from ADDR as somebody else; listen ADDR:PORT and accept wait for one that the server
+// makes, and accept tells from where it must come (nobody answers at port 9999). send TEXT, send
+// SIZE*TEXT, fin, reset, read SIZE, data closed and data open act on it. login NAME does USER,
+// PASS and TYPE I. hang up closes the control connection (hang hard by a reset, hang politely
+// with close_notify), half-close its one direction; leave TEXT says TEXT there, if any, and
+// closes that direction and the data connection at once, kill closes both connections at once,
+// and again is a new client. advance D lets time pass. Before the first C: or S: come set KEY
+// VALUE, file PATH TEXT, sized PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and
+// server ADDR:PORT. check PATH TEXT and gone PATH look at the home, drain stops the server, cut
+// ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH,
+// hashes free gives them back. fail CALL ERROR makes a call on files fail from now on, under
+// "full" permissions; the call "every" stands for all of them, and fail nothing ends it. header
+// TEXT is what a load balancer says before the client does.
 //
-// set certificate makes the server know TLS, and set implicit has it begin with the connection. secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
-// back its last piece; secure as NAME names that server, instead of x, and secure as nobody none), protect on data
-// connections from now on, whose TLS sessions the client does not know any more after forget. fin then ends with close_notify, end without; raw TEXT goes beneath TLS, handshake does no more than that, and
-// resumed and not resumed look whether the last one did. hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
+// set certificate makes the server know TLS, and set implicit has it begin with the connection.
+// secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
+// back its last piece; secure as NAME names that server, instead of x, and secure as nobody
+// none), protect on data connections from now on, whose TLS sessions the client does not know any
+// more after forget. fin then ends with close_notify, end without; raw TEXT goes beneath TLS,
+// handshake does no more than that, and resumed and not resumed look whether the last one did.
+// hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
 // byte from now on.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
@@ -116,7 +125,8 @@ func (p *player) finish(file string) {
 		p.t.Errorf("%s: %d listeners are left", file, n)
 	}
 	if len(p.supervisor.ended) != p.supervisor.ids {
-		p.t.Errorf("%s: %d sessions were admitted, %d ended", file, p.supervisor.ids, len(p.supervisor.ended))
+		p.t.Errorf("%s: %d sessions were admitted, %d ended",
+			file, p.supervisor.ids, len(p.supervisor.ended))
 	}
 }
 
@@ -194,7 +204,10 @@ func (p *player) talk(word, rest string) error {
 	case "S:":
 		return p.expect(rest)
 	case "login":
-		for _, line := range []string{"C: USER " + rest, "S: 331 ...", "C: PASS secret", "S: 230 ...", "C: TYPE I", "S: 200 ..."} {
+		for _, line := range []string{
+			"C: USER " + rest, "S: 331 ...", "C: PASS secret", "S: 230 ...", "C: TYPE I",
+			"S: 200 ...",
+		} {
 			if err := p.step(line); err != nil {
 				return fmt.Errorf("%s: %w", line, err)
 			}
@@ -335,10 +348,12 @@ func (p *player) expect(pattern string) error {
 	}
 	p.said = []byte(rest)
 	var h, port, low int
-	if n, _ := fmt.Sscanf(line[min(4, len(line)):], "Entering Passive Mode (%d,%d,%d,%d,%d,%d)", &h, &h, &h, &h, &port, &low); n == 6 {
+	if n, _ := fmt.Sscanf(line[min(4, len(line)):], "Entering Passive Mode (%d,%d,%d,%d,%d,%d)", &h,
+		&h, &h, &h, &port, &low); n == 6 {
 		p.passive, p.dialled = uint16(port<<8|low), false
 	}
-	if n, _ := fmt.Sscanf(line[min(4, len(line)):], "Entering Extended Passive Mode (|||%d|)", &port); n == 1 {
+	if n, _ := fmt.Sscanf(line[min(4, len(line)):], "Entering Extended Passive Mode (|||%d|)",
+		&port); n == 1 {
 		p.passive, p.dialled = uint16(port), false
 	}
 	return nil
@@ -361,7 +376,8 @@ func (p *player) listen() (ended bool, err error) {
 	return ended, nil
 }
 
-// listLine compares the next line of the data connection, which is read to its end when the first one is asked for.
+// listLine compares the next line of the data connection, which is read to its end when the first
+// one is asked for.
 func (p *player) listLine(pattern string) error {
 	if !p.listing {
 		if !p.dialled {
@@ -399,7 +415,8 @@ func (p *player) endListing() error {
 	return nil
 }
 
-// event looks for an event among those that were not looked at. That of an upload may come a moment after its 226.
+// event looks for an event among those that were not looked at. That of an upload may come a
+// moment after its 226.
 func (p *player) event(pattern string) error {
 	if p.emitted(pattern) {
 		return nil

@@ -29,7 +29,10 @@ func newCertificate(name string) *tls.Certificate {
 	if err != nil {
 		panic(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
+		NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		panic(err)
@@ -93,7 +96,10 @@ func (p *player) talkTLS(word, rest string) error {
 	}
 	switch word {
 	case "secure":
-		p.tlsConfig = &tls.Config{InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4), ServerName: "x"}
+		p.tlsConfig = &tls.Config{
+			InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4),
+			ServerName: "x",
+		}
 		rest, name, named := strings.Cut(rest, "as ") // of the server
 		if named {
 			p.tlsConfig.ServerName = strings.TrimPrefix(name, "nobody")

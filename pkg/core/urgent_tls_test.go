@@ -37,12 +37,14 @@ func (u *urgentConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Records that arrive as urgent data are whole, over explicit and over implicit TLS: without SO_OOBINLINE a byte would be missing, and the
-// session lost. Inside them the Telnet commands of lftp and Net::FTP are understood.
+// Records that arrive as urgent data are whole, over explicit and over implicit TLS: without
+// SO_OOBINLINE a byte would be missing, and the session lost. Inside them the Telnet commands of
+// lftp and Net::FTP are understood.
 func TestUrgentRecords(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	for name, size := range map[string]int{"big": 64 << 20, "small": 1000} {
-		if err := os.WriteFile(filepath.Join(l.supervisor.home, name), bytes.Repeat([]byte(name[:1]), size), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(l.supervisor.home, name),
+			bytes.Repeat([]byte(name[:1]), size), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -52,7 +54,9 @@ func TestUrgentRecords(t *testing.T) {
 	}
 	defer implicit.Close()
 	go l.srv.ServeTLS(implicit) // ends with its listener
-	for name, addr := range map[string]*net.TCPAddr{"explicit": l.addr, "implicit": implicit.Addr().(*net.TCPAddr)} {
+	for name, addr := range map[string]*net.TCPAddr{
+		"explicit": l.addr, "implicit": implicit.Addr().(*net.TCPAddr),
+	} {
 		for _, abort := range []string{"ABOR\r\n", "\xff\xf4\xff\xf2ABOR\r\n"} {
 			t.Run(name, func(t *testing.T) {
 				c, u := dialUrgent(t, addr, name == "explicit")
@@ -73,7 +77,8 @@ func TestUrgentRecords(t *testing.T) {
 				d := c.pasv("PASV")
 				c.say("RETR small")
 				c.expect("1")
-				if got, err := io.ReadAll(d); err != nil || !bytes.Equal(got, bytes.Repeat([]byte("s"), 1000)) {
+				if got, err := io.ReadAll(d); err != nil ||
+					!bytes.Equal(got, bytes.Repeat([]byte("s"), 1000)) {
 					t.Errorf("the next download brings %d bytes, %v", len(got), err)
 				}
 				c.expect("226 ")

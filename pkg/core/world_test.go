@@ -32,8 +32,9 @@ type fakeSupervisor struct {
 	ids    int    // guarded by mu
 	ended  []string
 	events []string
-	asked  int                              // how often for names
-	keys   map[monitor.Digest]crypto.Signer // of certificates besides testCertificate; guarded by mu
+	asked  int // how often for names
+	// of certificates besides testCertificate; guarded by mu
+	keys map[monitor.Digest]crypto.Signer
 }
 
 func (f *fakeSupervisor) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
@@ -51,14 +52,25 @@ func (f *fakeSupervisor) Admit(_ context.Context, c monitor.Connection) (monitor
 }
 
 // Authenticate logs what it refuses, as a supervisor does.
-func (f *fakeSupervisor) Authenticate(ctx context.Context, session string, c auth.Credentials) (*auth.Account, error) {
+func (f *fakeSupervisor) Authenticate(ctx context.Context, session string,
+	c auth.Credentials) (*auth.Account, error) {
 	account, err := f.check(ctx, c)
 	if err != nil {
 		if errors.Is(err, auth.ErrBusy) {
-			f.Emit(events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 421, Cause: err.Error()})
+			f.Emit(
+				events.Event{
+					Kind: events.LoginFailed, Session: session, User: c.User, Reply: 421,
+					Cause: err.Error(),
+				},
+			)
 			return nil, auth.ErrBusy
 		}
-		f.Emit(events.Event{Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530, Cause: err.Error()})
+		f.Emit(
+			events.Event{
+				Kind: events.LoginFailed, Session: session, User: c.User, Reply: 530,
+				Cause: err.Error(),
+			},
+		)
 		refusal := &auth.Refusal{Cause: "refused by the supervisor"}
 		if why := new(auth.Refusal); errors.As(err, &why) {
 			refusal.Public = why.Public
@@ -68,7 +80,8 @@ func (f *fakeSupervisor) Authenticate(ctx context.Context, session string, c aut
 	return account, nil
 }
 
-// check: alice's password is "secret", anonymous has none. The other names stand for what may go wrong.
+// check: alice's password is "secret", anonymous has none. The other names stand for what may go
+// wrong.
 func (f *fakeSupervisor) check(ctx context.Context, c auth.Credentials) (*auth.Account, error) {
 	account := &auth.Account{Name: c.User, Home: f.home}
 	switch c.User {
@@ -89,7 +102,9 @@ func (f *fakeSupervisor) check(ctx context.Context, c auth.Credentials) (*auth.A
 	case "unlucky":
 		return nil, fmt.Errorf("%w: all places are taken", auth.ErrBusy)
 	case "crowded":
-		return nil, &auth.Refusal{Cause: "max_sessions is reached", Public: "Too many sessions of this user."}
+		return nil, &auth.Refusal{
+			Cause: "max_sessions is reached", Public: "Too many sessions of this user.",
+		}
 	case "crash":
 		panic("the backend's answer makes no sense")
 	case "homeless":
@@ -122,8 +137,10 @@ func (f *fakeSupervisor) Names(_ context.Context, uids, gids []uint32) (monitor.
 	return n, nil
 }
 
-// Group: "mine" is the group of the test's own process, "slow" takes long to be found, and the name service knows nothing of "broken".
-func (f *fakeSupervisor) Group(ctx context.Context, name string) (gid uint32, found bool, err error) {
+// Group: "mine" is the group of the test's own process, "slow" takes long to be found, and the
+// name service knows nothing of "broken".
+func (f *fakeSupervisor) Group(ctx context.Context, name string) (gid uint32, found bool,
+	err error) {
 	switch name {
 	case "mine":
 		return uint32(os.Getegid()), true, nil
@@ -150,7 +167,8 @@ func (f *fakeSupervisor) Sign(_ context.Context, h monitor.Handshake) ([]byte, e
 	return h.Sign(key)
 }
 
-func (f *fakeSupervisor) ActiveSocket(_ context.Context, _ string, local netip.Addr) (*os.File, error) {
+func (f *fakeSupervisor) ActiveSocket(_ context.Context, _ string,
+	local netip.Addr) (*os.File, error) {
 	return nil, fmt.Errorf("somebody listens at port 20 of %s", local)
 }
 
@@ -166,7 +184,8 @@ func (f *fakeSupervisor) Emit(e events.Event) {
 	f.events = append(f.events, eventText(e))
 }
 
-// eventText is an event as transcripts write it: its kind and the fields that are set. Sessions and times are left out.
+// eventText is an event as transcripts write it: its kind and the fields that are set. Sessions
+// and times are left out.
 func eventText(e events.Event) string {
 	words := []string{string(e.Kind)}
 	for _, w := range []struct{ name, value string }{
@@ -320,7 +339,10 @@ func (w *world) set(key, value string) {
 	case key == "implicit":
 		w.certified, w.implicit = true, true
 	case key == "user.require_tls": // alice's
-		o := config.Override{Set: []string{"require_tls"}, Settings: config.Settings{RequireTLS: config.RequireTLS(value)}}
+		o := config.Override{
+			Set:      []string{"require_tls"},
+			Settings: config.Settings{RequireTLS: config.RequireTLS(value)},
+		}
 		c.Users = append(c.Users, config.User{Name: "alice", Override: o})
 	case networks[key] != nil:
 		*networks[key] = make(config.Networks, 1)

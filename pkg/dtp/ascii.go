@@ -16,8 +16,8 @@ type asciiReader struct {
 	cr  bool // the last byte was a CR
 }
 
-// Read reads at most half of p, into its second half, and converts it towards the start of p. A byte
-// becomes at most two, so that no byte is overwritten before it is read.
+// Read reads at most half of p, into its second half, and converts it towards the start of p. A
+// byte becomes at most two, so that no byte is overwritten before it is read.
 func (a *asciiReader) Read(p []byte) (int, error) {
 	half := len(p) / 2
 	if half == 0 {

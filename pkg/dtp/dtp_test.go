@@ -143,7 +143,9 @@ func (c *fullConn) Unacknowledged() int {
 // A client is slow, not stalled, as long as bytes reach it, even if its socket takes no bytes for
 // longer than the stall time.
 func TestSlowIsNotStalled(t *testing.T) {
-	for checks, want := range map[int]time.Duration{0: 8 * time.Second, 20: (20 + 8) * time.Second} {
+	for checks, want := range map[int]time.Duration{
+		0: 8 * time.Second, 20: (20 + 8) * time.Second,
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			server, client := memnet.Pipe(netip.AddrPort{}, netip.AddrPort{})
 			if _, err := server.Write(make([]byte, memnet.WindowSize)); err != nil {

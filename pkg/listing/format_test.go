@@ -43,7 +43,9 @@ func TestLongFormat(t *testing.T) {
 			"-rw-r--r--   1 alice    users          12 Jul 15 12:00 "},
 		{with(func(e *vfs.Entry) { e.ModTime = listNow.Add(time.Hour) }), time.UTC,
 			"-rw-r--r--   1 alice    users          12 Jul 15  2026 "},
-		{with(func(e *vfs.Entry) { e.ModTime = time.Date(1601, 1, 2, 0, 0, 0, 0, time.UTC) }), time.UTC,
+		{with(func(e *vfs.Entry) {
+			e.ModTime = time.Date(1601, 1, 2, 0, 0, 0, 0, time.UTC)
+		}), time.UTC,
 			"-rw-r--r--   1 alice    users          12 Jan  2  1601 "},
 		{with(func(e *vfs.Entry) { e.ModTime = time.Time{} }), time.UTC,
 			"-rw-r--r--   1 alice    users          12 Jan  1     1 "},

@@ -19,13 +19,16 @@ import (
 // called and whatever else is known of it. A client finds the columns and the name in the
 // line. A second file has a line too, and the lines are in the order of the names.
 func FuzzListing(f *testing.F) {
-	f.Add("name", "target", "alice", uint32(0o100644), int64(5), int64(1_000_000_000), uint16(0xffff))
+	f.Add("name", "target", "alice", uint32(0o100644), int64(5), int64(1_000_000_000),
+		uint16(0xffff))
 	f.Add(" leading", "", "a b", uint32(0), int64(-1), int64(-70_000_000_000), uint16(0))
 	f.Add("a\r\nb\nc\x00", "-> x", "", uint32(1<<31), int64(1)<<62, int64(1)<<55, uint16(5))
-	f.Add("x; y=z", "a\nb", "a;l=i\nce\u00a0", uint32(fs.ModeSymlink|0o777), int64(1), int64(1784113200), uint16(7))
+	f.Add("x; y=z", "a\nb", "a;l=i\nce\u00a0", uint32(fs.ModeSymlink|0o777), int64(1),
+		int64(1784113200), uint16(7))
 	f.Add("-rw-r--r--   1 alice", "", "12345678901234567890", uint32(fs.ModeSetuid|fs.ModeSticky),
 		int64(0), int64(1<<40), uint16(1<<8|1))
-	f.Fuzz(func(t *testing.T, name, target, owner string, mode uint32, size, at int64, chosen uint16) {
+	f.Fuzz(func(t *testing.T, name, target, owner string, mode uint32, size, at int64,
+		chosen uint16) {
 		if name == "other" { // the name of the second file
 			return
 		}

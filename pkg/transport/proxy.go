@@ -64,8 +64,8 @@ func ReadProxyHeader(c Conn) error {
 	return nil
 }
 
-// ProxyHeaderDeadline returns the time at which a header must have arrived: after limit, or after 10
-// seconds if limit is 0 or longer.
+// ProxyHeaderDeadline returns the time at which a header must have arrived: after limit, or after
+// 10 seconds if limit is 0 or longer.
 func ProxyHeaderDeadline(limit time.Duration) time.Time {
 	if limit == 0 || limit > proxyHeaderTime {
 		limit = proxyHeaderTime
