@@ -14,10 +14,12 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// Errors become reply codes here and nowhere else. The client reads a fixed sentence, the log the error itself.
+// Errors become reply codes here and nowhere else. The client reads a fixed sentence; the log
+// has the error itself.
 
-// refusals are the answers to commands that failed, the first that fits. Storage that is used up is 552: curl takes that for "remote
-// disk full". rclone takes 550 for "is not there".
+// refusals are the replies to commands that failed; the first that matches is used. Storage
+// that is used up is 552, which curl reports as "remote disk full". rclone takes 550 for a
+// missing file.
 var refusals = []struct {
 	err   error
 	reply Reply
@@ -44,7 +46,7 @@ var refusals = []struct {
 	{impersonate.ErrBusy, reply(450, "Too much is going on; try again later.")},
 }
 
-// These refuse a line before its handler runs; some handlers return them, too.
+// These replies refuse a line before its handler runs; some handlers return them, too.
 var (
 	errTooLong   = reply(500, "Command too long.")
 	errUnknown   = reply(500, "Unknown command.")
@@ -64,7 +66,7 @@ var unopened = map[dtp.OpenFailure]Reply{
 	dtp.NoConnect: reply(425, "Cannot open the data connection."),
 }
 
-// The text of errNotResumed is that of vsftpd: clients and people know it.
+// The text of errNotResumed is that of vsftpd: clients and administrators recognize it.
 var (
 	errNoTLS      = reply(522, "TLS handshake on the data connection failed.")
 	errNotResumed = reply(522, "TLS session reuse required: "+
@@ -73,7 +75,7 @@ var (
 
 var errLocal = reply(451, "Local error.")
 
-// refuse is the reply to a command that failed.
+// refuse returns the reply to a command that failed.
 func refuse(err error) Reply {
 	if r, ok := errors.AsType[Reply](err); ok {
 		return r
@@ -97,8 +99,8 @@ func refuse(err error) Reply {
 
 var errBusy = reply(421, "Closing the control connection: %s.", auth.ErrBusy)
 
-// refuseLogin is the reply to a login that failed. 421 means nothing for the password: the login had to
-// wait for others, and in vain.
+// refuseLogin returns the reply to a login that failed. 421 does not mean that the password is
+// wrong: the login has waited for others too long.
 func refuseLogin(err error) Reply {
 	refusal, _ := errors.AsType[*auth.Refusal](err)
 	switch {
@@ -110,14 +112,14 @@ func refuseLogin(err error) Reply {
 	return errLogin
 }
 
-// rethrow makes a panic inside a section one of this goroutine, which ends the session.
+// rethrow panics in this goroutine if err is the panic of a section. That ends the session.
 func rethrow(err error) {
 	if p, ok := errors.AsType[*impersonate.Panic](err); ok {
 		panic(p)
 	}
 }
 
-// panicReport is what the log shall know of a recovered panic.
+// panicReport returns the log text of a recovered panic.
 func panicReport(v any) string {
 	stack := debug.Stack()
 	if p, ok := v.(*impersonate.Panic); ok {
@@ -128,9 +130,11 @@ func panicReport(v any) string {
 
 var errLeft = reply(426, "Control connection closed; transfer aborted.")
 
-// conclude is the last reply to a transfer that has begun (RFC 959 §5.4): 426 when the data connection failed or the client aborted it,
-// and what the command would have been answered before the 150 when the file failed: RFC 959 has 451 and 552 alone there, but clients
-// try again at a 451, lftp for ever. Zero means that the session ends for ctx's cause, and says that instead.
+// conclude returns the last reply to a transfer that has begun (RFC 959 §5.4). The code is 426
+// if the data connection failed or the client aborted the transfer. If the file failed, it is
+// the reply that the command would have received before the 150: RFC 959 has only 451 and 552
+// there, but clients try again after a 451, lftp for ever. The code is zero if the session
+// ends for the cause of ctx, with its own reply.
 func conclude(ctx context.Context, err error) Reply {
 	if err == nil {
 		return reply(226, "Transfer complete.")

@@ -18,13 +18,14 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// An algorithm is one that HASH knows.
+// An algorithm is a hash algorithm of HASH.
 type algorithm struct {
 	name string // in FEAT and OPTS HASH
 	make func() hash.Hash
 }
 
-// algorithms are all of them; the first is in force until OPTS HASH chooses another. MD5, SHA-1 and CRC32 find damage, not malice.
+// algorithms holds all algorithms; the first is in force until OPTS HASH chooses another. MD5,
+// SHA-1 and CRC32 detect damage, not malice.
 var algorithms = []algorithm{
 	{"SHA-256", sha256.New},
 	{"SHA-1", sha1.New},
@@ -32,7 +33,8 @@ var algorithms = []algorithm{
 	{"CRC32", func() hash.Hash { return crc32.NewIEEE() }},
 }
 
-// findAlgorithm finds one by its name, in any case; nil when there is none.
+// findAlgorithm returns the algorithm with a name, in any case of letters, or nil if there is
+// none.
 func findAlgorithm(name string) *algorithm {
 	for i := range algorithms {
 		if strings.EqualFold(algorithms[i].name, name) {
@@ -42,7 +44,7 @@ func findAlgorithm(name string) *algorithm {
 	return nil
 }
 
-// feature is HASH's line in FEAT, with a star at the algorithm in force.
+// feature returns HASH's line in FEAT, with a star at the algorithm in force.
 func (a *algorithm) feature() string {
 	names := make([]string, len(algorithms))
 	for i := range algorithms {
@@ -62,11 +64,11 @@ type filePart struct {
 	read   atomic.Int64 // bytes so far
 }
 
-// end is the first byte behind what was read.
+// end returns the offset of the first byte behind those that were read.
 func (h *filePart) end() int64 { return h.start + h.read.Load() }
 
-// hashes bounds how many files are read and hashed at one time, for the whole server: it is work for a processor that one short line
-// asks for.
+// hashes bounds how many files the whole server reads and hashes at the same time, because one
+// short command line causes much work for a processor.
 type hashes struct {
 	places chan struct{}
 	blocks *transport.Blocks
@@ -76,16 +78,18 @@ func newHashes(b *transport.Blocks) *hashes {
 	return &hashes{places: make(chan struct{}, runtime.GOMAXPROCS(0)), blocks: b}
 }
 
-// hashPatience is how long a hash waits until another has ended.
+// hashPatience bounds the time that a hash waits until another has ended.
 const hashPatience = 30 * time.Second
 
 var errNoPlace = errors.New("no other hash has ended in time")
 
-// hashTurn is how many bytes one hash reads before others that wait get the place: short ones do not wait for the end of long ones.
+// hashTurn is the number of bytes that one hash reads before others that wait get the place,
+// so that short hashes do not wait for the end of long ones.
 const hashTurn = 64 << 20
 
-// sum returns h's digest. It waits for a place first, reads outside of sections, and ends with ctx.
-// When h is not in the file, the error is vfs.ErrOffset, or io.EOF where that is found out late.
+// sum returns h's digest. It waits for a place first, reads outside of sections, and ends with
+// ctx. If h is not in the file, the error is vfs.ErrOffset, or io.EOF if a read finds that out
+// later.
 func (hs *hashes) sum(ctx context.Context, h *filePart, a *algorithm) ([]byte, error) {
 	if err := h.file.StartAt(h.start); err != nil {
 		return nil, err
@@ -104,12 +108,14 @@ func (hs *hashes) sum(ctx context.Context, h *filePart, a *algorithm) ([]byte, e
 		if whole {
 			return digest.Sum(nil), nil
 		}
-		late = nil // who has begun waits as long as it takes
+		late = nil // a hash that has begun waits without a limit
 	}
 }
 
 // turn waits for a place, and reads for one turn.
-func (hs *hashes) turn(ctx context.Context, h *filePart, digest hash.Hash, b []byte, late <-chan time.Time) (whole bool, err error) {
+func (hs *hashes) turn(
+	ctx context.Context, h *filePart, digest hash.Hash, b []byte, late <-chan time.Time,
+) (whole bool, err error) {
 	select {
 	case hs.places <- struct{}{}:
 		defer func() { <-hs.places }()

@@ -30,7 +30,8 @@ type activeJob struct {
 	cancel context.CancelCauseFunc // ends the job; the session continues
 	aborts int                     // ABORs that are answered at the job's end
 	files  *vfs.FS                 // of a login that has ended before the job; else nil
-	done   chan struct{}           // closed when the job has ended and the lines that waited have run
+	// closed when the job has ended and the lines that waited have run
+	done chan struct{}
 }
 
 // start begins a job. At its end the lines run that have waited for it.

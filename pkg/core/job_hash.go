@@ -8,7 +8,7 @@ import (
 // A hashing is the job of HASH and of the older commands that hash a file.
 type hashing struct {
 	s         *Session
-	login     *login // whose command it is
+	login     *login // the login that sent the command
 	verb      string
 	name      string // an absolute FTP path
 	part      *filePart

@@ -131,7 +131,8 @@ var errPlainLogin = errors.New("require_tls: the password came without TLS")
 
 var errNoThreads = errors.New("this server impersonates nobody")
 
-// identity is whose rights the account's file access has; nil is the server's own.
+// identity returns the identity under which the account's files are accessed; nil is the
+// identity of the server.
 func (srv *Server) identity(a *auth.Account) (*impersonate.Identity, error) {
 	switch {
 	case a.As == nil:
@@ -149,7 +150,8 @@ func (s *Session) welcome(l *login) {
 		return
 	}
 	s.login = l
-	s.attempt.user, s.attempt.due = "", time.Time{} // failures are counted for the connection
+	// the failures stay: they count for the connection
+	s.attempt.user, s.attempt.due = "", time.Time{}
 	s.dir = "/"
 	if start := l.start(); start != "/" && l.fs.ChangeDir(start) == nil {
 		s.dir = start
@@ -162,7 +164,7 @@ func (s *Session) welcome(l *login) {
 	s.say(reply(230, "Login successful."))
 }
 
-// start is the working directory at the login.
+// start returns the working directory at the login.
 func (l *login) start() string {
 	switch {
 	case l.settings.StartDirectory != "":
@@ -173,7 +175,8 @@ func (l *login) start() string {
 	return "/"
 }
 
-// turnAway answers a failed login. One that was ended (nil: it was not) is not told that it failed.
+// turnAway answers a failed login. ended is the reason why the check was ended, or nil; a
+// client whose check was ended gets no reply about the password.
 func (s *Session) turnAway(ended error, refusal Reply) {
 	switch {
 	case ended == errLoginTimeout:

@@ -7,12 +7,14 @@ import (
 	"unicode/utf8"
 )
 
-// The first reply of a transfer is worded as vsftpd's, because clients read the number of bytes in it: Python's ftplib, curl, and
-// Java's URL, which learns the length of a file from no other text.
+// The first reply of a transfer has the wording of vsftpd, because clients read the number of
+// bytes in it: Python's ftplib, curl, and Java's URL, which learns the length of a file from
+// no other text.
 
 const openingList = "Opening ASCII mode data connection for file list."
 
-// opening is the text of a file's first reply. The transfer sends so many bytes; 0: it receives, or the number is not known.
+// opening returns the text of a file's first reply. bytes is the number of bytes that the
+// transfer sends; it is 0 for an upload, or if the number is not known.
 func (s *Session) opening(name string, bytes int64) string {
 	text := "Opening BINARY mode data connection"
 	if s.params.dataType.ascii() {
@@ -27,11 +29,12 @@ func (s *Session) opening(name string, bytes int64) string {
 	return text + "."
 }
 
-// maxOpeningName is in bytes: some clients read replies into a small buffer.
+// maxOpeningName bounds the name in bytes: some clients read replies into a small buffer.
 const maxOpeningName = 200
 
-// openingName returns a pathname as it was typed, cut, and with "?" for control characters. It is empty where the name itself could be
-// read as a number of bytes: curl takes the first number before that word, ftplib in any case of letters.
+// openingName returns the pathname from the command, cut to maxOpeningName, with "?" for
+// control characters. It is empty if the name could be read as a number of bytes: curl takes
+// the first number before the word "bytes", and ftplib does so in any case of letters.
 func openingName(typed string) string {
 	if strings.Contains(strings.ToLower(typed), " bytes") {
 		return ""

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// A Progress tells how far the transfer of one file is.
+// A Progress is the state of the transfer of one file.
 type Progress struct {
 	Session string
 	User    string
@@ -19,7 +19,7 @@ type Progress struct {
 	Began   time.Time
 }
 
-// Transfers are the transfers of files that run now, the oldest first.
+// Transfers returns the transfers of files that run now, the oldest first.
 func (srv *Server) Transfers() []Progress {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

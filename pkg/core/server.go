@@ -1,5 +1,6 @@
-// Package core speaks FTP: RFC 959 and its successors, and nothing else. It knows no file outside the users' trees, no configuration
-// file and no password; what it needs from outside it asks of its Supervisor.
+// Package core implements FTP: RFC 959 and its successors, and nothing else. It uses no file
+// outside the users' trees, no configuration file and no password database; for all that comes
+// from outside it calls its Supervisor.
 package core
 
 import (
@@ -25,16 +26,16 @@ import (
 	"ftpd/pkg/zerocopy"
 )
 
-// Options are what a server needs; Config and Supervisor are required.
+// Options holds the parts of a server; Config and Supervisor are required.
 type Options struct {
-	Config     *config.Config        // must not change any more
-	Supervisor monitor.Supervisor    // must be good for calls from many goroutines
-	Threads    *impersonate.Threads  // nil: nobody is impersonated, and an account that wants it is refused
+	Config     *config.Config        // must not change after New
+	Supervisor monitor.Supervisor    // must be safe for calls from many goroutines
+	Threads    *impersonate.Threads  // nil: accounts that need impersonation are refused
 	Zone       *time.Location        // for LIST when files.utc_times is false; nil is UTC
 	Ports      config.PortRange      // the system's ephemeral ports; zero is 32768-60999
-	Public     map[string]netip.Addr // addresses of the host names in [nat]; a name that is missing was not found yet
+	Public     map[string]netip.Addr // addresses of the host names in [nat], as far as found
 	Network    transport.Network     // nil: TCP
-	// Certificates are what TLS shows; nil: there is no TLS.
+	// Certificates are the certificates of TLS; nil: there is no TLS.
 	Certificates *ftptls.Certificates
 }
 
@@ -51,13 +52,13 @@ type Server struct {
 	debug      bool // lines are logged
 	security   *ftptls.Server
 	hosts      map[string]*config.Host // virtual ones, by ftptls.HostKey
-	tlsOnly    bool                    // nobody may log in without TLS
+	tlsOnly    bool                    // every login needs TLS
 	buffers    transport.Buffers
 	blocks     transport.Blocks
 	pipes      zerocopy.Pipes
 	hashes     *hashes
 	rates      *limit.Rates
-	arriving   limit.Commands // those of each client, for ban.commands_per_second
+	arriving   limit.Commands // commands of each client, for ban.commands_per_second
 
 	proxied atomic.Int32 // control connections whose PROXY header is awaited
 
@@ -65,12 +66,12 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{}  // guarded by mu
-	peak     int                    // guarded by mu; most sessions since memory was given back
+	peak     int                    // guarded by mu; most sessions since memory was released
 	moving   map[*transfer]struct{} // guarded by mu; transfers of files
-	running  sync.WaitGroup         // of sessions; added to under mu, before draining
+	running  sync.WaitGroup         // of sessions; grows under mu, before draining
 }
 
-// New makes a server.
+// New returns a server.
 func New(o Options) *Server {
 	srv := &Server{
 		config:     o.Config,
@@ -111,7 +112,8 @@ func newOwners(s monitor.Supervisor) *listing.Owners {
 // ServeConn serves one session on c, until it ends. It takes c over.
 func (srv *Server) ServeConn(c transport.Conn) { srv.serveConn(c, false) }
 
-// ServeTLSConn does so with TLS from the first byte on (implicit TLS). There must be a certificate.
+// ServeTLSConn serves one session on c like ServeConn, with TLS from the first byte on
+// (implicit TLS). It needs a certificate.
 func (srv *Server) ServeTLSConn(c transport.Conn) { srv.serveConn(c, true) }
 
 func (srv *Server) serveConn(c transport.Conn, implicit bool) {
@@ -151,10 +153,11 @@ func (srv *Server) serveConn(c transport.Conn, implicit bool) {
 	s.serve(ctx)
 }
 
-// refuseConn answers a client that gets no session. One that expects TLS could not read the answer, and gets no handshake for it.
+// refuseConn sends r to a client that gets no session, and closes c. With implicit TLS it
+// sends nothing: the client could not read the reply, and a handshake for it is not made.
 func refuseConn(c transport.Conn, r Reply, implicit bool) {
 	if !implicit {
-		c.SetWriteDeadline(time.Now().Add(lastWord)) // so little fits into any socket's buffer
+		c.SetWriteDeadline(time.Now().Add(lastWord)) // a reply fits into any socket's buffer
 		c.Write(r.Append(nil))
 	}
 	c.Finish()
@@ -182,16 +185,18 @@ func (srv *Server) leave(s *Session) {
 	srv.mu.Unlock()
 	srv.running.Done()
 	if over {
-		debug.FreeOSMemory() // the runtime itself would keep what the crowd took for minutes
+		debug.FreeOSMemory() // the runtime would keep the memory for minutes
 	}
 }
 
-// crowd is how many sessions leave memory behind that is worth giving back when most of them are gone.
+// crowd is the number of sessions that leave enough memory behind to be released when most of
+// them are gone.
 const crowd = 16
 
-// Shutdown ends the server: sessions without a transfer read 421 at once, the others when their transfer has ended; an
-// upload whose control connection has ended is cut. When ctx ends first, transfers are cut and the error is ctx's. The listeners are the
-// caller's to close.
+// Shutdown ends the server: sessions without a transfer receive 421 at once, the others when
+// their transfer has ended; an upload whose control connection has ended is cut. If ctx ends
+// first, transfers are cut and Shutdown returns the error of ctx. The caller closes the
+// listeners.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Lock()
 	srv.draining.Store(true)
@@ -201,7 +206,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.mu.Unlock()
 
 	done := make(chan struct{})
-	go func() { // ends when all sessions have; the cut below ends them
+	go func() { // returns when all sessions have ended; the cut below ends them
 		srv.running.Wait()
 		close(done)
 	}()
@@ -222,10 +227,11 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Finish waits until the last session has ended, or ctx has. The caller has closed the listeners, so that no session begins.
+// Finish waits until the last session has ended, or until ctx ends. The caller has closed the
+// listeners, so that no session begins.
 func (srv *Server) Finish(ctx context.Context) {
 	done := make(chan struct{})
-	go func() { // ends when all sessions have, or with the process
+	go func() { // returns when all sessions have ended, or ends with the process
 		srv.running.Wait()
 		close(done)
 	}()
@@ -235,16 +241,17 @@ func (srv *Server) Finish(ctx context.Context) {
 	}
 }
 
-// lastWord is how long a client may take to read its 421.
+// lastWord bounds the time in which a client has to read its 421.
 const lastWord = time.Second
 
-// Serve accepts control connections until l is closed, and then returns the error, which is net.ErrClosed. It goes on when the
-// process has no descriptor left.
+// Serve accepts control connections until l is closed, and then returns the error, which is
+// net.ErrClosed. It continues when the process has no free descriptor.
 func (srv *Server) Serve(l net.Listener) error {
 	return srv.accept(l, false)
 }
 
-// ServeTLS does so with TLS from the first byte on (implicit TLS). There must be a certificate.
+// ServeTLS accepts control connections like Serve, with TLS from the first byte on (implicit
+// TLS). It needs a certificate.
 func (srv *Server) ServeTLS(l net.Listener) error { return srv.accept(l, true) }
 
 func (srv *Server) accept(l net.Listener, implicit bool) error {
@@ -254,5 +261,5 @@ func (srv *Server) accept(l net.Listener, implicit bool) error {
 	return a.run()
 }
 
-// NameFound sets the address that PASV's replies name for a host name in [nat].
+// NameFound sets the address that replies to PASV contain for a host name in [nat].
 func (srv *Server) NameFound(f monitor.FoundName) { srv.public.Set(f.Name, f.Address) }

@@ -12,40 +12,51 @@ import (
 	"ftpd/pkg/limit"
 )
 
-// A transfer is one use of the data connection, from its 150 to its 226. It runs as a job of its session.
+// A transfer is one use of the data connection, from its 150 to its 226. It runs as a job of its
+// session.
 type transfer struct {
 	s       *Session
 	data    dtp.Conn
 	opener  dtp.Opener
 	private bool          // over TLS
-	proof   *ftptls.Proof // of its TLS; nil without
-	secure  *ftptls.Data  // of data; nil before its handshake and without TLS
+	proof   *ftptls.Proof // of the TLS; nil without TLS
+	secure  *ftptls.Data  // TLS of data; nil before the handshake and without TLS
 	ascii   bool          // TYPE A
 	begun   time.Time
-	login   *login // whose transfer it is
-	client  string // what CLNT named
+	login   *login // the login that began the transfer
+	client  string // the text of CLNT
 	what    task
 
-	allRead   chan struct{} // closed when the control connection has ended, and all before that was read
-	lost      error         // how it has ended, where an upload goes on without it; set before allRead is closed
-	overtaken bool          // QUIT and the end of the control connection may have come before the end of an upload
-	recorded  bool          // the record was emitted, unless it is upload; guarded by the session's turn
-	upload    *events.Event // the record of an upload that ended well, to be emitted behind its 226
+	// allRead is closed when the control connection has ended and all that the client has sent
+	// on it was read.
+	allRead chan struct{}
+
+	// lost is the end of the control connection, if an upload goes on without it. It is set before
+	// allRead is closed.
+	lost error
+
+	// QUIT and the end of the control connection may precede the end of an upload
+	overtaken bool
+	// the record was emitted, unless it is upload; guarded by the session's turn
+	recorded bool
+	upload   *events.Event // the record of a successful upload, to be emitted behind its 226
 
 	// run leaves the following for finish.
 	reply Reply
-	cause error // of the session's end, where reply is none
+	cause error // of the session's end, if reply is empty
 	open  bool  // the data connection is open, and is closed behind the reply
 }
 
-// A task is what a transfer command has the transfer do.
+// A task is the work of a transfer command.
 type task struct {
-	verb     string                                 // of a file's transfer: RETR, STOR, APPE or STOU
-	path     string                                 // the file's, in the user's tree
+	// of a file's transfer: RETR, STOR, APPE or STOU
+	verb     string
+	path     string                                 // of the file, in the user's tree
 	size     int64                                  // bytes that will move; 0: not known
 	move     func(context.Context, *transfer) error // moves the bytes
-	incoming bool                                   // the client writes
-	finished func(*transfer, Reply)                 // called once, with the reply that tells the outcome; gives back what move used
+	incoming bool                                   // the client sends data
+	// called once, with the last reply; releases what move used
+	finished func(*transfer, Reply)
 }
 
 func (t task) direction() limit.Direction {
@@ -55,8 +66,8 @@ func (t task) direction() limit.Direction {
 	return limit.Download
 }
 
-// transfer starts a task and answers its command: 150, also where the data connection stands already. RFC 959 has 125 there, which
-// several libraries take for an error.
+// transfer starts a task and answers its command with 150, also if the data connection is open
+// already. RFC 959 has 125 for that case, but several libraries take 125 for an error.
 func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	t := &transfer{
 		s: s, opener: s.params.opener, private: s.tls.private,
@@ -74,7 +85,7 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	first := reply(150, "%s", opening)
 	if t.private {
 		s.say(first)
-		s.flush() // the handshake may begin as soon as the transfer does, and clients want to read this first
+		s.flush() // clients expect the 150 before the handshake, which the transfer begins
 		first = Reply{}
 	}
 	s.srv.began(t)
@@ -165,7 +176,7 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 	return err
 }
 
-// refused reports whether an upload has ended for a reason of the server's: its client may still be sending.
+// refused reports whether the server has ended an upload: the client may still be sending.
 func (t *transfer) refused(r Reply) bool { return t.what.incoming && r.Code >= 450 }
 
 // move moves the bytes.
@@ -176,7 +187,8 @@ func (t *transfer) move(ctx context.Context, do task) error {
 	return do.move(ctx, t)
 }
 
-// emit reports the outcome of a file's transfer; that of an upload which ended well is reported behind its reply.
+// emit reports the outcome of a file's transfer. A successful upload is reported behind its
+// reply.
 func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Reply) {
 	e.Kind, e.Reply = complete, r.Code
 	e.ASCII = t.ascii
@@ -202,7 +214,7 @@ func (t *transfer) emit(complete, incomplete events.Kind, e events.Event, r Repl
 
 // report emits another event of the transfer.
 func (t *transfer) report(e events.Event) {
-	t.s.turn.Lock() // as above
+	t.s.turn.Lock() // as in emit
 	defer t.s.turn.Unlock()
 	e.Former = t.login != t.s.login
 	t.s.emit(e)

@@ -8,7 +8,8 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A view is what others may see of a session at any time. The session publishes it each time before it parks.
+// A view is the state of a session that other goroutines may read at any time. The session
+// publishes it each time before it parks.
 type view struct {
 	dir    string
 	client string
@@ -23,7 +24,7 @@ type sharedView struct {
 	view view // guarded by mu
 }
 
-// publish is called in the session's turn.
+// publish stores the view of the session. It is called in the session's turn.
 func (s *Session) publish() {
 	v := view{
 		dir: s.dir, client: s.client, active: s.clock.active, gone: s.unattended(),
@@ -37,7 +38,7 @@ func (s *Session) publish() {
 	s.shared.view = v
 }
 
-// Sessions tells of every session, in no order.
+// Sessions returns the state of every session, in no order.
 func (srv *Server) Sessions() []monitor.SessionState {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -47,16 +48,21 @@ func (srv *Server) Sessions() []monitor.SessionState {
 		s.shared.mu.Lock()
 		v := s.shared.view
 		s.shared.mu.Unlock()
-		if v.active.IsZero() { // it is not admitted yet
+		if v.active.IsZero() { // the session is not admitted yet
 			continue
 		}
 		at[s.id] = len(all)
-		all = append(all, monitor.SessionState{Session: s.id, Dir: v.dir, Client: v.client, TLS: v.tls, Gone: v.gone, Active: v.active})
+		all = append(all, monitor.SessionState{
+			Session: s.id, Dir: v.dir, Client: v.client, TLS: v.tls, Gone: v.gone,
+			Active: v.active,
+		})
 	}
 	for t := range srv.moving {
 		if i, ok := at[t.s.id]; ok {
 			p := t.state()
-			all[i].Transfer = &monitor.TransferState{Verb: p.Verb, Path: p.Path, Moved: p.Moved, Size: p.Size, Began: p.Began}
+			all[i].Transfer = &monitor.TransferState{
+				Verb: p.Verb, Path: p.Path, Moved: p.Moved, Size: p.Size, Began: p.Began,
+			}
 		}
 	}
 	return all
@@ -64,7 +70,7 @@ func (srv *Server) Sessions() []monitor.SessionState {
 
 var errKicked = errors.New("ended by the administrator")
 
-// Kick ends a session, and its transfer. It is false where there is none.
+// Kick ends a session, and its transfer. It reports whether the session existed.
 func (srv *Server) Kick(session string) bool {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -80,7 +86,7 @@ func (srv *Server) Kick(session string) bool {
 	return false
 }
 
-// stop asks a session to leave when its transfer is over: at once where no client is left to know.
+// stop makes a session end when its transfer is over, or at once if its client is gone.
 func (s *Session) stop() {
 	s.shared.mu.Lock()
 	gone := s.shared.view.gone
@@ -92,7 +98,8 @@ func (s *Session) stop() {
 	s.wake()
 }
 
-// cut ends a session from outside, whatever it does. The client gets a moment to read why.
+// cut ends a session from outside its turn, in any phase. The client has lastWord to read the
+// reason.
 func (s *Session) cut(cause error) {
 	s.wasCut.Store(true)
 	s.cancel(cause)
