@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,10 +37,24 @@ import (
 // all lines that were sent there before are read: one of them may be QUIT.
 const lastLines = time.Second
 
-// nextEnd bounds the time between the end of the data connection and the end of the control
-// connection. A kernel closes all connections of a killed program at once, but may run other
-// programs meanwhile.
-const nextEnd = 50 * time.Microsecond
+// UploadWaits bound the times in which the end of the control connection decides whether an upload
+// counts. Longer times find more clients that were killed, and delay the replies to the others.
+type UploadWaits struct {
+	// Control bounds the time between the end of the data connection and the end of the control
+	// connection. A kernel closes all connections of a killed program at once, but may run other
+	// programs meanwhile. 0 is 50 µs.
+	Control time.Duration
+	// Record bounds the time for which the record of an upload that was answered 226 waits: a host
+	// that has nothing else to send acknowledges within 40 ms. 0 is 50 ms.
+	Record time.Duration
+}
+
+func (w UploadWaits) orDefault() UploadWaits {
+	return UploadWaits{
+		Control: cmp.Or(w.Control, 50*time.Microsecond),
+		Record:  cmp.Or(w.Record, 50*time.Millisecond),
+	}
+}
 
 // errEndedFirst is the cause of an upload that does not count, although its bytes may all be
 // there.
@@ -99,7 +114,7 @@ func (t *transfer) first(ctx context.Context, err error) error {
 // arrived returns nil at the end of an upload that counts, and otherwise the reason why it
 // does not.
 func (t *transfer) arrived(ctx context.Context) error {
-	wait := nextEnd
+	wait := t.s.srv.waits.Control
 	if t.proved() {
 		wait = 0
 	}
@@ -132,10 +147,6 @@ func (t *transfer) present(ctx context.Context, wait time.Duration) error {
 	return context.Cause(ctx)
 }
 
-// recordDelay bounds the time for which the record of an upload waits: a host that has nothing
-// else to send acknowledges within 40 ms.
-const recordDelay = 50 * time.Millisecond
-
 // A pendingRecord is the record of an upload that was answered 226; it is not yet written.
 type pendingRecord struct {
 	upload events.Event
@@ -153,7 +164,7 @@ func (s *Session) vouch(upload events.Event) {
 		s.emit(upload)
 	default:
 		r := &pendingRecord{upload: upload}
-		r.timer = time.AfterFunc(recordDelay, func() {
+		r.timer = time.AfterFunc(s.srv.waits.Record, func() {
 			s.turn.Lock()
 			defer s.turn.Unlock()
 			if s.record == r {

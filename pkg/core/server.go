@@ -37,6 +37,7 @@ type Options struct {
 	Network    transport.Network     // nil: TCP
 	// Certificates are the certificates of TLS; nil: there is no TLS.
 	Certificates *ftptls.Certificates
+	UploadWaits  UploadWaits
 }
 
 // A Server serves FTP on any number of listeners.
@@ -51,6 +52,7 @@ type Server struct {
 	commands   map[string]*command
 	debug      bool // lines are logged
 	security   *ftptls.Server
+	waits      UploadWaits
 	hosts      map[string]*config.Host // virtual ones, by ftptls.HostKey
 	tlsOnly    bool                    // every login needs TLS
 	buffers    transport.Buffers
@@ -87,6 +89,7 @@ func New(o Options) *Server {
 		moving:     make(map[*transfer]struct{}),
 		security:   ftptls.NewServer(&o.Config.TLS, o.Certificates),
 		hosts:      hostsOf(o.Config),
+		waits:      o.UploadWaits.orDefault(),
 	}
 	srv.hashes = newHashes(&srv.blocks)
 	srv.rates = limit.NewRates(o.Config.Limits)

@@ -42,9 +42,16 @@ func serveTCPWith(
 	w := newWorld(t)
 	w.clientCAs = clientCAs
 	change(w.config)
+	return w.serveTCP(t, listen, UploadWaits{})
+}
+
+func (w *world) serveTCP(t *testing.T, listen string, waits UploadWaits) *loopback {
 	w.config.Data.PassivePorts.First, w.config.Data.PassivePorts.Last = 0, 0
 	w.config.Defaults.RequireTLS = config.RequireTLSOff
-	w.srv = New(Options{Config: w.config, Supervisor: w.supervisor, Certificates: w.certificates()})
+	w.srv = New(Options{
+		Config: w.config, Supervisor: w.supervisor, Certificates: w.certificates(),
+		UploadWaits: waits,
+	})
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
 		t.Skip("no such address here:", err)

@@ -421,7 +421,7 @@ func (p *player) event(pattern string) error {
 	if p.emitted(pattern) {
 		return nil
 	}
-	time.Sleep(recordDelay)
+	time.Sleep(p.srv.waits.Record)
 	synctest.Wait()
 	if p.emitted(pattern) {
 		return nil
