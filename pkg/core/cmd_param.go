@@ -96,18 +96,18 @@ func (s *Session) optsUTF8(_ context.Context, arg string) (Reply, error) {
 // pasv listens for a data connection (RFC 959 §4.1.2). Old clients search the reply for six
 // numbers, others require the parentheses.
 func (s *Session) pasv(context.Context, string) (Reply, error) {
-	told := s.srv.public.For(s.conn.Local().Addr(), s.conn.Remote().Addr())
+	public := s.srv.public.For(s.conn.Local().Addr(), s.conn.Remote().Addr())
 	switch {
 	case s.params.epsvOnly:
 		return Reply{}, errEPSVOnly
-	case !s.ipv4() || !told.Is4():
+	case !s.ipv4() || !public.Is4():
 		return Reply{}, errPASV6
 	}
 	p, err := s.listen()
 	if err != nil {
 		return Reply{}, err
 	}
-	a := told.As4()
+	a := public.As4()
 	return reply(227, "Entering Passive Mode (%d,%d,%d,%d,%d,%d).", a[0], a[1], a[2], a[3],
 		p.Port()>>8, p.Port()&0xff), nil
 }

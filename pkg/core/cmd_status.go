@@ -65,12 +65,12 @@ func collect(ctx context.Context, l *listing.Lister, files *vfs.FS, name string)
 
 // status returns the reply to STAT without an argument.
 func (s *Session) status() Reply {
-	who := "Not logged in."
+	user := "Not logged in."
 	switch {
 	case s.login != nil:
-		who = "Logged in as " + s.login.account.Name + "."
+		user = "Logged in as " + s.login.account.Name + "."
 	case s.attempt.user != "":
-		who = "Waiting for the password."
+		user = "Waiting for the password."
 	}
 	kind := "binary"
 	if s.params.dataType.ascii() {
@@ -79,7 +79,7 @@ func (s *Session) status() Reply {
 	return Reply{Code: 211, Text: []string{
 		"FTP server status:",
 		fmt.Sprintf(" Connected to %s from %s.", s.conn.Local().Addr(), s.conn.Remote().Addr()),
-		" " + who,
+		" " + user,
 		" TYPE: " + kind + "; STRU: file; MODE: stream.",
 		" " + s.dataStatus(),
 		"End of status.",

@@ -244,8 +244,9 @@ func commands() map[string]*command {
 
 // absent lists commands that are known from the RFCs, or from other servers, and are not
 // implemented.
-const absent = `ACCT ADAT AVBL COMB CONF CSID DSIZ ENC ESTP LANG LPRT LPSV MAIL MFCT MFF MIC MLFL MRCP MRSQ MSAM
-	MSND MSOM OPEN RANG SMNT SPSV THMB XRCP XRSQ XSEM XSEN XSHA XSHA512`
+const absent = `ACCT ADAT AVBL COMB CONF CSID DSIZ ENC ESTP LANG LPRT LPSV MAIL MFCT MFF MIC
+	MLFL MRCP MRSQ MSAM MSND MSOM OPEN RANG SMNT SPSV THMB XRCP XRSQ XSEM XSEN XSHA
+	XSHA512`
 
 // now reports whether a command runs while a transfer goes on.
 func (c *command) now(arg []byte) bool { return c.during && !(c.path && len(arg) > 0) }

@@ -24,7 +24,7 @@ func (s *Session) dataOptions(d limit.Direction) dtp.Options {
 	return o
 }
 
-// claim takes what PASV or PORT prepared for a transfer that begins.
+// claim reserves the opener that PASV or PORT has prepared, for a transfer that begins.
 func (s *Session) claim() error {
 	if s.params.opener == nil {
 		return errNoData
@@ -32,7 +32,7 @@ func (s *Session) claim() error {
 	return s.params.opener.Claim()
 }
 
-// dropOpener closes what PASV or PORT prepared.
+// dropOpener closes the opener that PASV or PORT has prepared.
 func (s *Session) dropOpener() {
 	if s.params.opener != nil {
 		s.params.opener.Close()

@@ -77,9 +77,9 @@ func (t *transfer) controlEnded(err error) {
 // this program, after the end of the control connection.
 const underWay = 50 * time.Millisecond
 
-// goOn lets an upload continue without its control connection. If no data connection is open,
-// goOn ends the job through cancel, because the job waits for no new one.
-func (t *transfer) goOn(cancel context.CancelCauseFunc) {
+// continueUpload lets an upload continue without its control connection. If no data connection is
+// open, continueUpload ends the job through cancel, because the job waits for no new one.
+func (t *transfer) continueUpload(cancel context.CancelCauseFunc) {
 	if t.data.IsOpen() {
 		t.data.Interrupt()
 		return
@@ -91,9 +91,9 @@ func (t *transfer) goOn(cancel context.CancelCauseFunc) {
 	})
 }
 
-// deserted reports whether the transfer goes on without its control connection. It may be called
+// controlLost reports whether the transfer goes on without its control connection. It may be called
 // while the transfer runs.
-func (t *transfer) deserted() bool {
+func (t *transfer) controlLost() bool {
 	select {
 	case <-t.allRead:
 		return t.lost != nil
@@ -102,10 +102,10 @@ func (t *transfer) deserted() bool {
 	}
 }
 
-// first makes the end of the control connection the first cause of an upload's error that came
-// after that end.
-func (t *transfer) first(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || !t.deserted() || errors.Is(err, errEndedFirst) {
+// withControlEnd makes the end of the control connection the first cause of an upload's error
+// that came after that end.
+func (t *transfer) withControlEnd(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() != nil || !t.controlLost() || errors.Is(err, errEndedFirst) {
 		return err
 	}
 	return fmt.Errorf("%w, then: %w", errEndedFirst, err)
@@ -119,7 +119,7 @@ func (t *transfer) arrived(ctx context.Context) error {
 		wait = 0
 	}
 	early := t.s.quitAnswered.Load()
-	err := t.present(ctx, wait)
+	err := t.requireClient(ctx, wait)
 	t.overtaken = early && !t.proved() && t.s.conn.Ended(0)
 	return err
 }
@@ -128,8 +128,8 @@ func (t *transfer) arrived(ctx context.Context) error {
 // program, never from a kernel.
 func (t *transfer) proved() bool { return t.private && t.secure.EndProved() }
 
-// present returns nil if the client is still there, and otherwise the cause.
-func (t *transfer) present(ctx context.Context, wait time.Duration) error {
+// requireClient returns nil if the client is still there, and otherwise the cause.
+func (t *transfer) requireClient(ctx context.Context, wait time.Duration) error {
 	if !t.s.conn.Ended(wait) {
 		return context.Cause(ctx)
 	}
@@ -153,8 +153,8 @@ type pendingRecord struct {
 	timer  *time.Timer
 }
 
-// vouch emits the record of an upload that was just answered 226, or keeps it for a moment.
-func (s *Session) vouch(upload events.Event) {
+// recordUpload emits the record of an upload that was just answered 226, or keeps it for a moment.
+func (s *Session) recordUpload(upload events.Event) {
 	switch {
 	case s.quitAnswered.Load(): // the end of the connection proves nothing any more
 		s.emit(upload)
@@ -168,27 +168,27 @@ func (s *Session) vouch(upload events.Event) {
 			s.turn.Lock()
 			defer s.turn.Unlock()
 			if s.record == r {
-				s.decide(nil)
+				s.emitRecord(nil)
 			}
 		})
 		s.record = r
 	}
 }
 
-// confirm is called when the client has sent something. It emits the pending record if the
+// confirmRecord is called when the client has sent something. It emits the pending record if the
 // client has acknowledged the 226 and its connection is open.
-func (s *Session) confirm() {
+func (s *Session) confirmRecord() {
 	if s.record != nil && s.conn.Unacknowledged() == 0 && !s.conn.Ended(0) {
-		s.decide(nil)
+		s.emitRecord(nil)
 	}
 }
 
-// decide emits the pending record. err is the error that ended the control connection, or nil
+// emitRecord emits the pending record. err is the error that ended the control connection, or nil
 // if no read has met its end.
 //
 // If the client program is gone, or exits with the 226 unread, its host answers the 226 with a
 // reset. A program that has read the 226 has acknowledged it with its end, or before.
-func (s *Session) decide(err error) {
+func (s *Session) emitRecord(err error) {
 	r := s.record
 	if r == nil {
 		return
@@ -203,9 +203,9 @@ func (s *Session) decide(err error) {
 	s.emit(r.upload)
 }
 
-// leftBehind returns the reply to an upload whose client has gone after present had found it
-// there, and emits the record.
-func (t *transfer) leftBehind() Reply {
+// concludeLost returns the reply to an upload whose client has gone after requireClient had found
+// it there, and emits the record.
+func (t *transfer) concludeLost() Reply {
 	r := errLeft.Because(t.lost)
 	upload := unfinished(*t.upload, t.lost)
 	upload.Reply = r.Code

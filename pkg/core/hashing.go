@@ -78,8 +78,8 @@ func newHashes(b *transport.Blocks) *hashes {
 	return &hashes{places: make(chan struct{}, runtime.GOMAXPROCS(0)), blocks: b}
 }
 
-// hashPatience bounds the time that a hash waits until another has ended.
-const hashPatience = 30 * time.Second
+// hashWait bounds the time that a hash waits until another has ended.
+const hashWait = 30 * time.Second
 
 var errNoPlace = errors.New("no other hash has ended in time")
 
@@ -97,7 +97,7 @@ func (hs *hashes) sum(ctx context.Context, h *filePart, a *algorithm) ([]byte, e
 	b := hs.blocks.Get()
 	defer hs.blocks.Put(b)
 	digest := a.make()
-	timer := time.NewTimer(hashPatience)
+	timer := time.NewTimer(hashWait)
 	defer timer.Stop()
 	late := timer.C
 	for {

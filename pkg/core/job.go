@@ -39,8 +39,8 @@ func (s *Session) start(ctx context.Context, work job) {
 	own, cancel := context.WithCancelCause(ctx)
 	j := &activeJob{job: work, cancel: cancel, done: make(chan struct{})}
 	s.enter(j)
-	s.decide(nil)             // before the record could be that of another user
-	go s.perform(ctx, own, j) // ends when run does, which ends with own
+	s.emitRecord(nil)         // before a record of another user can follow
+	go s.perform(ctx, own, j) // returns after run, which returns soon after own has ended
 }
 
 // perform runs a job that ends with own, and then finishes it in the session's turn.
@@ -77,7 +77,8 @@ func (s *Session) guarded(run func()) (panicked bool) {
 	return false
 }
 
-// over notes that a job has ended. After a logout the time for the next login begins.
+// over ends the phase of a job that has ended. After a logout the time limit for the next login
+// begins.
 func (s *Session) over(j *activeJob) {
 	s.leave(j)
 	if j.files != nil && s.login == nil {

@@ -49,7 +49,7 @@ func (p *passwordCheck) finish(context.Context) {
 		p.s.welcome(p.login)
 		return
 	}
-	p.s.turnAway(p.ended, p.refusal)
+	p.s.answerFailedLogin(p.ended, p.refusal)
 }
 
 // sleep waits for d, or until ctx ends.
@@ -62,8 +62,9 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// authenticate checks the password, and opens the user's files. After a refusal the login is nil;
-// the reply is the answer. The log then has the cause: the supervisor writes it if it refused.
+// authenticate checks the password, and opens the user's files. After a refusal the login is
+// nil, and the reply is the answer to PASS. The cause is then in the log: the supervisor logs
+// its own refusals.
 func (p *passwordCheck) authenticate(ctx context.Context) (*login, Reply) {
 	srv, user := p.s.srv, p.credentials.User
 	failed := events.Event{Kind: events.LoginFailed, User: user}
@@ -90,8 +91,8 @@ func (p *passwordCheck) authenticate(ctx context.Context) (*login, Reply) {
 	return l, Reply{}
 }
 
-// openLogin opens the files of an account, as its user. secure reports whether the password came
-// over TLS.
+// openLogin opens the files of an account, with the identity of its user. secure reports
+// whether the password came over TLS.
 func (srv *Server) openLogin(account *auth.Account, secure bool) (*login, error) {
 	settings, err := srv.config.For(account.Name, account.Groups)
 	if err != nil {
@@ -175,9 +176,9 @@ func (l *login) start() string {
 	return "/"
 }
 
-// turnAway answers a failed login. ended is the reason why the check was ended, or nil; a
+// answerFailedLogin answers a failed login. ended is the reason why the check was ended, or nil; a
 // client whose check was ended gets no reply about the password.
-func (s *Session) turnAway(ended error, refusal Reply) {
+func (s *Session) answerFailedLogin(ended error, refusal Reply) {
 	switch {
 	case ended == errLoginTimeout:
 		s.dismiss(errLoginTimeout)

@@ -30,9 +30,9 @@ package core
 //	former        A transfer or hash of a login that has ended by USER or REIN. It accompanies ready
 //	              and exclusive: all commands run, except those that would begin another transfer, a
 //	              hash or a handshake; these wait for its end.
-//	record        The record of an upload that was answered 226. It is written when the client's host
-//	              has acknowledged the 226, when the next job begins or the login ends, or after
-//	              recordDelay (ending.go).
+//	record        The record of an upload that was answered 226. It is written when the client's
+//	              host has acknowledged the 226, when the next job begins or the login ends, or
+//	              after recordDelay (ending.go).
 type phase uint8
 
 const (

@@ -107,7 +107,7 @@ func (s *Session) burst(
 		case s.phase == phaseEnded:
 		case err == nil:
 			s.clock.active = time.Now()
-			s.confirm()
+			s.confirmRecord()
 			s.take(ctx, in.Data)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.expire()
@@ -219,7 +219,7 @@ func (s *Session) wake() { s.conn.SetReadDeadline(transport.PastDeadline) }
 // a download is aborted, as by ABOR (ibid.); a client that closed only one direction reads the
 // reply. An upload goes on.
 func (s *Session) hungUp(err error) {
-	s.decide(err)
+	s.emitRecord(err)
 	j, t := s.transferring()
 	if t != nil && !s.readClosed {
 		t.controlEnded(err)
@@ -229,7 +229,7 @@ func (s *Session) hungUp(err error) {
 		s.tls.control.Abort(err) // behind the bytes that have arrived: they may name the cause
 	case t != nil && s.quitAnswered.Load():
 	case s.unattended():
-		t.goOn(j.cancel)
+		t.continueUpload(j.cancel)
 	case err != io.EOF:
 		s.end(err)
 	case t != nil:
@@ -272,7 +272,7 @@ func (s *Session) close(ctx context.Context) {
 		s.turn.Lock()
 	}
 	defer s.turn.Unlock()
-	s.decide(nil) // unless the record's timer calls decide just now
+	s.emitRecord(nil) // unless the record's timer calls emitRecord just now
 	s.finish()
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}
@@ -290,7 +290,7 @@ func (s *Session) logout() {
 		return
 	}
 	s.startLoginClock()
-	s.decide(nil) // the record is this user's
+	s.emitRecord(nil) // the record is this user's
 	e := events.Event{Kind: events.Logout}
 	if s.job == nil {
 		s.login.fs.Close()

@@ -22,25 +22,25 @@ import (
 type controlBuffers struct {
 	in      ftpwire.Input
 	ahead   []byte            // lines that wait for a job's end, then a part of a line
-	waiting int               // bytes of ahead that are lines which wait
+	waiting int               // length of the waiting lines in ahead, in bytes
 	out     *transport.Buffer // replies; nil if there are none
 }
 
-// A sessionClock is what decides when a session is idle for too long.
+// A sessionClock decides when a session is idle for too long.
 type sessionClock struct {
 	deadline time.Time     // the read deadline in force; zero if there is none
 	active   time.Time     // of the last line, or of the last job's end
 	idle     time.Duration // how long the session may be idle; 0 is no limit
 }
 
-// A loginAttempt is what a session has until a user is logged in.
+// A loginAttempt is the state of a session before the login of a user.
 type loginAttempt struct {
 	user     string    // the argument of USER
 	failures int       // of logins on this connection, also before an earlier login
 	due      time.Time // the end of limits.login_timeout; zero after a login or without a limit
 }
 
-// A login is what a session has while a user is logged in.
+// A login is the state of a session during the login of a user.
 type login struct {
 	account  *auth.Account
 	settings config.Effective
@@ -53,7 +53,7 @@ type login struct {
 // next user begins with those of a new session.
 type transferParams struct {
 	dataType  dataType      // of TYPE
-	opener    dtp.Opener    // what PASV or PORT prepared; nil once used
+	opener    dtp.Opener    // prepared by PASV or PORT; nil once used
 	farewell  dtp.Farewell  // to the client of an upload that was refused after its 150
 	epsvOnly  bool          // after EPSV ALL (RFC 2428 §4)
 	restart   int64         // REST marker for the next transfer only

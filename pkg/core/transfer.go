@@ -115,10 +115,10 @@ func (t *transfer) run(ctx context.Context) {
 		t.data.Finish()
 		t.open = false
 		if t.what.incoming {
-			err = t.present(ctx, 0)
+			err = t.requireClient(ctx, 0)
 		}
 	}
-	err = t.first(ctx, err)
+	err = t.withControlEnd(ctx, err)
 	t.reply = conclude(ctx, err)
 	t.cause = cmp.Or(context.Cause(ctx), err)
 	ended = true
@@ -130,7 +130,7 @@ func (t *transfer) finish(context.Context) {
 	}
 	r := t.reply
 	if t.upload != nil && t.lost != nil {
-		r = t.leftBehind()
+		r = t.concludeLost()
 	}
 	if r.Code == 0 {
 		t.s.dismiss(t.cause)
@@ -147,7 +147,7 @@ func (t *transfer) finish(context.Context) {
 	case t.lost != nil, errors.Is(r.Cause, errGone), errors.Is(r.Cause, errEndedFirst):
 		t.s.end(errGone)
 	case t.upload != nil:
-		t.s.vouch(*t.upload)
+		t.s.recordUpload(*t.upload)
 	}
 }
 
@@ -155,7 +155,7 @@ func (t *transfer) perform(ctx context.Context, do task) (err error) {
 	if err := t.data.Open(ctx, t.opener); err != nil {
 		return err
 	}
-	if t.deserted() {
+	if t.controlLost() {
 		t.data.Interrupt()
 	}
 	defer context.AfterFunc(ctx, t.data.Interrupt)()
