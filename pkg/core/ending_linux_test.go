@@ -22,7 +22,11 @@ func TestVerdictOfAnUpload(t *testing.T) {
 		"killed, data connection first": {
 			UploadWaits{Control: patience, Record: short},
 			func(c *tcpClient, data *net.TCPConn) error {
-				return errors.Join(data.Close(), c.conn.Close())
+				err := data.Close()
+				for range 20 { // while the server waits, it answers; without a wait it sends 226
+					c.cmd("200 ", "NOOP")
+				}
+				return errors.Join(err, c.conn.Close())
 			},
 			"upload_incomplete STOR /f bytes=7 426 (the control connection ended first)",
 		},
