@@ -15,9 +15,9 @@ import (
 
 // retr sends a file (RFC 959 §4.1.3), from the restart marker on (RFC 3659 §5). The file is
 // opened first, so that an error of the file is reported whether or not a data connection was
-// prepared. The transfer sends the bytes that the file has at its begin, and the 150 contains
-// their number. In stream mode a client cannot distinguish a file that was cut off meanwhile
-// from a whole one, so this transfer does not end with 226 (vfs.ErrCutOff).
+// prepared. The transfer sends the bytes that the file has when it is opened, and the 150
+// contains their number. In stream mode a client cannot distinguish a file that was cut off
+// meanwhile from a whole one, so this transfer does not end with 226 (vfs.ErrCutOff).
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	name, offset := s.abs(arg), s.params.restart
 	s.params.restart = 0

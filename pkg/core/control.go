@@ -50,7 +50,7 @@ func (s *Session) takeText(ctx context.Context, p []byte) {
 const tlsHandshake = 22
 
 // proceed runs lines until no whole line is left. It keeps the rest, in place: the lines that
-// wait for a job's end, and the begin of an incomplete line. Nothing after a QUIT counts.
+// wait for a job's end, and the start of an incomplete line. Nothing after a QUIT counts.
 func (s *Session) proceed(ctx context.Context, p []byte) {
 	kept, p := p[:s.ctl.waiting], p[s.ctl.waiting:]
 	for s.phase != phaseEnded {
@@ -97,7 +97,7 @@ func (s *Session) waits(line []byte, behind bool) bool {
 	return err == nil
 }
 
-// execute runs one line and answers it. When it returns false, nothing after the line counts.
+// execute runs one line and answers it. If it returns false, nothing after the line counts.
 func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	cmd, rest := s.srv.lookup(line)
 	arg := string(rest)
@@ -144,7 +144,7 @@ func (s *Session) floods(p []byte) bool {
 		s.srv.arriving.Add(client, bytes.Count(p, []byte{'\n'})) > ban.CommandsPerSecond
 }
 
-// check refuses what the table alone can refuse, in the order of pyftpdlib: unknown, arguments,
+// check refuses a line by the command table alone, in the order of pyftpdlib: unknown, arguments,
 // login.
 func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 	switch {

@@ -13,7 +13,7 @@ import (
 
 // How an upload ends. In stream mode the end of the data connection is the end of the file
 // (RFC 959 §3.4.1). A client that was killed ends its connections like a client that has
-// finished: its kernel closes both of them, in good order, one microseconds after the other.
+// finished: its kernel closes both of them, in good order, within microseconds.
 // Only the control connection shows the difference. A client that has finished keeps the
 // control connection until it has read the 226, or sends QUIT before it closes it. A client
 // that was killed does neither.

@@ -30,7 +30,7 @@ type activeJob struct {
 	cancel context.CancelCauseFunc // ends the job; the session continues
 	aborts int                     // ABORs that are answered at the job's end
 	files  *vfs.FS                 // of a login that has ended before the job; else nil
-	// closed when the job has ended and the lines that waited have run
+	// done is closed when the job has ended and the lines that waited have run.
 	done chan struct{}
 }
 

@@ -1,6 +1,6 @@
 package core
 
-// A phase is what a session does at present. Phases exclude each other. They change in this file
+// A phase is the present activity of a session. Phases exclude each other. They change in this file
 // only, in the session's turn:
 //
 //	          +-------+  first byte   +---------+  PASS, SITE CHGRP   +-------------+
@@ -32,7 +32,7 @@ package core
 //	              hash or a handshake; these wait for its end.
 //	record        The record of an upload that was answered 226. It is written when the client's
 //	              host has acknowledged the 226, when the next job begins or the login ends, or
-//	              after recordDelay (ending.go).
+//	              after UploadWaits.Record (ending.go).
 type phase uint8
 
 const (

@@ -306,7 +306,7 @@ func (s *Session) logout() {
 	s.login, s.tls.sized, s.tls.private = nil, s.tls.implicit, s.tls.implicit
 }
 
-// reset gives the parameters the values that they have at the begin of a session.
+// reset gives the parameters the values that they have at the start of a session.
 func (s *Session) reset() {
 	s.dropOpener()
 	s.attempt.user, s.dir, s.rename = "", "", ""

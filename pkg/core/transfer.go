@@ -35,9 +35,9 @@ type transfer struct {
 	// allRead is closed.
 	lost error
 
-	// QUIT and the end of the control connection may precede the end of an upload
+	// overtaken: QUIT and the end of the control connection may precede the end of an upload.
 	overtaken bool
-	// the record was emitted, unless it is upload; guarded by the session's turn
+	// recorded: the record was emitted, unless it is upload; guarded by the session's turn.
 	recorded bool
 	upload   *events.Event // the record of a successful upload, to be emitted behind its 226
 
@@ -49,13 +49,13 @@ type transfer struct {
 
 // A task is the work of a transfer command.
 type task struct {
-	// of a file's transfer: RETR, STOR, APPE or STOU
+	// verb is RETR, STOR, APPE or STOU for the transfer of a file, and empty for a listing.
 	verb     string
 	path     string                                 // of the file, in the user's tree
 	size     int64                                  // bytes that will move; 0: not known
 	move     func(context.Context, *transfer) error // moves the bytes
 	incoming bool                                   // the client sends data
-	// called once, with the last reply; releases what move used
+	// finished is called once, with the last reply; it releases the resources of move.
 	finished func(*transfer, Reply)
 }
 
