@@ -33,8 +33,8 @@ func TestParsePORT(t *testing.T) {
 	}
 }
 
-// STAT gathers all before it answers, so there is a bound; a directory of just that size is
-// listed whole.
+// STAT collects the whole listing before it replies, so the number of entries is bounded. A
+// directory of exactly that size is listed completely.
 func TestStatOfManyEntries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

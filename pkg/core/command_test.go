@@ -16,7 +16,7 @@ import (
 	"ftpd/pkg/transport"
 )
 
-// say sends lines and returns what the server says to them without any time passing.
+// say sends lines and returns the replies that arrive without any time passing.
 func say(t *testing.T, c *memnet.Conn, text string) string {
 	t.Helper()
 	if _, err := c.Write([]byte(text + "\r\n")); err != nil {
@@ -33,8 +33,8 @@ func heard(c *memnet.Conn) string {
 	return string(text)
 }
 
-// Each command in each state, as far as its entry in the table decides: the rest is in the
-// transcripts.
+// Each command is sent in each state, as far as its entry in the table decides the reply. The
+// transcripts test the rest.
 func TestEveryCommandInEachState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -83,8 +83,8 @@ func expectedCode(cmd *command, loggedIn bool, arg string) string {
 	return ""
 }
 
-// HELP and the table must not part ways: a command that runs has a line of help that begins with
-// its name.
+// HELP and the command table must agree: each command that runs has a line of help that begins
+// with its name.
 func TestTableIsComplete(t *testing.T) {
 	for verb, c := range commands() {
 		if c.run == nil {
@@ -121,8 +121,8 @@ func TestPipelinedCommands(t *testing.T) {
 	})
 }
 
-// Lines that wait for a transfer are bounded: beyond that the client is not read, and all of them
-// run in the end.
+// Lines that wait for a transfer are bounded: beyond the bound the client is not read. All
+// lines run in the end.
 func TestWaitingLinesAreBounded(t *testing.T) {
 	const many = 10_000
 	synctest.Test(t, func(t *testing.T) {
@@ -155,7 +155,8 @@ func TestWaitingLinesAreBounded(t *testing.T) {
 	})
 }
 
-// So are those behind transfers that each wait for their data connection in turn.
+// The bound also holds for lines behind transfers that each wait for a data connection in
+// turn.
 func TestWaitingTransfersAreBounded(t *testing.T) {
 	const many = 10_000
 	synctest.Test(t, func(t *testing.T) {
@@ -163,7 +164,7 @@ func TestWaitingTransfersAreBounded(t *testing.T) {
 		c := w.connect()
 		heard(c)
 		say(t, c, "USER alice\r\nPASS secret\r\nTYPE I")
-		// nobody answers there; ends with the connection
+		// no listener answers there; the goroutine ends with the connection
 		go c.Write(bytes.Repeat([]byte("PORT 192,0,2,99,39,15\r\nLIST\r\n"), many))
 		for range 100 {
 			time.Sleep(time.Duration(w.config.Limits.ConnectTimeout))
@@ -178,10 +179,11 @@ func TestWaitingTransfersAreBounded(t *testing.T) {
 	})
 }
 
-// mostAhead is what may wait: a session reads once more when it has less than maxAhead.
+// mostAhead bounds the waiting bytes: a session reads once more when it has less than
+// maxAhead.
 const mostAhead = maxAhead + transport.BufferSize
 
-// waiting is how many bytes of lines wait in the one session.
+// waiting returns how many bytes of lines wait in the only session.
 func (w *world) waiting() int {
 	s := w.session(w.t)
 	s.turn.Lock()
@@ -209,8 +211,8 @@ func (w *world) upload(t *testing.T, port uint16, text string) {
 	d.Finish()
 }
 
-// A panic ends its session, whether it happens in a line, in a section or in a transfer, and no
-// other one.
+// A panic ends its own session and no other one, whether it occurs in a line, in a section or
+// in a transfer.
 func TestPanics(t *testing.T) {
 	for name, provoke := range map[string]func(*testing.T, *world, *memnet.Conn){
 		"line": func(t *testing.T, w *world, c *memnet.Conn) {
@@ -267,13 +269,13 @@ func TestPanics(t *testing.T) {
 	}
 }
 
-// A client that does not read its replies does not hold up its session for longer than it may be
-// idle.
+// A client that does not read its replies delays its session for no longer than the idle
+// timeout.
 func TestClientThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		c := w.connect()
-		go func() { // ends when the session has
+		go func() { // ends when the session has ended
 			for {
 				if _, err := c.Write(bytes.Repeat([]byte("HELP\r\n"), 100)); err != nil {
 					return

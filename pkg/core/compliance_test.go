@@ -13,36 +13,36 @@ import (
 	"ftpd/pkg/ftpwire"
 )
 
-// Two rows of the compliance table are no command's: the greeting, and what may be the answer to
-// any line.
+// Two rows of the compliance table belong to no command: the greeting, and the replies that
+// may follow any line.
 const (
 	greetingRow = "(connection)"
 	anyRow      = "(any line)"
 )
 
-// An asked is a line of a client's that has not got its last reply.
-type asked struct {
+// A pendingLine is a line of the client whose last reply has not been read.
+type pendingLine struct {
 	verb string
-	now  bool // is answered while a transfer runs
+	now  bool // the reply comes while a transfer runs
 	cmd  *command
 }
 
-// A reader finds out which reply of a transcript belongs to which command, as a client would that
-// pipelines: replies come in the order of the lines, but that a transfer or a hash is overtaken
-// by the lines that need not wait for it.
+// A reader assigns each reply of a transcript to its command, as a client that pipelines does:
+// replies come in the order of the lines, except that lines which need not wait overtake a
+// transfer or a hash.
 type reader struct {
-	srv     *Server // for its table of commands
-	in      ftpwire.Input
-	text    []byte
-	waiting []asked
-	running *asked // it began a job that lets others pass
-	left    bool   // by its user: what follows does not wait for running
-	inside  string // of a reply of several lines: its code
-	greeted bool
-	seen    map[string]map[int]bool // codes by command
+	srv         *Server // for its table of commands
+	in          ftpwire.Input
+	text        []byte
+	waiting     []pendingLine
+	running     *pendingLine // the command of a job that other lines may overtake
+	userChanged bool         // USER or REIN was accepted: the following lines do not wait for running
+	inside      string       // code of the multi-line reply that is being read
+	greeted     bool
+	seen        map[string]map[int]bool // codes by command
 }
 
-// read goes through one transcript.
+// read reads one transcript.
 func (r *reader) read(text string) error {
 	r.again()
 	for i, line := range strings.Split(text, "\n") {
@@ -53,24 +53,24 @@ func (r *reader) read(text string) error {
 			if strings.HasSuffix(rest, `\c`) {
 				rest, end = strings.TrimSuffix(rest, `\c`), ""
 			}
-			r.ask([]byte(unescape(rest) + end))
+			r.send([]byte(unescape(rest) + end))
 		case "leave":
 			if rest != "" {
-				r.ask([]byte(unescape(rest) + "\r\n"))
+				r.send([]byte(unescape(rest) + "\r\n"))
 			}
 		case "again":
 			r.again()
 		case "login":
 			for _, line := range []string{"USER " + rest, "PASS x", "TYPE I"} {
-				r.ask([]byte(line + "\r\n"))
+				r.send([]byte(line + "\r\n"))
 			}
 			r.answer(331)
 			r.answer(230)
 			r.answer(200)
 		case "secure":
-			r.waiting = nil // what was sent behind AUTH is thrown away
+			r.waiting = nil // the server discards what was sent behind AUTH
 		case "S:":
-			if err := r.hear(rest); err != nil {
+			if err := r.receive(rest); err != nil {
 				return fmt.Errorf("line %d: %s: %w", i+1, line, err)
 			}
 		}
@@ -78,13 +78,13 @@ func (r *reader) read(text string) error {
 	return nil
 }
 
-// again begins with a client.
+// again starts with a new client.
 func (r *reader) again() {
 	r.in, r.text, r.waiting, r.running = ftpwire.Input{}, nil, nil, nil
-	r.left, r.inside, r.greeted = false, "", false
+	r.userChanged, r.inside, r.greeted = false, "", false
 }
 
-func (r *reader) ask(p []byte) {
+func (r *reader) send(p []byte) {
 	r.text = append(r.text, r.in.Filter(p)...)
 	for {
 		line, rest, ok := ftpwire.CutLine(r.text)
@@ -92,17 +92,17 @@ func (r *reader) ask(p []byte) {
 			return
 		}
 		r.text = rest
-		a := asked{verb: anyRow}
+		a := pendingLine{verb: anyRow}
 		cmd, arg := r.srv.lookup(line)
 		if cmd != nil && len(line) <= ftpwire.MaxLine && !strings.Contains(string(line), "\x00") {
-			a = asked{verb: cmd.verb, now: cmd.now(arg) && cmd.verb != "ABOR", cmd: cmd}
+			a = pendingLine{verb: cmd.verb, now: cmd.now(arg) && cmd.verb != "ABOR", cmd: cmd}
 		}
 		r.waiting = append(r.waiting, a)
 	}
 }
 
-// hear takes a line of the server's.
-func (r *reader) hear(line string) error {
+// receive takes a line of the server.
+func (r *reader) receive(line string) error {
 	if line == "(nothing)" || line == "(closed)" {
 		return nil
 	}
@@ -126,10 +126,10 @@ func (r *reader) hear(line string) error {
 	return r.answer(code)
 }
 
-// answer gives a reply to the command that it answers.
+// answer assigns a reply to its command.
 func (r *reader) answer(code int) error {
 	if code == 421 {
-		r.note(anyRow, code) // it comes when it will
+		r.note(anyRow, code) // 421 may come at any time
 		return nil
 	}
 	if !r.greeted {
@@ -140,27 +140,27 @@ func (r *reader) answer(code int) error {
 	if r.running == nil && len(r.waiting) > 0 && hashVerbs[r.waiting[0].verb] {
 		r.begin()
 	}
-	if r.left && len(r.waiting) > 0 && !slices.Contains([]int{213, 226, 425, 426}, code) {
+	if r.userChanged && len(r.waiting) > 0 && !slices.Contains([]int{213, 226, 425, 426}, code) {
 		i := 0
 		if first := r.waiting[0].cmd; first.data && code < 500 {
-			// the first one waits
-			i = slices.IndexFunc(r.waiting, func(a asked) bool { return a.now && !a.cmd.access })
+			// the first line waits
+			i = slices.IndexFunc(r.waiting, func(a pendingLine) bool { return a.now && !a.cmd.access })
 		}
 		r.note(r.waiting[i].verb, code)
 		r.waiting = slices.Delete(r.waiting, i, i+1)
 		return nil
 	}
 	if r.running != nil {
-		i := slices.IndexFunc(r.waiting, func(a asked) bool { return a.now })
+		i := slices.IndexFunc(r.waiting, func(a pendingLine) bool { return a.now })
 		if i >= 0 && !(r.waiting[i].cmd.access && i > 0) {
 			r.note(r.waiting[i].verb, code)
-			r.left = r.waiting[i].cmd.access && code < 400
+			r.userChanged = r.waiting[i].cmd.access && code < 400
 			r.waiting = slices.Delete(r.waiting, i, i+1)
 			return nil
 		}
 		r.note(r.running.verb, code)
-		r.running, r.left = nil, false
-		slices.SortStableFunc(r.waiting, func(a, b asked) int {
+		r.running, r.userChanged = nil, false
+		slices.SortStableFunc(r.waiting, func(a, b pendingLine) int {
 			return abortsFirst(b) - abortsFirst(a)
 		})
 		return nil
@@ -177,7 +177,7 @@ func (r *reader) answer(code int) error {
 	return nil
 }
 
-// hashVerbs are jobs without a first reply.
+// hashVerbs are the commands whose jobs have no first reply.
 var hashVerbs = map[string]bool{
 	"HASH": true, "XCRC": true, "XMD5": true, "XSHA1": true, "XSHA256": true,
 }
@@ -187,7 +187,7 @@ func (r *reader) begin() {
 	r.waiting = slices.Clone(r.waiting[1:])
 }
 
-func abortsFirst(a asked) int {
+func abortsFirst(a pendingLine) int {
 	if a.verb == "ABOR" {
 		return 1
 	}
@@ -201,7 +201,7 @@ func (r *reader) note(verb string, code int) {
 	r.seen[verb][code] = true
 }
 
-// A row is one of the compliance table's.
+// A row is a row of the compliance table.
 type row struct {
 	verbs []string
 	state string
@@ -240,7 +240,7 @@ func readRows(t *testing.T) (rows []row) {
 	return rows
 }
 
-// readTranscripts finds out which replies to which command the transcripts show.
+// readTranscripts returns the reply codes that the transcripts show for each command.
 func readTranscripts(t *testing.T) map[string]map[int]bool {
 	t.Helper()
 	files, err := filepath.Glob("testdata/*.txt")
@@ -260,8 +260,8 @@ func readTranscripts(t *testing.T) map[string]map[int]bool {
 	return r.seen
 }
 
-// The compliance table has a row for each command and none besides, and what it says of replies
-// is what the transcripts show.
+// The compliance table has a row for each command and no others, and its reply codes are those
+// that the transcripts show.
 func TestCompliance(t *testing.T) {
 	table, shown := commands(), readTranscripts(t)
 	rows := map[string]bool{}
@@ -304,7 +304,7 @@ func checkState(t *testing.T, verb string, c *command, state string) {
 	}
 }
 
-// The reader finds the command of a reply where a client that pipelines would.
+// The reader assigns replies to commands as a client that pipelines does.
 func TestReaderOfTranscripts(t *testing.T) {
 	r := &reader{srv: &Server{commands: commands()}, seen: map[string]map[int]bool{}}
 	err := r.read(`S: 220 ...

@@ -23,7 +23,7 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// refit gives the session that is logged in a file system whose calls may fail.
+// refit replaces the file system of the logged-in session by one whose calls may fail.
 func (w *world) refit(t *testing.T, faults vfs.Faults) {
 	t.Helper()
 	view, err := vfs.Open(vfs.Options{
@@ -41,7 +41,7 @@ func (w *world) refit(t *testing.T, faults vfs.Faults) {
 	s.login.fs = view
 }
 
-// session is the only one.
+// session returns the only session.
 func (w *world) session(t *testing.T) *Session {
 	t.Helper()
 	w.srv.mu.Lock()
@@ -53,20 +53,20 @@ func (w *world) session(t *testing.T) *Session {
 	return all[0]
 }
 
-// storageErrors are what transcripts make calls fail with.
+// storageErrors are the errors that a transcript can make calls fail with.
 var storageErrors = map[string]error{
 	"EACCES": syscall.EACCES, "EOPNOTSUPP": syscall.EOPNOTSUPP, "EIO": syscall.EIO,
 	"ENAMETOOLONG": syscall.ENAMETOOLONG, "ENOSPC": syscall.ENOSPC,
 	"busy": impersonate.ErrBusy,
 }
 
-// fail makes a call fail from now on.
+// fail makes a call fail from this moment on.
 func (p *player) fail(call, name string) error {
 	err := storageErrors[name]
 	if err == nil && call != "nothing" {
 		return fmt.Errorf("no error %q", name)
 	}
-	var armed atomic.Bool // opening the view itself goes well
+	var armed atomic.Bool // so that opening the view succeeds
 	p.refit(p.t, func(made string) error {
 		if armed.Load() && (call == "every" || call == made) {
 			return err
@@ -77,7 +77,7 @@ func (p *player) fail(call, name string) error {
 	return nil
 }
 
-// What goes wrong with a file while bytes move is never 226.
+// A file error during a transfer never leads to 226.
 func TestStorageFails(t *testing.T) {
 	for _, test := range []struct {
 		call string
@@ -95,7 +95,7 @@ func TestStorageFails(t *testing.T) {
 		{"read", syscall.EACCES, "RETR old", "550 Permission denied."}, // a network file system
 		{"write", syscall.EROFS, "STOR new", "550 File system is read-only."},
 		{"ftruncate", syscall.EPERM, "STOR old", "550 Permission denied."},
-		// The name is not what is wrong with a file that is open.
+		// The file is open, so the error is not one of its name.
 		{"write", syscall.EINVAL, "STOR new", "451 Local error."},
 		{"close", syscall.ENODEV, "STOR new", "451 Local error."},
 		{"read", syscall.EINVAL, "RETR old", "451 Local error."},
@@ -136,8 +136,8 @@ func TestStorageFails(t *testing.T) {
 	}
 }
 
-// A file that cannot be written any more when the data connection stands is refused as it would
-// have been before the 150.
+// A file that can no longer be written when the data connection is established is refused with
+// the same reply as before the 150.
 func TestUploadRefusedBehind150(t *testing.T) {
 	for _, test := range []struct {
 		cmd    string
@@ -189,7 +189,7 @@ func TestUploadRefusedBehind150(t *testing.T) {
 	}
 }
 
-// A listing that fails half-way is 451, never 226.
+// A listing that fails half-way ends with 451, never with 226.
 func TestListingFailsHalfWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -231,8 +231,8 @@ func fill(t *testing.T, dir string, files int) (names []string) {
 	return names
 }
 
-// Up to the bound a listing is sorted; beyond it every entry is there once, in the directory's
-// order.
+// Up to the bound a listing is sorted. Beyond the bound it has every entry once, in the order
+// of the directory.
 func TestLargeListings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -247,7 +247,7 @@ func TestLargeListings(t *testing.T) {
 		if err := os.WriteFile(more, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		// as long as the others, and first among them
+		// has the length of the other names and sorts first
 		want := append([]string{"file-extra"}, names...)
 		for _, verb := range []string{"NLST", "MLSD", "LIST"} {
 			got := w.listing(t, c, verb)
@@ -290,8 +290,8 @@ func (w *world) listing(t *testing.T, c *memnet.Conn, verb string) []string {
 	return strings.Split(strings.TrimSuffix(string(all), "\r\n"), "\r\n")
 }
 
-// An ABOR that comes when its transfer has failed already, or has ended well, leaves that its own
-// reply, and never ends the session.
+// An ABOR that arrives after its transfer has failed or has ended well does not change the
+// reply of the transfer, and never ends the session.
 func TestAbortThatComesLate(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errAborted)
@@ -312,7 +312,7 @@ func TestAbortThatComesLate(t *testing.T) {
 	}
 }
 
-// The sentinels of vfs each have an answer of their own, and nothing else has 2xx or 3xx.
+// Each sentinel error of vfs has a reply, and no error has a 2xx or 3xx reply.
 func TestRefusals(t *testing.T) {
 	for _, r := range refusals {
 		wrapped := fmt.Errorf("open %q: %w", "x", r.err)

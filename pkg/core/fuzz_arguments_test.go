@@ -18,9 +18,9 @@ import (
 	"ftpd/pkg/listing"
 )
 
-// Whatever a line is, the same command is found for it in either case, its argument is the end of
-// the line, who is not logged in gets nothing beyond the table's refusals, and a secret is never
-// told to the log.
+// For every line the same command is found in either case, and its argument is the end of the
+// line. A client that is not logged in gets nothing beyond the refusals in the table, and no
+// secret reaches the log.
 func FuzzCommand(f *testing.F) {
 	for _, lines := range commandLines {
 		for line := range strings.SplitSeq(lines, "\r\n") {
@@ -78,9 +78,8 @@ func isASCII(line []byte) bool {
 	return !slices.ContainsFunc(line, func(c byte) bool { return c >= 0x80 })
 }
 
-// What PORT and EPRT take is an address of the family that is named and a port, and of these the
-// server goes to no other host than the client's and those that are allowed, and to no port below
-// 1024.
+// PORT and EPRT accept an address of the named family and a port. The server connects only to
+// the host of the client and to the allowed hosts, and to no port below 1024.
 func FuzzActive(f *testing.F) {
 	for _, arg := range []string{
 		"192,0,2,99,19,137", "192,0,2,1,0,21", "127,0,0,1,19,137", "203,0,113,7,255,255",
@@ -124,8 +123,8 @@ func FuzzActive(f *testing.F) {
 	})
 }
 
-// parsesBack checks what the parsers make of an argument: written again in the plain form, it is
-// the same.
+// parsesBack checks that an argument which the parsers accept parses to the same address when
+// it is written in the plain form.
 func parsesBack(t *testing.T, arg string) {
 	if to, ok := parsePORT(arg); ok {
 		a, p := to.Addr().As4(), to.Port()
@@ -148,7 +147,7 @@ func parsesBack(t *testing.T, arg string) {
 	}
 }
 
-// AUTH, PBSZ and PROT take the words of RFC 4217, in either case, and nothing else.
+// AUTH, PBSZ and PROT accept the words of RFC 4217, in either case, and nothing else.
 func FuzzSecurity(f *testing.F) {
 	for _, arg := range []string{"TLS", "ssl", "TLS-C", "tls-p", " TLS\t", "TLS 1.3", "GSSAPI", "0",
 		"65536", "4294967296", "-1", "0x0",
@@ -185,9 +184,8 @@ func FuzzSecurity(f *testing.F) {
 	})
 }
 
-// HOST takes the names of virtual hosts, in either case and with a dot at the end or not, and the
-// server's own address, and is answered with a 220 then; every other name leaves things as they
-// are.
+// HOST accepts the names of virtual hosts, in either case and with or without a dot at the
+// end, and the address of the server. The reply is then 220. Every other name changes nothing.
 func FuzzHostName(f *testing.F) {
 	for _, arg := range []string{"ftp.example.org", "FTP.Example.ORG.", "other.example",
 		"192.0.2.1", "[::ffff:192.0.2.1]", "192.0.2.9",
@@ -216,8 +214,7 @@ func FuzzHostName(f *testing.F) {
 	})
 }
 
-// A pathname and a working directory make an absolute path without a step upwards, whatever they
-// are.
+// Any pathname and any working directory make an absolute path without a step upwards.
 func FuzzPathname(f *testing.F) {
 	for _, names := range [][2]string{{"/", "a/../../b"}, {"/d", ".."}, {"/d", "/../.."},
 		{"/", "//a//./b/"}, {"/d", ""}, {"/\xff", " x "},
@@ -250,7 +247,7 @@ func readQuoted(s string) (string, bool) {
 	return strings.ReplaceAll(inner, `""`, `"`), ok && end && !strings.Contains(halves, `"`)
 }
 
-// A time and a pathname are taken out of an argument as they stand there.
+// A time and a pathname are taken out of an argument without a change.
 func FuzzTimes(f *testing.F) {
 	for _, arg := range []string{
 		"20200101000000 f", "20200229235959.123 a b", "20200101000000",
@@ -277,8 +274,8 @@ func FuzzTimes(f *testing.F) {
 	})
 }
 
-// OPTS MLST takes every list of facts that ends each with a semicolon, and tells which of them
-// are in force.
+// OPTS MLST accepts every list of facts in which each fact ends with a semicolon. The reply
+// names the facts that are in force.
 func FuzzOptsMLST(f *testing.F) {
 	for _, arg := range []string{
 		"", "type;size;", "SIZE;Type;size;", "none;", "type", "type; size;", " size; ", ";;;",
@@ -313,8 +310,8 @@ func FuzzOptsMLST(f *testing.F) {
 	})
 }
 
-// The arguments of checksum commands and of OPTS HASH: a part is a name that stands there and one
-// or two numbers behind it, and only the algorithms that FEAT names can be chosen.
+// In the arguments of checksum commands, a part of a file is a name and one or two numbers
+// behind it. OPTS HASH can select only the algorithms that FEAT names.
 func FuzzHashArguments(f *testing.F) {
 	for _, arg := range []string{"f", "f 0 5", "f 5", `"a b" 1 2`, "f 18446744073709551615", " 1 2",
 		"1 2", "f  1  2  ", `""`, "sha-256",

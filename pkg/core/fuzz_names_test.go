@@ -10,9 +10,9 @@ import (
 	"ftpd/pkg/ftpwire"
 )
 
-// Whatever a file is called, listings show all of its name, and a client that says it reaches the
-// file. Names are bytes; only what would end a line is shown otherwise, and only a line feed
-// cannot be said.
+// Listings show the whole name of every file, and a client that sends this name reaches the
+// file. Names are bytes. Only bytes that would end a line are shown in another way, and only a
+// line feed cannot be sent.
 func FuzzFileName(f *testing.F) {
 	for _, name := range []string{
 		"plain", " leading", "trailing ", "  ", "\t", "latin1 \xfc", "\xff\xffdoubled\xff",
@@ -71,5 +71,5 @@ func reach(t *testing.T, name string) {
 	w.leftNothing(t)
 }
 
-// shownAs returns a name as listings and replies show it.
+// shownAs returns a name in the form of listings and replies.
 func shownAs(name string) string { return string(ftpwire.AppendName(nil, name)) }

@@ -15,15 +15,16 @@ import (
 	"ftpd/pkg/internal/memnet"
 )
 
-// sessionStates are what a session may be in when a client's lines arrive: what the client has
-// said before, and whether the data connection that it asked for stands.
+// sessionStates are the states of a session in which the lines of a client may arrive: the
+// lines that the client has sent before, and whether the requested data connection is
+// established.
 var sessionStates = []struct {
 	name   string
 	before string
 	dial   bool
-	tls    bool // AUTH TLS is there
+	tls    bool // the server offers AUTH TLS
 	secure bool // TLS begins with the connection
-	debug  bool // the log wants every line
+	debug  bool // the log contains every line
 }{
 	{name: "connected"},
 	{name: "connected, with TLS there", tls: true},
@@ -48,7 +49,7 @@ var sessionStates = []struct {
 
 const loggedIn = "USER alice\r\nPASS secret\r\nTYPE I"
 
-// commandLines are seeds: what clients send, and what they had better not.
+// commandLines are seeds: lines that clients send, and lines that they should not send.
 var commandLines = []string{
 	"NOOP", "USER alice\r\nPASS secret", "RETR \xff\xff", "CWD a\r\nMKD \"b\"\r\nPWD", "LIST -la",
 	"MLST\r\nOPTS MLST size;type;",
@@ -72,8 +73,8 @@ var commandLines = []string{
 	"OPTS HASH SHA-256\r\nHASH d/f\r\nXCRC d/f 1 2",
 }
 
-// Whatever a client sends, in whatever state, it reads whole replies, and its session ends with
-// it and leaves nothing behind: neither a listener nor a session nor a panic, nor anything beside
+// A client reads whole replies, whatever it sends and in whatever state. Its session ends with
+// the client and leaves nothing behind: no listener, no session, no panic, and nothing outside
 // the home.
 func FuzzSession(f *testing.F) {
 	for i, lines := range commandLines {
@@ -127,20 +128,20 @@ func converse(t *testing.T, lines []byte, number int) {
 	c.conn.Close()
 	w.sessions.Wait()
 	if before, _, tls := strings.Cut(text, "234 Ready for TLS.\r\n"); tls {
-		text = before // what follows is no text
+		text = before // the following bytes are not text
 	}
 	checkReplies(t, text)
 	w.leftNothing(t)
 	untouched()
 }
 
-// A talker is a client's end of a control connection.
+// A talker is the client end of a control connection.
 type talker struct {
 	conn *memnet.Conn
 	tls  *tls.Conn // nil: in clear text
 }
 
-// connectAs starts a session, and TLS where that begins with the connection.
+// connectAs starts a session, and begins TLS if TLS begins with the connection.
 func (w *world) connectAs(t *testing.T) talker {
 	t.Helper()
 	c := talker{conn: w.connect()}
@@ -153,8 +154,8 @@ func (w *world) connectAs(t *testing.T) talker {
 	return c
 }
 
-// say sends lines, over TLS in two records that need not end with a line, and returns what the
-// server says at once.
+// say sends lines and returns the replies that arrive at once. Over TLS the lines are split
+// into two records, which need not end with a line.
 func (c talker) say(lines string) string {
 	lines += "\r\n"
 	if c.tls != nil {
@@ -180,11 +181,11 @@ func (c talker) heard() string {
 // over reports whether the server has closed the connection.
 func (c talker) over() bool { return c.conn.Ended(0) }
 
-// stillThere looks whether the session answers, at the latest when all that it may wait for is
-// over, or has ended.
+// stillThere checks that the session has ended or replies, at the latest when every possible
+// wait is over.
 func (c talker) stillThere(t *testing.T) (said string) {
 	if said = c.say("NOOP"); said == "" && !c.over() {
-		// longer than each timeout of the defaults but that of an idle client
+		// longer than each default timeout except the idle timeout
 		time.Sleep(4 * time.Minute)
 		if said = c.heard(); said == "" && !c.over() {
 			t.Error("the session neither answers nor ends")
@@ -193,8 +194,8 @@ func (c talker) stillThere(t *testing.T) (said string) {
 	return said
 }
 
-// homeInside puts the home into a directory of its own and fills it. The check that it returns is
-// that nothing beside it was touched.
+// homeInside moves the home into a new directory and fills it. The returned function checks
+// that nothing beside the home was touched.
 func (w *world) homeInside(t *testing.T) (check func()) {
 	parent := w.supervisor.home
 	w.supervisor.home = filepath.Join(parent, "home")
@@ -219,7 +220,8 @@ func (w *world) homeInside(t *testing.T) (check func()) {
 	}
 }
 
-// leftNothing checks that every session has ended, without a panic, and that no port is left open.
+// leftNothing checks that every session has ended without a panic, and that no port is still
+// open.
 func (w *world) leftNothing(t *testing.T) {
 	t.Helper()
 	if w.net.Listeners() > 0 {
@@ -233,12 +235,13 @@ func (w *world) leftNothing(t *testing.T) {
 	}
 }
 
-// replyLine is the first or last line of a reply: a code, and what tells the one from the other.
+// replyLine matches the first or last line of a reply: a code and the character that separates
+// it from the text.
 var replyLine = regexp.MustCompile(`^[1-5][0-9][0-9][ -]`)
 
-// checkReplies reads text as RFC 959 §4.2 says that replies are written: whole lines, from a line
-// with a code to one with the same code and a blank. Between them no line passes for another
-// reply's. It returns how many there are.
+// checkReplies checks that text consists of replies in the form of RFC 959 §4.2: whole lines,
+// from a line with a code to a line with the same code and a blank. No line between them looks
+// like the line of another reply. It returns the number of replies.
 func checkReplies(t *testing.T, text string) (n int) {
 	t.Helper()
 	if text == "" {

@@ -15,8 +15,8 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// A hash that is under way ends with the block that is being read, whoever ends it; its place and
-// its file are free then.
+// A running hash ends with the block that is being read, whatever ends it. Its place and its
+// file are free afterwards.
 func TestHashEnds(t *testing.T) {
 	for name, test := range map[string]struct {
 		act  func(*world, *memnet.Conn)
@@ -78,7 +78,7 @@ func TestHashEnds(t *testing.T) {
 	}
 }
 
-// A long hash gives its place to a short one in the middle.
+// A long hash hands over its place to a short one in the middle.
 func TestHashTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -113,7 +113,7 @@ func TestHashTurns(t *testing.T) {
 		defer short.file.Close()
 		hashes.places <- struct{}{} // so that both wait
 		done := make(chan int64, 2)
-		// ends with the file
+		// ends at the end of the file
 		go func() { hashes.sum(t.Context(), long, &algorithms[3]); done <- -1 }()
 		synctest.Wait()
 		// likewise

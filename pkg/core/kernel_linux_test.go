@@ -17,8 +17,8 @@ import (
 	"ftpd/pkg/zerocopy"
 )
 
-// What can go wrong while the kernel moves the bytes. Transfers are larger than what sockets and
-// pipes hold.
+// The tests in this file are for errors while the kernel moves the bytes. Transfers are larger
+// than the buffers of sockets and pipes.
 const large = 24 << 20
 
 func (l *loopback) put(t *testing.T, name string, size int) []byte {
@@ -40,7 +40,7 @@ func (c *tcpClient) begin(line string) *net.TCPConn {
 	return d
 }
 
-// reported is the first event of that kind.
+// reported returns the first event of that kind.
 func (l *loopback) reported(t *testing.T, kind string) string {
 	t.Helper()
 	l.supervisor.mu.Lock()
@@ -54,8 +54,8 @@ func (l *loopback) reported(t *testing.T, kind string) string {
 	return ""
 }
 
-// holdsWhatIsReported compares the bytes in the log with what is in the file, which is the
-// beginning of data.
+// holdsWhatIsReported checks that the file holds the beginning of data, and as many bytes as
+// the log reports.
 func (l *loopback) holdsWhatIsReported(t *testing.T, name string, data []byte) {
 	t.Helper()
 	got, err := os.ReadFile(filepath.Join(l.supervisor.home, name))
@@ -63,7 +63,7 @@ func (l *loopback) holdsWhatIsReported(t *testing.T, name string, data []byte) {
 		t.Errorf("%d bytes are not the first ones that were sent: %v", len(got), err)
 	}
 	e := l.reported(t, "upload_incomplete")
-	said := 0 // is left out
+	said := 0 // a count of 0 is left out
 	if _, after, ok := strings.Cut(e, "bytes="); ok {
 		fmt.Sscan(after, &said)
 	}
@@ -72,11 +72,12 @@ func (l *loopback) holdsWhatIsReported(t *testing.T, name string, data []byte) {
 	}
 }
 
-// fault makes the n-th call of that name do something else first, or fail.
+// fault returns a hook that calls act before the n-th call of that name; an error of act
+// becomes the error of the call.
 func fault(call string, n int, act func() error) func(string) error {
 	seen := 0
-	return func(asked string) error {
-		if asked != call {
+	return func(name string) error {
+		if name != call {
 			return nil
 		}
 		if seen++; seen != n {
@@ -86,8 +87,7 @@ func fault(call string, n int, act func() error) func(string) error {
 	}
 }
 
-// A client that does not read any more, or does not send, has stalled, however full or empty the
-// connection is.
+// A client that stops reading or sending has stalled, however full or empty the connection is.
 func TestStallsOverTCP(t *testing.T) {
 	for _, line := range []string{"RETR big", "STOR up"} {
 		t.Run(line, func(t *testing.T) {
@@ -111,8 +111,8 @@ func TestStallsOverTCP(t *testing.T) {
 	}
 }
 
-// ABOR and a reset end an upload that the kernel moves; what has arrived is in the file, and the
-// session goes on.
+// ABOR and a reset end an upload that the kernel moves. The file holds the bytes that have
+// arrived, and the session continues.
 func TestCutUploadsOverTCP(t *testing.T) {
 	for _, end := range []string{"ABOR", "reset"} {
 		t.Run(end, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestCutUploadsOverTCP(t *testing.T) {
 	}
 }
 
-// What the kernel cannot move is copied, from the first byte on or from any later one.
+// Bytes that the kernel cannot move are copied, from the first byte on or from any later one.
 func TestRefusedByTheFileSystem(t *testing.T) {
 	for _, call := range []string{"sendfile", "splice"} {
 		for n := 1; n <= 3; n++ {
@@ -167,8 +167,8 @@ func TestRefusedByTheFileSystem(t *testing.T) {
 	}
 }
 
-// A file that fails while the kernel moves its bytes is never 226, and the log counts what is in
-// it.
+// A file error while the kernel moves the bytes never leads to 226, and the log counts the
+// bytes that are in the file.
 func TestStorageFailsOverTCP(t *testing.T) {
 	for _, test := range []struct {
 		call string
@@ -198,7 +198,7 @@ func TestStorageFailsOverTCP(t *testing.T) {
 			if test.cmd == "RETR old" {
 				io.Copy(io.Discard, d)
 			} else {
-				d.ReadFrom(bytes.NewReader(data)) // as far as it goes
+				d.ReadFrom(bytes.NewReader(data)) // until the server closes the connection
 			}
 			if got := c.expect(test.want[:4]); got != test.want+"\r\n" {
 				t.Errorf("the server says %q", got)
@@ -211,8 +211,8 @@ func TestStorageFailsOverTCP(t *testing.T) {
 	}
 }
 
-// A download is the file that the 150 promised: what is added meanwhile does not belong to it,
-// and if some is missing it is no 226.
+// A download has the length that the file had at the 150: bytes that are added meanwhile are
+// not sent, and missing bytes prevent the 226.
 func TestFilesThatChangeMeanwhile(t *testing.T) {
 	for way, call := range map[string]string{"by the kernel": "sendfile", "copied": "read"} {
 		for _, n := range []int{1, 2} {
@@ -246,7 +246,7 @@ func TestFilesThatChangeMeanwhile(t *testing.T) {
 	}
 }
 
-// No transfer keeps a pipe.
+// Every transfer returns its pipe.
 func TestPipesComeBack(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	data := make([]byte, 1<<20)

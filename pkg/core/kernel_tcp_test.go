@@ -13,7 +13,7 @@ import (
 	"ftpd/pkg/dtp"
 )
 
-// ways are how the bytes of a transfer move.
+// ways are the ways in which the bytes of a transfer move.
 var ways = []struct {
 	name    string
 	prepare func(t *testing.T, l *loopback)
@@ -27,7 +27,7 @@ var ways = []struct {
 	}},
 }
 
-// Each byte arrives, whatever moves it, for lengths around the borders of pieces, pipes and
+// Each byte arrives, in each of the ways, for lengths around the limits of pieces, pipes and
 // buffers.
 func TestEveryByteOverTCP(t *testing.T) {
 	sizes := []int{
@@ -68,7 +68,7 @@ func TestEveryByteOverTCP(t *testing.T) {
 	}
 }
 
-// holds compares a file with what it should hold.
+// holds checks that a file holds the bytes of want.
 func (l *loopback) holds(t *testing.T, name string, want []byte) {
 	t.Helper()
 	got, err := os.ReadFile(filepath.Join(l.supervisor.home, name))

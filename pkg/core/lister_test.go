@@ -39,7 +39,7 @@ func links(t *testing.T, count int) (home string, names []string) {
 	return home, names
 }
 
-// inListing plays with a session that is logged in, and ends it.
+// inListing calls play with a logged-in session, and ends the session.
 func inListing(t *testing.T, home string, play func(*testing.T, *world, *memnet.Conn)) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -53,7 +53,7 @@ func inListing(t *testing.T, home string, play func(*testing.T, *world, *memnet.
 	})
 }
 
-// begin starts a listing whose data connection nobody reads yet.
+// begin starts a listing and returns its data connection, which is not read yet.
 func (w *world) begin(t *testing.T, c *memnet.Conn, line string) *memnet.Conn {
 	t.Helper()
 	port := passivePort(t, say(t, c, "EPSV"))
@@ -61,7 +61,7 @@ func (w *world) begin(t *testing.T, c *memnet.Conn, line string) *memnet.Conn {
 	if err != nil {
 		t.Fatal(err)
 	}
-	synctest.Wait() // the server has it
+	synctest.Wait() // until the server has accepted it
 	if got := say(t, c, line); got != "150 "+openingList+"\r\n" {
 		t.Fatalf("%s: %s", line, got)
 	}
@@ -79,8 +79,8 @@ func drainData(d *memnet.Conn) {
 	d.Close()
 }
 
-// A listing whose directory cannot be read to its end is 451, never 226: a client takes for
-// deleted what is not in it.
+// A listing whose directory cannot be read to its end ends with 451, never with 226, because a
+// client treats files that are missing in a listing as deleted.
 func TestListingsThatFail(t *testing.T) {
 	home, _ := links(t, 1200)
 	for _, test := range []struct {
@@ -114,8 +114,8 @@ func TestListingsThatFail(t *testing.T) {
 	}
 }
 
-// Entries that the file system refuses to describe are in the listing by name, without facts that
-// are not known, and the log has one record of them all.
+// Entries that the file system cannot describe are listed by name, without the unknown facts.
+// The log has one record for all of them.
 func TestListingsWithBadEntries(t *testing.T) {
 	home, names := links(t, 3)
 	const line = "----------   1 ?        ?               0 Jan  1  1970 "
@@ -169,7 +169,8 @@ func failDescriptions(count int, number syscall.Errno) vfs.Faults {
 	}
 }
 
-// hasBadEntries looks for the one record of a listing with two entries that could not be described.
+// hasBadEntries checks that a listing has logged one record about two entries that could not
+// be described.
 func (w *world) hasBadEntries(t *testing.T, verb string, code int, number syscall.Errno) {
 	t.Helper()
 	synctest.Wait()
@@ -189,7 +190,7 @@ func (w *world) hasBadEntries(t *testing.T, verb string, code int, number syscal
 	}
 }
 
-// What may happen while a large directory is listed.
+// Changes and failures while a large directory is listed.
 func TestLargeDirectory(t *testing.T) {
 	home, names := links(t, listing.MaxSorted+7000)
 	for _, test := range []struct {
@@ -205,7 +206,7 @@ func TestLargeDirectory(t *testing.T) {
 	}
 }
 
-// A listing whose client is gone is 426.
+// A listing whose client has gone ends with 426.
 func listingThatNobodyReads(t *testing.T, w *world, c *memnet.Conn) {
 	for _, line := range []string{"LIST dir", "MLSD dir", "NLST dir/*"} {
 		w.begin(t, c, line).Close()
@@ -215,8 +216,8 @@ func listingThatNobodyReads(t *testing.T, w *world, c *memnet.Conn) {
 	}
 }
 
-// One whose directory was removed before it was read is refused as it would have been before the
-// 150.
+// A listing whose directory was removed before it was read is refused with the same reply as
+// before the 150.
 func listingOfWhatIsRemoved(t *testing.T, w *world, c *memnet.Conn) {
 	d := w.begin(t, c, "NLST dir")
 	if err := os.RemoveAll(filepath.Join(w.supervisor.home, "dir")); err != nil {
@@ -228,8 +229,8 @@ func listingOfWhatIsRemoved(t *testing.T, w *world, c *memnet.Conn) {
 	}
 }
 
-// A pattern finds what it matches anywhere in a large directory. Where that would take long to
-// know beforehand, a pattern that matches nothing brings nothing.
+// A pattern finds its matches anywhere in a large directory. Where it would take long to find
+// out beforehand, a pattern without a match results in an empty listing.
 func listPatterns(t *testing.T, w *world, c *memnet.Conn, names []string) {
 	var nines []string
 	for i := range len(names) / 10 {
@@ -252,7 +253,7 @@ func listPatterns(t *testing.T, w *world, c *memnet.Conn, names []string) {
 	}
 }
 
-// A search that brings no byte can be aborted.
+// A search that sends no byte can be aborted.
 func abortPattern(t *testing.T, w *world, c *memnet.Conn) {
 	began, calls, held := false, 0, make(chan struct{})
 	w.refit(t, func(call string) error {
@@ -271,7 +272,7 @@ func abortPattern(t *testing.T, w *world, c *memnet.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	synctest.Wait() // now it searches
+	synctest.Wait() // until the search has begun
 	if got := say(t, c, "ABOR"); got != "" {
 		t.Fatal(got)
 	}
@@ -285,8 +286,8 @@ func abortPattern(t *testing.T, w *world, c *memnet.Conn) {
 	d.Close()
 }
 
-// Lines that are long, since links lead far, count for the bound as well: LIST sorts them no
-// longer, STAT refuses.
+// Long lines (links with long targets) count for the bound as well: LIST no longer sorts them,
+// and STAT refuses.
 func TestListingOfLongLines(t *testing.T) {
 	inListing(t, t.TempDir(), func(t *testing.T, w *world, c *memnet.Conn) {
 		var want []string

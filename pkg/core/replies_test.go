@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// The replies to commands that failed stand in errors.go or beside the handlers. Other files have
+// The replies to failed commands are in errors.go or beside the handlers. Other files have
 // only the 421 that ends a session.
 func TestRepliesOfFailures(t *testing.T) {
 	files, err := filepath.Glob("*.go")

@@ -20,9 +20,10 @@ import (
 	"ftpd/pkg/config"
 )
 
-// What the kernel decides is tried over loopback; everything else is in the transcripts.
+// Behaviour that depends on the kernel is tested over loopback. Everything else is in the
+// transcripts.
 
-// patience bounds a test that hangs; nothing is asserted about time.
+// patience bounds a test that hangs. No test asserts a time.
 const patience = 30 * time.Second
 
 // A loopback is a server on a TCP socket.
@@ -72,7 +73,7 @@ func (w *world) serveTCP(t *testing.T, listen string, waits UploadWaits) *loopba
 	return &loopback{world: w, addr: l.Addr().(*net.TCPAddr)}
 }
 
-// A tcpClient is a simple one that fails its test when something is not as expected.
+// A tcpClient is a simple client that fails its test when a reply is not the expected one.
 type tcpClient struct {
 	t    *testing.T
 	conn *net.TCPConn
@@ -189,8 +190,8 @@ func TestTransfersOverTCP(t *testing.T) {
 	}
 }
 
-// The server dials from the control connection's address, over each family, and a client that
-// refuses is told so.
+// The server dials from the address of the control connection, over each family. If the client
+// refuses the connection, the reply reports it.
 func TestActiveOverTCP(t *testing.T) {
 	for _, test := range []struct{ listen, dial, format string }{
 		{"127.0.0.1:0", "127.0.0.1", "PORT 127,0,0,1,%d,%d"},
@@ -241,9 +242,8 @@ func TestActiveOverTCP(t *testing.T) {
 	}
 }
 
-// A client whose transfer is refused reads the reply, and then the end of the data connection and
-// no reset, whatever it has sent there before or sends behind it; the next PASV is answered as
-// always.
+// A client whose transfer is refused reads the reply, and then the end of the data connection
+// and no reset, whatever it has sent or still sends there. The next PASV works as usual.
 func TestRefusedTransferIsNotReset(t *testing.T) {
 	plainAndSecure(t, func(t *testing.T, c *tcpClient, secure bool) {
 		for i := range 40 {
@@ -271,7 +271,7 @@ func TestRefusedTransferIsNotReset(t *testing.T) {
 	})
 }
 
-// plainAndSecure runs a test with a client that is logged in: once without TLS, and once with it.
+// plainAndSecure runs a test with a logged-in client twice: without TLS and with TLS.
 func plainAndSecure(t *testing.T, test func(t *testing.T, c *tcpClient, secure bool)) {
 	l := serveTCP(t, "127.0.0.1:0")
 	for name, secure := range map[string]bool{"plain": false, "TLS": true} {
@@ -287,7 +287,7 @@ func plainAndSecure(t *testing.T, test func(t *testing.T, c *tcpClient, secure b
 	}
 }
 
-// An open data connection serves the transfer after a refused one.
+// An open data connection is used for the transfer after a refused one.
 func TestRefusedTransferLeavesItsConnection(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	file := filepath.Join(l.supervisor.home, "f")
@@ -308,8 +308,8 @@ func TestRefusedTransferLeavesItsConnection(t *testing.T) {
 	}
 }
 
-// Who goes on at once after a refusal need not end the data connection first, and who leaves is
-// not kept by it.
+// A client that continues at once after a refusal need not end the data connection first, and
+// a client that leaves is not delayed by it.
 func TestRefusedTransferHoldsUpNobody(t *testing.T) {
 	plainAndSecure(t, func(t *testing.T, c *tcpClient, _ bool) {
 		for _, next := range []string{"PASV", "EPSV", "QUIT"} {
@@ -325,7 +325,7 @@ func TestRefusedTransferHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// In active mode a refused transfer makes no connection.
+// In active mode a refused transfer makes no data connection.
 func TestRefusedTransferDoesNotConnect(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	data, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -355,7 +355,7 @@ func TestRefusedTransferDoesNotConnect(t *testing.T) {
 	}
 }
 
-// A reset of the data connection is no end of an upload.
+// A reset of the data connection does not count as the end of an upload.
 func TestResetUploadOverTCP(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	c := l.client(net.IPv4(127, 0, 0, 1))
@@ -370,8 +370,8 @@ func TestResetUploadOverTCP(t *testing.T) {
 	c.cmd("200 ", "NOOP")
 }
 
-// A client that goes away in the middle of a download ends it, however full the connection is,
-// and the session goes on.
+// A client that disconnects in the middle of a download ends the download, however full the
+// connection is, and the session continues.
 func TestLostDownloadOverTCP(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	if err := os.WriteFile(filepath.Join(l.supervisor.home, "big"), make([]byte, 64<<20),
@@ -392,8 +392,8 @@ func TestLostDownloadOverTCP(t *testing.T) {
 	c.cmd("200 ", "NOOP")
 }
 
-// Each byte that arrives is seen, however the pieces fall: a wait that looks only for new
-// arrivals would hang.
+// Each byte that arrives is noticed, in whatever pieces it arrives: a wait for new arrivals
+// only would hang.
 func TestNoArrivalIsLost(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	var all sync.WaitGroup
@@ -415,7 +415,7 @@ func TestNoArrivalIsLost(t *testing.T) {
 	all.Wait()
 }
 
-// A stop does not wait for sessions that are idle.
+// A stop does not wait for idle sessions.
 func TestShutdownOverTCP(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	clients := []*tcpClient{l.client(net.IPv4(127, 0, 0, 1)), l.client(net.IPv4(127, 0, 0, 1))}

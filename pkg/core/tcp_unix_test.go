@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// A command that arrives as urgent data is read like any other: without SO_OOBINLINE its last
-// byte would be missing, and Python's ftplib sends ABOR so.
+// A command that arrives as urgent data is read like any other. Without SO_OOBINLINE its last
+// byte would be missing. ftplib of Python sends ABOR as urgent data.
 func TestUrgentData(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	c := l.client(net.IPv4(127, 0, 0, 1))
@@ -26,8 +26,8 @@ func TestUrgentData(t *testing.T) {
 	}
 }
 
-// ABOR ends a download that the client does not read any more, in each way in which clients send
-// it, and the session goes on: the next download has its own bytes and no others.
+// ABOR ends a download that the client no longer reads, in each way in which clients send
+// ABOR. The session continues: the next download has its own bytes and no others.
 func TestAbortOfAStalledDownload(t *testing.T) {
 	type piece struct {
 		text  string
@@ -79,7 +79,7 @@ func TestAbortOfAStalledDownload(t *testing.T) {
 	}
 }
 
-// send is send(2) on the control connection.
+// send calls send(2) on the control connection.
 func (c *tcpClient) send(text string, flags int) {
 	c.t.Helper()
 	raw, err := c.conn.SyscallConn()
@@ -95,11 +95,12 @@ func (c *tcpClient) send(text string, flags int) {
 	}
 }
 
-// fewDescriptors is what the server in TestOutOfDescriptors may have open.
+// fewDescriptors bounds the open descriptors of the server in TestOutOfDescriptors.
 const fewDescriptors = 48
 
-// Without a descriptor left clients still read 421, the listener stays, and when some have gone
-// the next one is served. The server runs in a process of its own, whose limit is low.
+// When no descriptor is left, clients still read 421 and the listener stays. When some clients
+// have gone, the next one is served. The server runs in a separate process, whose limit is
+// low.
 func TestOutOfDescriptors(t *testing.T) {
 	if os.Getenv("FTPD_TEST_SERVE") != "" {
 		serveWithFewDescriptors(t)
@@ -161,7 +162,7 @@ func TestOutOfDescriptors(t *testing.T) {
 	for _, c := range open {
 		c.Close()
 	}
-	for range 10_000 { // until the server has seen them go
+	for range 10_000 { // until the server has noticed their end
 		line, c := greeting()
 		c.Close()
 		if line == "220 " {
@@ -183,7 +184,7 @@ func serveWithFewDescriptors(t *testing.T) {
 	w := newWorld(t)
 	srv := New(Options{Config: w.config, Supervisor: w.supervisor})
 	go func() {
-		io.Copy(io.Discard, os.Stdin) // until the parent is through
+		io.Copy(io.Discard, os.Stdin) // until the parent has finished
 		l.Close()
 	}()
 	if err := srv.Serve(l); !strings.Contains(err.Error(), "closed") {

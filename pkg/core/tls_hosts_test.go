@@ -13,7 +13,7 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// show makes the server show another certificate for a host.
+// show installs another certificate for a host.
 func (l *loopback) show(host, name string) {
 	l.t.Helper()
 	c := newCertificate(name)
@@ -32,7 +32,8 @@ func shownName(c *tls.Conn) string {
 	return c.ConnectionState().PeerCertificates[0].Subject.CommonName
 }
 
-// list is a listing over TLS, and the certificate that it showed. The reply is the last one.
+// list makes a listing over TLS. It returns the certificate of the data connection and the
+// last reply.
 func (c *tcpClient) list(cfg *tls.Config) (shown, reply string) {
 	c.t.Helper()
 	d := c.pasv("EPSV")
@@ -50,8 +51,8 @@ func (c *tcpClient) list(cfg *tls.Config) (shown, reply string) {
 	return shown, line[:3]
 }
 
-// The certificate is that of the host which the client names in TLS, or has named by HOST, and it
-// is the same on data connections, whatever is named there.
+// The certificate is that of the host which the client names in TLS, or has named by HOST.
+// Data connections have the same certificate, whatever name the client sends there.
 func TestCertificateOfHost(t *testing.T) {
 	l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) {
 		c.Hosts = []config.Host{{Name: "B.Example"}, {Name: "c.example"}}
@@ -91,7 +92,7 @@ func TestCertificateOfHost(t *testing.T) {
 	}
 }
 
-// REIN forgets what HOST has chosen.
+// REIN resets the choice of HOST.
 func TestHostForgotten(t *testing.T) {
 	l := serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) {
 		c.Hosts = []config.Host{{Name: "b.example"}}
@@ -106,8 +107,8 @@ func TestHostForgotten(t *testing.T) {
 	}
 }
 
-// A certificate that was exchanged is shown from then on; a session that began with the old one
-// goes on.
+// A new certificate is used from the exchange on. A session that began with the old
+// certificate continues.
 func TestExchangedCertificate(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	cfg := clientConfig(tls.VersionTLS13)
@@ -125,7 +126,7 @@ func TestExchangedCertificate(t *testing.T) {
 	before.cmd("200 ", "NOOP")
 }
 
-// clientOf is a client with a certificate; nil has none.
+// clientOf returns the configuration of a client with a certificate; nil means no certificate.
 func clientOf(certificate *tls.Certificate, version uint16, asked *bool) *tls.Config {
 	return &tls.Config{InsecureSkipVerify: true, MaxVersion: version,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
@@ -137,8 +138,8 @@ func clientOf(certificate *tls.Certificate, version uint16, asked *bool) *tls.Co
 		}}
 }
 
-// Clients show a certificate as tls.client_auth has it. Their data connections show the same one,
-// or resume.
+// Clients present a certificate as tls.client_auth requires. Their data connections present
+// the same one, or resume.
 func TestClientCertificates(t *testing.T) {
 	alice, bob := newCertificate("alice"), newCertificate("bob")
 	stranger := newCertificate("stranger")
@@ -150,7 +151,7 @@ func TestClientCertificates(t *testing.T) {
 	}{
 		{config.ClientAuthOff, alice, alice, false, true, "226"},
 		{config.ClientAuthOptional, nil, nil, true, true, "226"},
-		{config.ClientAuthOptional, nil, alice, true, true, "226"}, // is not asked for it
+		{config.ClientAuthOptional, nil, alice, true, true, "226"}, // the certificate is not requested
 		{config.ClientAuthOptional, alice, alice, true, true, "226"},
 		{config.ClientAuthOptional, alice, nil, true, true, "522"},
 		{config.ClientAuthOptional, stranger, nil, true, false, ""},
@@ -168,7 +169,7 @@ func TestClientCertificates(t *testing.T) {
 			c, asked, ignored := l.client(net.IPv4(127, 0, 0, 1)), false, false
 			c.cmd("234 ", "AUTH TLS")
 			conn := tls.Client(c.conn, clientOf(test.control, version, &asked))
-			conn.Handshake() // in TLS 1.3 the client is through before the server has looked
+			conn.Handshake() // in TLS 1.3 the client ends the handshake before the server has checked the certificate
 			io.WriteString(conn, "PBSZ 0\r\n")
 			n, _ := conn.Read(make([]byte, 100))
 			if (n > 0) != test.open || asked != test.asked {
@@ -190,7 +191,7 @@ func TestClientCertificates(t *testing.T) {
 	}
 }
 
-// A data connection that resumes brings the client's certificate along.
+// A data connection that resumes has the certificate of the client as well.
 func TestClientCertificateResumed(t *testing.T) {
 	alice := newCertificate("alice")
 	require := func(c *config.Config) { c.TLS.ClientAuth = config.ClientAuthRequired }

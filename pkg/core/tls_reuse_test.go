@@ -17,7 +17,7 @@ import (
 	"ftpd/pkg/ftptls"
 )
 
-// serveReuse serves with a value of tls.session_reuse.
+// serveReuse starts a server with a value of tls.session_reuse.
 func serveReuse(t *testing.T, reuse config.SessionReuse) *loopback {
 	return serveTCPWith(t, "127.0.0.1:0", func(c *config.Config) { c.TLS.SessionReuse = reuse })
 }
@@ -31,9 +31,9 @@ func (l *loopback) protected(cfg *tls.Config) *tcpClient {
 	return c
 }
 
-// move makes one transfer over TLS with cfg, of content where it is an upload, and returns what
-// came, the last reply, and whether the data connection resumed. The client of a refused upload
-// may find the connection closed.
+// move makes one transfer over TLS with cfg; content is the data of an upload. It returns the
+// received bytes, the last reply, and whether the data connection resumed. The client of a
+// refused upload may find the connection closed.
 func (c *tcpClient) move(command string, content []byte,
 	cfg *tls.Config) (got []byte, last string, resumed bool) {
 	c.t.Helper()
@@ -51,7 +51,7 @@ func (c *tcpClient) move(command string, content []byte,
 	return got, c.expect(""), conn.ConnectionState().DidResume
 }
 
-// happened says whether an event with these words was emitted.
+// happened reports whether an event with these words was emitted.
 func (l *loopback) happened(words ...string) bool {
 	l.supervisor.mu.Lock()
 	defer l.supervisor.mu.Unlock()
@@ -60,7 +60,7 @@ func (l *loopback) happened(words ...string) bool {
 	})
 }
 
-// The right client meets the demand, whatever it moves.
+// The client of the control connection meets the demand in each kind of transfer.
 func TestReuseRequired(t *testing.T) {
 	content := make([]byte, 1<<20+1)
 	rand.Read(content)
@@ -90,9 +90,10 @@ func TestReuseRequired(t *testing.T) {
 	}
 }
 
-// Nobody else does: without a session, and with one of another control connection of the same
-// user, be it that connection's own ticket or one that a data connection of it has brought. The
-// session goes on, and what was refused gives no ticket that is good for more.
+// No other client meets the demand: neither without a session, nor with a session of another
+// control connection of the same user, be it the ticket of that control connection or of one
+// of its data connections. The session continues, and a refused connection gives no usable
+// ticket.
 func TestReuseIsBoundToTheControlConnection(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
@@ -108,7 +109,7 @@ func TestReuseIsBoundToTheControlConnection(t *testing.T) {
 			if _, last, resumed := sister.move("RETR f", nil, sisters); !resumed {
 				t.Fatal("the sister herself:", last)
 			}
-			gathered := clientConfig(version) // what refused connections bring
+			gathered := clientConfig(version) // tickets of refused connections
 			for who, cfg := range map[string]*tls.Config{
 				"no session": none, "a sister's": sisters, "gathered meanwhile": gathered,
 			} {
@@ -149,8 +150,8 @@ func TestReuseIsBoundToTheControlConnection(t *testing.T) {
 	}
 }
 
-// In TLS 1.2 tickets can be read on their way. Who offers somebody else's, in a way that makes a
-// full handshake of it, gets nothing for it.
+// In TLS 1.2 tickets can be read on the wire. A client that offers the ticket of another
+// client, in a way that leads to a full handshake, is refused.
 func TestReuseOfATicketThatWasSeen(t *testing.T) {
 	l := serveReuse(t, config.SessionReuseRequire)
 	own, thief := clientConfig(tls.VersionTLS12), clientConfig(tls.VersionTLS12)
@@ -184,8 +185,8 @@ func TestReuseOfATicketThatWasSeen(t *testing.T) {
 	}
 }
 
-// A client that comes again with its old session has a new one: what it kept of the old one is no
-// proof.
+// A client that reconnects with its old session gets a new one: tickets of the old session are
+// no proof.
 func TestReuseAfterReconnecting(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
@@ -211,8 +212,8 @@ func TestReuseAfterReconnecting(t *testing.T) {
 	}
 }
 
-// "prefer" serves every client: one that uses each ticket once, one with a sister's, and one that
-// never resumes. It reports who did not.
+// "prefer" serves every client: one that uses each ticket once, one with the ticket of another
+// session, and one that never resumes. Those that did not resume are reported.
 func TestReusePreferred(t *testing.T) {
 	content := make([]byte, 1<<18)
 	rand.Read(content)
@@ -231,7 +232,7 @@ func TestReusePreferred(t *testing.T) {
 				cfg.ClientSessionCache = cache
 				c := l.protected(cfg)
 				if who == "a sister's" {
-					l.protected(cfg) // its ticket takes the place of the right one
+					l.protected(cfg) // its ticket replaces the right one
 				}
 				c.cmd("200 ", "CLNT tester")
 				for i, command := range append(mixed, mixed...) {
@@ -242,7 +243,7 @@ func TestReusePreferred(t *testing.T) {
 							i, command, resumed, len(got), last)
 					}
 				}
-				always := who == "each ticket once" // each connection brings a new one
+				always := who == "each ticket once" // each connection gives a new ticket
 				if l.happened("not_resumed", "client=tester") == always {
 					t.Errorf("the events are %q", l.supervisor.events)
 				}
@@ -255,8 +256,8 @@ func TestReusePreferred(t *testing.T) {
 	}
 }
 
-// "off" resumes nothing on data connections, and reports nothing. The control connection goes on
-// to give a ticket: PHP wants one.
+// "off" resumes nothing on data connections, and reports nothing. The control connection still
+// gives a ticket, because PHP requires one.
 func TestReuseOff(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {

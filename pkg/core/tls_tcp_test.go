@@ -23,7 +23,7 @@ import (
 
 var tlsVersions = map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13}
 
-// clientConfig is of a client that keeps tickets.
+// clientConfig returns the configuration of a client that keeps tickets.
 func clientConfig(version uint16) *tls.Config {
 	return &tls.Config{
 		InsecureSkipVerify: true,
@@ -33,7 +33,7 @@ func clientConfig(version uint16) *tls.Config {
 	}
 }
 
-// A fickle cache has each ticket once, as TLS 1.3 asks for, or never.
+// A fickle cache returns each ticket once, as TLS 1.3 requires, or never.
 type fickle struct {
 	never   bool
 	session *tls.ClientSessionState
@@ -54,8 +54,8 @@ func (f *fickle) Put(_ string, s *tls.ClientSessionState) {
 	}
 }
 
-// A watched connection knows whether its stream has ended, which crypto/tls does not tell apart
-// from close_notify.
+// A watched connection records whether its stream has ended, which crypto/tls does not
+// distinguish from close_notify.
 type watched struct {
 	*net.TCPConn
 	ended bool
@@ -67,7 +67,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// secure begins TLS on the control connection, and asks for it on data connections.
+// secure begins TLS on the control connection, and requests it for data connections.
 func (c *tcpClient) secure(cfg *tls.Config) *tls.Conn {
 	c.t.Helper()
 	c.cmd("234 ", "AUTH TLS")
@@ -88,8 +88,8 @@ func (c *tcpClient) say(line string) {
 	}
 }
 
-// Every data connection resumes the session of the control connection and ends with close_notify,
-// and what goes through it arrives.
+// Every data connection resumes the session of the control connection and ends with
+// close_notify, and the transferred bytes arrive.
 func TestTransfersOverTLS(t *testing.T) {
 	content := make([]byte, 5<<20+123)
 	rand.Read(content)
@@ -163,9 +163,9 @@ func TestTransfersOverTLS(t *testing.T) {
 	}
 }
 
-// A client that uses each ticket once, and reads each connection to its end, finds a new one on
-// each, behind its uploads too. Where certificates of clients are asked for, crypto/tls sends it
-// apart from the handshake.
+// A client that uses each ticket once, and reads each connection to its end, gets a new ticket
+// on each, also behind its uploads. If certificates of clients are requested, crypto/tls sends
+// the ticket apart from the handshake.
 func TestTicketsUsedOnce(t *testing.T) {
 	for _, auth := range []config.ClientAuth{config.ClientAuthOff, config.ClientAuthRequired} {
 		t.Run(fmt.Sprint("client_auth ", auth), func(t *testing.T) {
@@ -202,7 +202,8 @@ func TestTicketsUsedOnce(t *testing.T) {
 	}
 }
 
-// Clients that name other protocols (ALPN) are served: some send HTTP's on every connection.
+// Clients that name other protocols (ALPN) are served: some clients name HTTP on every
+// connection.
 func TestOtherProtocolNames(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	c := l.client(net.IPv4(127, 0, 0, 1))
@@ -219,8 +220,8 @@ func TestOtherProtocolNames(t *testing.T) {
 	c.expect("226 ")
 }
 
-// A wholeRecords is a connection whose Read never takes more than the record that it is in, as
-// OpenSSL reads: what comes behind the server's handshake stays unread in the kernel.
+// A wholeRecords is a connection whose Read never takes more than the current record, as
+// OpenSSL reads: bytes behind the handshake of the server stay unread in the kernel.
 type wholeRecords struct {
 	*net.TCPConn
 	header [5]byte
@@ -245,8 +246,8 @@ func (r *wholeRecords) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// upload is the client that loses files: it never reads after the handshake, and closes when it
-// has written.
+// upload is the client that loses files: it does not read after the handshake, and closes
+// after its last write.
 func upload(conn *net.TCPConn, cfg *tls.Config, content []byte) error {
 	c := tls.Client(&wholeRecords{TCPConn: conn}, cfg)
 	if _, err := c.Write(content); err != nil {
@@ -255,8 +256,8 @@ func upload(conn *net.TCPConn, cfg *tls.Config, content []byte) error {
 	return conn.Close()
 }
 
-// Uploads of a client that never reads arrive whole, resumed and not: no ticket lies unread at
-// its end when it closes.
+// Uploads of a client that never reads arrive completely, resumed or not: no ticket is unread
+// when the client closes.
 func TestUploadsOfAClientThatDoesNotRead(t *testing.T) {
 	content := make([]byte, 3<<20)
 	rand.Read(content)
@@ -288,7 +289,8 @@ func TestUploadsOfAClientThatDoesNotRead(t *testing.T) {
 	}
 }
 
-// The test above can fail: the same client loses files to a server with a plain tls.Config.
+// This proves that the test above can fail: the same client loses files with a server that has
+// a plain tls.Config.
 func TestTicketsDestroyUploads(t *testing.T) {
 	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -331,8 +333,8 @@ func TestTicketsDestroyUploads(t *testing.T) {
 	t.Log(lost, "of 20 uploads were lost")
 }
 
-// Each command that arrives through TLS is run, however the records fall into pieces, and several
-// in one piece.
+// Each command that arrives through TLS is run, whether its records arrive in parts or several
+// at once.
 func TestNoRecordIsLost(t *testing.T) {
 	for name, version := range tlsVersions {
 		t.Run(name, func(t *testing.T) {
@@ -367,7 +369,7 @@ func TestNoRecordIsLost(t *testing.T) {
 	}
 }
 
-// pieces gathers what is written and sends it in one piece, or two.
+// pieces collects the written bytes and sends them in one piece, or in two.
 type pieces struct {
 	*net.TCPConn
 	hold bool
@@ -389,7 +391,7 @@ func (p *pieces) release(cut int) {
 	p.held = nil
 }
 
-// A stop and a cut reach sessions inside TLS; a handshake ends at the stop.
+// A stop and a cut also end sessions inside TLS. A stop ends a handshake.
 func TestShutdownOverTLS(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	idle := l.client(net.IPv4(127, 0, 0, 1))
@@ -399,8 +401,8 @@ func TestShutdownOverTLS(t *testing.T) {
 	busy.secure(clientConfig(tls.VersionTLS13))
 	busy.login()
 	busy.cmd("229 ", "EPSV")
-	busy.cmd("150 ", "LIST")        // nobody comes for it
-	shaking.cmd("234 ", "AUTH TLS") // and no more
+	busy.cmd("150 ", "LIST")        // no client connects for it
+	shaking.cmd("234 ", "AUTH TLS") // no handshake follows
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	stopped := make(chan error)
@@ -421,8 +423,8 @@ func TestShutdownOverTLS(t *testing.T) {
 	}
 }
 
-// In active mode, too, the server is TLS's server (RFC 4217 §9), and ABOR ends a protected
-// download that the client does not read any more.
+// In active mode, too, the server is the server of TLS (RFC 4217 §9). ABOR ends a protected
+// download that the client no longer reads.
 func TestActiveAndAbortOverTLS(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	for name, size := range map[string]int{"big": 64 << 20, "small": 1000} {

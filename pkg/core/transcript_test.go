@@ -19,38 +19,44 @@ import (
 	"ftpd/pkg/transport"
 )
 
-// Transcripts are the tests of the protocol, and its manual: one file in testdata for each
-// behaviour, whose first lines tell its story.
+// Transcripts are the tests of the protocol, and its manual: testdata has one file for each
+// behaviour, whose first lines describe it.
 //
 //	C: text      the client sends a line (Go escapes; \c at the end sends no line end)
-//	S: pattern   the server says a line, at once; ... matches any text
+//	S: pattern   the server sends a line, at once; ... matches any text
 //	S: (nothing), S: (closed)
-//	D: pattern   a line of what the data connection brings until its end; empty: it brings nothing
+//	D: pattern   a line of the data connection, read to its end; empty: it has no bytes
 //	E: pattern   an event was emitted, after the one before
 //
-// connect opens the data connection that the last 227 or 229 offers (D: does so by itself),
-// connect from ADDR as somebody else; listen ADDR:PORT and accept wait for one that the server
-// makes, and accept tells from where it must come (nobody answers at port 9999). send TEXT, send
-// SIZE*TEXT, fin, reset, read SIZE, data closed and data open act on it. login NAME does USER,
-// PASS and TYPE I. hang up closes the control connection (hang hard by a reset, hang politely
-// with close_notify), half-close its one direction; leave TEXT says TEXT there, if any, and
-// closes that direction and the data connection at once, kill closes both connections at once,
-// and again is a new client. advance D lets time pass. Before the first C: or S: come set KEY
-// VALUE, file PATH TEXT, sized PATH BYTES, dir PATH, link PATH TARGET, time PATH TIME, client and
-// server ADDR:PORT. check PATH TEXT and gone PATH look at the home, drain stops the server, cut
-// ends its patience, refuse TEXT makes admission say so. hashes busy takes all places of HASH,
-// hashes free gives them back. fail CALL ERROR makes a call on files fail from now on, under
-// "full" permissions; the call "every" stands for all of them, and fail nothing ends it. header
-// TEXT is what a load balancer says before the client does.
+// Data connections: connect opens the connection that the last 227 or 229 offers (D: does so
+// by itself); connect from ADDR does so from another address. listen ADDR:PORT and accept wait
+// for a connection of the server, and the argument of accept is the address from which it must
+// come (no listener is at port 9999). send TEXT, send SIZE*TEXT, fin, reset, read SIZE, data
+// closed and data open act on the connection.
 //
-// set certificate makes the server know TLS, and set implicit has it begin with the connection.
-// secure begins it on the control connection (secure 1.2; secure 1.2 refused; secure last holds
-// back its last piece; secure as NAME names that server, instead of x, and secure as nobody
-// none), protect on data connections from now on, whose TLS sessions the client does not know any
-// more after forget. fin then ends with close_notify, end without; raw TEXT goes beneath TLS,
-// handshake does no more than that, and resumed and not resumed look whether the last one did.
-// hold keeps back what the client says, release sends it in one piece, and dribble sends byte by
-// byte from now on.
+// Control connection: login NAME sends USER, PASS and TYPE I. hang up closes it (hang hard by
+// a reset, hang politely with close_notify), half-close closes its sending direction. leave
+// TEXT sends TEXT, if any, and closes that direction and the data connection at once. kill
+// closes both connections at once, and again starts a new client. advance D lets time pass.
+//
+// Before the first C: or S: there may be set KEY VALUE, file PATH TEXT, sized PATH BYTES, dir
+// PATH, link PATH TARGET, time PATH TIME, client ADDR:PORT and server ADDR:PORT. header TEXT
+// is sent by a load balancer before the client sends anything.
+//
+// check PATH TEXT and gone PATH check the home. drain stops the server, cut ends its wait for
+// sessions, and refuse TEXT makes admission refuse with this text. hashes busy takes all
+// places of HASH, hashes free returns them. fail CALL ERROR makes a call on files fail from
+// then on, under "full" permissions; the call "every" stands for all calls, and fail nothing
+// ends it.
+//
+// TLS: set certificate gives the server a certificate, and with set implicit TLS begins with
+// the connection. secure begins TLS on the control connection (secure 1.2; secure 1.2 refused;
+// secure last holds back its last piece; secure as NAME sends that server name instead of x,
+// and secure as nobody sends none). protect begins TLS on data connections from then on; after
+// forget the client has no TLS sessions for them. fin then ends with close_notify, end
+// without. raw TEXT is sent beneath TLS, handshake does only the handshake, and resumed and
+// not resumed check whether the last one resumed a session. hold keeps back what the client
+// sends, release sends it in one piece, and dribble sends byte by byte from then on.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -72,14 +78,14 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// A player goes through a transcript.
+// A player runs a transcript.
 type player struct {
 	*world
 	control *memnet.Conn
-	said    []byte // by the server, not yet looked at
+	said    []byte // received from the server, not yet compared
 	data    *memnet.Conn
 	dialled bool     // since the last offer
-	listed  []string // lines of the data connection, not yet looked at
+	listed  []string // lines of the data connection, not yet compared
 	listing bool
 	active  transport.Listener // where listen waits
 	passive uint16
@@ -105,7 +111,7 @@ func play(t *testing.T, file, text string) {
 	p.finish(file)
 }
 
-// finish hangs up and looks whether the session leaves something behind.
+// finish closes the connection and checks that the session leaves nothing behind.
 func (p *player) finish(file string) {
 	if p.control != nil {
 		p.control.Close()
@@ -249,14 +255,14 @@ func (p *player) talk(word, rest string) error {
 	return p.act(word, rest)
 }
 
-// drain stops the server; cut ends its patience.
+// drain stops the server; cut ends its wait for sessions.
 func (p *player) drain() {
 	var ctx context.Context
 	ctx, p.cut = context.WithCancel(context.Background())
 	p.sessions.Go(func() { p.server().Shutdown(ctx) }) // ends with the sessions
 }
 
-// act does something with the data connection.
+// act runs an instruction for the data connection.
 func (p *player) act(word, rest string) error {
 	switch word {
 	case "connect":
@@ -307,7 +313,7 @@ func (p *player) dial(from netip.AddrPort) (err error) {
 	return err
 }
 
-// serveData is the client's end of active mode.
+// serveData runs the instructions for the client end of active mode.
 func (p *player) serveData(word, rest string) (err error) {
 	if word == "listen" {
 		if p.active != nil {
@@ -327,7 +333,7 @@ func (p *player) serveData(word, rest string) (err error) {
 	return nil
 }
 
-// expect compares the next line of the server's.
+// expect compares the next line of the server.
 func (p *player) expect(pattern string) error {
 	ended, err := p.listen()
 	if err != nil {
@@ -359,7 +365,7 @@ func (p *player) expect(pattern string) error {
 	return nil
 }
 
-// listen takes what the server has said. It says whether nothing more will come.
+// listen reads what the server has sent. It reports whether the connection has ended.
 func (p *player) listen() (ended bool, err error) {
 	if p.secured != nil {
 		return p.listenSecured()
@@ -376,8 +382,8 @@ func (p *player) listen() (ended bool, err error) {
 	return ended, nil
 }
 
-// listLine compares the next line of the data connection, which is read to its end when the first
-// one is asked for.
+// listLine compares the next line of the data connection, which is read to its end at the
+// first call.
 func (p *player) listLine(pattern string) error {
 	if !p.listing {
 		if !p.dialled {
@@ -406,7 +412,7 @@ func (p *player) listLine(pattern string) error {
 	return nil
 }
 
-// endListing ends a listing: all of it must have been expected.
+// endListing ends a listing: the transcript must have named all of its lines.
 func (p *player) endListing() error {
 	p.listing = false
 	if len(p.listed) > 0 {
@@ -415,8 +421,8 @@ func (p *player) endListing() error {
 	return nil
 }
 
-// event looks for an event among those that were not looked at. That of an upload may come a
-// moment after its 226.
+// event checks that the events which were not compared yet contain this one. The event of an
+// upload may come a moment after its 226.
 func (p *player) event(pattern string) error {
 	if p.emitted(pattern) {
 		return nil

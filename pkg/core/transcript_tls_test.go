@@ -20,10 +20,11 @@ import (
 	"ftpd/pkg/internal/memnet"
 )
 
-// testCertificate is the server's, signed by itself.
+// testCertificate returns the certificate of the server, signed with its own key.
 var testCertificate = sync.OnceValue(func() *tls.Certificate { return newCertificate("everybody") })
 
-// newCertificate is signed by itself, so that it may be its own authority.
+// newCertificate returns a certificate signed with its own key, so that it may be its own
+// authority.
 func newCertificate(name string) *tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -40,7 +41,7 @@ func newCertificate(name string) *tls.Certificate {
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// clientTLS is what a player of TLS has.
+// clientTLS is the TLS part of a player.
 type clientTLS struct {
 	gate      *gate     // between control and secured
 	secured   *tls.Conn // nil before TLS
@@ -48,7 +49,7 @@ type clientTLS struct {
 	tlsConfig *tls.Config
 	protect   bool         // data connections, too
 	inner     *tls.Conn    // of the data connection; nil before it was used
-	of        *memnet.Conn // which one inner belongs to
+	of        *memnet.Conn // data connection of inner
 }
 
 // A gate holds back what the client sends, or lets it through byte by byte.
@@ -77,7 +78,7 @@ func (g *gate) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// write says something on the control connection.
+// write sends text on the control connection.
 func (p *player) write(text string) error {
 	var w io.Writer = p.control
 	if p.gate != nil {
@@ -154,7 +155,7 @@ func (p *player) listenSecured() (ended bool, err error) {
 	return true, nil
 }
 
-// through is the data connection, inside TLS if that is wanted.
+// through returns the data connection, inside TLS if it is protected.
 func (p *player) through() io.ReadWriter {
 	if !p.protect {
 		return p.data
@@ -165,7 +166,7 @@ func (p *player) through() io.ReadWriter {
 	return p.inner
 }
 
-// farewell is close_notify.
+// farewell sends close_notify.
 func (p *player) farewell() {
 	if p.protect {
 		p.through()

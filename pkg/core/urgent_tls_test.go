@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// An urgentConn sends what is written as urgent data while it is in a hurry.
+// An urgentConn sends what is written as urgent data while hurry is set.
 type urgentConn struct {
 	*tcpClient
 	hurry bool
@@ -37,9 +37,9 @@ func (u *urgentConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Records that arrive as urgent data are whole, over explicit and over implicit TLS: without
-// SO_OOBINLINE a byte would be missing, and the session lost. Inside them the Telnet commands of
-// lftp and Net::FTP are understood.
+// Records that arrive as urgent data are complete, over explicit and over implicit TLS:
+// without SO_OOBINLINE a byte would be missing, and the session would be lost. The Telnet
+// commands of lftp and Net::FTP inside the records are understood.
 func TestUrgentRecords(t *testing.T) {
 	l := serveTCP(t, "127.0.0.1:0")
 	for name, size := range map[string]int{"big": 64 << 20, "small": 1000} {
@@ -87,7 +87,7 @@ func TestUrgentRecords(t *testing.T) {
 	}
 }
 
-// dialUrgent connects and makes the handshake.
+// dialUrgent connects and does the handshake.
 func dialUrgent(t *testing.T, addr *net.TCPAddr, explicit bool) (*tcpClient, *urgentConn) {
 	conn, err := net.DialTCP("tcp", nil, addr)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A fakeSupervisor knows a few users, and writes down what it is told.
+// A fakeSupervisor has a few users, and records its calls.
 type fakeSupervisor struct {
 	home   string
 	broken bool // Names panics
@@ -32,7 +32,7 @@ type fakeSupervisor struct {
 	ids    int    // guarded by mu
 	ended  []string
 	events []string
-	asked  int // how often for names
+	asked  int // number of calls of Names
 	// of certificates besides testCertificate; guarded by mu
 	keys map[monitor.Digest]crypto.Signer
 }
@@ -80,8 +80,8 @@ func (f *fakeSupervisor) Authenticate(ctx context.Context, session string,
 	return account, nil
 }
 
-// check: alice's password is "secret", anonymous has none. The other names stand for what may go
-// wrong.
+// check accepts the password "secret" for alice, and anonymous without a password. The other
+// names stand for failures.
 func (f *fakeSupervisor) check(ctx context.Context, c auth.Credentials) (*auth.Account, error) {
 	account := &auth.Account{Name: c.User, Home: f.home}
 	switch c.User {
@@ -137,8 +137,8 @@ func (f *fakeSupervisor) Names(_ context.Context, uids, gids []uint32) (monitor.
 	return n, nil
 }
 
-// Group: "mine" is the group of the test's own process, "slow" takes long to be found, and the
-// name service knows nothing of "broken".
+// Group returns the group of the test process for "mine" and takes long for "slow". The lookup
+// of "broken" fails.
 func (f *fakeSupervisor) Group(ctx context.Context, name string) (gid uint32, found bool,
 	err error) {
 	switch name {
@@ -184,8 +184,8 @@ func (f *fakeSupervisor) Emit(e events.Event) {
 	f.events = append(f.events, eventText(e))
 }
 
-// eventText is an event as transcripts write it: its kind and the fields that are set. Sessions
-// and times are left out.
+// eventText returns an event in the form of transcripts: its kind and the fields that are set.
+// Sessions and times are left out.
 func eventText(e events.Event) string {
 	words := []string{string(e.Kind)}
 	for _, w := range []struct{ name, value string }{
@@ -213,7 +213,7 @@ func eventText(e events.Event) string {
 	return strings.Join(words, " ")
 }
 
-// A world is a server with its surroundings in a synctest bubble.
+// A world is a server with its environment in a synctest bubble.
 type world struct {
 	t          *testing.T
 	config     *config.Config
@@ -264,7 +264,7 @@ func (w *world) certificates() *ftptls.Certificates {
 	return c
 }
 
-// at is a port of the server's address.
+// at returns the address of the server with that port.
 func (w *world) at(port uint16) netip.AddrPort { return netip.AddrPortFrom(w.local.Addr(), port) }
 
 // connect starts a session and returns the client's end.
@@ -362,7 +362,7 @@ func (w *world) set(key, value string) {
 	}
 }
 
-// goes ends a client in some way, or begins with the next one.
+// goes ends a client in one of several ways, or begins with the next client.
 func (p *player) goes(word, rest string) error {
 	switch word {
 	case "hang":
