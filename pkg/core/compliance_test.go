@@ -36,7 +36,7 @@ type reader struct {
 	text        []byte
 	waiting     []pendingLine
 	running     *pendingLine // the command of a job that other lines may overtake
-	userChanged bool         // USER or REIN was accepted: the following lines do not wait for running
+	userChanged bool         // by USER or REIN: later lines do not wait for running
 	inside      string       // code of the multi-line reply that is being read
 	greeted     bool
 	seen        map[string]map[int]bool // codes by command
@@ -144,7 +144,9 @@ func (r *reader) answer(code int) error {
 		i := 0
 		if first := r.waiting[0].cmd; first.data && code < 500 {
 			// the first line waits
-			i = slices.IndexFunc(r.waiting, func(a pendingLine) bool { return a.now && !a.cmd.access })
+			i = slices.IndexFunc(r.waiting, func(a pendingLine) bool {
+				return a.now && !a.cmd.access
+			})
 		}
 		r.note(r.waiting[i].verb, code)
 		r.waiting = slices.Delete(r.waiting, i, i+1)

@@ -151,7 +151,7 @@ func TestClientCertificates(t *testing.T) {
 	}{
 		{config.ClientAuthOff, alice, alice, false, true, "226"},
 		{config.ClientAuthOptional, nil, nil, true, true, "226"},
-		{config.ClientAuthOptional, nil, alice, true, true, "226"}, // the certificate is not requested
+		{config.ClientAuthOptional, nil, alice, true, true, "226"}, // not requested
 		{config.ClientAuthOptional, alice, alice, true, true, "226"},
 		{config.ClientAuthOptional, alice, nil, true, true, "522"},
 		{config.ClientAuthOptional, stranger, nil, true, false, ""},
@@ -169,7 +169,8 @@ func TestClientCertificates(t *testing.T) {
 			c, asked, ignored := l.client(net.IPv4(127, 0, 0, 1)), false, false
 			c.cmd("234 ", "AUTH TLS")
 			conn := tls.Client(c.conn, clientOf(test.control, version, &asked))
-			conn.Handshake() // in TLS 1.3 the client ends the handshake before the server has checked the certificate
+			// In TLS 1.3 the client ends the handshake before the server checks the certificate.
+			conn.Handshake()
 			io.WriteString(conn, "PBSZ 0\r\n")
 			n, _ := conn.Read(make([]byte, 100))
 			if (n > 0) != test.open || asked != test.asked {
