@@ -10,48 +10,28 @@ import (
 	"ftpd/pkg/ftpwire"
 )
 
-// startTLS puts TLS under the control connection. The handshake is a job: the session goes on receiving, for it.
+// startTLS puts TLS below the control connection. The handshake is a job, which gets what the
+// session receives meanwhile.
 func (s *Session) startTLS(ctx context.Context) {
-	s.ctl.in = ftpwire.Input{} // what came in clear text ends here, half a Telnet command as well
+	s.ctl.in = ftpwire.Input{} // half a Telnet command in clear text does not go on within TLS
 	host := ""
 	if s.host != nil {
 		host = s.host.Name
 	}
 	c := s.srv.security.NewControl(s.conn, host)
 	s.tls.control = c
-	patience, late := time.Duration(s.srv.config.Limits.ConnectTimeout), errHandshakeLate
+	limit, late := time.Duration(s.srv.config.Limits.ConnectTimeout), errHandshakeLate
 	due := s.attempt.due
-	if left := time.Until(due); !due.IsZero() && (patience == 0 || left < patience) {
-		patience, late = left, errLoginTimeout
+	if left := time.Until(due); !due.IsZero() && (limit == 0 || left < limit) {
+		limit, late = left, errLoginTimeout
 	}
-	s.start(ctx, &handshake{s: s, control: c, patience: patience, late: late})
+	s.start(ctx, &handshake{s: s, control: c, limit: limit, late: late})
 }
 
 var errHandshakeLate = errors.New("TLS handshake timeout")
 
-// A handshake is the job of AUTH TLS, and of a connection that begins with TLS.
-type handshake struct {
-	s        *Session
-	control  *ftptls.Control
-	patience time.Duration // for the handshake; 0 is no limit
-	late     error         // the cause when patience has ended
-	err      error         // of run
-}
-
-func (*handshake) phase() phase { return phaseHandshake }
-
-func (h *handshake) run(ctx context.Context) {
-	if h.patience != 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, h.patience, h.late)
-		defer cancel()
-	}
-	h.err = h.control.Handshake(ctx)
-}
-
-func (h *handshake) finish(ctx context.Context) { h.s.secured(ctx, h.err) }
-
-// secured goes on after the handshake, with what the client has sent behind it. After a failure nothing can be said any more.
+// secured continues the session after the handshake, with what the client has sent behind it. After
+// a failure no reply can be sent any more.
 func (s *Session) secured(ctx context.Context, err error) {
 	if err != nil {
 		s.end(fmt.Errorf("TLS: %w", err))
@@ -68,7 +48,7 @@ func (s *Session) secured(ctx context.Context, err error) {
 	s.decrypt(ctx, nil)
 }
 
-// decrypt takes what has arrived through TLS.
+// decrypt passes received bytes through TLS and handles the lines that result.
 func (s *Session) decrypt(ctx context.Context, p []byte) {
 	if err := s.tls.control.Put(p); err != nil {
 		s.end(err)
@@ -77,7 +57,7 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 	if s.phase == phaseHandshake {
 		return
 	}
-	s.limitWrite() // TLS may have something to answer itself
+	s.limitWrite() // TLS itself may have to write
 	buf := s.srv.buffers.Get()
 	defer s.srv.buffers.Put(buf)
 	for s.phase != phaseEnded && !s.quitAnswered.Load() {
@@ -95,7 +75,7 @@ func (s *Session) decrypt(ctx context.Context, p []byte) {
 	}
 }
 
-// send writes to the client, through TLS once that is there.
+// send writes to the client, through TLS where that is in use.
 func (s *Session) send(p []byte) error {
 	switch {
 	case s.tls.control == nil:
@@ -108,11 +88,11 @@ func (s *Session) send(p []byte) error {
 	return err
 }
 
-// finish closes the control connection after all that was said.
+// finish closes the control connection after all replies were sent.
 func (s *Session) finish() {
 	if s.tls.control != nil && s.tls.control.IsReady() {
 		s.conn.SetWriteDeadline(time.Now().Add(lastWord))
-		s.tls.control.CloseWrite() // its alert tells the client that nothing was cut off
+		s.tls.control.CloseWrite() // its alert shows the client that nothing was cut off
 	}
 	s.conn.Finish()
 }

@@ -1,0 +1,30 @@
+package core
+
+import (
+	"context"
+	"time"
+
+	"ftpd/pkg/ftptls"
+)
+
+// A handshake is the job of AUTH TLS, and of a connection that begins with TLS.
+type handshake struct {
+	s       *Session
+	control *ftptls.Control
+	limit   time.Duration // of the handshake; 0 is no limit
+	late    error         // the cause when the limit has passed
+	err     error         // of run
+}
+
+func (*handshake) phase() phase { return phaseHandshake }
+
+func (h *handshake) run(ctx context.Context) {
+	if h.limit != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, h.limit, h.late)
+		defer cancel()
+	}
+	h.err = h.control.Handshake(ctx)
+}
+
+func (h *handshake) finish(ctx context.Context) { h.s.secured(ctx, h.err) }
