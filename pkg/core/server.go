@@ -208,11 +208,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}
 	srv.mu.Unlock()
 
-	done := make(chan struct{})
-	go func() { // returns when all sessions have ended; the cut below ends them
-		srv.running.Wait()
-		close(done)
-	}()
+	done := srv.whenEmpty()
 	select {
 	case <-done:
 		return nil
@@ -233,15 +229,22 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 // Finish waits until the last session has ended, or until ctx ends. The caller has closed the
 // listeners, so that no session begins.
 func (srv *Server) Finish(ctx context.Context) {
+	select {
+	case <-srv.whenEmpty():
+	case <-ctx.Done():
+	}
+}
+
+// whenEmpty returns a channel that is closed when all sessions that have begun have ended.
+func (srv *Server) whenEmpty() <-chan struct{} {
+	srv.mu.Lock() // behind enter: WaitGroup demands that Wait does not race with the first Add
+	defer srv.mu.Unlock()
 	done := make(chan struct{})
-	go func() { // returns when all sessions have ended, or ends with the process
+	go func() { // returns with the last session, or ends with the process
 		srv.running.Wait()
 		close(done)
 	}()
-	select {
-	case <-done:
-	case <-ctx.Done():
-	}
+	return done
 }
 
 // lastWord bounds the time in which a client has to read its 421.
