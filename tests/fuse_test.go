@@ -75,5 +75,5 @@ func (a account) mountSelf(t *testing.T, source, at string) {
 		t.Skipf("needs a machine where users mount by FUSE: %v: %s; run there: sudo make system",
 			err, out)
 	}
-	t.Cleanup(func() { command(t, "", "umount", at) })
+	t.Cleanup(func() { unmount(t, at) })
 }

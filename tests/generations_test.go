@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -59,7 +60,16 @@ func TestMountOverARoot(t *testing.T) {
 func mountOver(t *testing.T, dir string) {
 	t.Helper()
 	command(t, "", "mount", "-t", "tmpfs", "-o", "mode=755", "none", dir)
-	t.Cleanup(func() { command(t, "", "umount", dir) })
+	t.Cleanup(func() { unmount(t, dir) })
+}
+
+// unmount takes the newest mount at dir away. It is busy as long as a core that starts opens the
+// roots.
+func unmount(t *testing.T, dir string) {
+	t.Helper()
+	eventually(t, dir+" is not busy", func() bool {
+		return exec.Command("umount", dir).Run() == nil
+	})
 }
 
 // killCores kills the newest core until the log has reported pauses times that the next core has

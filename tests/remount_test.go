@@ -35,7 +35,7 @@ func TestRootMountedAgain(t *testing.T) {
 	command(t, "", "truncate", "--size", "16M", image)
 	command(t, "", "mkfs.ext4", "-q", image)
 	command(t, "", "mount", "-o", "loop", image, shared)
-	t.Cleanup(func() { command(t, "", "umount", shared) })
+	t.Cleanup(func() { unmount(t, shared) })
 	writeFile(t, filepath.Join(shared, "file"), "text", 0o644)
 	before := numbersOf(t, shared)
 	s := serve(t, settings{"end": fmt.Sprintf(
@@ -176,7 +176,7 @@ func mountAutofs(t *testing.T, dir string) *automounter {
 		eventually(t, "the home is taken away", func() bool {
 			return a.shell.run("! mountpoint "+dir+"/alice") || a.expire("alice")
 		})
-		command(t, "", "umount", dir)
+		unmount(t, dir)
 		<-ended
 	})
 	return a
