@@ -23,6 +23,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
 	{"pkg/ftpwire", "the bytes of the control connection; knows no connection and no session"},
 	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
+	{"pkg/admission", "which connections and logins are admitted: bans and counts, of clients and users alone; knows no core"},
 	{"pkg/transport", "connections over TCP, without FTP and TLS; a test replaces them by ones in memory"},
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
 	{"pkg/listing", "directories as text; knows no session and no connection"},

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"ftpd/pkg/admission"
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
@@ -21,7 +22,7 @@ const maxWaiting = 512
 // A backend checks logins. It holds the helper processes that this takes.
 type backend struct {
 	auth   auth.Authorizer
-	bans   *bans
+	bans   *admission.Bans
 	system *unixauth.Authorizer // nil without system users
 	names  *unixauth.Names      // for listings; nil without ftpd-auth
 	runs   *unixauth.Names      // for logins, which must not wait for listings; nil like names
@@ -55,8 +56,8 @@ func startBackend(o Options, lost func(dir string) error) (*backend, error) {
 		return nil, errors.New(`auth.backend = "unix" needs root, as PAM does: ` +
 			`run ftpd as a service, or share a directory with ftpd share`)
 	}
-	b := &backend{bans: newBans(o.Config.Ban)}
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, b.bans.isSuspect)
+	b := &backend{bans: admission.NewBans(o.Config.Ban)}
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, b.bans.IsSuspect)
 	helper, err := unixauth.Find()
 	if err == nil {
 		b.names, err = unixauth.StartNames(helper)
@@ -138,11 +139,11 @@ func (b *backend) handler(o Options, keys *keyring) *handler {
 	return d
 }
 
-func newHandler(o Options, b *bans, authorizer auth.Authorizer, keys *keyring) *handler {
+func newHandler(o Options, b *admission.Bans, authorizer auth.Authorizer, keys *keyring) *handler {
 	return &handler{
 		config:   o.Config,
 		bans:     b,
-		registry: newRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
+		registry: admission.NewRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
 		auth:     authorizer,
 		keys:     keys,
 		log:      events.Log{Logger: o.Log},

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"ftpd/pkg/admin"
+	"ftpd/pkg/admission"
 	"ftpd/pkg/auth"
 	"ftpd/pkg/monitor"
 )
@@ -74,7 +75,7 @@ func (c *control) Who(ctx context.Context) admin.Report {
 		Bans:     []admin.Ban{},
 	}
 	states := c.look(ctx)
-	known := c.handler.registry.list()
+	known := c.handler.registry.List()
 	for id, e := range known {
 		r.Sessions = append(r.Sessions, session(id, e, states[id], now))
 	}
@@ -82,7 +83,7 @@ func (c *control) Who(ctx context.Context) admin.Report {
 		return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.ID, b.ID))
 	})
 	r.Limits = c.limits(known)
-	for _, b := range c.handler.bans.list() {
+	for _, b := range c.handler.bans.List() {
 		r.Bans = append(r.Bans, admin.Ban{
 			Network: host(b.Client), User: b.User, Until: b.Until, Cause: b.Cause,
 		})
@@ -99,12 +100,12 @@ func host(p netip.Prefix) string {
 }
 
 // session returns what the admin socket shows of a session.
-func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Session {
+func session(id string, e admission.Session, s monitor.SessionState, now time.Time) admin.Session {
 	out := admin.Session{
 		ID:        id,
-		User:      cmp.Or(e.user, e.former),
-		Remote:    netip.AddrPortFrom(e.remote.Addr().Unmap(), e.remote.Port()),
-		Since:     e.since,
+		User:      cmp.Or(e.User, e.Former),
+		Remote:    netip.AddrPortFrom(e.Remote.Addr().Unmap(), e.Remote.Port()),
+		Since:     e.Since,
 		TLS:       s.TLS,
 		Client:    s.Client,
 		Directory: s.Dir,
@@ -113,7 +114,7 @@ func session(id string, e entry, s monitor.SessionState, now time.Time) admin.Se
 	t := s.Transfer
 	switch {
 	case t != nil:
-		out.User = cmp.Or(e.former, e.user)
+		out.User = cmp.Or(e.Former, e.User)
 		out.Transfer = &admin.Transfer{
 			Verb:    t.Verb,
 			Path:    t.Path,
@@ -149,16 +150,16 @@ func (c *control) look(ctx context.Context) map[string]monitor.SessionState {
 }
 
 // limits returns each limit on sessions, with the address and the user that have most sessions.
-func (c *control) limits(known map[string]entry) []admin.Limit {
+func (c *control) limits(known map[string]admission.Session) []admin.Limit {
 	limits := c.Config.Limits
 	addresses, users, limit := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, e := range known {
-		addresses[host(auth.Network(e.remote.Addr()))]++
-		for _, user := range e.users() {
+		addresses[host(auth.Network(e.Remote.Addr()))]++
+		for _, user := range e.Users() {
 			users[user]++
 		}
-		limit[e.user] = e.maxSessions
-		limit[e.former] = e.formerMax
+		limit[e.User] = e.MaxSessions
+		limit[e.Former] = e.FormerMax
 	}
 	all := []admin.Limit{
 		{Key: "limits.max_sessions", Limit: limits.MaxSessions, Used: len(known)},
@@ -188,25 +189,15 @@ func highest(counts map[string]int) (name string, n int) {
 
 // Kick implements admin.Service. target is the id of a session, an address or the name of a user.
 func (c *control) Kick(_ context.Context, target string) (ended int) {
-	for id, e := range c.handler.registry.list() {
-		if !e.matches(id, target) {
+	for id, e := range c.handler.registry.List() {
+		if !e.Matches(id, target) {
 			continue
 		}
 		ended++
-		c.Log.Info().Str("session", id).Str("remote", e.remote.String()).Msg("kick")
+		c.Log.Info().Str("session", id).Str("remote", e.Remote.String()).Msg("kick")
 		for _, core := range c.cores() {
 			_ = core.Kick(id) // fails if the core has ended; a core without the session ignores it
 		}
 	}
 	return ended
-}
-
-// matches reports whether target names the session: its id, its user or its address.
-func (e entry) matches(id, target string) bool {
-	if target == "" {
-		return false
-	}
-	address, err := netip.ParseAddr(target)
-	return id == target || slices.Contains(e.users(), target) ||
-		err == nil && e.remote.Addr().Unmap().WithZone("") == address.Unmap()
 }

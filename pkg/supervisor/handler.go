@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 
+	"ftpd/pkg/admission"
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
@@ -17,15 +18,15 @@ import (
 // monitor.Supervisor, for cores in other processes and for the core in this process.
 type handler struct {
 	config   *config.Config
-	registry *registry
-	bans     *bans
+	registry *admission.Registry
+	bans     *admission.Bans
 	auth     auth.Authorizer
 	owners   owners // nil: owners are shown as numbers
 	keys     *keyring
 	log      events.Log
 	xferlog  *events.TransferLog // nil: there is none
 
-	notResumed tally // data connections that did not resume the control connection's TLS session
+	notResumed events.Tally // data connections that did not resume the control connection's TLS session
 }
 
 // owners looks up the names of user and group ids, and the id of a group. *unixauth.Names
@@ -40,12 +41,12 @@ var errBackend = errors.New("the login could not be checked; the log has the cau
 // Admit implements monitor.Supervisor.
 func (h *handler) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
 	id, refusal := "", "Too many failed logins or commands from your address; try again later."
-	cause := h.bans.banCause(c.Remote.Addr(), "")
+	cause := h.bans.Cause(c.Remote.Addr(), "")
 	switch {
 	case c.Fault != "":
 		refusal, cause = "The load balancer does not introduce you.", events.Clean(c.Fault)
 	case cause == "":
-		id, refusal, cause = h.registry.take(c.Remote)
+		id, refusal, cause = h.registry.Take(c.Remote)
 	}
 	if refusal != "" {
 		h.log.Logger.Warn().Str("remote", c.Remote.String()).
@@ -59,17 +60,17 @@ func (h *handler) Admit(_ context.Context, c monitor.Connection) (monitor.Admiss
 func (h *handler) Authenticate(
 	ctx context.Context, session string, c auth.Credentials,
 ) (*auth.Account, error) {
-	s, known := h.registry.find(session)
+	s, known := h.registry.Find(session)
 	if !known { // it has ended meanwhile
 		return nil, &auth.Refusal{Cause: "the session has ended"}
 	}
-	c.Remote = s.remote.Addr().Unmap()
-	if cause := h.bans.banCause(c.Remote, c.User); cause != "" { // the password is not checked
+	c.Remote = s.Remote.Addr().Unmap()
+	if cause := h.bans.Cause(c.Remote, c.User); cause != "" { // the password is not checked
 		return nil, h.refuse(ctx, session, s, c, &auth.Refusal{Cause: c.User + ": " + cause})
 	}
 	account, err := h.auth.Authenticate(ctx, c)
 	if err == nil {
-		h.bans.succeeded(c.Remote, c.User)
+		h.bans.Succeeded(c.Remote, c.User)
 		err = h.countLogin(session, account)
 	}
 	var refusal *auth.Refusal
@@ -77,7 +78,7 @@ func (h *handler) Authenticate(
 	case err == nil:
 		return account, nil
 	case errors.As(err, &refusal) && refusal.Public == "":
-		h.logBans(h.bans.failed(c.Remote, c.User))
+		h.logBans(h.bans.Failed(c.Remote, c.User))
 	}
 	return nil, h.refuse(ctx, session, s, c, err)
 }
@@ -89,7 +90,7 @@ func (h *handler) countLogin(session string, account *auth.Account) error {
 	if err != nil {
 		return err
 	}
-	ok, held := h.registry.login(session, account.Name, settings.MaxSessions)
+	ok, held := h.registry.Login(session, account.Name, settings.MaxSessions)
 	if !ok {
 		return &auth.Refusal{
 			Cause: fmt.Sprintf("max_sessions = %d of %s is reached, by sessions from %s",
@@ -104,7 +105,7 @@ func (h *handler) countLogin(session string, account *auth.Account) error {
 // text for the client, but not the cause. If the session has ended before the check did, which ctx
 // shows, the client has read another reply than 530, or none.
 func (h *handler) refuse(
-	ctx context.Context, session string, s entry, c auth.Credentials, cause error,
+	ctx context.Context, session string, s admission.Session, c auth.Credentials, cause error,
 ) error {
 	failed := events.Event{
 		Kind:    events.LoginFailed,
@@ -123,7 +124,7 @@ func (h *handler) refuse(
 		failed.Reply = 0
 	}
 	// Emit would find no address, if the session has ended meanwhile.
-	h.log.Write(events.Record{Event: failed, Remote: s.remote})
+	h.log.Write(events.Record{Event: failed, Remote: s.Remote})
 	switch {
 	case busy:
 		return auth.ErrBusy
@@ -134,7 +135,7 @@ func (h *handler) refuse(
 }
 
 // logBans logs bans that begin.
-func (h *handler) logBans(begun []ban) {
+func (h *handler) logBans(begun []admission.Ban) {
 	for _, b := range begun {
 		h.log.Logger.Warn().Stringer("network", b.Client).Str("user", events.Clean(b.User)).
 			Time("until", b.Until).Str("cause", b.Cause).Msg("banned")
@@ -175,20 +176,20 @@ func (h *handler) ActiveSocket(
 }
 
 // End implements monitor.Supervisor.
-func (h *handler) End(session string) { h.registry.end(session) }
+func (h *handler) End(session string) { h.registry.End(session) }
 
 // Emit implements events.Sink.
 func (h *handler) Emit(e events.Event) {
-	s := h.registry.get(e.Session)
-	r := events.Record{Event: e, Name: s.user, Remote: s.remote}
+	s := h.registry.Get(e.Session)
+	r := events.Record{Event: e, Name: s.User, Remote: s.Remote}
 	switch {
-	case e.Kind.OfTransfer() && s.former != "":
+	case e.Kind.OfTransfer() && s.Former != "":
 		// While a transfer of the former user runs, no transfer of the present user can begin.
-		r.Name = s.former
+		r.Name = s.Former
 	case e.Former && e.Kind != events.Logout:
-		r.Name = s.left
+		r.Name = s.Left
 	}
-	if e.Kind == events.NotResumed && !h.notResumed.add(&r) {
+	if e.Kind == events.NotResumed && !h.notResumed.Add(&r) {
 		return
 	}
 	h.log.Write(r)
@@ -197,12 +198,12 @@ func (h *handler) Emit(e events.Event) {
 	}
 	switch e.Kind {
 	case events.Logout:
-		h.registry.logout(e.Session, e.Former, e.Verb != "")
+		h.registry.Logout(e.Session, e.Former, e.Verb != "")
 	case events.LoginFailed: // the core may refuse a login that the supervisor has accepted
-		h.registry.logout(e.Session, false, false)
+		h.registry.Logout(e.Session, false, false)
 	case events.Upload, events.UploadIncomplete, events.Download, events.DownloadIncomplete:
-		h.registry.transferred(e.Session)
+		h.registry.Transferred(e.Session)
 	case events.Flood:
-		h.logBans(h.bans.flooded(s.remote.Addr()))
+		h.logBans(h.bans.Flooded(s.Remote.Addr()))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"ftpd/pkg/admission"
 	"ftpd/pkg/auth"
 	"ftpd/pkg/core"
 	"ftpd/pkg/ftptls"
@@ -55,8 +56,8 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 	if p.listeners, err = listenAll(ctx, o.Config); err != nil {
 		return nil, err
 	}
-	bans := newBans(o.Config.Ban)
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.isSuspect)
+	bans := admission.NewBans(o.Config.Ban)
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.IsSuspect)
 	authorizer, err := compose(o.Config, nil, queue, nil, nil)
 	if err != nil {
 		return nil, err

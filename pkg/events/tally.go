@@ -1,15 +1,13 @@
-package supervisor
+package events
 
 import (
 	"net/netip"
 	"sync"
-
-	"ftpd/pkg/events"
 )
 
-// A tally counts data connections by client, so that the log has a line for each client and not for
+// A Tally counts data connections by client, so that the log has a line for each client and not for
 // each connection.
-type tally struct {
+type Tally struct {
 	mu     sync.Mutex
 	counts map[peer]int // guarded by mu
 }
@@ -26,10 +24,10 @@ const (
 	maxName  = 64
 )
 
-// add counts one record, and sets its Count. It reports whether the record is to be logged: the
+// Add counts one record, and sets its Count. It reports whether the record is to be logged: the
 // first of its client, the tenth, the hundredth and so on, and each connection that was refused. A
 // tally that is full deletes all counts, so that clients may be logged again.
-func (t *tally) add(r *events.Record) bool {
+func (t *Tally) Add(r *Record) bool {
 	p := peer{r.Remote.Addr().Unmap().WithZone(""), r.Client[:min(len(r.Client), maxName)]}
 	t.mu.Lock()
 	defer t.mu.Unlock()

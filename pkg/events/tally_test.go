@@ -1,4 +1,4 @@
-package supervisor
+package events
 
 import (
 	"fmt"
@@ -6,47 +6,45 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"ftpd/pkg/events"
 )
 
 // The first connection of a client is logged, then the tenth, the hundredth and so on. Each refused
 // connection is logged.
 func TestTally(t *testing.T) {
-	var c tally
-	record := func(address, client string, reply int) *events.Record {
-		return &events.Record{
-			Event:  events.Event{Kind: events.NotResumed, Client: client, Reply: reply},
+	var c Tally
+	record := func(address, client string, reply int) *Record {
+		return &Record{
+			Event:  Event{Kind: NotResumed, Client: client, Reply: reply},
 			Remote: netip.AddrPortFrom(netip.MustParseAddr(address), 1000),
 		}
 	}
 	var logged []int
 	for range 1234 {
-		if r := record("192.0.2.1", "a", 0); c.add(r) {
+		if r := record("192.0.2.1", "a", 0); c.Add(r) {
 			logged = append(logged, r.Count)
 		}
 	}
 	if !slices.Equal(logged, []int{1, 10, 100, 1000}) {
 		t.Errorf("logged at %v", logged)
 	}
-	if r := record("::ffff:192.0.2.1", "a", 522); !c.add(r) || r.Count != 1235 {
+	if r := record("::ffff:192.0.2.1", "a", 522); !c.Add(r) || r.Count != 1235 {
 		t.Errorf("a refusal is number %d", r.Count)
 	}
-	others := []*events.Record{record("192.0.2.1", "b", 0), record("192.0.2.2", "a", 0)}
+	others := []*Record{record("192.0.2.1", "b", 0), record("192.0.2.2", "a", 0)}
 	for _, r := range others {
-		if !c.add(r) || r.Count != 1 {
+		if !c.Add(r) || r.Count != 1 {
 			t.Errorf("another client is number %d", r.Count)
 		}
 	}
-	if r := record("192.0.2.3", strings.Repeat("x", 1<<16), 0); !c.add(r) || len(r.Client) != maxName {
+	if r := record("192.0.2.3", strings.Repeat("x", 1<<16), 0); !c.Add(r) || len(r.Client) != maxName {
 		t.Errorf("a name of %d bytes", len(r.Client))
 	}
 }
 
 func TestTallyIsBounded(t *testing.T) {
-	var c tally
+	var c Tally
 	for i := range 10 * maxPeers {
-		if !c.add(&events.Record{Event: events.Event{Client: fmt.Sprint(i)}}) {
+		if !c.Add(&Record{Event: Event{Client: fmt.Sprint(i)}}) {
 			t.Fatalf("client %d is not logged", i)
 		}
 		if len(c.counts) > maxPeers {

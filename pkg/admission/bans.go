@@ -1,4 +1,6 @@
-package supervisor
+// Package admission decides which connections and logins are admitted: it counts failed logins and
+// bans their clients, and counts sessions against the limits of the configuration.
+package admission
 
 import (
 	"cmp"
@@ -13,10 +15,10 @@ import (
 	"ftpd/pkg/config"
 )
 
-// bans counts failed logins and bans the clients that have too many of them (section [ban] of the
+// Bans counts failed logins and bans the clients that have too many of them (section [ban] of the
 // configuration). A client is an IPv4 address or an IPv6 /64, because one host may use every
 // address of a /64.
-type bans struct {
+type Bans struct {
 	rules config.Ban
 
 	mu    sync.Mutex
@@ -38,12 +40,12 @@ type offence struct {
 	cause    string    // the cause of the ban
 }
 
-// A ban is a ban in force, as the log and the admin socket show it.
-type ban struct {
-	Client netip.Prefix `json:"client"`
-	User   string       `json:"user,omitempty"` // "" where the client is banned for every user
-	Until  time.Time    `json:"until"`
-	Cause  string       `json:"cause"`
+// A Ban is a ban in force, as the log and the admin socket show it.
+type Ban struct {
+	Client netip.Prefix
+	User   string // "" where the client is banned for every user
+	Until  time.Time
+	Cause  string
 }
 
 const (
@@ -52,12 +54,13 @@ const (
 	suspicious    = 2  // failures after which the logins of a client wait behind all others
 )
 
-func newBans(rules config.Ban) *bans { return &bans{rules: rules, known: map[offender]*offence{}} }
+// NewBans returns Bans with these rules, and with no ban in force.
+func NewBans(rules config.Ban) *Bans { return &Bans{rules: rules, known: map[offender]*offence{}} }
 
 // client returns the client that an address belongs to. ok is false for a client that is exempt
 // from bans. Each exempt address counts by itself, so that failures of one address do not count
 // for other addresses of its /64.
-func (b *bans) client(a netip.Addr) (p netip.Prefix, ok bool) {
+func (b *Bans) client(a netip.Addr) (p netip.Prefix, ok bool) {
 	if b.rules.Exempt.Contains(a) {
 		a = a.Unmap().WithZone("")
 		return netip.PrefixFrom(a, a.BitLen()), false
@@ -65,9 +68,9 @@ func (b *bans) client(a netip.Addr) (p netip.Prefix, ok bool) {
 	return auth.Network(a), true
 }
 
-// banCause returns the end and the cause of the ban that refuses a login as the user, or "" where
+// Cause returns the end and the cause of the ban that refuses a login as the user, or "" where
 // there is no such ban. With user "", it looks for a ban of the client alone.
-func (b *bans) banCause(a netip.Addr, user string) string {
+func (b *Bans) Cause(a netip.Addr, user string) string {
 	client, ok := b.client(a)
 	if !ok {
 		return ""
@@ -82,16 +85,16 @@ func (b *bans) banCause(a netip.Addr, user string) string {
 	return ""
 }
 
-// isSuspect reports whether a client has failed so often that the logins of others come first.
-func (b *bans) isSuspect(client netip.Prefix) bool {
+// IsSuspect reports whether a client has failed so often that the logins of others come first.
+func (b *Bans) IsSuspect(client netip.Prefix) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	off, ok := b.known[offender{client: client}]
 	return ok && off.failures >= suspicious && !b.expiredLocked(off)
 }
 
-// failed counts a failed login. It returns the bans that begin with this failure.
-func (b *bans) failed(a netip.Addr, user string) []ban {
+// Failed counts a failed login. It returns the bans that begin with this failure.
+func (b *Bans) Failed(a netip.Addr, user string) []Ban {
 	client, ok := b.client(a)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -101,7 +104,7 @@ func (b *bans) failed(a netip.Addr, user string) []ban {
 	if !ok {
 		return nil
 	}
-	var begun []ban
+	var begun []Ban
 	if n := b.rules.Failures; n > 0 && pair.failures >= n {
 		cause := fmt.Sprintf("ban.failures = %d failed logins as this user", n)
 		begun = append(begun, b.banLocked(offender{client, name}, pair, cause))
@@ -113,17 +116,17 @@ func (b *bans) failed(a netip.Addr, user string) []ban {
 	return begun
 }
 
-// succeeded deletes the failures of a user that has logged in, because this user may have mistyped
+// Succeeded deletes the failures of a user that has logged in, because this user may have mistyped
 // the password before.
-func (b *bans) succeeded(a netip.Addr, user string) {
+func (b *Bans) Succeeded(a netip.Addr, user string) {
 	client, _ := b.client(a)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.known, offender{client, cutName(user)})
 }
 
-// flooded bans a client that has sent commands too fast. It returns the bans that begin.
-func (b *bans) flooded(a netip.Addr) []ban {
+// Flooded bans a client that has sent commands too fast. It returns the bans that begin.
+func (b *Bans) Flooded(a netip.Addr) []Ban {
 	client, ok := b.client(a)
 	if !ok || b.rules.CommandsPerSecond == 0 {
 		return nil
@@ -135,20 +138,20 @@ func (b *bans) flooded(a netip.Addr) []ban {
 		return nil // another session of the client has begun the ban
 	}
 	cause := fmt.Sprintf("more than ban.commands_per_second = %d", b.rules.CommandsPerSecond)
-	return []ban{b.banLocked(o, b.recordLocked(o), cause)}
+	return []Ban{b.banLocked(o, b.recordLocked(o), cause)}
 }
 
-// list returns every ban in force. Bans that name no user come first.
-func (b *bans) list() []ban {
+// List returns every ban in force. Bans that name no user come first.
+func (b *Bans) List() []Ban {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all []ban
+	var all []Ban
 	for o, off := range b.known {
 		if time.Now().Before(off.until) {
-			all = append(all, ban{o.client, o.user, off.until, off.cause})
+			all = append(all, Ban{o.client, o.user, off.until, off.cause})
 		}
 	}
-	slices.SortFunc(all, func(x, y ban) int {
+	slices.SortFunc(all, func(x, y Ban) int {
 		if c := strings.Compare(x.User, y.User); c != 0 {
 			return c
 		}
@@ -158,7 +161,7 @@ func (b *bans) list() []ban {
 }
 
 // countLocked adds a failure to the record of an offender.
-func (b *bans) countLocked(o offender) *offence {
+func (b *Bans) countLocked(o offender) *offence {
 	off := b.recordLocked(o)
 	if b.expiredLocked(off) {
 		*off = offence{since: time.Now()}
@@ -168,22 +171,22 @@ func (b *bans) countLocked(o offender) *offence {
 }
 
 // expiredLocked reports whether the failures no longer count, and no ban is in force.
-func (b *bans) expiredLocked(off *offence) bool {
+func (b *Bans) expiredLocked(off *offence) bool {
 	now := time.Now()
 	return now.Sub(off.since) > time.Duration(b.rules.Window) && !now.Before(off.until)
 }
 
-func (b *bans) banLocked(o offender, off *offence, cause string) ban {
+func (b *Bans) banLocked(o offender, off *offence, cause string) Ban {
 	b.known[o] = off // the record of the pair and that of the client may have evicted each other
 	off.until, off.cause = time.Now().Add(time.Duration(b.rules.Duration)), cause
 	off.failures = 0 // after the ban, counting begins anew
-	return ban{o.client, o.user, off.until, cause}
+	return Ban{o.client, o.user, off.until, cause}
 }
 
 // recordLocked returns the record of an offender, which it makes if there is none. A new record in
 // a full table evicts a less important one, so that millions of addresses evict each other and
 // not the bans.
-func (b *bans) recordLocked(o offender) *offence {
+func (b *Bans) recordLocked(o offender) *offence {
 	if off, ok := b.known[o]; ok {
 		return off
 	}
@@ -197,7 +200,7 @@ func (b *bans) recordLocked(o offender) *offence {
 
 // evictLocked deletes the least important of a few records. A map is ranged over in random order,
 // so these are a random sample.
-func (b *bans) evictLocked() {
+func (b *Bans) evictLocked() {
 	const sample = 8
 	var least offender
 	var found *offence

@@ -1,4 +1,4 @@
-package supervisor
+package admission
 
 import (
 	"encoding/binary"
@@ -13,10 +13,10 @@ import (
 
 var stranger = netip.MustParseAddr("192.0.2.1")
 
-func testBans() *bans {
+func testBans() *Bans {
 	rules := config.Default().Ban
 	rules.Failures, rules.AddressFailures, rules.CommandsPerSecond = 3, 5, 100
-	return newBans(rules)
+	return NewBans(rules)
 }
 
 // A ban of an address together with a user name bans no other pair. When the ban is over, counting
@@ -25,30 +25,30 @@ func TestBanOfAPair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := testBans()
 		for range 2 {
-			if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+			if begun := b.Failed(stranger, "alice"); len(begun) != 0 {
 				t.Fatalf("too early: %v", begun)
 			}
 		}
-		begun := b.failed(stranger, "alice")
+		begun := b.Failed(stranger, "alice")
 		if len(begun) != 1 || begun[0].User != "alice" || begun[0].Client.String() != "192.0.2.1/32" {
 			t.Fatalf("the third failure: %v", begun)
 		}
-		if why := b.banCause(stranger, "alice"); !strings.Contains(why, "ban.failures = 3") {
+		if why := b.Cause(stranger, "alice"); !strings.Contains(why, "ban.failures = 3") {
 			t.Errorf("alice: %q", why)
 		}
 		neighbour := netip.MustParseAddr("192.0.2.2")
 		for _, free := range []string{
-			b.banCause(stranger, "bob"), b.banCause(stranger, ""), b.banCause(neighbour, "alice"),
+			b.Cause(stranger, "bob"), b.Cause(stranger, ""), b.Cause(neighbour, "alice"),
 		} {
 			if free != "" {
 				t.Errorf("others: %q", free)
 			}
 		}
 		time.Sleep(time.Duration(b.rules.Duration))
-		if why := b.banCause(stranger, "alice"); why != "" {
+		if why := b.Cause(stranger, "alice"); why != "" {
 			t.Errorf("after the end of the ban: %q", why)
 		}
-		if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+		if begun := b.Failed(stranger, "alice"); len(begun) != 0 {
 			t.Errorf("the first failure after the ban: %v", begun)
 		}
 	})
@@ -58,20 +58,20 @@ func TestBanOfAPair(t *testing.T) {
 // one.
 func TestBanOfAnAddress(t *testing.T) {
 	b := testBans()
-	var begun []ban
+	var begun []Ban
 	for i, name := range []string{"a", "b", "c", "d", "e"} {
 		addr := netip.MustParseAddr("2001:db8::1").As16()
 		addr[15] = byte(i)
-		begun = b.failed(netip.AddrFrom16(addr), name)
+		begun = b.Failed(netip.AddrFrom16(addr), name)
 	}
 	if len(begun) != 1 || begun[0].User != "" || begun[0].Client.String() != "2001:db8::/64" {
 		t.Fatalf("begun: %v", begun)
 	}
-	if b.banCause(netip.MustParseAddr("2001:db8::ffff"), "") == "" ||
-		b.banCause(netip.MustParseAddr("2001:db8:1::1"), "") != "" {
+	if b.Cause(netip.MustParseAddr("2001:db8::ffff"), "") == "" ||
+		b.Cause(netip.MustParseAddr("2001:db8:1::1"), "") != "" {
 		t.Error("the ban does not cover exactly the /64")
 	}
-	if all := b.list(); len(all) != 1 || all[0] != begun[0] {
+	if all := b.List(); len(all) != 1 || all[0] != begun[0] {
 		t.Errorf("list: %v", all)
 	}
 }
@@ -82,14 +82,14 @@ func TestFailuresThatDoNotAddUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := testBans()
 		for range 10 {
-			if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+			if begun := b.Failed(stranger, "alice"); len(begun) != 0 {
 				t.Fatal("failures of different windows were added")
 			}
 			time.Sleep(time.Duration(b.rules.Window) + 1)
 		}
 		for range 4 {
-			b.succeeded(stranger, "alice")
-			if begun := b.failed(stranger, "alice"); len(begun) != 0 {
+			b.Succeeded(stranger, "alice")
+			if begun := b.Failed(stranger, "alice"); len(begun) != 0 {
 				t.Fatal("a success did not delete the failures")
 			}
 		}
@@ -101,28 +101,28 @@ func TestExemptAndSwitchedOff(t *testing.T) {
 	b := testBans()
 	local4, local6 := netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::1")
 	for range 1000 {
-		if begun := append(b.failed(local4, "alice"), b.flooded(local6)...); len(begun) != 0 {
+		if begun := append(b.Failed(local4, "alice"), b.Flooded(local6)...); len(begun) != 0 {
 			t.Fatalf("an exempt network: %v", begun)
 		}
 	}
 	b.rules.Exempt = append(b.rules.Exempt, network(t, "2001:db8::5/128"))
 	spared := netip.MustParseAddr("2001:db8::5")
 	for range 10 {
-		b.failed(spared, "alice")
+		b.Failed(spared, "alice")
 	}
-	if why := b.banCause(netip.MustParseAddr("2001:db8::6"), ""); why != "" {
+	if why := b.Cause(netip.MustParseAddr("2001:db8::6"), ""); why != "" {
 		t.Errorf("beside an exempt address: %q", why)
 	}
 	for range 10 {
-		b.failed(netip.MustParseAddr("2001:db8::6"), "alice")
+		b.Failed(netip.MustParseAddr("2001:db8::6"), "alice")
 	}
-	if why := b.banCause(spared, "alice"); why != "" {
+	if why := b.Cause(spared, "alice"); why != "" {
 		t.Errorf("an exempt address beside a banned one: %q", why)
 	}
 	minute := config.Duration(time.Minute)
-	b = newBans(config.Ban{Window: minute, Duration: minute})
+	b = NewBans(config.Ban{Window: minute, Duration: minute})
 	for range 1000 {
-		if begun := append(b.failed(stranger, "alice"), b.flooded(stranger)...); len(begun) != 0 {
+		if begun := append(b.Failed(stranger, "alice"), b.Flooded(stranger)...); len(begun) != 0 {
 			t.Fatalf("rules that are off: %v", begun)
 		}
 	}
@@ -138,10 +138,10 @@ func network(t *testing.T, text string) (n config.Network) {
 
 func TestBanOfAFlood(t *testing.T) {
 	b := testBans()
-	if begun := b.flooded(stranger); len(begun) != 1 || b.banCause(stranger, "") == "" {
+	if begun := b.Flooded(stranger); len(begun) != 1 || b.Cause(stranger, "") == "" {
 		t.Errorf("begun: %v", begun)
 	}
-	if begun := b.flooded(stranger); len(begun) != 0 {
+	if begun := b.Flooded(stranger); len(begun) != 0 {
 		t.Errorf("its other sessions: %v", begun)
 	}
 }
@@ -151,16 +151,16 @@ func TestSuspects(t *testing.T) {
 		b := testBans()
 		client, _ := b.client(stranger)
 		for range suspicious {
-			if b.isSuspect(client) {
+			if b.IsSuspect(client) {
 				t.Error("too early")
 			}
-			b.failed(stranger, "x")
+			b.Failed(stranger, "x")
 		}
-		if !b.isSuspect(client) {
+		if !b.IsSuspect(client) {
 			t.Error("not at all")
 		}
 		time.Sleep(time.Duration(b.rules.Window) + time.Duration(b.rules.Duration))
-		if b.isSuspect(client) {
+		if b.IsSuspect(client) {
 			t.Error("for ever")
 		}
 	})
@@ -170,17 +170,17 @@ func TestSuspects(t *testing.T) {
 func TestBansAreBounded(t *testing.T) {
 	b := testBans()
 	for range 5 {
-		b.failed(stranger, strings.Repeat("x", 4096))
+		b.Failed(stranger, strings.Repeat("x", 4096))
 	}
 	var addr [4]byte
 	for i := range uint32(4 * maxOffenders) {
 		binary.BigEndian.PutUint32(addr[:], 10<<24+i)
-		b.failed(netip.AddrFrom4(addr), "root")
+		b.Failed(netip.AddrFrom4(addr), "root")
 	}
 	if n := len(b.known); n > maxOffenders {
 		t.Errorf("%d records, want at most %d", n, maxOffenders)
 	}
-	if b.banCause(stranger, "") == "" {
+	if b.Cause(stranger, "") == "" {
 		t.Error("the ban was evicted")
 	}
 }
