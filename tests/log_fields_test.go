@@ -58,10 +58,13 @@ func firstColumn(table string) (found []string) {
 // fieldMethods are the methods of zerolog with the name of a field as first argument.
 var fieldMethods = strings.Fields("Str Strs Int Int64 Float64 Bool Dur Time Stringer")
 
+// loggingPackages are the packages that write the log.
+var loggingPackages = strings.Fields("pkg/events pkg/keyring pkg/supervisor cmd/ftpd")
+
 // logged collects messages and fields from the sources of the code that writes the log.
 func logged(t *testing.T) (messages, fields []string) {
 	for _, f := range sourceFiles(t) {
-		if !slices.Contains([]string{"pkg/events", "pkg/supervisor", "cmd/ftpd"}, f.pkg) {
+		if !slices.Contains(loggingPackages, f.pkg) {
 			continue
 		}
 		ast.Inspect(f.ast, func(n ast.Node) bool {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 
+	"ftpd/pkg/keyring"
 	"ftpd/pkg/supervisor"
 )
 
@@ -58,7 +59,7 @@ func (s *share) certificate(p *supervisor.PEM) (*tls.Certificate, error) {
 	if s.public.IsValid() {
 		addresses = append(addresses, s.public.Unmap())
 	}
-	c, err := supervisor.SelfSigned(names, addresses)
+	c, err := keyring.SelfSigned(names, addresses)
 	if err != nil {
 		return nil, fmt.Errorf("make a certificate: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/keyring"
 	"ftpd/pkg/unixauth"
 )
 
@@ -131,7 +132,7 @@ func (b *backend) runAs(account string) (*impersonate.Credentials, error) {
 }
 
 // handler returns the handler of the requests that the cores send.
-func (b *backend) handler(o Options, keys *keyring) *handler {
+func (b *backend) handler(o Options, keys *keyring.Keyring) *handler {
 	d := newHandler(o, b.bans, b.auth, keys)
 	if b.names != nil {
 		d.owners = b.names
@@ -139,11 +140,14 @@ func (b *backend) handler(o Options, keys *keyring) *handler {
 	return d
 }
 
-func newHandler(o Options, b *admission.Bans, authorizer auth.Authorizer, keys *keyring) *handler {
+func newHandler(
+	o Options, b *admission.Bans, authorizer auth.Authorizer, keys *keyring.Keyring,
+) *handler {
+	limits := o.Config.Limits
 	return &handler{
 		config:   o.Config,
 		bans:     b,
-		registry: admission.NewRegistry(o.Config.Limits.MaxSessions, o.Config.Limits.MaxSessionsPerIP),
+		registry: admission.NewRegistry(limits.MaxSessions, limits.MaxSessionsPerIP),
 		auth:     authorizer,
 		keys:     keys,
 		log:      events.Log{Logger: o.Log},

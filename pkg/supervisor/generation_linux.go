@@ -81,8 +81,8 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 		Zone:         localZone(),
 		Ports:        ephemeralPorts(),
 		Public:       k.public.addresses(),
-		Certificates: k.handler.keys.certificates(),
-		ClientCAs:    k.handler.keys.clientCAs,
+		Certificates: k.handler.keys.Certificates(),
+		ClientCAs:    k.handler.keys.ClientCAs,
 		Implicit:     len(k.Config.Server.ListenTLS),
 	}
 	if err := g.server.Configure(setup, k.descriptors); err != nil {

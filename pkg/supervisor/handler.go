@@ -11,6 +11,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/keyring"
 	"ftpd/pkg/monitor"
 )
 
@@ -22,11 +23,12 @@ type handler struct {
 	bans     *admission.Bans
 	auth     auth.Authorizer
 	owners   owners // nil: owners are shown as numbers
-	keys     *keyring
+	keys     *keyring.Keyring
 	log      events.Log
 	xferlog  *events.TransferLog // nil: there is none
 
-	notResumed events.Tally // data connections that did not resume the control connection's TLS session
+	// notResumed counts data connections that did not resume the control connection's TLS session.
+	notResumed events.Tally
 }
 
 // owners looks up the names of user and group ids, and the id of a group. *unixauth.Names
@@ -161,7 +163,7 @@ func (h *handler) Group(_ context.Context, name string) (gid uint32, found bool,
 
 // Sign implements monitor.Supervisor.
 func (h *handler) Sign(_ context.Context, hs monitor.Handshake) ([]byte, error) {
-	return h.keys.sign(hs)
+	return h.keys.Sign(hs)
 }
 
 // ActiveSocket implements monitor.Supervisor.

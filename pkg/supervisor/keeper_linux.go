@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ftpd/pkg/keyring"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/sandbox"
 )
@@ -124,7 +125,7 @@ func (k *keeper) run(ctx context.Context) error {
 	defer closeAdmin()
 	ready(k.Options)
 	go k.public.run(ctx) // ends with ctx
-	ticker := time.NewTicker(lookInterval)
+	ticker := time.NewTicker(keyring.LookInterval)
 	defer ticker.Stop()
 	var b backoff
 	for g != nil && ctx.Err() == nil {
@@ -185,7 +186,7 @@ func unlessEnded(ctx context.Context, err error) error {
 // renew sends certificates that have changed to all cores, also to the cores that were replaced,
 // because these still have sessions.
 func (k *keeper) renew(g *generation, now time.Time) {
-	changed := k.handler.keys.look(now)
+	changed := k.handler.keys.Look(now)
 	if len(changed) == 0 {
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/core"
 	"ftpd/pkg/ftptls"
+	"ftpd/pkg/keyring"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/vfs"
 )
@@ -20,7 +21,7 @@ type singleProcess struct {
 	Options
 	listeners    []net.Listener
 	handler      *handler
-	keys         *keyring
+	keys         *keyring.Keyring
 	certificates *ftptls.Certificates
 	public       *publicNames
 	server       *core.Server
@@ -62,11 +63,11 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.keys, err = newKeyring(o); err != nil {
+	if p.keys, err = readKeys(o); err != nil {
 		return nil, err
 	}
 	p.handler = newHandler(o, bans, authorizer, p.keys)
-	p.certificates, err = ftptls.NewCertificates(p.handler, p.keys.certificates(), p.keys.clientCAs)
+	p.certificates, err = ftptls.NewCertificates(p.handler, p.keys.Certificates(), p.keys.ClientCAs)
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +81,15 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 		Certificates: p.certificates,
 	})
 	return p, nil
+}
+
+// readKeys returns the certificate of the Options if they have one, else the certificates of the
+// configuration.
+func readKeys(o Options) (*keyring.Keyring, error) {
+	if o.Certificate != nil {
+		return keyring.Of(o.Certificate), nil
+	}
+	return keyring.Read(o.Config, o.Log)
 }
 
 func (p *singleProcess) announce() {
@@ -108,7 +118,7 @@ func (p *singleProcess) accept() <-chan error {
 // untilEnded keeps certificates and public addresses up to date until ctx ends, or until a listener
 // ends. It returns the error of that listener.
 func (p *singleProcess) untilEnded(ctx context.Context, ended <-chan error) error {
-	ticker := time.NewTicker(lookInterval)
+	ticker := time.NewTicker(keyring.LookInterval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -119,7 +129,7 @@ func (p *singleProcess) untilEnded(ctx context.Context, ended <-chan error) erro
 		case f := <-p.public.changed:
 			p.server.NameFound(f)
 		case now := <-ticker.C:
-			for _, c := range p.keys.look(now) {
+			for _, c := range p.keys.Look(now) {
 				if err := p.certificates.Exchange(c); err != nil {
 					return err
 				}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"ftpd/pkg/keyring"
 	"ftpd/pkg/sandbox"
 )
 
@@ -22,7 +23,9 @@ type Start struct {
 	Layers      sandbox.Layers
 }
 
-func newStart(o Options, listeners []net.Listener, layers sandbox.Layers, keys *keyring) Start {
+func newStart(
+	o Options, listeners []net.Listener, layers sandbox.Layers, keys *keyring.Keyring,
+) Start {
 	s := Start{
 		Version:  o.Version,
 		PID:      os.Getpid(),
@@ -30,6 +33,8 @@ func newStart(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 		Public:   o.Config.NAT.PublicAddress,
 		Sendfile: o.Config.Data.Sendfile,
 		Layers:   layers,
+
+		Fingerprint: keys.Fingerprint(),
 	}
 	for i, l := range listeners {
 		list := &s.Listen
@@ -41,14 +46,11 @@ func newStart(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 	if s.Passive == "" {
 		s.Passive = "any (" + ephemeralPorts().String() + ")"
 	}
-	if len(keys.pairs) > 0 {
-		s.Fingerprint = Fingerprint(keys.pairs[0].current)
-	}
 	return s
 }
 
 // announce shows or logs the start of the service. It warns if there is no certificate.
-func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *keyring) {
+func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *keyring.Keyring) {
 	s := newStart(o, listeners, layers, keys)
 	if o.Announce != nil {
 		o.Announce(s)

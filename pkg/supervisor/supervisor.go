@@ -1,7 +1,7 @@
 // Package supervisor is the privileged side of the service. It does all that a running service
 // needs and the FTP protocol does not. It owns the listeners, the configuration, the log, the
-// counts of sessions and the helpers that query PAM and NSS. It keeps a core running, which serves FTP and
-// has none of these. docs/processes.md has a picture of the processes.
+// counts of sessions and the helpers that query PAM and NSS. It keeps a core running, which serves
+// FTP and has none of these. docs/processes.md has a picture of the processes.
 package supervisor
 
 import (
@@ -19,6 +19,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/core"
 	"ftpd/pkg/events"
+	"ftpd/pkg/keyring"
 	"ftpd/pkg/sandbox"
 	"ftpd/pkg/vfs"
 )
@@ -43,8 +44,8 @@ type Options struct {
 }
 
 // Serve runs the service in separate processes until ctx ends. This process, which must run as
-// root, starts a core, starts another one when it dies, and keeps the listeners open meanwhile. Serve
-// returns when running transfers have ended, or after server.drain_timeout.
+// root, starts a core, starts another one when it dies, and keeps the listeners open meanwhile.
+// Serve returns when running transfers have ended, or after server.drain_timeout.
 func Serve(ctx context.Context, o Options) error {
 	if err := errors.Join(vfs.Probe(), probeActivePort(o)); err != nil {
 		return err
@@ -54,7 +55,7 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	defer closeAll(listeners)
-	keys, err := newKeyring(o)
+	keys, err := keyring.Read(o.Config, o.Log)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package keyring
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ type certFiles struct {
 	t    *testing.T
 	dir  string
 	log  bytes.Buffer
-	keys *keyring
+	keys *Keyring
 }
 
 // newPair makes a certificate. It returns the contents of its files, and its digest.
@@ -62,16 +62,16 @@ func newCertFiles(t *testing.T, certificate, key []byte) *certFiles {
 	c := config.Default()
 	c.TLS.Certificate, c.TLS.Key = filepath.Join(s.dir, "cert.pem"), filepath.Join(s.dir, "key.pem")
 	var err error
-	if s.keys, err = newKeyring(Options{Config: c, Log: zerolog.New(&s.log)}); err != nil {
+	if s.keys, err = Read(c, zerolog.New(&s.log)); err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// look calls look of the keyring and returns the digests of the certificates that it returns.
+// look calls Look of the keyring and returns the digests of the certificates that it returns.
 func (s *certFiles) look() []monitor.Digest {
 	var leaves []monitor.Digest
-	for _, c := range s.keys.look(time.Now()) {
+	for _, c := range s.keys.Look(time.Now()) {
 		leaves = append(leaves, sha256.Sum256(c.Chain[0]))
 	}
 	return leaves
@@ -81,14 +81,14 @@ func (s *certFiles) look() []monitor.Digest {
 func (s *certFiles) signs(leaf monitor.Digest) bool {
 	message := append(bytes.Repeat([]byte{' '}, 64), "TLS 1.3, server CertificateVerify\x00"...)
 	message = append(message, strings.Repeat("x", 32)...)
-	_, err := s.keys.sign(monitor.Handshake{
+	_, err := s.keys.Sign(monitor.Handshake{
 		Certificate: leaf, Scheme: tls.ECDSAWithP256AndSHA256, Message: message,
 	})
 	return err == nil
 }
 
 // A renewed pair is in force as soon as both of its files are written. The old key signs until the
-// next look, for handshakes that have begun.
+// next Look, for handshakes that have begun.
 func TestRenewal(t *testing.T) {
 	certificate, key, old := newPair(t)
 	s := newCertFiles(t, certificate, key)
@@ -155,7 +155,7 @@ func TestExpiry(t *testing.T) {
 		after    time.Duration
 		warnings int
 	}{{-48 * time.Hour, 0}, {0, 1}, {time.Hour, 1}, {24 * time.Hour, 2}} {
-		s.keys.look(now.Add(want.after))
+		s.keys.Look(now.Add(want.after))
 		if n := strings.Count(s.log.String(), `"level":"warn"`); n != want.warnings {
 			t.Errorf("after %v: %d warnings, want %d\n%s", want.after, n, want.warnings, &s.log)
 		}
@@ -167,15 +167,15 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// A certificate that was made for this run has no files, so look never replaces it.
+// A certificate that was made for this run has no files, so Look never replaces it.
 func TestOwnCertificate(t *testing.T) {
 	c, err := SelfSigned(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	keys, err := newKeyring(Options{Config: config.Default(), Certificate: c})
-	if err != nil || len(keys.certificates()) != 1 || keys.look(time.Now()) != nil {
-		t.Errorf("%v, %d certificates", err, len(keys.certificates()))
+	keys := Of(c)
+	if n := len(keys.Certificates()); n != 1 || keys.Look(time.Now()) != nil {
+		t.Errorf("%d certificates", n)
 	}
 	if keys.find(sha256.Sum256(c.Certificate[0])) == nil {
 		t.Error("its key is not there")

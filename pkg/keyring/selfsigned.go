@@ -1,4 +1,4 @@
-package supervisor
+package keyring
 
 import (
 	"crypto/ecdsa"
@@ -20,7 +20,7 @@ import (
 const lifetime = 10 * 365 * 24 * time.Hour
 
 // SelfSigned makes a certificate for these names and addresses, with a key that is in memory only.
-// No authority has signed it, so users compare its Fingerprint when they connect.
+// No authority has signed it, so users compare its fingerprint when they connect.
 func SelfSigned(names []string, addresses []netip.Addr) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -52,9 +52,9 @@ func SelfSigned(names []string, addresses []netip.Addr) (*tls.Certificate, error
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
 }
 
-// Fingerprint returns the SHA-256 digest of a certificate, as clients show it: 32 hexadecimal bytes
+// fingerprint returns the SHA-256 digest of a certificate, as clients show it: 32 hexadecimal bytes
 // with colons in between.
-func Fingerprint(c *tls.Certificate) string {
+func fingerprint(c *tls.Certificate) string {
 	sum := sha256.Sum256(c.Certificate[0])
 	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
 }

@@ -1,4 +1,6 @@
-package supervisor
+// Package keyring holds the certificates of the service and their keys, which never leave it: cores
+// send requests to sign. It reads the files again when they have changed.
+package keyring
 
 import (
 	"crypto"
@@ -17,17 +19,21 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A keyring holds the certificates of the service and their keys. The keys never leave it: cores
-// send requests to sign. It reads the files again when they have changed.
-type keyring struct {
-	log       zerolog.Logger
-	pairs     []*pair  // the pair of [tls] comes first; empty without TLS
-	clientCAs [][]byte // DER
+// LookInterval is the time between two calls of Look.
+const LookInterval = 5 * time.Second
+
+// A Keyring holds certificates and keys.
+type Keyring struct {
+	// ClientCAs are the authorities of certificates of clients, as DER.
+	ClientCAs [][]byte
+
+	log   zerolog.Logger
+	pairs []*pair // the pair of [tls] comes first; empty without TLS
 
 	mu sync.Mutex // guards current and previous of all pairs, which requests of cores read
 }
 
-// A pair is a certificate with its key. Only look uses the fields before current.
+// A pair is a certificate with its key. Only Look uses the fields before current.
 type pair struct {
 	host             string // the name in [[host]]; "" for [tls]
 	certificate, key string // paths of the files; both "" where the pair was made for this run
@@ -37,24 +43,19 @@ type pair struct {
 	warned  time.Time     // when the log last warned of the end of the certificate
 
 	current  *tls.Certificate
-	previous *tls.Certificate // signs until the next look, for handshakes that have begun with it
+	previous *tls.Certificate // signs until the next Look, for handshakes that have begun with it
 }
 
-// newKeyring reads all certificates and keys that the configuration names. If Options hold a
-// certificate that was made for this run, the keyring has that one alone.
-func newKeyring(o Options) (*keyring, error) {
-	k := &keyring{log: o.Log}
-	if o.Certificate != nil {
-		k.pairs = []*pair{{current: o.Certificate}}
-		return k, nil
-	}
-	c := o.Config
+// Read returns a Keyring with all certificates and keys that the configuration names. It logs each
+// certificate.
+func Read(c *config.Config, log zerolog.Logger) (*Keyring, error) {
+	k := &Keyring{log: log}
 	if c.TLS.Certificate == "" {
 		return k, nil
 	}
 	if c.TLS.ClientAuth != config.ClientAuthOff {
 		var err error
-		if k.clientCAs, err = certfile.ReadAuthorities(c.TLS.ClientCA); err != nil {
+		if k.ClientCAs, err = certfile.ReadAuthorities(c.TLS.ClientCA); err != nil {
 			return nil, fmt.Errorf("tls.client_ca %s: %w", c.TLS.ClientCA, err)
 		}
 	}
@@ -76,8 +77,22 @@ func newKeyring(o Options) (*keyring, error) {
 	return k, nil
 }
 
-// certificates returns the certificates that cores show, without the keys.
-func (k *keyring) certificates() []monitor.Certificate {
+// Of returns a Keyring with one certificate that was made for this run. It has no files, so Look
+// never replaces it.
+func Of(c *tls.Certificate) *Keyring { return &Keyring{pairs: []*pair{{current: c}}} }
+
+// Fingerprint returns the fingerprint of the first certificate, "" if there is none.
+func (k *Keyring) Fingerprint() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.pairs) == 0 {
+		return ""
+	}
+	return fingerprint(k.pairs[0].current)
+}
+
+// Certificates returns the certificates that cores show, without the keys.
+func (k *Keyring) Certificates() []monitor.Certificate {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	var all []monitor.Certificate
@@ -94,8 +109,8 @@ func (p *pair) shown() monitor.Certificate {
 
 var errNoKey = errors.New("there is no such certificate here")
 
-// sign signs a handshake with the key of the certificate that the handshake names.
-func (k *keyring) sign(h monitor.Handshake) ([]byte, error) {
+// Sign signs a handshake with the key of the certificate that the handshake names.
+func (k *Keyring) Sign(h monitor.Handshake) ([]byte, error) {
 	key := k.find(h.Certificate)
 	if key == nil {
 		return nil, errNoKey
@@ -104,7 +119,7 @@ func (k *keyring) sign(h monitor.Handshake) ([]byte, error) {
 }
 
 // find returns the key of a certificate, nil if there is no such certificate.
-func (k *keyring) find(wanted monitor.Digest) crypto.Signer {
+func (k *Keyring) find(wanted monitor.Digest) crypto.Signer {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, p := range k.pairs {
@@ -117,14 +132,11 @@ func (k *keyring) find(wanted monitor.Digest) crypto.Signer {
 	return nil
 }
 
-// lookInterval is the time between two calls of look.
-const lookInterval = 5 * time.Second
-
-// look reads the files that have changed since the last call, and returns the certificates that
+// Look reads the files that have changed since the last call, and returns the certificates that
 // replace others. A certificate with a key that does not match changes nothing. Because the two
-// files are written one after the other, look logs the mismatch only if both files are the same at
+// files are written one after the other, Look logs the mismatch only if both files are the same at
 // the next call.
-func (k *keyring) look(now time.Time) (changed []monitor.Certificate) {
+func (k *Keyring) Look(now time.Time) (changed []monitor.Certificate) {
 	for _, p := range k.pairs {
 		if p.certificate == "" {
 			continue
@@ -213,5 +225,5 @@ func (p *pair) logCertificate(log zerolog.Logger, now time.Time, message string)
 	e.Str("subject", leaf.Subject.String()).Strs("names", leaf.DNSNames).
 		Time("not_after", leaf.NotAfter.UTC()).
 		Int("days_left", int(leaf.NotAfter.Sub(now)/(24*time.Hour))).
-		Str("sha256", Fingerprint(p.current)).Msg(message)
+		Str("sha256", fingerprint(p.current)).Msg(message)
 }
