@@ -18,6 +18,7 @@ import (
 // layers: a package may import what stands above its line, and nothing beside or below it.
 var layers = []struct{ packages, reason string }{
 	{"pkg/config pkg/sandbox", "plain values that each package may read and a test may write, and what the kernel refuses a process; neither imports another package"},
+	{"pkg/roots", "which directories are served, and what is mounted there; knows neither users nor sessions"},
 	{"pkg/certfile", "certificates and keys in files, for the supervisor and the checks; config opens no file but its own"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
@@ -50,7 +51,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"log/slog", "", "there is one log, written by the supervisor"},
 	{"ftpd/pkg/unixauth/pamhelper", "cmd/ftpd-auth", "libpam and NSS modules never run beside keys or sockets"},
 	{"github.com/BurntSushi/toml", "pkg/config", "the file is read in one place, and never by the core"},
-	{"github.com/rs/zerolog", "pkg/events pkg/keyring pkg/supervisor cmd/ftpd", "the core reports facts; what becomes of them is the supervisor's"},
+	{"github.com/rs/zerolog", "pkg/events pkg/keyring pkg/roots pkg/supervisor cmd/ftpd", "the core reports facts; what becomes of them is the supervisor's"},
 	{"github.com/coreos/go-systemd", "pkg/supervisor", "the service manager speaks to the process that it started"},
 	{"github.com/msteinert/pam", "pkg/unixauth/pamhelper", "libpam is loaded in ftpd-auth alone"},
 	{"github.com/pires/go-proxyproto", "pkg/transport", "the header names the client, whose address belongs to the connection"},
@@ -58,7 +59,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
 	{"golang.org/x/text", "pkg/vfs", "file systems fold names by Unicode's forms"},
-	{"golang.org/x/sys", "pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
+	{"golang.org/x/sys", "pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/roots pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 
 // calls: these functions are for the named packages alone.

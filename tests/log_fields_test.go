@@ -59,7 +59,7 @@ func firstColumn(table string) (found []string) {
 var fieldMethods = strings.Fields("Str Strs Int Int64 Float64 Bool Dur Time Stringer")
 
 // loggingPackages are the packages that write the log.
-var loggingPackages = strings.Fields("pkg/events pkg/keyring pkg/supervisor cmd/ftpd")
+var loggingPackages = strings.Fields("pkg/events pkg/keyring pkg/roots pkg/supervisor cmd/ftpd")
 
 // logged collects messages and fields from the sources of the code that writes the log.
 func logged(t *testing.T) (messages, fields []string) {

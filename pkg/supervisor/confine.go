@@ -1,10 +1,7 @@
 package supervisor
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/roots"
 	"ftpd/pkg/sandbox"
 )
 
@@ -49,30 +47,17 @@ func ConfineService(source *config.Source, log zerolog.Logger) (sandbox.Layers, 
 	if IsConfined() {
 		return sandbox.Probe(), nil
 	}
-	roots, err := servedRoots(source.Config, log)
+	served, err := roots.Look(source.Config, log)
 	if err != nil {
 		return sandbox.Layers{}, err
 	}
-	defer sandbox.Close(roots)
+	defer sandbox.Close(served)
 	return confine(sandbox.Confinement{
-		Roots:    roots,
+		Roots:    served,
 		ReadOnly: readAgain(source),
 		Logs:     logDirectories(source.Config),
 		Sockets:  socketDirectories(source.Config),
 	})
-}
-
-// servedRoots opens the directories that the configuration serves, and warns of those that cannot
-// be used.
-func servedRoots(c *config.Config, log zerolog.Logger) ([]sandbox.Root, error) {
-	paths := config.ExpandRoots(c.Roots(), sandbox.TopNames())
-	roots, err := sandbox.Look(context.Background(), paths...)
-	for _, r := range roots {
-		if r.Err != nil && !errors.Is(r.Err, fs.ErrNotExist) {
-			warnLeftOut(log, r.Path, r.Err)
-		}
-	}
-	return roots, err
 }
 
 // readAgain returns the files and directories that a running service reads: the configuration, the

@@ -47,7 +47,7 @@ type generation struct {
 
 // start starts a core and sends it the configuration and the listeners.
 func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error) {
-	roots, err := k.roots.open(ctx)
+	roots, err := k.roots.Open(ctx)
 	if err != nil {
 		return nil, sandbox.Layers{}, err
 	}

@@ -16,6 +16,7 @@ import (
 
 	"ftpd/pkg/keyring"
 	"ftpd/pkg/monitor"
+	"ftpd/pkg/roots"
 	"ftpd/pkg/sandbox"
 )
 
@@ -25,7 +26,7 @@ type keeper struct {
 	Options
 	handler   *handler
 	public    *publicNames
-	roots     *rootSet
+	roots     *roots.Set
 	program   string // the program of the core, which is the one that runs now
 	identity  *syscall.Credential
 	listeners []net.Listener
@@ -40,7 +41,7 @@ type keeper struct {
 }
 
 func newKeeper(
-	o Options, h *handler, public *publicNames, roots *rootSet, listeners []net.Listener,
+	o Options, h *handler, public *publicNames, roots *roots.Set, listeners []net.Listener,
 ) (*keeper, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -131,10 +132,10 @@ func (k *keeper) run(ctx context.Context) error {
 	for g != nil && ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-		case <-k.roots.mounts.changed:
+		case <-k.roots.Mounted():
 			k.Log.Info().Msg("file systems were mounted or taken away: a new core takes over")
 			g = k.replace(ctx, g)
-		case <-k.roots.opener.Answered:
+		case <-k.roots.Answered():
 			k.Log.Info().Msg("a root that was left out answers: a new core takes over")
 			g = k.replace(ctx, g)
 		case now := <-ticker.C:
@@ -154,7 +155,7 @@ func (k *keeper) run(ctx context.Context) error {
 // startFirst starts the first core and returns it when it is ready. It returns nil when ctx ends
 // before.
 func (k *keeper) startFirst(ctx context.Context) (*generation, error) {
-	if err := k.roots.mountFirst(ctx); err != nil {
+	if err := k.roots.MountFirst(ctx); err != nil {
 		return nil, unlessEnded(ctx, err)
 	}
 	g, layers, err := k.start(ctx)

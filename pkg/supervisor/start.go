@@ -4,8 +4,6 @@ import (
 	"net"
 	"os"
 
-	"github.com/rs/zerolog"
-
 	"ftpd/pkg/keyring"
 	"ftpd/pkg/sandbox"
 )
@@ -60,12 +58,6 @@ func announce(o Options, listeners []net.Listener, layers sandbox.Layers, keys *
 	if s.Fingerprint == "" {
 		o.Log.Warn().Msg("no certificate: passwords and files cross the network in clear text")
 	}
-}
-
-// warnLeftOut logs that a root cannot be used.
-func warnLeftOut(log zerolog.Logger, root string, err error) {
-	log.Warn().Str("directory", root).Err(err).
-		Msg("this root is left out: users whose home is there are refused")
 }
 
 // record writes the start record.

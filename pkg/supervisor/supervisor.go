@@ -20,6 +20,7 @@ import (
 	"ftpd/pkg/core"
 	"ftpd/pkg/events"
 	"ftpd/pkg/keyring"
+	"ftpd/pkg/roots"
 	"ftpd/pkg/sandbox"
 	"ftpd/pkg/vfs"
 )
@@ -59,16 +60,16 @@ func Serve(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	roots, err := newRootSet(o)
+	served, err := roots.NewSet(o.Config, o.Log)
 	if err != nil {
 		return err
 	}
-	backend, err := startBackend(o, roots.lostError)
+	backend, err := startBackend(o, served.LostError)
 	if err != nil {
 		return err
 	}
 	defer backend.close()
-	keeper, err := newKeeper(o, backend.handler(o, keys), newPublicNames(ctx, o), roots, listeners)
+	keeper, err := newKeeper(o, backend.handler(o, keys), newPublicNames(ctx, o), served, listeners)
 	if err != nil {
 		return err
 	}

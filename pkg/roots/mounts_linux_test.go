@@ -1,4 +1,4 @@
-package supervisor
+package roots
 
 import (
 	"os/exec"

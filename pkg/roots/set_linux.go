@@ -1,4 +1,4 @@
-package supervisor
+package roots
 
 import (
 	"context"
@@ -15,9 +15,9 @@ import (
 	"ftpd/pkg/sandbox"
 )
 
-// A rootSet opens the roots for each core, and records the roots that had to be left out. A root is
+// A Set opens the roots for each core, and records the roots that had to be left out. A root is
 // left out if its file system is dead or hangs, so that it is missing for its own users alone.
-type rootSet struct {
+type Set struct {
 	config *config.Config
 	log    zerolog.Logger
 	opener *sandbox.Opener
@@ -31,26 +31,33 @@ type rootSet struct {
 	lost map[string]error // guarded by mu; the reason for each root that is left out
 }
 
-func newRootSet(o Options) (*rootSet, error) {
+// NewSet returns a Set for the roots of the configuration.
+func NewSet(c *config.Config, log zerolog.Logger) (*Set, error) {
 	opener, err := sandbox.NewOpener()
 	if err != nil {
 		return nil, err
 	}
-	return &rootSet{
-		config:  o.Config,
-		log:     o.Log,
+	return &Set{
+		config:  c,
+		log:     log,
 		opener:  opener,
 		mounts:  watchMounts(),
 		instead: map[string]string{},
 	}, nil
 }
 
-// mountFirst makes autofs mount the file systems that belong over roots. Later, autofs mounts them
+// Mounted receives a value when a file system was mounted over a root, or unmounted from it.
+func (s *Set) Mounted() <-chan struct{} { return s.mounts.changed }
+
+// Answered receives a value when a root that was left out answers.
+func (s *Set) Answered() <-chan struct{} { return s.opener.Answered }
+
+// MountFirst makes autofs mount the file systems that belong over roots. Later, autofs mounts them
 // only when such a root is used.
-func (s *rootSet) mountFirst(ctx context.Context) error {
+func (s *Set) MountFirst(ctx context.Context) error {
 	table := readMounts()
 	var unmounted []string
-	for _, root := range s.expand() {
+	for _, root := range expand(s.config) {
 		if awaitsMount(table, root) {
 			unmounted = append(unmounted, root+"/.")
 		}
@@ -60,13 +67,8 @@ func (s *rootSet) mountFirst(ctx context.Context) error {
 	return err
 }
 
-// expand returns the directories that the roots of the configuration stand for.
-func (s *rootSet) expand() []string {
-	return config.ExpandRoots(s.config.Roots(), sandbox.TopNames())
-}
-
-// open opens the roots for a core. From now on, changes of mounts at these roots are reported.
-func (s *rootSet) open(ctx context.Context) ([]sandbox.Root, error) {
+// Open opens the roots for a core. From now on, changes of mounts at these roots are reported.
+func (s *Set) Open(ctx context.Context) ([]sandbox.Root, error) {
 	table := readMounts()
 	mounted := func(path string) string { return mountsAt(table, path) }
 	watched, paths := s.toOpen(table)
@@ -84,7 +86,7 @@ func (s *rootSet) open(ctx context.Context) ([]sandbox.Root, error) {
 	}
 	if links {
 		sandbox.Close(roots)
-		return s.open(ctx)
+		return s.Open(ctx)
 	}
 	s.mounts.cover(table, watched)
 	s.leaveOut(roots)
@@ -93,9 +95,9 @@ func (s *rootSet) open(ctx context.Context) ([]sandbox.Root, error) {
 
 // toOpen returns the directories at which mounts have to be watched, and those of them that can be
 // opened without mounting anything.
-func (s *rootSet) toOpen(table []mount) (watched, paths []string) {
+func (s *Set) toOpen(table []mount) (watched, paths []string) {
 	seen := map[string]bool{}
-	for _, root := range s.expand() {
+	for _, root := range expand(s.config) {
 		path := automounter(table, root)
 		if other, ok := s.instead[root]; ok {
 			path = other
@@ -114,7 +116,7 @@ func (s *rootSet) toOpen(table []mount) (watched, paths []string) {
 
 // leaveOut records the roots that could not be opened. It warns of each that was not left out
 // before.
-func (s *rootSet) leaveOut(roots []sandbox.Root) {
+func (s *Set) leaveOut(roots []sandbox.Root) {
 	lost := map[string]error{}
 	var absent []string
 	for _, r := range roots {
@@ -141,8 +143,8 @@ func (s *rootSet) leaveOut(roots []sandbox.Root) {
 	}
 }
 
-// lostError returns the reason why a directory lies in a root that is left out, nil for all others.
-func (s *rootSet) lostError(dir string) error {
+// LostError returns the reason why a directory lies in a root that is left out, nil for all others.
+func (s *Set) LostError(dir string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for path, err := range s.lost {
