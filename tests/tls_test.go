@@ -284,6 +284,15 @@ func TestServeTLSTools(t *testing.T) {
 			t.Errorf("openssl does not print %q: %v\n%s", line, err, out)
 		}
 	}
+	other := exec.Command("openssl", "s_client", "-connect", s.addr, "-starttls", "ftp", "-alpn",
+		"h2,http/1.1")
+	if out, err := other.CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "no application protocol") {
+		t.Errorf("openssl with names of HTTP: %v\n%s", err, out)
+	}
+	s.log.wait(t, "the offer", func(r record) bool {
+		return r.Message == "disconnect" && strings.Contains(r.Cause, `["h2" "http/1.1"]`)
+	})
 	writeFile(t, filepath.Join(a.dir, "upload"), "by curl", 0o600)
 	url := fmt.Sprintf("ftp://%s:%s@localhost:%s/upload", u.name, u.password,
 		s.addr[strings.LastIndex(s.addr, ":")+1:])

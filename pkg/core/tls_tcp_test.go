@@ -202,22 +202,54 @@ func TestTicketsUsedOnce(t *testing.T) {
 	}
 }
 
-// Clients that name other protocols (ALPN) are served: some clients name HTTP on every
-// connection.
+// A client that offers other protocols than FTP (ALPN) gets the alert no_application_protocol, on
+// control and on data connections. The session of the data connection continues.
 func TestOtherProtocolNames(t *testing.T) {
-	l := serveTCP(t, "127.0.0.1:0")
-	c := l.client(net.IPv4(127, 0, 0, 1))
-	cfg := clientConfig(tls.VersionTLS13)
-	cfg.NextProtos = []string{"http/1.1"}
-	c.secure(cfg)
-	c.login()
-	d := c.pasv("PASV")
-	c.say("NLST")
-	c.expect("1")
-	if _, err := io.ReadAll(tls.Client(d, cfg)); err != nil {
-		t.Error(err)
+	const refused = "remote error: tls: no application protocol"
+	for name, version := range tlsVersions {
+		t.Run(name, func(t *testing.T) {
+			l := serveTCP(t, "127.0.0.1:0")
+			other := clientConfig(version)
+			other.NextProtos = []string{"http/1.1", "ftp-data"}
+			bad := l.client(net.IPv4(127, 0, 0, 1))
+			bad.cmd("234 ", "AUTH TLS")
+			if err := tls.Client(bad.conn, other).Handshake(); err == nil ||
+				err.Error() != refused {
+				t.Errorf("a handshake of HTTP ends with %v", err)
+			}
+			c := l.client(net.IPv4(127, 0, 0, 1))
+			cfg := clientConfig(version)
+			c.secure(cfg)
+			c.login()
+			for _, test := range []struct {
+				offer          []string
+				selected, want string
+			}{
+				{[]string{"h2", "http/1.1"}, "", refused},
+				{[]string{"h2", "ftp-data"}, "ftp-data", ""},
+				{[]string{"x-filezilla-ftp", "ftp"}, "ftp", ""},
+				{nil, "", ""},
+			} {
+				cfg.NextProtos = test.offer
+				d := c.pasv("PASV")
+				c.say("NLST")
+				c.expect("1")
+				conn, problem := tls.Client(d, cfg), ""
+				if _, err := io.ReadAll(conn); err != nil {
+					problem = err.Error()
+				}
+				got := conn.ConnectionState().NegotiatedProtocol
+				if problem != test.want || got != test.selected {
+					t.Errorf("%q on a data connection: %q, %s", test.offer, got, problem)
+				}
+				if test.want != "" {
+					c.expect("522 ")
+				} else {
+					c.expect("226 ")
+				}
+			}
+		})
 	}
-	c.expect("226 ")
 }
 
 // A wholeRecords is a connection whose Read never takes more than the current record, as

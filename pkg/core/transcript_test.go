@@ -54,9 +54,10 @@ import (
 // secure last holds back its last piece; secure as NAME sends that server name instead of x,
 // and secure as nobody sends none). protect begins TLS on data connections from then on; after
 // forget the client has no TLS sessions for them. fin then ends with close_notify, end
-// without. raw TEXT is sent beneath TLS, handshake does only the handshake, and resumed and
-// not resumed check whether the last one resumed a session. hold keeps back what the client
-// sends, release sends it in one piece, and dribble sends byte by byte from then on.
+// without. offer NAMES offers these protocols by ALPN from then on. raw TEXT is sent beneath TLS,
+// handshake does only the handshake (handshake refused), and resumed and not resumed check whether
+// the last one resumed a session. hold keeps back what the client sends, release sends it in one
+// piece, and dribble sends byte by byte from then on.
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -219,7 +220,7 @@ func (p *player) talk(word, rest string) error {
 			}
 		}
 		return nil
-	case "secure", "protect", "forget", "hold", "release", "dribble":
+	case "secure", "offer", "protect", "forget", "hold", "release", "dribble":
 		return p.talkTLS(word, rest)
 	case "half-close":
 		return p.control.CloseWrite()

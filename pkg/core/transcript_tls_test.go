@@ -46,6 +46,7 @@ type clientTLS struct {
 	gate      *gate     // between control and secured
 	secured   *tls.Conn // nil before TLS
 	over      bool      // the server has ended TLS
+	offered   []string  // by ALPN
 	tlsConfig *tls.Config
 	protect   bool         // data connections, too
 	inner     *tls.Conn    // of the data connection; nil before it was used
@@ -99,13 +100,14 @@ func (p *player) talkTLS(word, rest string) error {
 	case "secure":
 		p.tlsConfig = &tls.Config{
 			InsecureSkipVerify: true, ClientSessionCache: tls.NewLRUClientSessionCache(4),
-			ServerName: "x",
+			ServerName: "x", NextProtos: p.offered,
 		}
 		rest, name, named := strings.Cut(rest, "as ") // of the server
 		if named {
 			p.tlsConfig.ServerName = strings.TrimPrefix(name, "nobody")
 		}
-		version, refused := strings.CutSuffix(strings.TrimSpace(rest), " refused")
+		version, refused := strings.CutSuffix(strings.TrimSpace(rest), "refused")
+		version = strings.TrimSpace(version)
 		if version == "1.2" {
 			p.tlsConfig.MaxVersion = tls.VersionTLS12
 		}
@@ -119,6 +121,11 @@ func (p *player) talkTLS(word, rest string) error {
 			return fmt.Errorf("the handshake ended with %v", err)
 		}
 		p.secured = c
+	case "offer":
+		p.offered = strings.Fields(unescape(rest))
+		if p.tlsConfig != nil {
+			p.tlsConfig.NextProtos = p.offered
+		}
 	case "protect":
 		p.protect = true
 	case "forget":
@@ -179,7 +186,11 @@ func (p *player) actTLS(word, rest string) error {
 	switch word {
 	case "handshake":
 		p.through()
-		return p.inner.Handshake()
+		err := p.inner.Handshake()
+		if rest == "refused" && err != nil {
+			return nil
+		}
+		return err
 	case "raw":
 		_, err := p.data.Write([]byte(unescape(rest)))
 		return err

@@ -22,6 +22,7 @@ type Control struct {
 	tls     *tls.Conn
 	wire    *controlWire
 	binding binding
+	offer   offer  // set by the handshake
 	ready   bool   // Complete was called
 	host    string // the name by which the certificate was chosen; "" is the default
 	named   bool   // the client has named host in TLS
@@ -33,7 +34,7 @@ func (srv *Server) NewControl(conn transport.Conn, host string) *Control {
 	w := &controlWire{Conn: conn}
 	w.arrived.L = &w.mu
 	c := &Control{server: srv, wire: w, binding: newBinding(), host: host}
-	c.tls = tls.Server(w, srv.forControl(c.binding, host))
+	c.tls = tls.Server(w, srv.forControl(c.binding, host, &c.offer))
 	return c
 }
 
@@ -49,7 +50,7 @@ func (c *Control) Handshake(ctx context.Context) error {
 	if !stop() {
 		return context.Cause(ctx)
 	}
-	return err
+	return c.offer.explain(err, controlProtocols)
 }
 
 // Complete ends the handshake: from now on Read does not wait. It returns the name of the server

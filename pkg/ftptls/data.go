@@ -44,7 +44,7 @@ func NewData(p *Proof, conn transport.Conn, stream Stream, blocks *transport.Blo
 func (d *Data) Handshake(ctx context.Context) error {
 	d.wire.ctx = ctx
 	if err := d.tls.Handshake(); err != nil {
-		return err
+		return d.proof.offer.explain(err, dataProtocols)
 	}
 	if !d.proof.isClient(d.tls) {
 		return ErrOtherClient

@@ -39,7 +39,8 @@ type Proof struct {
 	demanded bool  // a client that does not resume is refused
 	lack     error // why the session was not resumed, if it was not
 
-	incoming bool // the client uploads
+	offer    offer // of the client; set by the handshake
+	incoming bool  // the client uploads
 	// keepsTicket means that the client keeps its old ticket if TLS 1.2 sends no new one.
 	keepsTicket bool
 	// ticketNext means that the last record of the next write is a ticket that is sent at the end

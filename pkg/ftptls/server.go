@@ -20,13 +20,6 @@ type Server struct {
 	exempt       config.Networks // tls.session_reuse_exempt
 }
 
-// The names by which clients offer FTP in TLS (ALPN), on control connections and on data
-// connections. Clients that offer none of them are served too.
-var (
-	controlProtocols = []string{"ftp"}
-	dataProtocols    = []string{"ftp-data", "ftp"}
-)
-
 // clientAuth has crypto/tls's values for those of tls.client_auth.
 var clientAuth = map[config.ClientAuth]tls.ClientAuthType{
 	config.ClientAuthOff:      tls.NoClientCert,
@@ -54,9 +47,9 @@ func NewServer(c *config.TLS, certificates *Certificates) *Server {
 }
 
 // forControl returns the configuration of one control connection. A client that names no server in
-// TLS gets the certificate of host, which it has named before, by HOST.
-func (srv *Server) forControl(b binding, host string) *tls.Config {
-	cfg := srv.base.Clone() // belongs to this connection, so that the function below may change it
+// TLS gets the certificate of host, which it has named before, by HOST. The handshake sets o.
+func (srv *Server) forControl(b binding, host string, o *offer) *tls.Config {
+	cfg := srv.base.Clone()
 	cfg.GetCertificate = func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return srv.certificates.forHost(cmp.Or(hello.ServerName, host)), nil
 	}
@@ -65,19 +58,10 @@ func (srv *Server) forControl(b binding, host string) *tls.Config {
 	}
 	cfg.UnwrapSession = srv.base.DecryptTicket
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-		if !offers(hello, controlProtocols) {
-			cfg.NextProtos = nil
-		}
+		o.protocols = hello.SupportedProtos
 		return nil, nil
 	}
 	return cfg
-}
-
-// offers reports whether a client offers one of the protocols.
-func offers(hello *tls.ClientHelloInfo, protocols []string) bool {
-	return slices.ContainsFunc(hello.SupportedProtos, func(p string) bool {
-		return slices.Contains(protocols, p)
-	})
 }
 
 // Numbers of TLS extensions: pre_shared_key, in which a client offers a ticket (RFC 8446 §4.2), and
@@ -115,9 +99,7 @@ func (srv *Server) forData(p *Proof) *tls.Config {
 	}
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		p.keepsTicket = slices.Contains(hello.Extensions, extensionEncryptThenMAC)
-		if !offers(hello, dataProtocols) {
-			cfg.NextProtos = nil
-		}
+		p.offer.protocols = hello.SupportedProtos
 		if !p.off && slices.Contains(hello.Extensions, extensionPSK) {
 			// The ticket carries the secrecy of the control connection's key exchange, so that a
 			// second post-quantum exchange would only cost time.
