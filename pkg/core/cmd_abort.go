@@ -2,11 +2,12 @@ package core
 
 import (
 	"context"
-	"errors"
+
+	"ftpd/pkg/transfer"
 )
 
 // errAborted ends a job, and the session goes on.
-var errAborted = errors.New("aborted by the client")
+var errAborted = transfer.ErrAborted
 
 // abor ends the transfer that runs (RFC 959 §4.1.3): the transfer command is then answered
 // 426, and ABOR itself 226. Without a transfer, abor undoes PASV or PORT. The transfer may

@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/events"
 	"ftpd/pkg/listing"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/vfs"
 )
 
@@ -122,16 +123,16 @@ func (s *Session) sendList(
 func (s *Session) sendEntries(
 	ctx context.Context, l *dataListing, dir *vfs.Dir, next func() ([]vfs.Entry, error),
 ) Reply {
-	return s.transfer(ctx, openingList, task{
-		move: func(ctx context.Context, t *transfer) error {
-			if err := l.Read(ctx, next, t.data.Write); err != nil {
+	return s.transfer(ctx, transfer.OpeningList, task{
+		move: func(ctx context.Context, t *transfer.Transfer) error {
+			if err := l.Read(ctx, next, t.Data().Write); err != nil {
 				return err
 			}
-			block := t.data.Blocks.Get()
-			defer t.data.Blocks.Put(block)
-			return l.Flush(ctx, block[:], t.data.Write)
+			block := t.Data().Blocks.Get()
+			defer t.Data().Blocks.Put(block)
+			return l.Flush(ctx, block[:], t.Data().Write)
 		},
-		finished: func(t *transfer, r Reply) {
+		finished: func(t *transferJob, r Reply) {
 			dir.Close()
 			t.reportListing(l, r)
 		},
@@ -140,7 +141,7 @@ func (s *Session) sendEntries(
 
 // reportListing logs why a listing failed, or that it could not describe all entries. The data
 // connection of a listing is where trouble with the network often shows first.
-func (t *transfer) reportListing(l *dataListing, r Reply) {
+func (t *transferJob) reportListing(l *dataListing, r Reply) {
 	if !r.IsRefusal() {
 		r.Cause = l.Problem()
 	}
@@ -161,11 +162,11 @@ func (s *Session) sendLine(ctx context.Context, name string, l *dataListing) (Re
 	if err := s.claim(); err != nil {
 		return Reply{}, err
 	}
-	return s.transfer(ctx, openingList, task{
-		move: func(ctx context.Context, t *transfer) error {
-			return t.data.Write(ctx, l.Line(ctx, e))
+	return s.transfer(ctx, transfer.OpeningList, task{
+		move: func(ctx context.Context, t *transfer.Transfer) error {
+			return t.Data().Write(ctx, l.Line(ctx, e))
 		},
-		finished: func(t *transfer, r Reply) { t.reportListing(l, r) },
+		finished: func(t *transferJob, r Reply) { t.reportListing(l, r) },
 	}), nil
 }
 

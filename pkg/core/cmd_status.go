@@ -100,15 +100,3 @@ func (s *Session) dataStatus() string {
 	}
 	return "No data connection."
 }
-
-// progress returns how far a transfer is. It may be called while the transfer runs.
-func (t *transfer) progress() string {
-	moved := t.data.Moved()
-	switch {
-	case !t.data.IsOpen():
-		return "Waiting for the data connection."
-	case t.what.size > 0:
-		return fmt.Sprintf("Data connection open: %d of %d bytes moved.", moved, t.what.size)
-	}
-	return fmt.Sprintf("Data connection open: %d bytes moved.", moved)
-}

@@ -3,13 +3,11 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 
-	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
-	"ftpd/pkg/limit"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/vfs"
 )
 
@@ -36,17 +34,15 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		return Reply{}, err
 	}
 	left := max(0, f.Size()-offset)
-	move := func(ctx context.Context, t *transfer) error { return t.data.SendFile(ctx, f) }
 	if s.params.dataType.ascii() {
 		left = 0
-		move = func(ctx context.Context, t *transfer) error { return t.data.SendText(ctx, f) }
 	}
 	return s.transfer(ctx, s.opening(arg, left), task{
 		verb: "RETR",
 		path: name,
 		size: left,
-		move: move,
-		finished: func(t *transfer, r Reply) {
+		move: func(ctx context.Context, t *transfer.Transfer) error { return t.SendFile(ctx, f) },
+		finished: func(t *transferJob, r Reply) {
 			f.Close()
 			t.emit(events.Download, events.DownloadIncomplete,
 				events.Event{Verb: "RETR", Path: name, Host: f.HostPath()}, r)
@@ -90,9 +86,7 @@ func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
 
 var errNoUnique = reply(450, "No unique name was found.")
 
-// receive stores a file from the client. Errors of the name are reported first; but the file
-// is created or truncated only when the data connection is open, so that a client that never
-// opens it destroys no file.
+// receive stores a file from the client. Errors of the name are reported first.
 func (s *Session) receive(
 	ctx context.Context, verb, name, opening string, c vfs.Creation,
 ) (Reply, error) {
@@ -100,74 +94,31 @@ func (s *Session) receive(
 		return Reply{}, errRestType
 	}
 	c.Most = int64(s.login.settings.MaxFileSize)
+	u := &transfer.Upload{
+		Files: s.login.fs, Name: name, Creation: c,
+		Reserve: int64(s.srv.config.Limits.MinFreeSpace),
+	}
 	announced := s.params.announced
 	s.params.announced = 0
-	if err := s.mayStore(name, c, announced); err != nil {
+	if err := u.Check(announced); err != nil {
 		return Reply{}, err
 	}
 	if err := s.claim(); err != nil {
 		return Reply{}, err
 	}
-	files, receive := s.login.fs, (*dtp.Conn).ReceiveFile
-	if s.params.dataType.ascii() {
-		receive = (*dtp.Conn).ReceiveText
-	}
-	e := events.Event{Verb: verb, Path: name}
 	return s.transfer(ctx, opening, task{
 		verb:     verb,
 		path:     name,
 		incoming: true,
-		move: func(ctx context.Context, t *transfer) error {
-			up, err := files.Create(name, c)
-			if err != nil {
-				return oversize(c.Most, err)
-			}
-			e.Host = up.HostPath()
-			reserve := limit.NewReserve(int64(t.s.srv.config.Limits.MinFreeSpace), up)
-			err = receive(&t.data, ctx, up, reserve)
-			if err == nil {
-				err = t.arrived(ctx)
-			}
-			if err != nil {
-				up.Abort()
-				return oversize(c.Most, err)
-			}
-			return up.Commit()
-		},
-		finished: func(t *transfer, r Reply) {
+		move:     u.Move,
+		finished: func(t *transferJob, r Reply) {
+			e := events.Event{Verb: verb, Path: name, Host: u.Host()}
 			t.emit(events.Upload, events.UploadIncomplete, e, r)
 		},
 	}), nil
 }
 
-// mayStore returns the reason why an upload cannot begin. announced is the size in bytes that
-// the client has sent with ALLO; 0 means that it has sent none. No file becomes larger than
-// max_file_size, and limits.min_free_space is left to the file system. Both are checked again
-// while bytes arrive.
-func (s *Session) mayStore(name string, c vfs.Creation, announced int64) error {
-	err := s.login.fs.CanCreate(name, c)
-	if err == nil && c.Most > 0 && announced > c.Most {
-		err = fmt.Errorf("%d bytes are announced: %w", announced, vfs.ErrLimit)
-	}
-	if err != nil {
-		return oversize(c.Most, err)
-	}
-	least := int64(s.srv.config.Limits.MinFreeSpace)
-	if least == 0 {
-		return nil
-	}
-	free, err := s.login.fs.Free(name)
-	if err != nil {
-		return err
-	}
-	return limit.Enough(free-announced, least)
-}
-
-// oversize returns the reply that names the limit where err is vfs.ErrLimit, and err otherwise.
-func oversize(most int64, err error) error {
-	if !errors.Is(err, vfs.ErrLimit) {
-		return err
-	}
-	return reply(552, "A file may have %d bytes at most.", most).
-		Because(fmt.Errorf("max_file_size: %w", err))
+// opening returns the text of a file's 150.
+func (s *Session) opening(name string, bytes int64) string {
+	return transfer.Opening(s.params.dataType.ascii(), name, bytes)
 }

@@ -4,25 +4,9 @@ import (
 	"context"
 	"net/netip"
 	"os"
-	"time"
 
 	"ftpd/pkg/dtp"
-	"ftpd/pkg/limit"
 )
-
-// dataOptions returns the parameters of a transfer's data connection. The transfer has joined the
-// limits and must leave them.
-func (s *Session) dataOptions(d limit.Direction) dtp.Options {
-	o := dtp.Options{
-		Stall:  time.Duration(s.srv.config.Limits.StallTimeout),
-		Limits: s.srv.rates.Join(&s.login.limits, d),
-		Blocks: &s.srv.blocks,
-	}
-	if s.srv.config.Data.Sendfile {
-		o.Pipes = &s.srv.pipes
-	}
-	return o
-}
 
 // claim reserves the opener that PASV or PORT has prepared, for a transfer that begins.
 func (s *Session) claim() error {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"ftpd/pkg/transfer"
 )
 
 // The end of the control connection decides whether an upload counts, however late the server finds
@@ -15,12 +17,12 @@ import (
 func TestVerdictOfAnUpload(t *testing.T) {
 	const short = time.Nanosecond
 	for name, test := range map[string]struct {
-		waits UploadWaits
+		waits transfer.Waits
 		end   func(c *tcpClient, data *net.TCPConn) error
 		want  string // the record
 	}{
 		"killed, data connection first": {
-			UploadWaits{Control: patience, Record: short},
+			transfer.Waits{Control: patience, Record: short},
 			func(c *tcpClient, data *net.TCPConn) error {
 				err := data.Close()
 				for range 20 { // while the server waits, it answers; without a wait it sends 226
@@ -31,7 +33,7 @@ func TestVerdictOfAnUpload(t *testing.T) {
 			"upload_incomplete STOR /f bytes=7 426 (the control connection ended first)",
 		},
 		"killed with the 226 unread": {
-			UploadWaits{Control: short, Record: patience},
+			transfer.Waits{Control: short, Record: patience},
 			func(c *tcpClient, data *net.TCPConn) error {
 				_, err := io.ReadFull(c.conn, make([]byte, 1)) // after the end of the data
 				return errors.Join(err, c.conn.Close())
@@ -39,7 +41,7 @@ func TestVerdictOfAnUpload(t *testing.T) {
 			"upload_incomplete STOR /f bytes=7 (client closed the control connection)",
 		},
 		"gone after the 226 was read": {
-			UploadWaits{Control: short, Record: patience},
+			transfer.Waits{Control: short, Record: patience},
 			func(c *tcpClient, data *net.TCPConn) error {
 				c.expect("226 ")
 				return c.conn.Close()

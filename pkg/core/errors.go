@@ -1,7 +1,6 @@
 package core
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,7 @@ import (
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/limit"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/vfs"
 )
 
@@ -83,11 +83,14 @@ func refuse(err error) Reply {
 	if e, ok := errors.AsType[*dtp.OpenError](err); ok {
 		return unopened[e.Reason].Because(err)
 	}
-	if _, ok := errors.AsType[*handshakeError](err); ok {
+	if _, ok := errors.AsType[*transfer.HandshakeError](err); ok {
 		return errNoTLS.Because(err)
 	}
-	if _, ok := errors.AsType[*notResumedError](err); ok {
+	if _, ok := errors.AsType[*transfer.NotResumedError](err); ok {
 		return errNotResumed.Because(err)
+	}
+	if e, ok := errors.AsType[*transfer.SizeError](err); ok {
+		return reply(552, "A file may have %d bytes at most.", e.Most).Because(e)
 	}
 	for _, r := range refusals {
 		if errors.Is(err, r.err) {
@@ -134,21 +137,18 @@ var errLeft = reply(426, "Control connection closed; transfer aborted.")
 // if the data connection failed or the client aborted the transfer. If the file failed, it is
 // the reply that the command would have received before the 150: RFC 959 has only 451 and 552
 // there, but clients try again after a 451, lftp for ever. The code is zero if the session
-// ends for the cause of ctx, with its own reply.
-func conclude(ctx context.Context, err error) Reply {
-	if err == nil {
+// ends for the same cause, with its own reply.
+func conclude(ending transfer.Ending, err error) Reply {
+	switch ending {
+	case transfer.Complete:
 		return reply(226, "Transfer complete.")
-	}
-	if errors.Is(err, errAborted) {
+	case transfer.Aborted:
 		return reply(426, "Transfer aborted.").Because(err)
-	}
-	if errors.Is(err, errGone) || errors.Is(err, errEndedFirst) {
+	case transfer.Left:
 		return errLeft.Because(err)
-	}
-	if errors.Is(err, dtp.ErrStalled) || ctx.Err() != nil && context.Cause(ctx) != errAborted {
+	case transfer.Dismissed:
 		return Reply{Cause: err}
-	}
-	if _, ok := errors.AsType[*dtp.ConnError](err); ok {
+	case transfer.Disconnected:
 		return reply(426, "Data connection closed; transfer aborted.").Because(err)
 	}
 	return refuse(err)

@@ -20,6 +20,7 @@ import (
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/listing"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/vfs"
 )
 
@@ -306,7 +307,7 @@ func TestAbortThatComesLate(t *testing.T) {
 		{&dtp.OpenError{Reason: dtp.NoClient, Err: os.ErrDeadlineExceeded}, 425},
 		{errors.New("else"), 451},
 	} {
-		if got := conclude(ctx, test.err); got.Code != test.want {
+		if got := conclude(transfer.EndingOf(ctx, test.err), test.err); got.Code != test.want {
 			t.Errorf("%v is answered %v, not %d", test.err, got, test.want)
 		}
 	}

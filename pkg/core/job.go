@@ -9,7 +9,7 @@ import (
 )
 
 // A job is work for one command that takes long. It runs beside the session's turn and ends in it.
-type job interface { // *passwordCheck, *handshake, *transfer, *hashing, *groupChange
+type job interface { // *passwordCheck, *handshake, *transferJob, *hashing, *groupChange
 	// phase returns the phase of the session while the job runs. It decides which commands run
 	// meanwhile.
 	phase() phase
@@ -39,7 +39,7 @@ func (s *Session) start(ctx context.Context, work job) {
 	own, cancel := context.WithCancelCause(ctx)
 	j := &activeJob{job: work, cancel: cancel, done: make(chan struct{})}
 	s.enter(j)
-	s.emitRecord(nil)         // before a record of another user can follow
+	s.record.Emit(nil)        // before a record of another user can follow
 	go s.perform(ctx, own, j) // returns after run, which returns soon after own has ended
 }
 
@@ -88,12 +88,12 @@ func (s *Session) over(j *activeJob) {
 }
 
 // transferring returns the job that is a transfer; nil if there is none.
-func (s *Session) transferring() (*activeJob, *transfer) {
+func (s *Session) transferring() (*activeJob, *transferJob) {
 	for _, j := range []*activeJob{s.job, s.former} {
 		if j == nil {
 			continue
 		}
-		if t, ok := j.job.(*transfer); ok {
+		if t, ok := j.job.(*transferJob); ok {
 			return j, t
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/listing"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/vfs"
 )
 
@@ -62,7 +63,7 @@ func (w *world) begin(t *testing.T, c *memnet.Conn, line string) *memnet.Conn {
 		t.Fatal(err)
 	}
 	synctest.Wait() // until the server has accepted it
-	if got := say(t, c, line); got != "150 "+openingList+"\r\n" {
+	if got := say(t, c, line); got != "150 "+transfer.OpeningList+"\r\n" {
 		t.Fatalf("%s: %s", line, got)
 	}
 	return d

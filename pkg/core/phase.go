@@ -32,7 +32,7 @@ package core
 //	              hash or a handshake; these wait for its end.
 //	record        The record of an upload that was answered 226. It is written when the client's
 //	              host has acknowledged the 226, when the next job begins or the login ends, or
-//	              after UploadWaits.Record (ending.go).
+//	              after transfer.Waits.Record.
 type phase uint8
 
 const (

@@ -33,21 +33,21 @@ func (srv *Server) Transfers() []Progress {
 	return all
 }
 
-func (t *transfer) state() Progress {
+func (t *transferJob) state() Progress {
 	return Progress{
 		Session: t.s.id,
 		User:    t.login.account.Name,
 		Remote:  t.s.conn.Remote(),
-		Verb:    t.what.verb,
-		Path:    t.what.path,
-		Moved:   t.data.Moved(),
-		Size:    t.what.size,
-		Began:   t.begun,
+		Verb:    t.verb,
+		Path:    t.path,
+		Moved:   t.Data().Moved(),
+		Size:    t.size,
+		Began:   t.Began(),
 	}
 }
 
-func (srv *Server) began(t *transfer) {
-	if t.what.verb == "" {
+func (srv *Server) began(t *transferJob) {
+	if t.verb == "" {
 		return // a listing
 	}
 	srv.mu.Lock()
@@ -55,7 +55,7 @@ func (srv *Server) began(t *transfer) {
 	srv.moving[t] = struct{}{}
 }
 
-func (srv *Server) over(t *transfer) {
+func (srv *Server) over(t *transferJob) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.moving, t)

@@ -22,6 +22,7 @@ import (
 	"ftpd/pkg/limit"
 	"ftpd/pkg/listing"
 	"ftpd/pkg/monitor"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/transport"
 	"ftpd/pkg/zerocopy"
 )
@@ -37,7 +38,7 @@ type Options struct {
 	Network    transport.Network     // nil: TCP
 	// Certificates are the certificates of TLS; nil: there is no TLS.
 	Certificates *ftptls.Certificates
-	UploadWaits  UploadWaits
+	UploadWaits  transfer.Waits // the zero Waits has the defaults
 }
 
 // A Server serves FTP on any number of listeners.
@@ -52,7 +53,7 @@ type Server struct {
 	commands   map[string]*command
 	debug      bool // lines are logged
 	security   *ftptls.Server
-	waits      UploadWaits
+	waits      transfer.Waits
 	hosts      map[string]*config.Host // virtual ones, by ftptls.HostKey
 	tlsOnly    bool                    // every login needs TLS
 	buffers    transport.Buffers
@@ -67,10 +68,10 @@ type Server struct {
 	draining atomic.Bool // no session begins or stays without a transfer
 
 	mu       sync.Mutex
-	sessions map[*Session]struct{}  // guarded by mu
-	peak     int                    // guarded by mu; most sessions since memory was released
-	moving   map[*transfer]struct{} // guarded by mu; transfers of files
-	running  sync.WaitGroup         // of sessions; grows under mu, before draining
+	sessions map[*Session]struct{}     // guarded by mu
+	peak     int                       // guarded by mu; most sessions since memory was released
+	moving   map[*transferJob]struct{} // guarded by mu; transfers of files
+	running  sync.WaitGroup            // of sessions; grows under mu, before draining
 }
 
 // New returns a server.
@@ -86,10 +87,10 @@ func New(o Options) *Server {
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
 		sessions:   make(map[*Session]struct{}),
-		moving:     make(map[*transfer]struct{}),
+		moving:     make(map[*transferJob]struct{}),
 		security:   ftptls.NewServer(&o.Config.TLS, o.Certificates),
 		hosts:      hostsOf(o.Config),
-		waits:      o.UploadWaits.orDefault(),
+		waits:      o.UploadWaits.OrDefault(),
 	}
 	srv.hashes = newHashes(&srv.blocks)
 	srv.rates = limit.NewRates(o.Config.Limits)

@@ -12,6 +12,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/listing"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/transport"
 )
 
@@ -35,11 +36,11 @@ type Session struct {
 	turn sync.Mutex // held while lines run; guards the fields below
 
 	phase      phase
-	cause      error          // why the session has ended; nil after QUIT
-	job        *activeJob     // of the present login; see phase
-	former     *activeJob     // of an earlier login; see phase
-	record     *pendingRecord // of the last upload; nil if there is none; see phase
-	readClosed bool           // see phase
+	cause      error            // why the session has ended; nil after QUIT
+	job        *activeJob       // of the present login; see phase
+	former     *activeJob       // of an earlier login; see phase
+	record     *transfer.Record // of the last upload; nil if there is none; see phase
+	readClosed bool             // see phase
 	ctl        controlBuffers
 	clock      sessionClock
 
@@ -64,7 +65,7 @@ var (
 
 // These causes end a session without a reply.
 var (
-	errGone     = errors.New("client closed the control connection")
+	errGone     = transfer.ErrGone
 	errNotFTP   = errors.New("client does not speak FTP")
 	errAttempts = errors.New("too many failed logins")
 )
@@ -107,7 +108,7 @@ func (s *Session) burst(
 		case s.phase == phaseEnded:
 		case err == nil:
 			s.clock.active = time.Now()
-			s.confirmRecord()
+			s.record.Confirm()
 			s.take(ctx, in.Data)
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			s.expire()
@@ -219,17 +220,17 @@ func (s *Session) wake() { s.conn.SetReadDeadline(transport.PastDeadline) }
 // a download is aborted, as by ABOR (ibid.); a client that closed only one direction reads the
 // reply. An upload goes on.
 func (s *Session) hungUp(err error) {
-	s.emitRecord(err)
+	s.record.Emit(err)
 	j, t := s.transferring()
 	if t != nil && !s.readClosed {
-		t.controlEnded(err)
+		t.ControlEnded(err)
 	}
 	switch {
 	case s.phase == phaseHandshake:
 		s.tls.control.Abort(err) // behind the bytes that have arrived: they may name the cause
 	case t != nil && s.quitAnswered.Load():
 	case s.unattended():
-		t.continueUpload(j.cancel)
+		t.Continue(j.cancel)
 	case err != io.EOF:
 		s.end(err)
 	case t != nil:
@@ -242,13 +243,13 @@ func (s *Session) hungUp(err error) {
 
 func (s *Session) uploading() bool {
 	_, t := s.transferring()
-	return t != nil && t.what.incoming
+	return t != nil && t.incoming
 }
 
 // unattended reports whether an upload goes on without its control connection.
 func (s *Session) unattended() bool {
 	_, t := s.transferring()
-	return t != nil && t.lost != nil
+	return t != nil && t.Lost() != nil
 }
 
 // dismiss replies 421 with the cause, and ends the session.
@@ -272,7 +273,7 @@ func (s *Session) close(ctx context.Context) {
 		s.turn.Lock()
 	}
 	defer s.turn.Unlock()
-	s.emitRecord(nil) // unless the record's timer calls emitRecord just now
+	s.record.Emit(nil) // unless the record's timer calls Emit just now
 	s.finish()
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}
@@ -290,15 +291,15 @@ func (s *Session) logout() {
 		return
 	}
 	s.startLoginClock()
-	s.emitRecord(nil) // the record is this user's
+	s.record.Emit(nil) // the record is this user's
 	e := events.Event{Kind: events.Logout}
 	if s.job == nil {
 		s.login.fs.Close()
 	} else {
 		s.job.files = s.login.fs
 		e.Former = true
-		if t, ok := s.job.job.(*transfer); ok && !t.recorded {
-			e.Verb = t.what.verb
+		if t, ok := s.job.job.(*transferJob); ok && !t.recorded {
+			e.Verb = t.verb
 		}
 		s.detach()
 	}

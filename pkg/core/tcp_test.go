@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/transfer"
 )
 
 // Behaviour that depends on the kernel is tested over loopback. Everything else is in the
@@ -43,10 +44,10 @@ func serveTCPWith(
 	w := newWorld(t)
 	w.clientCAs = clientCAs
 	change(w.config)
-	return w.serveTCP(t, listen, UploadWaits{})
+	return w.serveTCP(t, listen, transfer.Waits{})
 }
 
-func (w *world) serveTCP(t *testing.T, listen string, waits UploadWaits) *loopback {
+func (w *world) serveTCP(t *testing.T, listen string, waits transfer.Waits) *loopback {
 	w.config.Data.PassivePorts.First, w.config.Data.PassivePorts.Last = 0, 0
 	w.config.Defaults.RequireTLS = config.RequireTLSOff
 	w.srv = New(Options{

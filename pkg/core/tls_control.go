@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -20,15 +19,13 @@ func (s *Session) startTLS(ctx context.Context) {
 	}
 	c := s.srv.security.NewControl(s.conn, host)
 	s.tls.control = c
-	limit, late := time.Duration(s.srv.config.Limits.ConnectTimeout), errHandshakeLate
+	limit, late := time.Duration(s.srv.config.Limits.ConnectTimeout), ftptls.ErrLate
 	due := s.attempt.due
 	if left := time.Until(due); !due.IsZero() && (limit == 0 || left < limit) {
 		limit, late = left, errLoginTimeout
 	}
 	s.start(ctx, &handshake{s: s, control: c, limit: limit, late: late})
 }
-
-var errHandshakeLate = errors.New("TLS handshake timeout")
 
 // secured continues the session after the handshake, with what the client has sent behind it. After
 // a failure no reply can be sent any more.
@@ -82,7 +79,7 @@ func (s *Session) send(p []byte) error {
 		_, err := s.conn.Write(p)
 		return err
 	case !s.tls.control.IsReady():
-		return errHandshakeLate
+		return ftptls.ErrLate
 	}
 	_, err := s.tls.control.Write(p)
 	return err

@@ -38,6 +38,9 @@ func (srv *Server) NewControl(conn transport.Conn, host string) *Control {
 	return c
 }
 
+// ErrLate is the cause of a handshake that takes too long (limits.connect_timeout).
+var ErrLate = errors.New("TLS handshake timeout")
+
 // Handshake makes the handshake. If ctx ends before, the error is its cause. After a success the
 // caller calls Complete.
 func (c *Control) Handshake(ctx context.Context) error {

@@ -1,4 +1,4 @@
-package core
+package transfer
 
 import (
 	"fmt"
@@ -11,13 +11,15 @@ import (
 // bytes in it: Python's ftplib, curl, and Java's URL, which learns the length of a file from
 // no other text.
 
-const openingList = "Opening ASCII mode data connection for file list."
+// OpeningList is the text of a listing's first reply.
+const OpeningList = "Opening ASCII mode data connection for file list."
 
-// opening returns the text of a file's first reply. bytes is the number of bytes that the
-// transfer sends; it is 0 for an upload, or if the number is not known.
-func (s *Session) opening(name string, bytes int64) string {
+// Opening returns the text of a file's first reply. name is the pathname as the client has sent it.
+// bytes is the number of bytes that the transfer sends; it is 0 for an upload, or if the number is
+// not known.
+func Opening(ascii bool, name string, bytes int64) string {
 	text := "Opening BINARY mode data connection"
-	if s.params.dataType.ascii() {
+	if ascii {
 		text = "Opening ASCII mode data connection"
 	}
 	if name = openingName(name); name != "" {

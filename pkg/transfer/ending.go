@@ -1,4 +1,4 @@
-package core
+package transfer
 
 import (
 	"cmp"
@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"ftpd/pkg/events"
 )
 
 // How an upload ends. In stream mode the end of the data connection is the end of the file
@@ -37,9 +35,9 @@ import (
 // all lines that were sent there before are read: one of them may be QUIT.
 const lastLines = time.Second
 
-// UploadWaits bound the times in which the end of the control connection decides whether an upload
+// Waits bound the times in which the end of the control connection decides whether an upload
 // counts. Longer times find more clients that were killed, and delay the replies to the others.
-type UploadWaits struct {
+type Waits struct {
 	// Control bounds the time between the end of the data connection and the end of the control
 	// connection. A kernel closes all connections of a killed program at once, but may run other
 	// programs meanwhile. 0 is 50 µs.
@@ -49,8 +47,9 @@ type UploadWaits struct {
 	Record time.Duration
 }
 
-func (w UploadWaits) orDefault() UploadWaits {
-	return UploadWaits{
+// OrDefault returns the waits with their defaults in place of 0.
+func (w Waits) OrDefault() Waits {
+	return Waits{
 		Control: cmp.Or(w.Control, 50*time.Microsecond),
 		Record:  cmp.Or(w.Record, 50*time.Millisecond),
 	}
@@ -60,13 +59,13 @@ func (w UploadWaits) orDefault() UploadWaits {
 // there.
 var errEndedFirst = errors.New("the control connection ended first")
 
-// controlEnded records how the control connection has ended. It is called once, in the
-// session's turn.
-func (t *transfer) controlEnded(err error) {
+// ControlEnded records how the control connection has ended: err is io.EOF, or the error of a read.
+// It is called once, in the session's turn, and not if ReadClosed was set.
+func (t *Transfer) ControlEnded(err error) {
 	switch {
-	case !t.what.incoming || t.s.quitAnswered.Load():
+	case !t.Incoming || t.Control.QuitAnswered():
 	case err == io.EOF:
-		t.lost = errGone
+		t.lost = ErrGone
 	default:
 		t.lost = err
 	}
@@ -77,9 +76,14 @@ func (t *transfer) controlEnded(err error) {
 // this program, after the end of the control connection.
 const underWay = 50 * time.Millisecond
 
-// continueUpload lets an upload continue without its control connection. If no data connection is
-// open, continueUpload ends the job through cancel, because the job waits for no new one.
-func (t *transfer) continueUpload(cancel context.CancelCauseFunc) {
+// Lost returns how the control connection has ended, if an upload goes on without it, and nil
+// otherwise. It is called in the session's turn.
+func (t *Transfer) Lost() error { return t.lost }
+
+// Continue lets an upload continue without its control connection. If no data connection is open,
+// Continue ends Run through cancel, because the upload waits for no new one. It is called in the
+// session's turn.
+func (t *Transfer) Continue(cancel context.CancelCauseFunc) {
 	if t.data.IsOpen() {
 		t.data.Interrupt()
 		return
@@ -93,7 +97,7 @@ func (t *transfer) continueUpload(cancel context.CancelCauseFunc) {
 
 // controlLost reports whether the transfer goes on without its control connection. It may be called
 // while the transfer runs.
-func (t *transfer) controlLost() bool {
+func (t *Transfer) controlLost() bool {
 	select {
 	case <-t.allRead:
 		return t.lost != nil
@@ -104,7 +108,7 @@ func (t *transfer) controlLost() bool {
 
 // withControlEnd makes the end of the control connection the first cause of an upload's error
 // that came after that end.
-func (t *transfer) withControlEnd(ctx context.Context, err error) error {
+func (t *Transfer) withControlEnd(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() != nil || !t.controlLost() || errors.Is(err, errEndedFirst) {
 		return err
 	}
@@ -113,24 +117,24 @@ func (t *transfer) withControlEnd(ctx context.Context, err error) error {
 
 // arrived returns nil at the end of an upload that counts, and otherwise the reason why it
 // does not.
-func (t *transfer) arrived(ctx context.Context) error {
-	wait := t.s.srv.waits.Control
+func (t *Transfer) arrived(ctx context.Context) error {
+	wait := t.Waits.Control
 	if t.proved() {
 		wait = 0
 	}
-	early := t.s.quitAnswered.Load()
+	early := t.Control.QuitAnswered()
 	err := t.requireClient(ctx, wait)
-	t.overtaken = early && !t.proved() && t.s.conn.Ended(0)
+	t.overtaken = early && !t.proved() && t.Control.Ended(0)
 	return err
 }
 
 // proved reports whether the client itself has ended the data: close_notify comes from the
 // program, never from a kernel.
-func (t *transfer) proved() bool { return t.private && t.secure.EndProved() }
+func (t *Transfer) proved() bool { return t.private() && t.secure.EndProved() }
 
 // requireClient returns nil if the client is still there, and otherwise the cause.
-func (t *transfer) requireClient(ctx context.Context, wait time.Duration) error {
-	if !t.s.conn.Ended(wait) {
+func (t *Transfer) requireClient(ctx context.Context, wait time.Duration) error {
+	if !t.Control.Ended(wait) {
 		return context.Cause(ctx)
 	}
 	timer := time.NewTimer(lastLines)
@@ -147,79 +151,14 @@ func (t *transfer) requireClient(ctx context.Context, wait time.Duration) error 
 	return context.Cause(ctx)
 }
 
-// A pendingRecord is the record of an upload that was answered 226; it is not yet written.
-type pendingRecord struct {
-	upload events.Event
-	timer  *time.Timer
-}
-
-// recordUpload emits the record of an upload that was just answered 226, or keeps it for a moment.
-func (s *Session) recordUpload(upload events.Event) {
+// Evidence returns the reason to doubt the end of an upload that counts, or "". It is called after
+// Run.
+func (t *Transfer) Evidence() string {
 	switch {
-	case s.quitAnswered.Load(): // the end of the connection proves nothing any more
-		s.emit(upload)
-	case s.phase == phaseEnded:
-		s.emit(unfinished(upload, s.cause))
-	case s.readClosed: // the control connection had ended before the upload began
-		s.emit(upload)
-	default:
-		r := &pendingRecord{upload: upload}
-		r.timer = time.AfterFunc(s.srv.waits.Record, func() {
-			s.turn.Lock()
-			defer s.turn.Unlock()
-			if s.record == r {
-				s.emitRecord(nil)
-			}
-		})
-		s.record = r
+	case t.overtaken:
+		return "QUIT may have come before the end of the data"
+	case t.private() && !t.secure.EndProved():
+		return "no close_notify"
 	}
-}
-
-// confirmRecord is called when the client has sent something. It emits the pending record if the
-// client has acknowledged the 226 and its connection is open.
-func (s *Session) confirmRecord() {
-	if s.record != nil && s.conn.Unacknowledged() == 0 && !s.conn.Ended(0) {
-		s.emitRecord(nil)
-	}
-}
-
-// emitRecord emits the pending record. err is the error that ended the control connection, or nil
-// if no read has met its end.
-//
-// If the client program is gone, or exits with the 226 unread, its host answers the 226 with a
-// reset. A program that has read the 226 has acknowledged it with its end, or before.
-func (s *Session) emitRecord(err error) {
-	r := s.record
-	if r == nil {
-		return
-	}
-	s.record = nil
-	r.timer.Stop()
-	reset := err != nil && err != io.EOF
-	if !s.quitAnswered.Load() && (reset || s.conn.Ended(0) && s.conn.Unacknowledged() > 0) {
-		s.emit(unfinished(r.upload, errGone))
-		return
-	}
-	s.emit(r.upload)
-}
-
-// concludeLost returns the reply to an upload whose client has gone after requireClient had found
-// it there, and emits the record.
-func (t *transfer) concludeLost() Reply {
-	r := errLeft.Because(t.lost)
-	upload := unfinished(*t.upload, t.lost)
-	upload.Reply = r.Code
-	t.upload = nil
-	t.s.emit(upload)
-	return r
-}
-
-// unfinished returns the record of an upload as that of an upload whose client has read no
-// reply.
-func unfinished(upload events.Event, cause error) events.Event {
-	upload.Kind, upload.Reply, upload.Evidence = events.UploadIncomplete, 0, ""
-	if cause != nil {
-		upload.Cause = cause.Error()
-	}
-	return upload
+	return ""
 }
