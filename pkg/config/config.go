@@ -1,5 +1,6 @@
 // Package config reads /etc/ftpd.toml into Go values. There is one field for each key, with its
-// meaning, type and default in one place.
+// meaning, type and default in one place. Inspect reads and checks the file. The Config may be
+// used if none of the Problems is an error.
 //
 // The comments of the fields are written for administrators: etc/ftpd.toml, ftpd.toml(5), the
 // JSON schema and `ftpd help` are generated from them and from Default.

@@ -1,6 +1,9 @@
 // Package core implements FTP: RFC 959 and its successors, and nothing else. It uses no file
 // outside the users' trees, no configuration file and no password database; for all that comes
 // from outside it calls its Supervisor.
+//
+// Files are accessed with the rights of the process, or with those of the users if Options has
+// Threads. The process has umask 0, because each user has an umask in the configuration.
 package core
 
 import (
@@ -41,7 +44,8 @@ type Options struct {
 	UploadWaits  transfer.Waits // the zero Waits has the defaults
 }
 
-// A Server serves FTP on any number of listeners.
+// A Server serves FTP on any number of listeners. Its methods may be called from several goroutines
+// at the same time.
 type Server struct {
 	config     *config.Config
 	supervisor monitor.Supervisor

@@ -1,6 +1,9 @@
 // Package limit holds back what sessions may use up: the rate of their transfers, the number
 // of commands in a second, and the free space of a file system. It knows no session and no
 // connection; its callers wait, refuse or end.
+//
+// Rates, a Bucket and Commands may be used by several goroutines at the same time. A Login belongs
+// to one session, Buckets and a Reserve belong to one transfer.
 package limit
 
 import (
