@@ -29,6 +29,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
 	{"pkg/keyring", "certificates and private keys stay in the process that reads them; what cores get of them is in the monitor's messages"},
 	{"pkg/listing", "directories as text; knows no session and no connection"},
+	{"pkg/checksum", "digests of files; knows no session and no connection"},
 	{"pkg/limit", "what sessions may use up; knows no session and no connection"},
 	{"pkg/dtp pkg/ftptls", "data connections, and TLS; neither needs the other, a session or a reply"},
 	{"pkg/transfer", "one use of a data connection; sees its session as an interface of five methods, and makes no reply"},
@@ -74,7 +75,7 @@ var calls = []struct{ functions, packages, reason string }{
 }
 
 // protocol: the packages of which the core consists.
-var protocol = strings.Fields("pkg/core pkg/transfer pkg/dtp pkg/ftptls pkg/transport pkg/limit pkg/listing pkg/ftpwire")
+var protocol = strings.Fields("pkg/core pkg/checksum pkg/transfer pkg/dtp pkg/ftptls pkg/transport pkg/limit pkg/listing pkg/ftpwire")
 
 // neverInCore: what the packages of the protocol do not do themselves.
 var neverInCore = []struct{ functions, reason string }{

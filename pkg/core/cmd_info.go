@@ -55,7 +55,7 @@ func (s *Session) feat(context.Context, string) (Reply, error) {
 		case "MLST":
 			features = append(features, " MLST "+s.params.facts.Feature())
 		case "HASH":
-			features = append(features, " HASH "+s.params.algorithm.feature())
+			features = append(features, " HASH "+s.params.algorithm.Feature())
 		default:
 			for line := range strings.SplitSeq(c.feat, ";") {
 				features = append(features, " "+line)

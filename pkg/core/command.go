@@ -228,7 +228,7 @@ func commands() map[string]*command {
 	for verb, algorithm := range map[string]string{
 		"XCRC": "CRC32", "XMD5": "MD5", "XSHA1": "SHA-1", "XSHA256": "SHA-256",
 	} {
-		table[verb] = &command{run: checksum(verb, algorithm), arg: needArg, login: true,
+		table[verb] = &command{run: digestOf(verb, algorithm), arg: needArg, login: true,
 			long: true, path: true, name: partPath,
 			help: verb + " <SP> pathname [<SP> start [<SP> end]]", feat: verb}
 	}

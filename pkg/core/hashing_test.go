@@ -1,7 +1,6 @@
 package core
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,10 +8,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"ftpd/pkg/config"
 	"ftpd/pkg/internal/memnet"
-	"ftpd/pkg/transport"
-	"ftpd/pkg/vfs"
 )
 
 // A running hash ends with the block that is being read, whatever ends it. Its place and its
@@ -68,7 +64,7 @@ func TestHashEnds(t *testing.T) {
 				if name != "nothing" && reads > 2 {
 					t.Errorf("%d blocks were read", reads)
 				}
-				if n := len(w.srv.hashes.places); n != 0 {
+				if n := len(w.srv.hashes.Taken); n != 0 {
 					t.Errorf("%d places are taken", n)
 				}
 				c.Close()
@@ -76,55 +72,6 @@ func TestHashEnds(t *testing.T) {
 			})
 		})
 	}
-}
-
-// A long hash hands over its place to a short one in the middle.
-func TestHashTurns(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		for name, size := range map[string]int64{"long": 3 * hashTurn, "short": 3} {
-			path := filepath.Join(w.supervisor.home, name)
-			if err := errors.Join(os.WriteFile(path, nil, 0o600),
-				os.Truncate(path, size)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		hashes := newHashes(&transport.Blocks{})
-		hashes.places = make(chan struct{}, 1)
-		view, err := vfs.Open(
-			vfs.Options{
-				Mounts: []config.Mount{{Path: "/", Directory: w.supervisor.home}},
-				Rights: config.Rights{Base: config.Full},
-			},
-		)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer view.Close()
-		sum := func(name string) *filePart {
-			f, err := view.Open("/" + name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return &filePart{file: f, length: -1}
-		}
-		long, short := sum("long"), sum("short")
-		defer long.file.Close()
-		defer short.file.Close()
-		hashes.places <- struct{}{} // so that both wait
-		done := make(chan int64, 2)
-		// ends at the end of the file
-		go func() { hashes.sum(t.Context(), long, &algorithms[3]); done <- -1 }()
-		synctest.Wait()
-		// likewise
-		go func() { hashes.sum(t.Context(), short, &algorithms[3]); done <- long.read.Load() }()
-		synctest.Wait()
-		<-hashes.places
-		if first := <-done; first != hashTurn {
-			t.Errorf("the short one ended when %d bytes of the long one were read", first)
-		}
-		<-done
-	})
 }
 
 func TestHashFails(t *testing.T) {
@@ -153,28 +100,4 @@ func TestHashFails(t *testing.T) {
 		c.Close()
 		w.sessions.Wait()
 	})
-}
-
-func TestParsePart(t *testing.T) {
-	for arg, want := range map[string]part{
-		"f":                        {"f", 0, -1},
-		"f 1":                      {"f", 1, -1},
-		"f 1 2":                    {"f", 1, 2},
-		"f 1 2 3":                  {"f 1", 2, 3},
-		"f  1  2 ":                 {"f", 1, 2},
-		"f x 2":                    {"f x", 2, -1},
-		`"f"`:                      {"f", 0, -1},
-		`"a b" 0 5`:                {"a b", 0, 5},
-		`"a b`:                     {`"a b`, 0, -1},
-		`""`:                       {`""`, 0, -1},
-		"1 2":                      {"1", 2, -1},
-		"7":                        {"7", 0, -1},
-		" 7":                       {" 7", 0, -1},
-		"f -1 2":                   {"f -1", 2, -1},
-		"f 1 99999999999999999999": {"f 1 99999999999999999999", 0, -1},
-	} {
-		if got := parsePart(arg); got != want {
-			t.Errorf("%q: %+v, want %+v", arg, got, want)
-		}
-	}
 }

@@ -3,6 +3,8 @@ package core
 import (
 	"context"
 	"fmt"
+
+	"ftpd/pkg/checksum"
 )
 
 // A hashing is the job of HASH and of the older commands that hash a file.
@@ -11,8 +13,8 @@ type hashing struct {
 	login     *login // the login that sent the command
 	verb      string
 	name      string // an absolute FTP path
-	part      *filePart
-	algorithm *algorithm
+	part      *checksum.Part
+	algorithm *checksum.Algorithm
 	answer    func(sum []byte) Reply
 
 	// run leaves the following for finish.
@@ -24,8 +26,8 @@ type hashing struct {
 func (*hashing) phase() phase { return phaseConcurrent }
 
 func (h *hashing) run(ctx context.Context) {
-	defer h.part.file.Close()
-	h.sum, h.err = h.s.srv.hashes.sum(ctx, h.part, h.algorithm)
+	defer h.part.Close()
+	h.sum, h.err = h.s.srv.hashes.Sum(ctx, h.part, h.algorithm)
 	rethrow(h.err)
 	h.ended = context.Cause(ctx)
 }
@@ -49,5 +51,5 @@ func (h *hashing) finish(context.Context) {
 
 // progress returns a line of STAT. It may be called while the file is read.
 func (h *hashing) progress() string {
-	return fmt.Sprintf("Hashing a file: %d bytes read.", h.part.read.Load())
+	return fmt.Sprintf("Hashing a file: %d bytes read.", h.part.Read())
 }

@@ -11,11 +11,13 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"ftpd/pkg/checksum"
 	"ftpd/pkg/config"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
@@ -63,7 +65,7 @@ type Server struct {
 	buffers    transport.Buffers
 	blocks     transport.Blocks
 	pipes      zerocopy.Pipes
-	hashes     *hashes
+	hashes     checksum.Places
 	rates      *limit.Rates
 	arriving   limit.Commands // commands of each client, for ban.commands_per_second
 
@@ -96,7 +98,9 @@ func New(o Options) *Server {
 		hosts:      hostsOf(o.Config),
 		waits:      o.UploadWaits.OrDefault(),
 	}
-	srv.hashes = newHashes(&srv.blocks)
+	srv.hashes = checksum.Places{
+		Taken: make(chan struct{}, runtime.GOMAXPROCS(0)), Blocks: &srv.blocks,
+	}
 	srv.rates = limit.NewRates(o.Config.Limits)
 	srv.tlsOnly = srv.onlyTLS()
 	if srv.security == nil {

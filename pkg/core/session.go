@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"ftpd/pkg/checksum"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/listing"
@@ -312,7 +313,7 @@ func (s *Session) reset() {
 	s.dropOpener()
 	s.attempt.user, s.dir, s.rename = "", "", ""
 	s.params = transferParams{
-		facts: listing.DefaultFacts, algorithm: &algorithms[0], farewell: s.params.farewell,
+		facts: listing.DefaultFacts, algorithm: checksum.Default(), farewell: s.params.farewell,
 	}
 	s.clock.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
 }

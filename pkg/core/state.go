@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"ftpd/pkg/auth"
+	"ftpd/pkg/checksum"
 	"ftpd/pkg/config"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/ftptls"
@@ -52,14 +53,14 @@ type login struct {
 // transferParams are the parameters that a client sets for its transfers (RFC 959 §4.1.2). The
 // next user begins with those of a new session.
 type transferParams struct {
-	dataType  dataType      // of TYPE
-	opener    dtp.Opener    // prepared by PASV or PORT; nil once used
-	farewell  dtp.Farewell  // to the client of an upload that was refused after its 150
-	epsvOnly  bool          // after EPSV ALL (RFC 2428 §4)
-	restart   int64         // REST marker for the next transfer only
-	announced int64         // bytes of the next upload, by ALLO; 0: not known
-	facts     listing.Facts // of MLST and MLSD, by OPTS
-	algorithm *algorithm    // of HASH
+	dataType  dataType            // of TYPE
+	opener    dtp.Opener          // prepared by PASV or PORT; nil once used
+	farewell  dtp.Farewell        // to the client of an upload that was refused after its 150
+	epsvOnly  bool                // after EPSV ALL (RFC 2428 §4)
+	restart   int64               // REST marker for the next transfer only
+	announced int64               // bytes of the next upload, by ALLO; 0: not known
+	facts     listing.Facts       // of MLST and MLSD, by OPTS
+	algorithm *checksum.Algorithm // of HASH
 }
 
 // A tlsState is the TLS of a control connection, and what the client has chosen for its data

@@ -244,11 +244,11 @@ func (p *player) talk(word, rest string) error {
 		call, name, _ := strings.Cut(rest, " ")
 		return p.fail(call, name)
 	case "hashes": // busy, or free again
-		for range cap(p.server().hashes.places) {
+		for range cap(p.server().hashes.Taken) {
 			if rest == "busy" {
-				p.server().hashes.places <- struct{}{}
+				p.server().hashes.Taken <- struct{}{}
 			} else {
-				<-p.server().hashes.places
+				<-p.server().hashes.Taken
 			}
 		}
 		return nil
