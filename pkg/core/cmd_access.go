@@ -17,7 +17,7 @@ var (
 // userName begins a login (RFC 959 §4.1.1). The reply is the same for every name, so that it
 // does not reveal which accounts exist. A user who was logged in is logged out.
 func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
-	if s.tls.control == nil && s.srv.tlsOnly {
+	if s.tls.control == nil && s.srv.logins.AllNeedTLS() {
 		return Reply{}, errLoginTLS
 	}
 	if s.login != nil { // without a login, the choices of OPTS stay
@@ -39,8 +39,8 @@ func (s *Session) rein(context.Context, string) (Reply, error) {
 // lines that were sent before QUIT run first.
 func (s *Session) quit(context.Context, string) (Reply, error) {
 	s.quitAnswered.Store(true)
-	if s.login != nil && s.login.settings.QuitMessage != "" {
-		return ftpwire.Lines(221, s.login.settings.QuitMessage), nil
+	if s.login != nil && s.login.Settings.QuitMessage != "" {
+		return ftpwire.Lines(221, s.login.Settings.QuitMessage), nil
 	}
 	return reply(221, "Goodbye."), nil
 }

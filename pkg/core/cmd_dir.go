@@ -30,7 +30,7 @@ func (s *Session) cwd(_ context.Context, arg string) (Reply, error) {
 	if arg != "" {
 		dir = s.abs(arg)
 	}
-	if err := s.login.fs.ChangeDir(dir); err != nil {
+	if err := s.login.Files.ChangeDir(dir); err != nil {
 		return Reply{}, err
 	}
 	s.dir = dir
@@ -44,7 +44,7 @@ func (s *Session) cdup(ctx context.Context, _ string) (Reply, error) { return s.
 // it from there.
 func (s *Session) mkd(_ context.Context, arg string) (Reply, error) {
 	dir := s.abs(arg)
-	if err := s.login.fs.MakeDir(dir); err != nil {
+	if err := s.login.Files.MakeDir(dir); err != nil {
 		return Reply{}, err
 	}
 	return reply(257, "%s directory created.", ftpwire.Quote(dir)), nil
@@ -52,7 +52,7 @@ func (s *Session) mkd(_ context.Context, arg string) (Reply, error) {
 
 // rmd removes an empty directory (RFC 959 §4.1.3).
 func (s *Session) rmd(_ context.Context, arg string) (Reply, error) {
-	if err := s.login.fs.RemoveDir(s.abs(arg)); err != nil {
+	if err := s.login.Files.RemoveDir(s.abs(arg)); err != nil {
 		return Reply{}, err
 	}
 	return reply(250, "Directory removed."), nil

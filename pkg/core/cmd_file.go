@@ -42,7 +42,7 @@ func (s *Session) mdtm(_ context.Context, arg string) (Reply, error) {
 }
 
 func (s *Session) plainFile(arg string) (vfs.Entry, error) {
-	e, err := s.login.fs.Stat(s.abs(arg))
+	e, err := s.login.Files.Stat(s.abs(arg))
 	if err == nil && !e.Mode.IsRegular() {
 		err = vfs.ErrNotRegular
 	}
@@ -51,7 +51,7 @@ func (s *Session) plainFile(arg string) (vfs.Entry, error) {
 
 // dele removes a file (RFC 959 §4.1.3).
 func (s *Session) dele(_ context.Context, arg string) (Reply, error) {
-	if err := s.login.fs.Remove(s.abs(arg)); err != nil {
+	if err := s.login.Files.Remove(s.abs(arg)); err != nil {
 		return Reply{}, err
 	}
 	return reply(250, "File removed."), nil
@@ -65,7 +65,7 @@ func (s *Session) rnfr(_ context.Context, arg string) (Reply, error) {
 	if from == "/" {
 		return reply(550, "The root directory cannot be renamed."), nil
 	}
-	if err := s.login.fs.MayRename(from); err != nil {
+	if err := s.login.Files.MayRename(from); err != nil {
 		return Reply{}, err
 	}
 	s.rename = from
@@ -77,7 +77,7 @@ func (s *Session) rnto(_ context.Context, arg string) (Reply, error) {
 	if s.rename == "" {
 		return Reply{}, errNoRename
 	}
-	if err := s.login.fs.Rename(s.rename, s.abs(arg)); err != nil {
+	if err := s.login.Files.Rename(s.rename, s.abs(arg)); err != nil {
 		return Reply{}, err
 	}
 	return reply(250, "Renaming done."), nil

@@ -24,7 +24,7 @@ func (s *Session) hash(ctx context.Context, arg string) (Reply, error) {
 	if s.params.restart > 0 {
 		return Reply{}, errHashMarker
 	}
-	f, err := s.login.fs.Open(s.abs(arg))
+	f, err := s.login.Files.Open(s.abs(arg))
 	if err != nil {
 		return Reply{}, err
 	}
@@ -70,7 +70,7 @@ func digestOf(verb, algorithm string) func(*Session, context.Context, string) (R
 // else the file named before start and end.
 func (s *Session) openPart(arg string) (p *checksum.Part, name string, err error) {
 	name = s.abs(arg)
-	f, err := s.login.fs.Open(name)
+	f, err := s.login.Files.Open(name)
 	if err == nil {
 		return checksum.Whole(f), name, nil
 	}
@@ -79,7 +79,7 @@ func (s *Session) openPart(arg string) (p *checksum.Part, name string, err error
 		return nil, name, err
 	}
 	name = s.abs(a.Name)
-	if f, err = s.login.fs.Open(name); err != nil {
+	if f, err = s.login.Files.Open(name); err != nil {
 		return nil, name, err
 	}
 	if p, err = checksum.PartOf(f, a.Start, a.End); err != nil {

@@ -37,7 +37,7 @@ func (s *Session) longLister(classify bool) listing.Lister {
 	l := listing.Lister{
 		Learn: s.srv.owners.Learn, Before: format.Append, Arrows: true, Classify: classify,
 	}
-	if s.login.settings.HideOwners {
+	if s.login.Settings.HideOwners {
 		l.Learn = nil
 		format.Names = func(*vfs.Entry) (user, group string) { return "ftp", "ftp" }
 	}
@@ -68,7 +68,7 @@ func (s *Session) nlst(ctx context.Context, arg string) (Reply, error) {
 // argument is that file; a pattern is no option.
 func (s *Session) listPath(arg string) (name string, classify bool) {
 	for strings.HasPrefix(arg, "-") {
-		if _, err := s.login.fs.Lstat(s.abs(arg)); err == nil {
+		if _, err := s.login.Files.Lstat(s.abs(arg)); err == nil {
 			break
 		}
 		option, rest, ok := cutOption(arg)
@@ -104,11 +104,11 @@ func (s *Session) sendList(
 	ctx context.Context, name string, d vfs.Detail, l *dataListing,
 ) (Reply, error) {
 	l.path = name
-	e, err := s.login.fs.Stat(name)
+	e, err := s.login.Files.Stat(name)
 	if err != nil || !e.Mode.IsDir() {
 		return s.sendLine(ctx, name, l)
 	}
-	dir, err := s.login.fs.OpenDir(name, d)
+	dir, err := s.login.Files.OpenDir(name, d)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -155,7 +155,7 @@ func (t *transferJob) reportListing(l *dataListing, r Reply) {
 // sendLine sends the line of a file that is no directory. It lists also a link that leads
 // nowhere.
 func (s *Session) sendLine(ctx context.Context, name string, l *dataListing) (Reply, error) {
-	e, err := s.login.fs.Lstat(name)
+	e, err := s.login.Files.Lstat(name)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -177,7 +177,7 @@ func (s *Session) pattern(arg string) (listing.Pattern, bool) {
 	if !ok {
 		return p, false
 	}
-	_, err := s.login.fs.Lstat(s.abs(arg))
+	_, err := s.login.Files.Lstat(s.abs(arg))
 	// ErrName: Windows has no file with such a name
 	return p, errors.Is(err, fs.ErrNotExist) || errors.Is(err, vfs.ErrName)
 }
@@ -189,7 +189,7 @@ func (s *Session) sendMatches(
 	ctx context.Context, p listing.Pattern, d vfs.Detail, l *dataListing,
 ) (Reply, error) {
 	l.path = s.abs(p.Dir)
-	dir, err := s.login.fs.OpenDir(l.path, d)
+	dir, err := s.login.Files.OpenDir(l.path, d)
 	if err != nil {
 		return Reply{}, err
 	}

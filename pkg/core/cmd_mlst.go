@@ -17,7 +17,7 @@ var errMLSDFile = reply(501, "Not a directory.")
 // that leads nowhere is left out, since clients would fetch it and then fail as a whole.
 func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 	dir := s.abs(arg)
-	e, err := s.login.fs.Stat(dir)
+	e, err := s.login.Files.Stat(dir)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -37,7 +37,7 @@ func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 
 // visibleFacts returns the facts in force without those that the user may not see.
 func (s *Session) visibleFacts() listing.Facts {
-	if s.login.settings.HideOwners {
+	if s.login.Settings.HideOwners {
 		return s.params.facts &^ listing.FactOwners
 	}
 	return s.params.facts
@@ -47,12 +47,12 @@ func (s *Session) visibleFacts() listing.Facts {
 // permit for each entry only where there are rules.
 func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
 	format := &listing.FactFormat{
-		Facts: s.visibleFacts(), Rights: s.login.rights.Base, Names: s.srv.owners.Of,
+		Facts: s.visibleFacts(), Rights: s.login.Rights.Base, Names: s.srv.owners.Of,
 	}
-	if len(s.login.rights.Rules) == 0 {
+	if len(s.login.Rights.Rules) == 0 {
 		return format.Append
 	}
-	rights := s.login.rights
+	rights := s.login.Rights
 	return func(dst []byte, e *vfs.Entry) []byte {
 		format.Rights = rights.At(path.Join(dir, e.Name))
 		return format.Append(dst, e)
@@ -62,9 +62,9 @@ func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
 // mlst sends the facts of one file or directory over the control connection (RFC 3659 §7.2).
 func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	name := s.abs(arg)
-	stat := s.login.fs.Stat
+	stat := s.login.Files.Stat
 	if s.params.facts&listing.FactCreate != 0 {
-		stat = s.login.fs.StatCreated
+		stat = s.login.Files.StatCreated
 	}
 	e, err := stat(name)
 	if vfs.LeadsNowhere(err) {
@@ -84,7 +84,7 @@ func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 // brokenLink describes a link that leads nowhere. why is the error of describing its file;
 // brokenLink returns why if name is no link.
 func (s *Session) brokenLink(name string, why error) (vfs.Entry, error) {
-	e, err := s.login.fs.Lstat(name)
+	e, err := s.login.Files.Lstat(name)
 	if err != nil || e.Mode&fs.ModeSymlink == 0 {
 		return vfs.Entry{}, why
 	}

@@ -34,7 +34,7 @@ func (s *Session) siteChmod(_ context.Context, arg string) (Reply, error) {
 	if err != nil || len(digits) < 3 || len(digits) > 4 {
 		return reply(501, "Not a mode; three or four octal digits are needed."), nil
 	}
-	e, err := s.login.fs.Chmod(s.abs(name), uint32(mode))
+	e, err := s.login.Files.Chmod(s.abs(name), uint32(mode))
 	if err != nil {
 		return Reply{}, err
 	}
@@ -62,16 +62,16 @@ func keeps(what, value string) Reply {
 func (s *Session) siteUmask(_ context.Context, arg string) (Reply, error) {
 	digits := trimBlanks(arg)
 	if digits == "" {
-		return reply(200, "The umask is %s.", s.login.fs.Umask()), nil
+		return reply(200, "The umask is %s.", s.login.Files.Umask()), nil
 	}
 	mask, err := strconv.ParseUint(digits, 8, 9)
 	switch {
 	case err != nil:
 		return reply(501, "Not a umask; three octal digits are needed."), nil
-	case !s.login.rights.Base.Has(config.Chmod):
+	case !s.login.Rights.Base.Has(config.Chmod):
 		return Reply{}, vfs.ErrNotAllowed
 	}
-	s.login.fs.SetUmask(config.Mode(mask))
+	s.login.Files.SetUmask(config.Mode(mask))
 	return reply(200, "The umask is %s.", config.Mode(mask)), nil
 }
 
@@ -87,7 +87,7 @@ func (s *Session) siteChgrp(ctx context.Context, arg string) (Reply, error) {
 	if gid, err := strconv.ParseUint(group, 10, 32); err == nil {
 		return s.changeGroup(name, group, uint32(gid))
 	}
-	if err := s.login.fs.MayChgrp(name); err != nil {
+	if err := s.login.Files.MayChgrp(name); err != nil {
 		return Reply{}, err
 	}
 	s.start(ctx, &groupChange{s: s, name: name, group: group})
@@ -103,7 +103,7 @@ func (s *Session) changeGroup(name, group string, gid uint32) (Reply, error) {
 	if gid == math.MaxUint32 { // for chown(2) the number means "no change"
 		return Reply{}, errNoGID
 	}
-	e, err := s.login.fs.Chgrp(name, gid)
+	e, err := s.login.Files.Chgrp(name, gid)
 	if err != nil {
 		return Reply{}, err
 	}

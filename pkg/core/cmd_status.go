@@ -23,7 +23,7 @@ func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	}
 	arg, classify := s.listPath(arg)
 	l := s.longLister(classify)
-	err := collect(ctx, &l, s.login.fs, s.abs(arg))
+	err := collect(ctx, &l, s.login.Files, s.abs(arg))
 	if err == listing.ErrTooLarge {
 		err = errStatSize
 	}
@@ -68,7 +68,7 @@ func (s *Session) status() Reply {
 	user := "Not logged in."
 	switch {
 	case s.login != nil:
-		user = "Logged in as " + s.login.account.Name + "."
+		user = "Logged in as " + s.login.Account.Name + "."
 	case s.attempt.user != "":
 		user = "Waiting for the password."
 	}

@@ -32,7 +32,7 @@ func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	if !ok {
 		return t, errTime
 	}
-	e, err := s.login.fs.SetTimes(s.abs(name), t)
+	e, err := s.login.Files.SetTimes(s.abs(name), t)
 	return e.ModTime, err
 }
 
@@ -56,7 +56,7 @@ func mdtmPath(arg string) string {
 // reply.
 func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
 	name = s.abs(name)
-	e, err := s.login.fs.SetTimes(name, t)
+	e, err := s.login.Files.SetTimes(name, t)
 	if err != nil {
 		return Reply{}, err
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-
-	"ftpd/pkg/config"
 )
 
 var (
@@ -90,5 +88,5 @@ func (s *Session) ccc(context.Context, string) (Reply, error) {
 // mustProtect reports whether the user's data connections must use TLS. Before the login the
 // answer is not known, and the result is false.
 func (s *Session) mustProtect() bool {
-	return s.login != nil && s.srv.required(s.login.settings.Settings) == config.RequireTLSAll
+	return s.login != nil && s.login.NeedsPrivateData()
 }

@@ -22,7 +22,7 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	if s.params.dataType.ascii() && offset > 0 {
 		return Reply{}, errRestType
 	}
-	f, err := s.login.fs.Open(name)
+	f, err := s.login.Files.Open(name)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -74,7 +74,7 @@ func (s *Session) stou(ctx context.Context, arg string) (Reply, error) {
 	if arg == "" {
 		arg = "ftpd"
 	}
-	name, err := s.login.fs.Unique(s.abs(arg))
+	name, err := s.login.Files.Unique(s.abs(arg))
 	if errors.Is(err, fs.ErrExist) {
 		return errNoUnique.Because(err), nil
 	}
@@ -93,9 +93,9 @@ func (s *Session) receive(
 	if s.params.dataType.ascii() && c.Offset > 0 {
 		return Reply{}, errRestType
 	}
-	c.Most = int64(s.login.settings.MaxFileSize)
+	c.Most = int64(s.login.Settings.MaxFileSize)
 	u := &transfer.Upload{
-		Files: s.login.fs, Name: name, Creation: c,
+		Files: s.login.Files, Name: name, Creation: c,
 		Reserve: int64(s.srv.config.Limits.MinFreeSpace),
 	}
 	announced := s.params.announced

@@ -9,6 +9,7 @@ import (
 
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/login"
 	"ftpd/pkg/transport"
 )
 
@@ -171,7 +172,7 @@ func (s *Session) check(cmd *command, line []byte, arg string) (Reply, error) {
 // report emits the event of a command that has changed something or was refused. Refusals
 // before the login are not reported, because bots cause many of them, and failed logins have
 // their own event. of is the login under which the command ran.
-func (s *Session) report(cmd *command, path string, r Reply, of *login) {
+func (s *Session) report(cmd *command, path string, r Reply, of *login.Login) {
 	if cmd.run == nil || !cmd.log && !r.IsRefusal() && r.Cause == nil {
 		return
 	}

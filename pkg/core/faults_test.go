@@ -38,8 +38,8 @@ func (w *world) refit(t *testing.T, faults vfs.Faults) {
 	s := w.session(t)
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	s.login.fs.Close()
-	s.login.fs = view
+	s.login.Files.Close()
+	s.login.Files = view
 }
 
 // session returns the only session.

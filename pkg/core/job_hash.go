@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"ftpd/pkg/checksum"
+	"ftpd/pkg/login"
 )
 
 // A hashing is the job of HASH and of the older commands that hash a file.
 type hashing struct {
 	s         *Session
-	login     *login // the login that sent the command
+	login     *login.Login // the login that sent the command
 	verb      string
 	name      string // an absolute FTP path
 	part      *checksum.Part

@@ -2,17 +2,12 @@ package core
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"ftpd/pkg/auth"
-	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
-	"ftpd/pkg/impersonate"
-	"ftpd/pkg/limit"
-	"ftpd/pkg/vfs"
+	"ftpd/pkg/login"
 )
 
 // A passwordCheck is the job of PASS.
@@ -24,7 +19,7 @@ type passwordCheck struct {
 	refused     time.Time // a refusal is not sent earlier (auth.failure_delay)
 
 	// run leaves the following for finish.
-	login   *login // nil after a refusal
+	login   *login.Login // nil after a refusal
 	refusal Reply
 	ended   error // why the check was ended before its result; nil if it was not
 }
@@ -65,11 +60,11 @@ func sleep(ctx context.Context, d time.Duration) {
 // authenticate checks the password, and opens the user's files. After a refusal the login is
 // nil, and the reply is the answer to PASS. The cause is then in the log: the supervisor logs
 // its own refusals.
-func (p *passwordCheck) authenticate(ctx context.Context) (*login, Reply) {
+func (p *passwordCheck) authenticate(ctx context.Context) (*login.Login, Reply) {
 	srv, user := p.s.srv, p.credentials.User
 	failed := events.Event{Kind: events.LoginFailed, User: user}
-	if !p.secure && srv.needsTLS(user) {
-		failed.Reply, failed.Cause = errLogin.Code, errPlainLogin.Error()
+	if !p.secure && srv.logins.NeedsTLS(user) {
+		failed.Reply, failed.Cause = errLogin.Code, login.ErrWithoutTLS.Error()
 		p.s.emit(failed)
 		return nil, errLogin
 	}
@@ -80,7 +75,7 @@ func (p *passwordCheck) authenticate(ctx context.Context) (*login, Reply) {
 	if err != nil {
 		return nil, refuseLogin(err)
 	}
-	l, err := srv.openLogin(account, p.secure)
+	l, err := srv.logins.Open(account, p.secure)
 	rethrow(err)
 	if err != nil {
 		answer := refuseLogin(err)
@@ -91,89 +86,22 @@ func (p *passwordCheck) authenticate(ctx context.Context) (*login, Reply) {
 	return l, Reply{}
 }
 
-// openLogin opens the files of an account, with the identity of its user. secure reports
-// whether the password came over TLS.
-func (srv *Server) openLogin(account *auth.Account, secure bool) (*login, error) {
-	settings, err := srv.config.For(account.Name, account.Groups)
-	if err != nil {
-		return nil, err
-	}
-	if !secure && srv.required(settings.Settings) != config.RequireTLSOff {
-		return nil, errPlainLogin
-	}
-	identity, err := srv.identity(account)
-	if err != nil {
-		return nil, err
-	}
-	l := &login{
-		account:  account,
-		settings: settings,
-		rights:   settings.Rights(),
-		limits:   limit.NewLogin(account.Name, settings.Settings),
-	}
-	root := account.Home
-	if !settings.Confine {
-		root = "/"
-	}
-	l.fs, err = vfs.Open(vfs.Options{
-		Mounts:   append([]config.Mount{{Path: "/", Directory: root}}, settings.Mounts...),
-		Identity: identity,
-		Rights:   l.rights,
-		Umask:    settings.Umask,
-		Hide:     srv.config.Files.Hide,
-	})
-	if err != nil {
-		return nil, err
-	}
-	return l, nil
-}
-
-var errPlainLogin = errors.New("require_tls: the password came without TLS")
-
-var errNoThreads = errors.New("this server impersonates nobody")
-
-// identity returns the identity under which the account's files are accessed; nil is the
-// identity of the server.
-func (srv *Server) identity(a *auth.Account) (*impersonate.Identity, error) {
-	switch {
-	case a.As == nil:
-		return nil, nil
-	case srv.threads == nil:
-		return nil, fmt.Errorf("act as uid %d: %w", a.As.UID, errNoThreads)
-	}
-	return srv.threads.Identity(*a.As), nil
-}
-
 // welcome logs the user in.
-func (s *Session) welcome(l *login) {
+func (s *Session) welcome(l *login.Login) {
 	if s.phase == phaseEnded {
-		l.fs.Close()
+		l.Files.Close()
 		return
 	}
 	s.login = l
 	// the failures stay: they count for the connection
 	s.attempt.user, s.attempt.due = "", time.Time{}
-	s.dir = "/"
-	if start := l.start(); start != "/" && l.fs.ChangeDir(start) == nil {
-		s.dir = start
-	}
-	s.emit(events.Event{Kind: events.Login, User: l.account.Name})
-	if message := l.settings.LoginMessage; message != "" {
+	s.dir = l.StartDirectory()
+	s.emit(events.Event{Kind: events.Login, User: l.Account.Name})
+	if message := l.Settings.LoginMessage; message != "" {
 		s.say(ftpwire.Lines(230, message))
 		return
 	}
 	s.say(reply(230, "Login successful."))
-}
-
-// start returns the working directory at the login.
-func (l *login) start() string {
-	switch {
-	case l.settings.StartDirectory != "":
-		return clean("/", l.settings.StartDirectory)
-	case !l.settings.Confine:
-		return clean("/", l.account.Home)
-	}
-	return "/"
 }
 
 // answerFailedLogin answers a failed login. ended is the reason why the check was ended, or nil; a

@@ -9,6 +9,7 @@ import (
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
 	"ftpd/pkg/limit"
+	"ftpd/pkg/login"
 	"ftpd/pkg/transfer"
 )
 
@@ -18,8 +19,8 @@ type transferJob struct {
 	task
 
 	s      *Session
-	login  *login // the login that began the transfer
-	client string // the text of CLNT
+	login  *login.Login // the login that began the transfer
+	client string       // the text of CLNT
 
 	// recorded: the record was emitted, unless it is upload; guarded by the session's turn.
 	recorded bool
@@ -79,7 +80,7 @@ func (s *Session) dataOptions(incoming bool) dtp.Options {
 	}
 	o := dtp.Options{
 		Stall:  time.Duration(s.srv.config.Limits.StallTimeout),
-		Limits: s.srv.rates.Join(&s.login.limits, direction),
+		Limits: s.srv.rates.Join(&s.login.Limits, direction),
 		Blocks: &s.srv.blocks,
 	}
 	if s.srv.config.Data.Sendfile {

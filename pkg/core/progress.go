@@ -36,7 +36,7 @@ func (srv *Server) Transfers() []Progress {
 func (t *transferJob) state() Progress {
 	return Progress{
 		Session: t.s.id,
-		User:    t.login.account.Name,
+		User:    t.login.Account.Name,
 		Remote:  t.s.conn.Remote(),
 		Verb:    t.verb,
 		Path:    t.path,

@@ -8,6 +8,7 @@ package core
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -26,6 +27,7 @@ import (
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/limit"
 	"ftpd/pkg/listing"
+	"ftpd/pkg/login"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/transfer"
 	"ftpd/pkg/transport"
@@ -51,7 +53,7 @@ type Options struct {
 type Server struct {
 	config     *config.Config
 	supervisor monitor.Supervisor
-	threads    *impersonate.Threads
+	logins     *login.Logins
 	zone       *time.Location
 	ports      *dtp.Ports
 	public     *dtp.PublicAddresses
@@ -61,7 +63,6 @@ type Server struct {
 	security   *ftptls.Server
 	waits      transfer.Waits
 	hosts      map[string]*config.Host // virtual ones, by ftptls.HostKey
-	tlsOnly    bool                    // every login needs TLS
 	buffers    transport.Buffers
 	blocks     transport.Blocks
 	pipes      zerocopy.Pipes
@@ -85,7 +86,7 @@ func New(o Options) *Server {
 	srv := &Server{
 		config:     o.Config,
 		supervisor: o.Supervisor,
-		threads:    o.Threads,
+		logins:     login.New(o.Config, o.Threads, o.Certificates != nil),
 		zone:       time.UTC,
 		ports:      dtp.NewPorts(o.Config, o.Network, o.Ports),
 		public:     dtp.NewPublicAddresses(&o.Config.NAT, o.Public),
@@ -102,7 +103,6 @@ func New(o Options) *Server {
 		Taken: make(chan struct{}, runtime.GOMAXPROCS(0)), Blocks: &srv.blocks,
 	}
 	srv.rates = limit.NewRates(o.Config.Limits)
-	srv.tlsOnly = srv.onlyTLS()
 	if srv.security == nil {
 		withoutTLS(srv.commands)
 	}
@@ -269,11 +269,40 @@ func (srv *Server) Serve(l net.Listener) error {
 // TLS). It needs a certificate.
 func (srv *Server) ServeTLS(l net.Listener) error { return srv.accept(l, true) }
 
+var errNoDescriptor = reply(421, "Too many connections, try again later.")
+
 func (srv *Server) accept(l net.Listener, implicit bool) error {
-	a := acceptor{srv: srv, listener: l, implicit: implicit}
-	a.keepSpare()
-	defer a.dropSpare()
-	return a.run()
+	return transport.Accept(l, func(c *transport.TCPConn) {
+		c.SetControl()
+		go srv.serveConn(c, implicit) // ends with the session
+	}, func(c *transport.TCPConn) { refuseConn(c, errNoDescriptor, implicit) })
+}
+
+// maxProxied bounds the control connections whose PROXY header is awaited; no other limit counts
+// them yet.
+const maxProxied = 256
+
+// readProxyHeader reads the PROXY header of a control connection from a load balancer. On other
+// connections the same bytes are a command.
+func (srv *Server) readProxyHeader(c transport.Conn) error {
+	if !srv.config.Server.ProxyProtocolFrom.Contains(c.Remote().Addr()) {
+		return nil
+	}
+	if srv.proxied.Add(1) > maxProxied {
+		srv.proxied.Add(-1)
+		return errors.New("too many connections wait to be introduced")
+	}
+	defer srv.proxied.Add(-1)
+	limit := time.Duration(srv.config.Limits.LoginTimeout)
+	c.SetReadDeadline(transport.ProxyHeaderDeadline(limit))
+	if srv.draining.Load() { // Shutdown may have woken the connection before the deadline was set
+		return errShutdown
+	}
+	err := transport.ReadProxyHeader(c)
+	if err != nil && srv.draining.Load() {
+		return errShutdown
+	}
+	return err
 }
 
 // NameFound sets the address that replies to PASV contain for a host name in [nat].

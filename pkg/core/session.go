@@ -13,6 +13,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/listing"
+	"ftpd/pkg/login"
 	"ftpd/pkg/transfer"
 	"ftpd/pkg/transport"
 )
@@ -49,9 +50,9 @@ type Session struct {
 	client  string       // the text of CLNT, cut to maxClient
 	tls     tlsState
 	attempt loginAttempt
-	login   *login // nil before the login
-	dir     string // working directory, an absolute FTP path
-	rename  string // RNFR's path, for an RNTO that follows at once; "" if there is none
+	login   *login.Login // nil before the login
+	dir     string       // working directory, an absolute FTP path
+	rename  string       // RNFR's path, for an RNTO that follows at once; "" if there is none
 	params  transferParams
 }
 
@@ -295,9 +296,9 @@ func (s *Session) logout() {
 	s.record.Emit(nil) // the record is this user's
 	e := events.Event{Kind: events.Logout}
 	if s.job == nil {
-		s.login.fs.Close()
+		s.login.Files.Close()
 	} else {
-		s.job.files = s.login.fs
+		s.job.files = s.login.Files
 		e.Former = true
 		if t, ok := s.job.job.(*transferJob); ok && !t.recorded {
 			e.Verb = t.verb

@@ -3,16 +3,12 @@ package core
 import (
 	"time"
 
-	"ftpd/pkg/auth"
 	"ftpd/pkg/checksum"
-	"ftpd/pkg/config"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/ftptls"
 	"ftpd/pkg/ftpwire"
-	"ftpd/pkg/limit"
 	"ftpd/pkg/listing"
 	"ftpd/pkg/transport"
-	"ftpd/pkg/vfs"
 )
 
 // The groups of a session's fields. The turn guards them, except where a comment names another
@@ -39,15 +35,6 @@ type loginAttempt struct {
 	user     string    // the argument of USER
 	failures int       // of logins on this connection, also before an earlier login
 	due      time.Time // the end of limits.login_timeout; zero after a login or without a limit
-}
-
-// A login is the state of a session during the login of a user.
-type login struct {
-	account  *auth.Account
-	settings config.Effective
-	rights   config.Rights
-	fs       *vfs.FS
-	limits   limit.Login
 }
 
 // transferParams are the parameters that a client sets for its transfers (RFC 959 §4.1.2). The

@@ -1,4 +1,4 @@
-package core
+package transport
 
 import (
 	"errors"
@@ -6,22 +6,28 @@ import (
 	"os"
 	"syscall"
 	"time"
-
-	"ftpd/pkg/transport"
 )
 
 // An acceptor takes connections from one listener. It keeps two descriptors in reserve, the
-// ends of a pipe, so that it can reply 421 to a client when no other descriptor is free.
+// ends of a pipe, so that it can answer a client when no other descriptor is free.
 // Without the reserve the client would wait in the queue without an answer, and the accept
 // loop would spin: the poll reports the listener ready, and every accept fails.
 type acceptor struct {
-	srv      *Server
-	listener net.Listener
-	implicit bool // TLS begins at once
-	spare    [2]*os.File
+	listener      net.Listener
+	serve, refuse func(*TCPConn)
+	spare         [2]*os.File
 }
 
-var errNoDescriptor = reply(421, "Too many connections, try again later.")
+// Accept accepts TCP connections until l is closed, and then returns the error, which is
+// net.ErrClosed. It continues when the process has no free descriptor. serve and refuse take a
+// connection over, and delay the next one until they return. refuse gets a connection that has taken
+// the last free descriptor: it answers the client and closes the connection.
+func Accept(l net.Listener, serve, refuse func(*TCPConn)) error {
+	a := acceptor{listener: l, serve: serve, refuse: refuse}
+	a.keepSpare()
+	defer a.dropSpare()
+	return a.run()
+}
 
 func (a *acceptor) run() error {
 	for pause := time.Duration(0); ; {
@@ -33,7 +39,7 @@ func (a *acceptor) run() error {
 		switch {
 		case err == nil:
 			pause = 0
-			a.serve(c)
+			a.accepted(c)
 		case errors.Is(err, net.ErrClosed) || !transient(err):
 			return err
 		default:
@@ -44,24 +50,23 @@ func (a *acceptor) run() error {
 	}
 }
 
-// serve starts a session, or replies 421 if this connection has the last descriptor.
-func (a *acceptor) serve(nc net.Conn) {
+// accepted passes a connection on.
+func (a *acceptor) accepted(nc net.Conn) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		nc.Close()
 		return
 	}
-	c, err := transport.NewTCPConn(tcp)
+	c, err := NewTCPConn(tcp)
 	if err != nil {
 		nc.Close()
 		return
 	}
 	if !a.keepSpare() {
-		refuseConn(c, errNoDescriptor, a.implicit)
+		a.refuse(c)
 		return
 	}
-	c.SetControl()
-	go a.srv.serveConn(c, a.implicit) // ends with the session
+	a.serve(c)
 }
 
 func (a *acceptor) keepSpare() bool {
@@ -100,31 +105,4 @@ func transient(err error) bool {
 		}
 	}
 	return false
-}
-
-// maxProxied bounds the control connections whose PROXY header is awaited; no other limit counts
-// them yet.
-const maxProxied = 256
-
-// readProxyHeader reads the PROXY header of a control connection from a load balancer. On other
-// connections the same bytes are a command.
-func (srv *Server) readProxyHeader(c transport.Conn) error {
-	if !srv.config.Server.ProxyProtocolFrom.Contains(c.Remote().Addr()) {
-		return nil
-	}
-	if srv.proxied.Add(1) > maxProxied {
-		srv.proxied.Add(-1)
-		return errors.New("too many connections wait to be introduced")
-	}
-	defer srv.proxied.Add(-1)
-	limit := time.Duration(srv.config.Limits.LoginTimeout)
-	c.SetReadDeadline(transport.ProxyHeaderDeadline(limit))
-	if srv.draining.Load() { // Shutdown may have woken the connection before the deadline was set
-		return errShutdown
-	}
-	err := transport.ReadProxyHeader(c)
-	if err != nil && srv.draining.Load() {
-		return errShutdown
-	}
-	return err
 }
