@@ -56,12 +56,18 @@ home = %q
 }
 
 // passwordService makes a PAM service with one user, which pam_exec checks in place of pam_userdb
-// or pam_mysql. pam_permit sets the credentials, which pam_exec does not.
+// or pam_mysql.
 func passwordService(t *testing.T, user, password string) string {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "knows")
-	writeFile(t, program, fmt.Sprintf("#!/bin/sh\n[ \"$PAM_USER:$(tr -d '\\0')\" = '%s:%s' ]\n",
-		user, password), 0o700)
+	return scriptService(t, fmt.Sprintf("[ \"$PAM_USER:$(tr -d '\\0')\" = '%s:%s' ]", user, password))
+}
+
+// scriptService makes a PAM service that checks passwords by a line of shell, which gets the
+// password with a NUL. pam_permit sets the credentials, which pam_exec does not.
+func scriptService(t *testing.T, script string) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "check")
+	writeFile(t, program, "#!/bin/sh\n"+script+"\n", 0o700)
 	name := "ftpdtest" + strings.ToLower(rand.Text()[:8])
 	path := filepath.Join("/etc/pam.d", name)
 	t.Cleanup(func() { os.Remove(path) })

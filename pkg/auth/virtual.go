@@ -62,7 +62,9 @@ func (v *Virtual) Authenticate(ctx context.Context, c Credentials) (*Account, er
 	return configured(v.config, v.runAs, c.User)
 }
 
-// matches reports whether the password matches, after it has waited for a turn in the queue.
+// matches reports whether the password matches, after it has waited for a turn in the queue. A
+// password that cannot be hashed, for its own sake or for that of a damaged hash, is refused, so
+// that it counts as a failed login.
 func (v *Virtual) matches(ctx context.Context, match matchFunc, c Credentials) (bool, error) {
 	if match == nil {
 		return false, nil
@@ -71,5 +73,9 @@ func (v *Virtual) matches(ctx context.Context, match matchFunc, c Credentials) (
 		return false, err
 	}
 	defer v.queue.Leave()
-	return match(c.Password)
+	ok, err := match(c.Password)
+	if err != nil {
+		return false, &Refusal{Cause: err.Error()}
+	}
+	return ok, nil
 }

@@ -166,3 +166,15 @@ func TestNewVirtualRefusesHashes(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A password that cannot be hashed counts as a failed login.
+func TestDamagedHashRefuses(t *testing.T) {
+	damaged := func(Password) (bool, error) { return false, errors.New("the hash is damaged") }
+	v := &Virtual{users: map[string]matchFunc{"carla": damaged}, queue: NewQueue(1, 1, nil)}
+	_, err := v.Authenticate(t.Context(), Credentials{User: "carla", Remote: addrA})
+	var refusal *Refusal
+	if want := "check the password of carla: the hash is damaged"; !errors.As(err, &refusal) ||
+		err.Error() != want {
+		t.Errorf("got %v, want the refusal %q", err, want)
+	}
+}

@@ -73,6 +73,9 @@ func (h *handler) Authenticate(
 	account, err := h.auth.Authenticate(ctx, c)
 	if err == nil {
 		h.bans.Succeeded(c.Remote, c.User)
+		err = context.Cause(ctx) // the session may have ended during the check
+	}
+	if err == nil {
 		err = h.countLogin(session, account)
 	}
 	var refusal *auth.Refusal
@@ -120,10 +123,10 @@ func (h *handler) refuse(
 	refused := errors.As(cause, &refusal)
 	busy := errors.Is(cause, auth.ErrBusy)
 	switch {
+	case ctx.Err() != nil:
+		failed.Reply = 0
 	case busy:
 		failed.Reply = 421
-	case !refused && ctx.Err() != nil:
-		failed.Reply = 0
 	}
 	// Emit would find no address, if the session has ended meanwhile.
 	h.log.Write(events.Record{Event: failed, Remote: s.Remote})

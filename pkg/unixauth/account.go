@@ -63,8 +63,8 @@ func (o Options) check(l loginResult) error {
 	}
 	switch {
 	case badName(name) != "":
-		return fmt.Errorf("PAM and the name service give the name %q, which %s", name,
-			badName(name))
+		return &auth.Refusal{Cause: fmt.Sprintf("PAM and the name service give the name %q, "+
+			"which %s", name, badName(name))}
 	case l.guest != "" && o.Guest == "":
 		return fmt.Errorf("the helper let %q in as a guest, and there are none", name)
 	case p.UID == 0:

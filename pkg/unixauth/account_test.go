@@ -56,8 +56,9 @@ func TestCheckAccount(t *testing.T) {
 	} {
 		wantRefusal(t, c.options.check(loginResult{passwd: c.passwd}), c.cause)
 	}
-	wantFailure(t,
-		strict.check(loginResult{passwd: Passwd{Name: "a/b", UID: 1000, Home: "/home/a"}}))
+	wantRefusal(t,
+		strict.check(loginResult{passwd: Passwd{Name: "a/b", UID: 1000, Home: "/home/a"}}),
+		`PAM and the name service give the name "a/b", which holds "/"`)
 }
 
 // The administrator chooses the account of guests, which may be any but root. The name of a
@@ -69,8 +70,8 @@ func TestCheckGuest(t *testing.T) {
 	root := Passwd{Name: "root", UID: 0, Home: "/root", Shell: "/bin/sh"}
 	wantRefusal(t, strict.check(loginResult{passwd: root, guest: "ghost"}),
 		"ghost: uid 0 may not log in, whatever auth.min_uid says")
-	wantFailure(t, strict.check(loginResult{passwd: account, guest: "a/b"}))
-	wantFailure(t, strict.check(loginResult{passwd: account, guest: "a\nb"}))
+	wantRefusal(t, strict.check(loginResult{passwd: account, guest: "a\nb"}),
+		`PAM and the name service give the name "a\nb", which holds control characters`)
 	strict.Guest = ""
 	wantFailure(t, strict.check(loginResult{passwd: account, guest: "ghost"}))
 }

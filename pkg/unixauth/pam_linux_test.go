@@ -212,7 +212,7 @@ func TestPAMCauses(t *testing.T) {
 		want    string
 	}{
 		{[]string{"session required pam_exec.so quiet /bin/false"}, "good",
-			"failed: good: PAM session: System error; " +
+			"good: PAM session: System error; " +
 				"a module in the session lines of PAM service case0 failed"},
 		{[]string{"auth required pam_exec.so quiet /bin/true", permit}, "good",
 			"good: PAM credentials: Permission denied; " +

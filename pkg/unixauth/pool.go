@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"sync"
 	"time"
@@ -79,8 +80,9 @@ func newPool(path string, queue *auth.Queue) (*pool, error) {
 	return p, nil
 }
 
-// login waits for a turn and passes the request to a helper. check decides whether the account
-// may log in before its PAM session is opened.
+// login waits for a turn, at most until ctx ends, and passes the request to a helper. From then
+// on it waits for the outcome of the helper. check decides whether the account may log in before
+// its PAM session is opened.
 func (p *pool) login(ctx context.Context, client netip.Addr, request wire.Login,
 	check func(loginResult) error) (loginResult, error) {
 	if err := p.queue.Enter(ctx, client); err != nil {
@@ -91,12 +93,8 @@ func (p *pool) login(ctx context.Context, client netip.Addr, request wire.Login,
 		p.queue.Leave()
 		return loginResult{}, errClosed
 	}
-	select {
-	case o := <-result:
-		return o.login, o.err
-	case <-ctx.Done():
-		return loginResult{}, context.Cause(ctx)
-	}
+	o := <-result
+	return o.login, o.err
 }
 
 // start runs a task that close waits for, and reports whether the pool is still open. Each task
@@ -140,9 +138,20 @@ func (p *pool) serve(request wire.Login, check func(loginResult) error, result c
 	var refusal *auth.Refusal
 	_, reported := errors.AsType[helperFailure](err)
 	if err != nil && !reported && !errors.As(err, &refusal) {
-		err = fmt.Errorf("%s login: %w (%s)", p.path, err, p.end(h))
+		err = p.explain(h, err)
 	}
 	result <- outcome{l, err}
+}
+
+// explain returns a failure of the helper with its exit status. A helper that has read the password
+// and exits without an answer is a refusal: otherwise a module that crashes at a wrong password
+// would permit any number of guesses.
+func (p *pool) explain(h *helper, err error) error {
+	explained := fmt.Errorf("%s login: %w (%s)", p.path, err, p.end(h))
+	if errors.Is(err, io.EOF) {
+		return &auth.Refusal{Cause: explained.Error()}
+	}
+	return explained
 }
 
 // take returns a helper, and starts the next one in the background.

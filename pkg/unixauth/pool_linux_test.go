@@ -169,13 +169,12 @@ func TestLogin(t *testing.T) {
 	wantRefusal(t, err, "root: uid 0 may not log in, whatever auth.min_uid says")
 }
 
-// A helper that exits early or breaks the protocol is a failure, neither a success nor a
-// refusal.
+// A helper that breaks the protocol, or ends before it has read the password, is a failure, neither
+// a success nor a refusal.
 func TestHelperFails(t *testing.T) {
 	a := newFake(t)
 	for user, want := range map[string]string{
 		"failed": "the directory is down",
-		"dies":   "EOF (exit status 7)",
 		"skips":  "it opened a session without being asked",
 		"twice":  "it named the account twice",
 		"empty":  "it sent an impossible message",
@@ -211,6 +210,13 @@ func TestHelperCannotStart(t *testing.T) {
 	}
 }
 
+// A helper that ends after it has read the password is a refusal, which counts as a failed login.
+func TestHelperEndsInTheCheck(t *testing.T) {
+	a := newFake(t)
+	_, err := a.try(t.Context(), "dies")
+	wantRefusal(t, err, a.pool.path+" login: EOF (exit status 7)")
+}
+
 func TestHelperKilled(t *testing.T) {
 	a := newFake(t)
 	failed := make(chan error)
@@ -236,26 +242,29 @@ func (p *pool) oneRunning() *helper {
 	}
 }
 
-// Authenticate returns at once when its context ends. The login continues, and keeps its turn
-// until the helper has exited.
+// A login whose context ends while the helper checks the password returns the outcome of the check,
+// and one whose context ends before has none.
 func TestContextEnds(t *testing.T) {
 	a := newFake(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	left := errors.New("hung up")
 	failed := make(chan error)
-	go func() { // ends with ctx
+	go func() { // ends with the helper
 		_, err := a.try(ctx, "hangs")
 		failed <- err
 	}()
 	h := a.pool.oneRunning()
 	cancel(left)
-	if err := <-failed; err != left {
-		t.Errorf("got %v", err)
-	}
-	if h.hasExited() {
-		t.Error("the helper was ended")
-	}
 	h.kill()
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "signal: killed") {
+		t.Errorf("with a turn: %v", err)
+	}
+	for range turns {
+		a.pool.queue.Enter(t.Context(), client)
+	}
+	if _, err := a.try(ctx, "alice"); !errors.Is(err, left) {
+		t.Errorf("without a turn: %v", err)
+	}
 }
 
 // turns is the number of logins that a test may run at one time.

@@ -49,9 +49,9 @@ func New(o Options) (*Authorizer, error) {
 }
 
 // Authenticate checks one login. Its error is an *auth.Refusal if the user may not log in,
-// auth.ErrBusy, the cause of ctx, or the failure of the check. A login that has begun is
-// completed even when ctx ends, so that no PAM module is interrupted, and a client that
-// disconnects early cannot keep PAM from counting its failures.
+// auth.ErrBusy, the cause of ctx, or the failure of the check. The end of ctx ends the wait for a
+// turn only: a check that has begun is completed and returns its outcome, so that no PAM module is
+// interrupted, and the failures of a client that disconnects early are counted.
 func (a *Authorizer) Authenticate(ctx context.Context, c auth.Credentials) (*auth.Account, error) {
 	if err := checkCredentials(c); err != nil {
 		return nil, err

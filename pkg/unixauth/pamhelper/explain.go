@@ -13,8 +13,8 @@ import (
 	"github.com/msteinert/pam/v2"
 )
 
-// refusals are the results by which PAM refuses a user. Any other error means that PAM could
-// not check the user.
+// refusals are the results by which PAM refuses a user, also without a look at the password. With
+// any other error, PAM could not check the user.
 var refusals = []pam.Error{
 	pam.ErrAuth, pam.ErrPermDenied, pam.ErrCredInsufficient, pam.ErrUserUnknown,
 	pam.ErrMaxtries, pam.ErrNewAuthtokReqd,
@@ -31,7 +31,8 @@ const (
 
 // explain returns PAM's error as a refusal or a failure, with a cause that an administrator can
 // act on. It adds what the system's files contain about the account, because PAM's text often
-// lacks that.
+// lacks that. Once a module has taken the password, each error is a refusal, because modules such
+// as pam_exec answer a wrong password with an error, and guesses have to count.
 func (t *transaction) explain(stage string, err error) error {
 	cause := fmt.Sprintf("%s: PAM %s: %v", t.user, stage, err)
 	if hint := t.hint(stage, err); hint != "" {
@@ -41,7 +42,7 @@ func (t *transaction) explain(stage string, err error) error {
 		cause += fmt.Sprintf(" (%s)", strings.Join(t.conversation.messages, "; "))
 	}
 	var result pam.Error
-	if t.conversation.unanswered != "" ||
+	if t.conversation.answered || t.conversation.unanswered != "" ||
 		errors.As(err, &result) && slices.Contains(refusals, result) {
 		return refusal(cause)
 	}
