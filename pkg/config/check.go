@@ -36,11 +36,14 @@ func (s *Source) check() {
 // item returns the id of an item of a list.
 func item(key string, i int) string { return fmt.Sprintf("%s[%d]", key, i) }
 
-// bounds are the least and the greatest value of numbers, where the type permits more.
-var bounds = []struct {
+// A bound has the least and the greatest value of a key.
+type bound struct {
 	key       string
 	low, high int64
-}{
+}
+
+// bounds has a line for each key that is a number, where the type permits more.
+var bounds = []bound{
 	{"auth.min_uid", 1, math.MaxUint32 - 1}, // 0 is root, which may never log in
 	{"auth.max_attempts", 1, 1000},
 	{"defaults.max_sessions", 0, math.MaxInt32},

@@ -3,10 +3,13 @@ package core
 import (
 	"context"
 	"crypto"
+	"encoding"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -279,87 +282,61 @@ func (w *world) connect() *memnet.Conn {
 	return client
 }
 
-// set changes a key of the configuration.
+// set changes a key of the configuration, such as "limits.idle_timeout". Other words stand for
+// more than one key, or for a key of one user.
 func (w *world) set(key, value string) {
-	c := w.config
-	texts := map[string]interface{ UnmarshalText([]byte) error }{
-		"limits.login_timeout":   &c.Limits.LoginTimeout,
-		"limits.idle_timeout":    &c.Limits.IdleTimeout,
-		"limits.stall_timeout":   &c.Limits.StallTimeout,
-		"limits.connect_timeout": &c.Limits.ConnectTimeout,
-		"limits.download_rate":   &c.Limits.DownloadRate,
-		"limits.upload_rate":     &c.Limits.UploadRate,
-		"limits.min_free_space":  &c.Limits.MinFreeSpace,
-		"defaults.max_file_size": &c.Defaults.MaxFileSize,
-		"auth.failure_delay":     &c.Auth.FailureDelay,
-		"data.passive_ports":     &c.Data.PassivePorts,
-		"defaults.umask":         &c.Defaults.Umask,
-		"log.level":              &c.Log.Level,
-
-		"defaults.session_download_rate": &c.Defaults.SessionDownloadRate,
-		"defaults.session_upload_rate":   &c.Defaults.SessionUploadRate,
-		"defaults.user_download_rate":    &c.Defaults.UserDownloadRate,
-		"defaults.user_upload_rate":      &c.Defaults.UserUploadRate,
-
-		"defaults.permissions": &c.Defaults.Permissions,
-		"defaults.require_tls": &c.Defaults.RequireTLS,
-		"tls.min_version":      &c.TLS.MinVersion,
-		"tls.session_reuse":    &c.TLS.SessionReuse,
-	}
-	words := map[string]*string{
-		"server.banner":            &c.Server.Banner,
-		"defaults.login_message":   &c.Defaults.LoginMessage,
-		"defaults.quit_message":    &c.Defaults.QuitMessage,
-		"defaults.start_directory": &c.Defaults.StartDirectory,
-		"nat.public_address":       &c.NAT.PublicAddress,
-	}
-	flags := map[string]*bool{
-		"defaults.confine":            &c.Defaults.Confine,
-		"defaults.hide_owners":        &c.Defaults.HideOwners,
-		"data.active":                 &c.Data.Active,
-		"data.passive":                &c.Data.Passive,
-		"data.allow_privileged_ports": &c.Data.AllowPrivilegedPorts,
-	}
-	networks := map[string]*config.Networks{
-		"data.foreign_networks":    &c.Data.ForeignNetworks,
-		"proxy_protocol_from":      &c.Server.ProxyProtocolFrom,
-		"nat.local_networks":       &c.NAT.LocalNetworks,
-		"tls.session_reuse_exempt": &c.TLS.SessionReuseExempt,
-	}
-	switch {
-	case key == "ban.commands_per_second":
-		c.Ban.CommandsPerSecond, _ = strconv.Atoi(value)
-	case key == "data.active_port":
-		c.Data.ActivePort, _ = strconv.Atoi(value)
-	case key == "certificate":
+	switch key {
+	case "certificate":
 		w.certified = true
-	case key == "host":
-		name, banner, _ := strings.Cut(value, " ")
-		c.Hosts = append(c.Hosts, config.Host{Name: name, Banner: banner})
-	case key == "implicit":
+	case "implicit":
 		w.certified, w.implicit = true, true
-	case key == "user.require_tls": // alice's
+	case "host":
+		name, banner, _ := strings.Cut(value, " ")
+		w.config.Hosts = append(w.config.Hosts, config.Host{Name: name, Banner: banner})
+	case "user.require_tls": // alice's
 		o := config.Override{
 			Set:      []string{"require_tls"},
 			Settings: config.Settings{RequireTLS: config.RequireTLS(value)},
 		}
-		c.Users = append(c.Users, config.User{Name: "alice", Override: o})
-	case networks[key] != nil:
-		*networks[key] = make(config.Networks, 1)
-		if err := (*networks[key])[0].UnmarshalText([]byte(value)); err != nil {
-			w.t.Fatal(err)
-		}
-	case texts[key] != nil:
-		if err := texts[key].UnmarshalText([]byte(value)); err != nil {
-			w.t.Fatal(err)
-		}
-	case words[key] != nil:
-		*words[key] = value
-	case flags[key] != nil:
-		*flags[key] = value == "true"
+		w.config.Users = append(w.config.Users, config.User{Name: "alice", Override: o})
+	case "proxy_protocol_from":
+		w.set("server."+key, value)
 	default:
-		w.t.Fatalf("no key %s here", key)
+		if err := setKey(reflect.ValueOf(w.config), key, value); err != nil {
+			w.t.Fatalf("set %s: %v", key, err)
+		}
 	}
+}
+
+// setKey sets a key below a table of the configuration.
+func setKey(table reflect.Value, key, value string) (err error) {
+	name, rest, isTable := strings.Cut(key, ".")
+	tagged := func(f reflect.StructField) bool { return f.Tag.Get("toml") == name }
+	fields := reflect.VisibleFields(table.Elem().Type())
+	i := slices.IndexFunc(fields, tagged)
+	if i < 0 {
+		return fmt.Errorf("no key %s here", name)
+	}
+	field := table.Elem().FieldByIndex(fields[i].Index).Addr()
+	if isTable {
+		return setKey(field, rest, value)
+	}
+	switch field := field.Interface().(type) {
+	case encoding.TextUnmarshaler:
+		return field.UnmarshalText([]byte(value))
+	case *config.Networks:
+		*field = make(config.Networks, 1)
+		return (*field)[0].UnmarshalText([]byte(value))
+	case *string:
+		*field = value
+	case *int:
+		*field, err = strconv.Atoi(value)
+	case *bool:
+		*field, err = strconv.ParseBool(value)
+	default:
+		err = fmt.Errorf("no value of type %T in a transcript", field)
+	}
+	return err
 }
 
 // goes ends a client in one of several ways, or begins with the next client.
