@@ -159,3 +159,40 @@ session required pam_permit.so
 	t.Cleanup(func() { os.Remove(path) })
 	return name, open
 }
+
+// TestManyClientsAtOnce checks that 1,000 clients that connect at one moment all log in, though none
+// of them has logged in while the others arrive.
+func TestManyClientsAtOnce(t *testing.T) {
+	needRoot(t)
+	const clients = 1000
+	dir := sharedDir(t)
+	s := serve(t, settings{
+		"anonymous": fmt.Sprintf("enabled = true\ndirectory = %q\n", dir),
+		"limits":    "max_sessions = 2000\n",
+	})
+	var connecting, loggedIn sync.WaitGroup
+	connecting.Add(clients)
+	replies := make(chan string, clients)
+	for i := range clients {
+		loggedIn.Go(func() { // ends with the login
+			c, err := dialFrom(s.addr, fmt.Sprintf("127.4.0.%d", i%25+1))
+			connecting.Done()
+			if err != nil {
+				replies <- err.Error()
+				return
+			}
+			defer c.conn.Close()
+			connecting.Wait()
+			replies <- fmt.Sprint(c.logIn("anonymous", "a@example.org").code)
+		})
+	}
+	loggedIn.Wait()
+	close(replies)
+	count := map[string]int{}
+	for r := range replies {
+		count[r]++
+	}
+	if count["230"] != clients {
+		t.Errorf("%d clients were answered %v", clients, count)
+	}
+}

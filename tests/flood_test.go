@@ -3,11 +3,13 @@
 package tests
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -116,6 +118,76 @@ func TestFloodOfConnections(t *testing.T) {
 	const mayStay = 8 << 20
 	eventually(t, "the memory is back", func() bool { return resident(core) < before+mayStay })
 	t.Logf("the core has %d KiB, before %d KiB", resident(core)>>10, before>>10)
+}
+
+// TestFloodOfSilentConnections checks that silent connections, more than there are sessions, do not
+// keep users from logging in. With FTPD_TEST_FLOOD, each connection comes again some seconds after
+// another has taken its place, and 99 of 100 logins must take less than a second.
+func TestFloodOfSilentConnections(t *testing.T) {
+	needRoot(t)
+	const addresses = 100
+	connections, logins := 1500, 20 // more than limits.max_sessions
+	length, times := floods(t)
+	if times > 1 {
+		connections, logins = 5000, 100
+	}
+	u := newAccount(t)
+	u.hashAsUsual(t)
+	s := serve(t, nil)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var flood sync.WaitGroup
+	var opened atomic.Int64
+	for i := range connections {
+		from := fmt.Sprintf("127.3.%d.1", i%addresses)
+		flood.Go(func() { // ends when the flood is stopped
+			for again := true; again; {
+				opened.Add(silentConnection(ctx, s.addr, from))
+				again = times > 1 && !cancelled(ctx, 5*time.Second)
+			}
+		})
+	}
+	displaced := s.log.wait(t, "a displaced connection", message("displaced"))
+	if displaced.Reply != 421 || !strings.HasPrefix(displaced.Remote, "127.3.") ||
+		!strings.Contains(displaced.Cause, `limits.max_unauthenticated = "auto" (`) {
+		t.Errorf("the log has %s", displaced.Text)
+	}
+	var took []time.Duration
+	for end := time.Now().Add(length); len(took) < logins || times > 1 && time.Now().Before(end); {
+		took = append(took, loginTime(t, s.addr, "127.0.0.1", u))
+	}
+	stop()
+	flood.Wait()
+	report(t, fmt.Sprintf("logins beside %d silent connections", opened.Load()), took)
+	if late := took[(len(took)*99+99)/100-1]; times > 1 && late > time.Second {
+		t.Errorf("the 99th percentile is %v", late)
+	}
+}
+
+// cancelled waits for d, and reports whether ctx ends before.
+func cancelled(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return true
+	case <-time.After(d):
+		return false
+	}
+}
+
+// silentConnection holds a connection until the server closes it or ctx ends. It returns 1 for a
+// connection that was greeted.
+func silentConnection(ctx context.Context, addr, from string) int64 {
+	conn, err := dialLocal(addr, from)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	text, _ := io.ReadAll(conn)
+	if strings.HasPrefix(string(text), "220") {
+		return 1
+	}
+	return 0
 }
 
 // refusedConnection returns 1 for a client that gets 421.

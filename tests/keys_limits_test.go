@@ -26,6 +26,11 @@ var limitKeys = []keyRow{
 		wrongValue: `"1"`,
 	},
 	{
+		key: "limits.max_unauthenticated", probe: (*keyRun).firstOfThree, endsByItself: "value",
+		wantBase: "200", value: `2`, wantValue: "421", edgeValue: `0`, wantEdge: "200",
+		wrongValue: `"many"`,
+	},
+	{
 		key: "limits.login_timeout", probe: (*keyRun).noLogin, endsByItself: "value",
 		wantBase: "331", value: `"200ms"`, wantValue: "421", edgeValue: `"0s"`, wantEdge: "331",
 		wrongValue: `"1"`,
@@ -131,6 +136,16 @@ func (r *keyRun) greetings() string {
 	_, second := r.dialFrom()
 	_, third := r.dial()
 	return codes(first, second, third)
+}
+
+// firstOfThree returns the reply that the first of three sessions without a login gets.
+func (r *keyRun) firstOfThree() string {
+	first, _ := r.dialFrom()
+	second, _ := r.dialFrom()
+	if _, third := r.dial(); third.code != 220 || second.send("NOOP").code != 200 {
+		return "another session was ended"
+	}
+	return codes(r.outlasts(first, func() { io.WriteString(first.conn, "NOOP\r\n") }))
 }
 
 // noLogin returns the reply that a client gets that never logs in.

@@ -12,19 +12,23 @@ import (
 	"time"
 
 	"ftpd/pkg/auth"
+	"ftpd/pkg/config"
 )
 
 // A Registry holds every session that was admitted, whichever core serves it. It counts the
 // sessions against the limits of the server. It has the address and the user of each session, so
 // that the supervisor need not trust a core for them.
 type Registry struct {
-	max, perAddress int // 0: unlimited
+	limits config.Limits
 
-	mu       sync.Mutex
-	sessions map[string]Session   // by id; guarded by mu, like the following
-	clients  map[netip.Prefix]int // sessions of each client
-	users    map[string]int       // sessions of each user, logged in or former
-	named    time.Time            // when the log last named the addresses of all sessions
+	mu        sync.Mutex
+	sessions  map[string]Session   // by id; guarded by mu, like the following
+	clients   map[netip.Prefix]int // sessions of each client
+	users     map[string]int       // sessions of each user, logged in or former
+	strangers *strangers           // the sessions without a user
+	leaving   int                  // displaced sessions that have not ended yet
+	displaced []Displaced          // what the next call of Displaced returns
+	named     time.Time            // when the log last named the addresses of all sessions
 }
 
 // A Session is one session of a client, as the Registry holds it.
@@ -36,6 +40,15 @@ type Session struct {
 	Left        string // the user that has logged out last while a command of that user ran
 	MaxSessions int    // sessions that the user may have; 0: any number
 	FormerMax   int    // MaxSessions of Former
+
+	checking  bool // a password is being checked
+	displaced bool // another client has taken the place of this session, which is about to end
+}
+
+// isStranger reports whether no user is logged in, and no password is being checked. While a
+// transfer of a former user runs, the session is not a stranger.
+func (s Session) isStranger() bool {
+	return s.User == "" && s.Former == "" && !s.checking && !s.displaced
 }
 
 // client returns the address of the client.
@@ -60,40 +73,40 @@ func (s Session) Matches(id, target string) bool {
 		err == nil && s.Remote.Addr().Unmap().WithZone("") == address.Unmap()
 }
 
-// NewRegistry returns a Registry that allows max sessions, and perAddress sessions of one client.
-// 0 allows any number.
-func NewRegistry(max, perAddress int) *Registry {
+// NewRegistry returns a Registry with the limits on sessions that are in l.
+func NewRegistry(l config.Limits) *Registry {
 	return &Registry{
-		max:        max,
-		perAddress: perAddress,
-		sessions:   map[string]Session{},
-		clients:    map[netip.Prefix]int{},
-		users:      map[string]int{},
+		limits:    l,
+		sessions:  map[string]Session{},
+		clients:   map[netip.Prefix]int{},
+		users:     map[string]int{},
+		strangers: newStrangers(),
 	}
 }
 
-// Take admits a session and returns its id. Where a limit is reached, refusal is the text of a 421
+// Take admits a session and returns its id. It may displace others: see Displaced. Where a limit is reached, refusal is the text of a 421
 // reply, and cause names the addresses or users that have the sessions.
 func (r *Registry) Take(remote netip.AddrPort) (id, refusal, cause string) {
 	client := auth.Network(remote.Addr())
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.max > 0 && len(r.sessions) >= r.max {
+	if max := r.limits.MaxSessions; max > 0 && len(r.sessions) >= max {
 		cause = fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses%s",
-			r.max, len(r.clients), r.addressesLocked())
+			max, len(r.clients), r.addressesLocked())
 		return "", "Too many sessions on this server.", cause
 	}
-	if n := r.clients[client]; r.perAddress > 0 && n >= r.perAddress {
+	if max := r.limits.MaxSessionsPerIP; max > 0 && r.clients[client] >= max {
 		sameClient := func(s Session) bool { return auth.Network(s.Remote.Addr()) == client }
 		cause = fmt.Sprintf("limits.max_sessions_per_ip = %d is reached by %s",
-			r.perAddress, r.holdersLocked(sameClient, Session.name))
+			max, r.holdersLocked(sameClient, Session.name))
 		return "", "Too many sessions from your address.", cause
 	}
+	r.displaceLocked()
 	for id == "" || r.has(id) {
 		id = strings.ToLower(rand.Text()[:8])
 	}
-	r.sessions[id] = Session{Remote: remote, Since: time.Now()}
 	r.clients[client]++
+	r.setLocked(id, Session{Remote: remote, Since: time.Now()})
 	return id, "", ""
 }
 
@@ -111,6 +124,10 @@ func (r *Registry) End(id string) {
 		return
 	}
 	delete(r.sessions, id)
+	r.strangers.remove(id)
+	if s.displaced {
+		r.leaving--
+	}
 	decrement(r.clients, auth.Network(s.Remote.Addr()))
 	for _, user := range s.Users() {
 		decrement(r.users, user)
@@ -194,7 +211,7 @@ func (r *Registry) Transferred(id string) {
 	}
 }
 
-// setLocked replaces a session, and counts its users.
+// setLocked adds or replaces a session, and counts its users.
 func (r *Registry) setLocked(id string, s Session) {
 	for _, user := range r.sessions[id].Users() {
 		decrement(r.users, user)
@@ -202,6 +219,12 @@ func (r *Registry) setLocked(id string, s Session) {
 	r.sessions[id] = s
 	for _, user := range s.Users() {
 		r.users[user]++
+	}
+	switch {
+	case !s.isStranger():
+		r.strangers.remove(id)
+	case !r.strangers.has(id):
+		r.strangers.add(id, s.Remote.Addr())
 	}
 }
 

@@ -3,10 +3,12 @@ package admission
 import (
 	"net/netip"
 	"testing"
+
+	"ftpd/pkg/config"
 )
 
 func TestRegistryLimits(t *testing.T) {
-	r := NewRegistry(3, 2)
+	r := NewRegistry(config.Limits{MaxSessions: 3, MaxSessionsPerIP: 2})
 	from := func(s string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(s), 1000) }
 	first, refusal, _ := r.Take(from("192.0.2.1"))
 	if refusal != "" || len(first) != 8 {
@@ -36,7 +38,7 @@ func TestRegistryLimits(t *testing.T) {
 
 // A session counts against max_sessions of its user until it logs out or ends.
 func TestRegistryLimitsUsers(t *testing.T) {
-	r := NewRegistry(0, 0)
+	r := NewRegistry(config.Limits{MaxSessions: 0, MaxSessionsPerIP: 0})
 	remote := netip.MustParseAddrPort("192.0.2.1:1000")
 	var ids []string
 	for range 3 {
@@ -71,7 +73,7 @@ func TestRegistryLimitsUsers(t *testing.T) {
 
 // A session has its user until it ends. A login that succeeds afterwards leaves nothing behind.
 func TestRegistryHoldsUsers(t *testing.T) {
-	r := NewRegistry(0, 0)
+	r := NewRegistry(config.Limits{MaxSessions: 0, MaxSessionsPerIP: 0})
 	remote := netip.MustParseAddrPort("[2001:db8::1]:4000")
 	id, _, _ := r.Take(remote)
 	r.Login(id, "alice", 0)

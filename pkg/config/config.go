@@ -266,6 +266,12 @@ type Limits struct {
 	MaxSessions int `toml:"max_sessions"`
 	// Sessions from one address at one time; an IPv6 /64 counts as one address. 0 is unlimited.
 	MaxSessionsPerIP int `toml:"max_sessions_per_ip"`
+	// Sessions at one time in which no user has logged in; a session whose password is checked does
+	// not count. When this number is reached, the next client takes the place of the session that
+	// has been silent longest, in the network that has most of these sessions; that session ends
+	// with 421. "auto" is three quarters of the sessions that max_sessions leaves free beside those
+	// of logged-in users, but at least 10. 0 is unlimited.
+	MaxUnauthenticated Count `toml:"max_unauthenticated"`
 	// A client that has not logged in after this time is disconnected. "0s" switches this and each
 	// of the following timeouts off.
 	LoginTimeout Duration `toml:"login_timeout"`

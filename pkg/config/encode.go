@@ -22,6 +22,8 @@ func encode(v reflect.Value) string {
 		return encodeSize(x)
 	case Rate:
 		return encodeSize(Size(x))
+	case Count:
+		return x.encode()
 	case Permissions:
 		if x.preset() != "" {
 			return quote(x.String())

@@ -51,6 +51,7 @@ var examples = map[string]string{
 
 	"limits.max_sessions":        `200`,
 	"limits.max_sessions_per_ip": `10`,
+	"limits.max_unauthenticated": `100`,
 	"limits.login_timeout":       `"30s"`,
 	"limits.idle_timeout":        `"10m"`,
 	"limits.stall_timeout":       `"1m"`,

@@ -146,6 +146,8 @@ func typeWords(t reflect.Type) string {
 		return `size: "64KiB", "10MiB", "2GB" or a number of bytes`
 	case Rate:
 		return `rate, each second: "64KiB", "10MiB", "2GB" or a number of bytes`
+	case Count:
+		return `number, or "auto"`
 	case Mode:
 		return `mode: octal digits as a string, such as "022"`
 	case Date:

@@ -13,7 +13,7 @@ import (
 // valueTypes are the types of values that are written as text.
 var valueTypes = []encoding.TextUnmarshaler{
 	new(Duration), new(Size), new(Rate), new(Mode), new(Network), new(Address), new(PortRange),
-	new(Permissions), new(Backend),
+	new(Permissions), new(Backend), new(Count),
 	new(Sandbox), new(RequireTLS),
 	new(TLSVersion), new(ClientAuth), new(SessionReuse), new(Publish), new(LogLevel),
 	new(LogFormat), new(HookEvent),

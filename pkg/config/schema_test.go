@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/netip"
 	"os"
 	"reflect"
@@ -134,6 +135,10 @@ func valueNode(t reflect.Type) node {
 		return pattern(`^(\+?(` + number + unit + `)+|-((0+(\.0*)?|\.0+)` + unit + `)+|[+-]?0)$`)
 	case Size, Rate:
 		return node{"oneOf": []node{{"type": "integer", "minimum": 0}, pattern(sizePattern())}}
+	case Count:
+		return node{"oneOf": []node{
+			{"type": "integer", "minimum": 0, "maximum": math.MaxInt32}, pattern(`^auto$`),
+		}}
 	case Mode:
 		return pattern(`^[0-7]{1,4}$`)
 	case Date: // editors pass dates of TOML as strings

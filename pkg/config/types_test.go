@@ -31,6 +31,10 @@ func TestTextForms(t *testing.T) {
 			"0x10": "", "Inf": "", "10MiBs": "",
 		}},
 		{new(Rate), map[string]string{"100KiB": "100KiB", "1MB": "1MB", "1MB/s": ""}},
+		{new(Count), map[string]string{
+			"auto": "auto", "0": "0", "100": "100", "2147483647": "2147483647",
+			"2147483648": "", "-1": "", "": "", "Auto": "", "1.5": "",
+		}},
 		{new(Mode),
 			map[string]string{"022": "022", "22": "022", "0022": "022", "2755": "2755", "8": "",
 				"00022": "", "-1": "", "0o22": ""}},

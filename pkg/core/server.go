@@ -76,6 +76,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	sessions map[*Session]struct{}     // guarded by mu
+	admitted map[string]*Session       // guarded by mu; by id
 	peak     int                       // guarded by mu; most sessions since memory was released
 	moving   map[*transferJob]struct{} // guarded by mu; transfers of files
 	running  sync.WaitGroup            // of sessions; grows under mu, before draining
@@ -94,6 +95,7 @@ func New(o Options) *Server {
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
 		sessions:   make(map[*Session]struct{}),
+		admitted:   make(map[string]*Session),
 		moving:     make(map[*transferJob]struct{}),
 		security:   ftptls.NewServer(&o.Config.TLS, o.Certificates),
 		hosts:      hostsOf(o.Config),
@@ -158,7 +160,7 @@ func (srv *Server) serveConn(c transport.Conn, implicit bool) {
 		return
 	}
 	defer srv.supervisor.End(admission.Session)
-	s.id = admission.Session
+	srv.admit(s, admission.Session)
 	s.emit(events.Event{Kind: events.Connect})
 	s.reset()
 	s.startLoginClock()
@@ -187,9 +189,18 @@ func (srv *Server) enter(s *Session) bool {
 	return true
 }
 
+// admit gives a session its id.
+func (srv *Server) admit(s *Session, id string) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	s.id = id
+	srv.admitted[id] = s
+}
+
 func (srv *Server) leave(s *Session) {
 	srv.mu.Lock()
 	delete(srv.sessions, s)
+	delete(srv.admitted, s.id)
 	over := srv.peak >= crowd && len(srv.sessions) <= srv.peak/4
 	if over {
 		srv.peak = len(srv.sessions)

@@ -42,18 +42,15 @@ func (s *Session) publish() {
 func (srv *Server) Sessions() []monitor.SessionState {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	all := make([]monitor.SessionState, 0, len(srv.sessions))
-	at := make(map[string]int, len(srv.sessions))
-	for s := range srv.sessions {
+	all := make([]monitor.SessionState, 0, len(srv.admitted))
+	at := make(map[string]int, len(srv.admitted))
+	for id, s := range srv.admitted {
 		s.shared.mu.Lock()
 		v := s.shared.view
 		s.shared.mu.Unlock()
-		if v.active.IsZero() { // the session is not admitted yet
-			continue
-		}
-		at[s.id] = len(all)
+		at[id] = len(all)
 		all = append(all, monitor.SessionState{
-			Session: s.id, Dir: v.dir, Client: v.client, TLS: v.tls, Gone: v.gone,
+			Session: id, Dir: v.dir, Client: v.client, TLS: v.tls, Gone: v.gone,
 			Active: v.active,
 		})
 	}
@@ -70,20 +67,25 @@ func (srv *Server) Sessions() []monitor.SessionState {
 
 var errKicked = errors.New("ended by the administrator")
 
+// errDisplaced ends a session in which no user has logged in, because another client takes its
+// place (limits.max_unauthenticated).
+var errDisplaced = errors.New("too many clients that have not logged in")
+
 // Kick ends a session, and its transfer. It reports whether the session existed.
-func (srv *Server) Kick(session string) bool {
+func (srv *Server) Kick(session string) bool { return srv.cutSession(session, errKicked) }
+
+// Displace ends a session because another client takes its place. It reports whether the session
+// existed.
+func (srv *Server) Displace(session string) bool { return srv.cutSession(session, errDisplaced) }
+
+func (srv *Server) cutSession(id string, cause error) bool {
 	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	for s := range srv.sessions {
-		s.shared.mu.Lock()
-		admitted := !s.shared.view.active.IsZero()
-		s.shared.mu.Unlock()
-		if admitted && s.id == session {
-			s.cut(errKicked)
-			return true
-		}
+	s, ok := srv.admitted[id]
+	srv.mu.Unlock()
+	if ok {
+		s.cut(cause)
 	}
-	return false
+	return ok
 }
 
 // stop makes a session end when its transfer is over, or at once if its client is gone.

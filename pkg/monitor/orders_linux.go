@@ -18,6 +18,9 @@ type Orders struct {
 	Sessions func() []SessionState
 	// Kick ends a session. It reports whether the core has it.
 	Kick func(session string) bool
+	// Displace ends a session because another client takes its place. It reports whether the core
+	// has the session.
+	Displace func(session string) bool
 	// Found sets the address that PASV names for a host name of [nat].
 	Found func(FoundName)
 	// Exchange sets the certificate for a host. An error ends the core, because the supervisor
@@ -82,6 +85,7 @@ func (o Orders) nameFound(f FoundName) error {
 
 const kick kind = "kick"
 
+// A kickBody is the body of kick and displace.
 type kickBody struct {
 	Session string `json:"session"`
 }
@@ -91,5 +95,21 @@ func (s *Server) Kick(session string) error { return s.send(kick, kickBody{Sessi
 
 func (o Orders) kick(b kickBody) error {
 	o.Kick(b.Session)
+	return nil
+}
+
+const displace kind = "displace"
+
+// Displace makes the core end a session because another client takes its place. It does nothing
+// if the core does not have the session.
+func (s *Server) Displace(session string) error {
+	if !s.has(session) {
+		return nil
+	}
+	return s.send(displace, kickBody{Session: session})
+}
+
+func (o Orders) displace(b kickBody) error {
+	o.Displace(b.Session)
 	return nil
 }

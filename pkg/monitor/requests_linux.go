@@ -140,6 +140,8 @@ var fromSupervisor = []rule{
 	{kind: askStates, state: serving, size: 64, obey: (*Client).askStates},
 	// End one session.
 	{kind: kick, state: serving, size: 64, obey: order(Orders.kick)},
+	// End one session, because another client takes its place.
+	{kind: displace, state: serving, size: 64, obey: order(Orders.displace)},
 	// Accept no more connections. Sessions without a transfer end now, the others after their
 	// transfer, or at the timeout.
 	{kind: drain, state: serving, size: 64, obey: order(Orders.drain)},

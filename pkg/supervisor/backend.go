@@ -143,11 +143,10 @@ func (b *backend) handler(o Options, keys *keyring.Keyring) *handler {
 func newHandler(
 	o Options, b *admission.Bans, authorizer auth.Authorizer, keys *keyring.Keyring,
 ) *handler {
-	limits := o.Config.Limits
 	return &handler{
 		config:   o.Config,
 		bans:     b,
-		registry: admission.NewRegistry(limits.MaxSessions, limits.MaxSessionsPerIP),
+		registry: admission.NewRegistry(o.Config.Limits),
 		auth:     authorizer,
 		keys:     keys,
 		log:      events.Log{Logger: o.Log},

@@ -25,25 +25,26 @@ type control struct {
 	Options
 	handler *handler
 	started time.Time
-	cores   func() []runningCore // returns the cores that run now
 }
 
 // A runningCore is a core in this process or in another one.
 type runningCore interface {
 	Look(context.Context) []monitor.SessionState
 	Kick(session string) error
+	// Displace ends a session if the core has it, because another client takes its place.
+	Displace(session string) error
 }
 
 // serveAdmin opens the admin socket and serves it. Where the socket cannot be opened, it logs a
 // warning and the service runs without it. The caller calls close at the end.
-func serveAdmin(o Options, h *handler, cores func() []runningCore) (close func()) {
+func serveAdmin(o Options, h *handler) (close func()) {
 	l, err := admin.Listen(o.Config.Admin.Socket, adminGroup())
 	if err != nil {
 		o.Log.Warn().Err(err).Msg("ftpd who and ftpd kick cannot reach this service: " +
 			"set admin.socket to a path that it may make")
 		return func() {}
 	}
-	c := &control{Options: o, handler: h, started: time.Now(), cores: cores}
+	c := &control{Options: o, handler: h, started: time.Now()}
 	go admin.Serve(l, c) // ends with the listener
 	return func() { l.Close() }
 }
@@ -136,7 +137,7 @@ func (c *control) look(ctx context.Context) map[string]monitor.SessionState {
 	var mu sync.Mutex
 	all := map[string]monitor.SessionState{}
 	var calls sync.WaitGroup
-	for _, core := range c.cores() {
+	for _, core := range c.handler.cores() {
 		calls.Go(func() { // ends when the core has answered, or when its time is over
 			for _, s := range core.Look(ctx) {
 				mu.Lock()
@@ -195,7 +196,7 @@ func (c *control) Kick(_ context.Context, target string) (ended int) {
 		}
 		ended++
 		c.Log.Info().Str("session", id).Str("remote", e.Remote.String()).Msg("kick")
-		for _, core := range c.cores() {
+		for _, core := range c.handler.cores() {
 			_ = core.Kick(id) // fails if the core has ended; a core without the session ignores it
 		}
 	}

@@ -100,6 +100,7 @@ func (c *coreProcess) obey(client *monitor.Client, certificates *ftptls.Certific
 		Exchange: certificates.Exchange,
 		Sessions: c.server.Sessions,
 		Kick:     c.server.Kick,
+		Displace: c.server.Displace,
 	})
 }
 

@@ -27,6 +27,9 @@ type handler struct {
 	log      events.Log
 	xferlog  *events.TransferLog // nil: there is none
 
+	// cores returns the cores that run; nil while none does.
+	cores func() []runningCore
+
 	// notResumed counts data connections that did not resume the control connection's TLS session.
 	notResumed events.Tally
 }
@@ -49,6 +52,7 @@ func (h *handler) Admit(_ context.Context, c monitor.Connection) (monitor.Admiss
 		refusal, cause = "The load balancer does not introduce you.", events.Clean(c.Fault)
 	case cause == "":
 		id, refusal, cause = h.registry.Take(c.Remote)
+		h.endDisplaced()
 	}
 	if refusal != "" {
 		h.log.Logger.Warn().Str("remote", c.Remote.String()).
@@ -58,14 +62,28 @@ func (h *handler) Admit(_ context.Context, c monitor.Connection) (monitor.Admiss
 	return monitor.Admission{Session: id}, nil
 }
 
+// endDisplaced ends the sessions that the newest one has displaced.
+func (h *handler) endDisplaced() {
+	for _, d := range h.registry.Displaced() {
+		h.log.Logger.Warn().Str("session", d.ID).Str("remote", d.Remote.String()).
+			Int("reply", 421).Str("cause", d.Cause).Msg("displaced")
+		go func() { // ends when the core has received the order, within a deadline
+			for _, core := range h.cores() {
+				_ = core.Displace(d.ID) // fails only if the core has ended
+			}
+		}()
+	}
+}
+
 // Authenticate implements monitor.Supervisor.
 func (h *handler) Authenticate(
 	ctx context.Context, session string, c auth.Credentials,
 ) (*auth.Account, error) {
-	s, known := h.registry.Find(session)
-	if !known { // it has ended meanwhile
-		return nil, &auth.Refusal{Cause: "the session has ended"}
+	s, ok := h.registry.BeginCheck(session)
+	if !ok { // it has ended meanwhile, or is about to
+		return nil, auth.ErrBusy
 	}
+	defer h.registry.EndCheck(session)
 	c.Remote = s.Remote.Addr().Unmap()
 	if cause := h.bans.Cause(c.Remote, c.User); cause != "" { // the password is not checked
 		return nil, h.refuse(ctx, session, s, c, &auth.Refusal{Cause: c.User + ": " + cause})

@@ -17,7 +17,7 @@ import (
 
 func newTestHandler(log *bytes.Buffer) *handler {
 	return &handler{
-		registry: admission.NewRegistry(0, 0),
+		registry: admission.NewRegistry(config.Limits{}),
 		bans:     admission.NewBans(config.Ban{}),
 		log:      events.Log{Logger: zerolog.New(log)},
 	}
@@ -118,7 +118,7 @@ func TestCommandOutlivesLogin(t *testing.T) {
 // A transfer that continues after the logout of its user is shown as the transfer of this user,
 // with the limit of this user.
 func TestFormerTransferIsShown(t *testing.T) {
-	r := admission.NewRegistry(0, 0)
+	r := admission.NewRegistry(config.Limits{})
 	id, _, _ := r.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	r.Login(id, "alice", 3)
 	r.Logout(id, true, true)

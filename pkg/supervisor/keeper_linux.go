@@ -60,6 +60,7 @@ func newKeeper(
 		identity:  identity,
 		listeners: listeners,
 	}
+	h.cores = k.cores
 	for _, l := range listeners {
 		fd, err := descriptor(l)
 		if err != nil {
@@ -122,7 +123,7 @@ func (k *keeper) run(ctx context.Context) error {
 	if err != nil || g == nil {
 		return err
 	}
-	closeAdmin := serveAdmin(k.Options, k.handler, k.cores)
+	closeAdmin := serveAdmin(k.Options, k.handler)
 	defer closeAdmin()
 	ready(k.Options)
 	go k.public.run(ctx) // ends with ctx

@@ -39,7 +39,7 @@ func ServeHere(ctx context.Context, o Options) error {
 	p.announce()
 	ended := p.accept()
 	if o.Config.Admin.Socket != "" { // ftpd share has none
-		defer serveAdmin(o, p.handler, func() []runningCore { return []runningCore{p} })()
+		defer serveAdmin(o, p.handler)()
 	}
 	ready(o)
 	go p.public.run(ctx) // ends with ctx
@@ -71,6 +71,7 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.handler.cores = func() []runningCore { return []runningCore{p} }
 	p.public = newPublicNames(ctx, o)
 	p.server = core.New(core.Options{
 		Config:       o.Config,
@@ -144,6 +145,12 @@ func (p *singleProcess) Look(context.Context) []monitor.SessionState { return p.
 // Kick implements runningCore.
 func (p *singleProcess) Kick(session string) error {
 	p.server.Kick(session)
+	return nil
+}
+
+// Displace implements runningCore.
+func (p *singleProcess) Displace(session string) error {
+	p.server.Displace(session)
 	return nil
 }
 
