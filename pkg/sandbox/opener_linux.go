@@ -224,7 +224,12 @@ type answer struct {
 const answerHead = 9
 
 func (a answer) fill(r *Root) {
-	if a.number != 0 {
+	switch a.number {
+	case 0:
+	case unix.ELOOP:
+		r.Err = ErrLink
+		return
+	default:
 		r.Err = a.number
 		return
 	}
@@ -310,7 +315,7 @@ func ServeOpen(paths []string) error {
 // itself, because the cache of the kernel still has it when the server of the file system is gone.
 func open(conn *net.UnixConn, index int, path string) {
 	a := answer{index: index}
-	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	fd, err := openTrusting(path)
 	if err == nil {
 		defer unix.Close(fd)
 		var st unix.Statx_t

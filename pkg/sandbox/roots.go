@@ -21,6 +21,10 @@ type Root struct {
 // reached, or a FUSE program that hangs.
 var ErrSilent = errors.New("its file system does not answer")
 
+// ErrLink is the error of a root to which a symbolic link leads that users may have made.
+var ErrLink = errors.New("a symbolic link leads there (or to a directory above it) that belongs to " +
+	"another user than root, in a directory where others may write: chown -h root the link")
+
 // patience is how long Open waits for the slowest root.
 const patience = 5 * time.Second
 
