@@ -3,8 +3,9 @@
 // Package tests drives the built binaries with real clients and, as root, with real accounts: `make system`.
 //
 // FTPD_BIN names the folder of the binaries; without it they are built. FTPD_TEST_OPERATIONS sets
-// how many operations TestIdentities does, FTPD_TEST_FLOOD how long floods last, FTPD_TEST_RATES
-// how long rates are measured; FTPD_TEST_VANISHED runs TestVanishedClient, FTPD_TEST_HUGE has
+// how many operations TestIdentities does, FTPD_TEST_FLOOD how long floods last,
+// FTPD_TEST_HOME_RACE how long TestHomeRace lasts, FTPD_TEST_RATES how long rates are measured;
+// FTPD_TEST_VANISHED runs TestVanishedClient, FTPD_TEST_HUGE has
 // TestHugeFileWhole move files of 5 GiB.
 package tests
 

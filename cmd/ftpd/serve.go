@@ -62,7 +62,7 @@ func start(source *config.Source, stderr io.Writer) int {
 	here, err := supervisor.InOneProcess(cfg, os.Geteuid() == 0)
 	if err == nil && here {
 		run = supervisor.ServeHere
-		o.Layers, err = supervisor.ConfineService(source, o.Log)
+		o.Layers, o.Roots, err = supervisor.ConfineService(source, o.Log)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "ftpd:", err)

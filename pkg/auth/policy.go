@@ -21,8 +21,8 @@ type Policy struct {
 	Config  *config.Config
 	Backend Authorizer
 	Now     func() time.Time // nil means time.Now
-	// MakeHome creates a missing home for its owner, which is nil without impersonation. A nil
-	// MakeHome creates none.
+	// MakeHome creates a missing home for its owner, which is nil without impersonation. The path
+	// has no links. A nil MakeHome creates none.
 	MakeHome func(home string, owner *impersonate.Credentials, umask config.Mode) error
 
 	// Lost returns why a directory of the host cannot be served now, or nil if it can. A nil Lost

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/impersonate"
 )
 
 // staff is a backend that accepts every login as "alice", a member of staff and ftp. It records
@@ -95,6 +96,34 @@ func TestPolicy(t *testing.T) {
 				t.Errorf("the backend was called: %v", called)
 			}
 		})
+	}
+}
+
+// MakeHome receives a path without links, because root would follow them: a user could exchange one
+// after it was checked.
+func TestPolicyMakesHomeWithoutLinks(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "in"), 0o755),
+		os.Symlink("in", filepath.Join(dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	cfg := config.Default()
+	cfg.Server.Roots = []string{dir}
+	cfg.Defaults.CreateHome = true
+	cfg.Defaults.Home = filepath.Join(dir, "link", "{user}")
+	made := ""
+	p := &Policy{Config: cfg, Backend: &staff{}, MakeHome: func(home string, _ *impersonate.Credentials, _ config.Mode) error {
+		made = home
+		return nil
+	}}
+	if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := filepath.Join(dir, "in", "alice"); made != want {
+		t.Errorf("the home was made at %s, want %s", made, want)
 	}
 }
 

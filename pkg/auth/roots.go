@@ -92,9 +92,10 @@ func (p *Policy) look(a *Account, s config.Effective) *look {
 	p.looks[a.Home] = l
 	home, owner := a.Home, a.As
 	go func() { // ends when the file system answers
-		l.why = p.outside(home, s.CreateHome)
+		dir := p.links.resolve(home)
+		l.why = p.outside(home, dir, s.CreateHome)
 		if l.why == "" && s.CreateHome {
-			l.why = p.makeHome(home, owner, s.Umask)
+			l.why = p.makeHome(dir, owner, s.Umask)
 		}
 		p.mu.Lock()
 		delete(p.looks, home)
@@ -121,12 +122,13 @@ func (p *Policy) makeHome(home string, owner *impersonate.Credentials, umask con
 // outside returns why a home, which is a clean path, may not be served, with the change to the
 // configuration that would permit it. It returns "" if the home may be served. Symlinks are
 // resolved before paths are compared, because the kernel does the same when it confines the core
-// to the roots.
-func (p *Policy) outside(home string, create bool) string {
+// to the roots. dir is the resolved home. The core compares the directory that it has opened once
+// more, because a user may exchange a link in between.
+func (p *Policy) outside(home, dir string, create bool) string {
 	if !filepath.IsAbs(home) {
 		return fmt.Sprintf("home %q is not an absolute path", home)
 	}
-	dir, roots := p.links.resolve(home), p.Config.Roots()
+	roots := p.Config.Roots()
 	if config.NeverServed(dir) {
 		return fmt.Sprintf("home %s is in /proc or /sys, which are never served",
 			described(home, dir))
@@ -153,14 +155,9 @@ func (p *Policy) outside(home string, create bool) string {
 // roots as they are written: a root above the path then has no symlinks either. Only if none
 // matches, it resolves the symlinks of the roots, for which their file systems must answer.
 func (p *Policy) inRoots(dir string, roots []string) bool {
-	in := func(root, real string) bool {
-		return config.Within(dir, real) && (filepath.Clean(root) != "/" || config.ByRoot(dir))
-	}
-	return slices.ContainsFunc(roots,
-		func(root string) bool { return in(root, filepath.Clean(root)) }) ||
-		slices.ContainsFunc(roots, func(root string) bool {
-			return p.lost(root) == nil && in(root, p.links.resolve(root))
-		})
+	return config.Serves(roots, dir) || slices.ContainsFunc(roots, func(root string) bool {
+		return root != "/" && p.lost(root) == nil && config.Within(dir, p.links.resolve(root))
+	})
 }
 
 // described returns the home with the resolved path, if that differs.

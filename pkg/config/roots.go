@@ -19,6 +19,14 @@ func ByRoot(dir string) bool {
 		!slices.ContainsFunc(named, func(d string) bool { return Within(dir, d) })
 }
 
+// Serves reports whether roots, as Roots returns them, include a directory of the host. The path
+// contains no symlinks.
+func Serves(roots []string, dir string) bool {
+	return !NeverServed(dir) && slices.ContainsFunc(roots, func(root string) bool {
+		return Within(dir, root) && (root != "/" || ByRoot(dir))
+	})
+}
+
 // Roots returns the directories of the host that may be served: server.roots, or else /home and
 // every home, directory and mount that the configuration names. None is within another, except
 // that directories remain beside "/" for which ByRoot reports false. Without server.roots, "/"

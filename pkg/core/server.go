@@ -39,6 +39,7 @@ type Options struct {
 	Config     *config.Config        // must not change after New
 	Supervisor monitor.Supervisor    // must be safe for calls from many goroutines
 	Threads    *impersonate.Threads  // nil: accounts that need impersonation are refused
+	Roots      []string              // hold all homes and mounts (vfs.Options); nil: any directory
 	Zone       *time.Location        // for LIST when files.utc_times is false; nil is UTC
 	Ports      config.PortRange      // the system's ephemeral ports; zero is 32768-60999
 	Public     map[string]netip.Addr // addresses of the host names in [nat], as far as found
@@ -87,7 +88,7 @@ func New(o Options) *Server {
 	srv := &Server{
 		config:     o.Config,
 		supervisor: o.Supervisor,
-		logins:     login.New(o.Config, o.Threads, o.Certificates != nil),
+		logins:     login.New(o.Config, o.Threads, o.Roots, o.Certificates != nil),
 		zone:       time.UTC,
 		ports:      dtp.NewPorts(o.Config, o.Network, o.Ports),
 		public:     dtp.NewPublicAddresses(&o.Config.NAT, o.Public),

@@ -29,14 +29,16 @@ type Login struct {
 type Logins struct {
 	config  *config.Config
 	threads *impersonate.Threads
+	roots   []string
 	tls     bool
 	allTLS  bool // every login needs TLS
 }
 
 // New returns the Logins for a configuration, which must not change. If threads is nil, accounts
-// that need impersonation are refused. tls reports whether the server has a certificate.
-func New(c *config.Config, threads *impersonate.Threads, tls bool) *Logins {
-	ls := &Logins{config: c, threads: threads, tls: tls}
+// that need impersonation are refused. roots are those of vfs.Options. tls reports whether the
+// server has a certificate.
+func New(c *config.Config, threads *impersonate.Threads, roots []string, tls bool) *Logins {
+	ls := &Logins{config: c, threads: threads, roots: roots, tls: tls}
 	ls.allTLS = ls.needAllTLS()
 	return ls
 }
@@ -74,6 +76,7 @@ func (ls *Logins) Open(account *auth.Account, secure bool) (*Login, error) {
 	}
 	l.Files, err = vfs.Open(vfs.Options{
 		Mounts:   append([]config.Mount{{Path: "/", Directory: root}}, settings.Mounts...),
+		Roots:    ls.roots,
 		Identity: identity,
 		Rights:   l.Rights,
 		Umask:    settings.Umask,

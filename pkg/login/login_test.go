@@ -35,7 +35,7 @@ func TestNeedsTLS(t *testing.T) {
 	} {
 		c := config.Default()
 		c.Defaults.RequireTLS, c.Groups, c.Users = test.required, test.groups, test.users
-		ls := New(c, nil, test.tls)
+		ls := New(c, nil, nil, test.tls)
 		if got := ls.NeedsTLS("alice"); got != test.alice {
 			t.Errorf("%s: alice needs TLS: %v", name, got)
 		}
@@ -54,7 +54,7 @@ func TestOpen(t *testing.T) {
 	alice := &auth.Account{Name: "alice", Home: home}
 	for start, want := range map[string]string{"": "/", "inbox": "/inbox", "/missing": "/"} {
 		c.Defaults.StartDirectory = start
-		l, err := New(c, nil, false).Open(alice, false)
+		l, err := New(c, nil, nil, false).Open(alice, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestOpen(t *testing.T) {
 		l.Files.Close()
 	}
 	c.Defaults.StartDirectory, c.Defaults.Confine = "", false
-	l, err := New(c, nil, false).Open(alice, false)
+	l, err := New(c, nil, nil, false).Open(alice, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,16 +74,16 @@ func TestOpen(t *testing.T) {
 	l.Files.Close()
 
 	c.Defaults.RequireTLS = config.RequireTLSAll
-	if _, err := New(c, nil, true).Open(alice, false); !errors.Is(err, ErrWithoutTLS) {
+	if _, err := New(c, nil, nil, true).Open(alice, false); !errors.Is(err, ErrWithoutTLS) {
 		t.Errorf("without TLS: %v", err)
 	}
-	if l, err = New(c, nil, true).Open(alice, true); err != nil || !l.NeedsPrivateData() {
+	if l, err = New(c, nil, nil, true).Open(alice, true); err != nil || !l.NeedsPrivateData() {
 		t.Errorf("with TLS: %v", err)
 	} else {
 		l.Files.Close()
 	}
 	foreign := &auth.Account{Name: "f", Home: home, As: &impersonate.Credentials{UID: 1000}}
-	if _, err := New(c, nil, true).Open(foreign, true); !errors.Is(err, errNoThreads) {
+	if _, err := New(c, nil, nil, true).Open(foreign, true); !errors.Is(err, errNoThreads) {
 		t.Errorf("another uid: %v", err)
 	}
 }

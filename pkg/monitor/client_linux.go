@@ -104,8 +104,8 @@ func (c *Client) first() (Setup, []net.Listener, error) {
 	if err := json.NewDecoder(files[0]).Decode(&setup); err != nil {
 		return Setup{}, nil, fmt.Errorf("read the setup: %w", err)
 	}
-	if setup.Config == nil {
-		return Setup{}, nil, errors.New("the setup holds no configuration")
+	if setup.Config == nil || len(setup.Roots) == 0 {
+		return Setup{}, nil, errors.New("the setup lacks the configuration or the roots")
 	}
 	var listeners []net.Listener
 	for _, f := range files[1:] {

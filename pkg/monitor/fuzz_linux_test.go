@@ -279,7 +279,8 @@ func FuzzClient(f *testing.F) {
 	f.Fuzz(func(t *testing.T, lines []byte) {
 		conn, fd := pair(t)
 		server := NewServer(conn, &ledger{t: t}, 3)
-		if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
+		setup := Setup{Config: &config.Config{}, Roots: []string{"/home"}}
+		if err := server.Configure(setup, nil); err != nil {
 			t.Fatal(err)
 		}
 		c, _, _, err := Connect(uintptr(fd))

@@ -183,7 +183,7 @@ func start(t *testing.T, f *fake) (*Client, chan error) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if err := server.Configure(Setup{Config: cfg}, []int{int(file.Fd())}); err != nil {
+	if err := server.Configure(Setup{Config: cfg, Roots: cfg.Roots()}, []int{int(file.Fd())}); err != nil {
 		t.Fatal(err)
 	}
 	client, setup, listeners, err := Connect(uintptr(fd))
@@ -215,7 +215,8 @@ func connected(t *testing.T) (*Server, *Client) {
 	t.Helper()
 	conn, fd := pair(t)
 	server := NewServer(conn, new(fake), 3)
-	if err := server.Configure(Setup{Config: &config.Config{}}, nil); err != nil {
+	setup := Setup{Config: &config.Config{}, Roots: []string{"/home"}}
+	if err := server.Configure(setup, nil); err != nil {
 		t.Fatal(err)
 	}
 	client, _, _, err := Connect(uintptr(fd))

@@ -12,6 +12,8 @@ import (
 // users.
 type Setup struct {
 	Config *config.Config `json:"config"` // without secrets
+	// Roots are the directories that contain all homes and mounts, without symlinks.
+	Roots []string `json:"roots"`
 	// Zone is the local time zone as a TZif file (RFC 9636); empty means UTC.
 	Zone  []byte           `json:"zone,omitempty"`
 	Ports config.PortRange `json:"ports"` // the ephemeral ports of the system

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"path/filepath"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -16,6 +18,7 @@ import (
 // Look opens the roots of the configuration once, and warns of those that cannot be used.
 func Look(c *config.Config, log zerolog.Logger) ([]sandbox.Root, error) {
 	roots, err := sandbox.Look(context.Background(), expand(c)...)
+	roots = withoutExcluded(c.Roots(), roots)
 	for _, r := range roots {
 		if r.Err != nil && !errors.Is(r.Err, fs.ErrNotExist) {
 			warnLeftOut(log, r.Path, r.Err)
@@ -26,6 +29,33 @@ func Look(c *config.Config, log zerolog.Logger) ([]sandbox.Root, error) {
 
 // expand returns the directories that the roots of the configuration stand for.
 func expand(c *config.Config) []string { return config.ExpandRoots(c.Roots(), sandbox.TopNames()) }
+
+// Places returns the roots of the configuration, as they are written and as opened has resolved
+// them. The directories that are served are compared with them once they are open.
+func Places(c *config.Config, opened []sandbox.Root) []string {
+	named := c.Roots()
+	places := named
+	for _, r := range opened {
+		if r.Err == nil && slices.Contains(named, r.Path) {
+			places = append(places, r.Real)
+		}
+	}
+	return places
+}
+
+// withoutExcluded closes and removes the roots that lead to a directory that is never served, or
+// that "/" in server.roots does not include: the entries of "/" can be links. named are the roots
+// of the configuration.
+func withoutExcluded(named []string, roots []sandbox.Root) []sandbox.Root {
+	return slices.DeleteFunc(roots, func(r sandbox.Root) bool {
+		byRoot := filepath.Dir(r.Path) == "/" && !slices.Contains(named, r.Path)
+		excluded := config.NeverServed(r.Real) || byRoot && !config.ByRoot(r.Real)
+		if excluded {
+			sandbox.Close([]sandbox.Root{r})
+		}
+		return excluded
+	})
+}
 
 // warnLeftOut logs that a root cannot be used.
 func warnLeftOut(log zerolog.Logger, root string, err error) {

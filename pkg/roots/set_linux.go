@@ -27,6 +27,9 @@ type Set struct {
 	// that is a link into an automounter.
 	instead map[string]string
 
+	// leadsTo has the path without links for each root of the configuration that has been opened.
+	leadsTo map[string]string
+
 	mu   sync.Mutex
 	lost map[string]error // guarded by mu; the reason for each root that is left out
 }
@@ -43,6 +46,7 @@ func NewSet(c *config.Config, log zerolog.Logger) (*Set, error) {
 		opener:  opener,
 		mounts:  watchMounts(),
 		instead: map[string]string{},
+		leadsTo: map[string]string{},
 	}, nil
 }
 
@@ -77,8 +81,12 @@ func (s *Set) Open(ctx context.Context) ([]sandbox.Root, error) {
 	if err != nil {
 		return nil, err
 	}
-	links := false
+	named, links := s.config.Roots(), false
+	roots = withoutExcluded(named, roots)
 	for _, r := range roots {
+		if r.Err == nil && slices.Contains(named, r.Path) {
+			s.leadsTo[r.Path] = r.Real
+		}
 		if path := automounter(table, r.Real); path != r.Real && s.instead[r.Path] != path {
 			s.instead[r.Path], links = path, true
 		}
@@ -91,6 +99,12 @@ func (s *Set) Open(ctx context.Context) ([]sandbox.Root, error) {
 	s.mounts.cover(table, watched)
 	s.leaveOut(roots)
 	return roots, nil
+}
+
+// Places returns the roots of the configuration, as they are written and as Open has resolved them.
+// A core compares the homes that it has opened with them.
+func (s *Set) Places() []string {
+	return append(s.config.Roots(), slices.Sorted(maps.Values(s.leadsTo))...)
 }
 
 // toOpen returns the directories at which mounts have to be watched, and those of them that can be

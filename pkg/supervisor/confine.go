@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,25 +40,46 @@ func confine(c sandbox.Confinement, env ...string) (sandbox.Layers, error) {
 // ConfineService confines a service of one process (InOneProcess), unless server.sandbox is
 // "off". It replaces this process by a run of the same program, and returns in that run. The run
 // reaches the directories that are served, the files that it reads again, and the directories of
-// logs and of the admin socket.
-func ConfineService(source *config.Source, log zerolog.Logger) (sandbox.Layers, error) {
-	if source.Config.Server.Sandbox == config.SandboxOff {
-		return sandbox.Layers{Missing: []string{"switched off by server.sandbox"}}, nil
-	}
+// logs and of the admin socket. places is Options.Roots.
+func ConfineService(
+	source *config.Source, log zerolog.Logger,
+) (layers sandbox.Layers, places []string, err error) {
 	if IsConfined() {
-		return sandbox.Probe(), nil
+		places, err := handedPlaces()
+		return sandbox.Probe(), places, err
 	}
 	served, err := roots.Look(source.Config, log)
 	if err != nil {
-		return sandbox.Layers{}, err
+		return sandbox.Layers{}, nil, err
 	}
 	defer sandbox.Close(served)
-	return confine(sandbox.Confinement{
+	places = roots.Places(source.Config, served)
+	if source.Config.Server.Sandbox == config.SandboxOff {
+		return sandbox.Layers{Missing: []string{"switched off by server.sandbox"}}, places, nil
+	}
+	text, err := json.Marshal(places)
+	if err != nil {
+		return sandbox.Layers{}, nil, err
+	}
+	layers, err = confine(sandbox.Confinement{
 		Roots:    served,
 		ReadOnly: readAgain(source),
 		Logs:     logDirectories(source.Config),
 		Sockets:  socketDirectories(source.Config),
-	})
+	}, placesVariable+"="+string(text))
+	return layers, places, err
+}
+
+// placesVariable is the environment variable with the places of the roots, as JSON. They are found
+// before the confined run, because a file system that does not answer would hold that up.
+const placesVariable = "FTPD_ROOTS"
+
+// handedPlaces returns the places of the roots that the confined run has received.
+func handedPlaces() (places []string, err error) {
+	if err := json.Unmarshal([]byte(os.Getenv(placesVariable)), &places); err != nil {
+		return nil, fmt.Errorf("the confined run received no roots: %w", err)
+	}
+	return places, nil
 }
 
 // readAgain returns the files and directories that a running service reads: the configuration, the

@@ -57,6 +57,7 @@ func RunCore() error {
 	c.server = core.New(core.Options{
 		Config:       setup.Config,
 		Supervisor:   client,
+		Roots:        setup.Roots,
 		Threads:      impersonate.NewThreads(sections(setup.Config.Limits.MaxSessions)),
 		Zone:         zone,
 		Ports:        setup.Ports,

@@ -78,6 +78,7 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 	}
 	setup := monitor.Setup{
 		Config:       k.Config.WithoutSecrets(),
+		Roots:        k.roots.Places(),
 		Zone:         localZone(),
 		Ports:        ephemeralPorts(),
 		Public:       k.public.addresses(),

@@ -16,10 +16,10 @@ import (
 // makeHome makes the missing home of a user (create_home). owner is nil where the home belongs to
 // the user that runs the service. All directories above the home must belong to root or to the user
 // that runs the service, and no other user may write there: a user that could replace one of them
-// would choose where root makes a directory. So links are resolved first, and then each directory
-// is checked by its descriptor.
+// would choose where root makes a directory. home has no links, and each directory is checked by
+// its descriptor.
 func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) error {
-	dir, err := openParent(filepath.Dir(home))
+	dir, err := openTrusted(filepath.Dir(home))
 	if err != nil {
 		return fmt.Errorf("create_home: %w", err)
 	}
@@ -41,20 +41,15 @@ func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) er
 
 // CheckHomes returns the reason why makeHome would make no home in a directory, nil if it would.
 func CheckHomes(parent string) error {
-	dir, err := openParent(parent)
+	parent, err := filepath.EvalSymlinks(parent)
+	if err != nil {
+		return err
+	}
+	dir, err := openTrusted(parent)
 	if err == nil {
 		unix.Close(dir)
 	}
 	return err
-}
-
-// openParent opens a directory for makeHome. It resolves links and checks the directory and all
-// directories above it.
-func openParent(parent string) (fd int, err error) {
-	if parent, err = filepath.EvalSymlinks(parent); err != nil {
-		return -1, err
-	}
-	return openTrusted(parent)
 }
 
 // giveHome sets mode and owner of the directory name in dir.

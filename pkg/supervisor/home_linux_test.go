@@ -41,8 +41,8 @@ func TestMakeHome(t *testing.T) {
 	owner := &impersonate.Credentials{UID: 61001, GID: 61002}
 	for _, c := range []struct{ home, refused string }{
 		{"homes/alice", ""},
-		{"homes/alice", ""}, // exists already
-		{"link/bob", ""},
+		{"homes/alice", ""},             // exists already
+		{"link/bob", "not a directory"}, // auth.Policy has resolved links
 		{"shared/alice", "others may write in"},
 		{"users/alice", "is not root's"},
 		{"users/inner/alice", "is not root's"},

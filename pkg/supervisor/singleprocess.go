@@ -76,6 +76,7 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 	p.server = core.New(core.Options{
 		Config:       o.Config,
 		Supervisor:   p.handler,
+		Roots:        o.Roots,
 		Zone:         time.Local,
 		Ports:        ephemeralPorts(),
 		Public:       p.public.addresses(),

@@ -35,6 +35,8 @@ type Options struct {
 
 	// The following are for ServeHere.
 
+	// Roots are the directories that contain all homes and mounts; nil: they may be anywhere.
+	Roots []string
 	// Certificate is served instead of the certificates in Config, unless it is nil.
 	Certificate *tls.Certificate
 	// Announce shows the start of the service. If it is nil, a record of the start is logged.

@@ -41,6 +41,7 @@ import (
 // Options hold the mounts of a view, its user and the restrictions of the configuration.
 type Options struct {
 	Mounts   []config.Mount        // the home at "/" first; Rights include their permissions
+	Roots    []string              // the directories of the host that contain all mounts; nil: any
 	Identity *impersonate.Identity // nil: the identity of the process
 	Rights   config.Rights
 	Umask    config.Mode // the only umask, because that of the process is 0
@@ -110,6 +111,11 @@ func Open(o Options) (*FS, error) {
 func (f *FS) openMounts(o Options) error {
 	for _, m := range o.Mounts {
 		root, err := openRoot(m.Directory, f.needsPlaces, o.Faults)
+		if err == nil {
+			if err = root.inside(o.Roots); err != nil {
+				root.close()
+			}
+		}
 		if err != nil {
 			what := "home"
 			if m.Path != "/" {

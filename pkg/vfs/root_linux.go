@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/config"
 )
 
 // A root is the directory of a mount, held by a descriptor that is opened with O_PATH. It stays the
@@ -76,6 +78,23 @@ func (r *root) check() error {
 }
 
 func (r *root) close() { r.kernel.close(r.fd) }
+
+// inside returns an error if the directory is in none of the roots. The kernel returns the place of
+// the descriptor, because a user that may write above the directory can exchange its name for a
+// link between any check of the name and the open.
+func (r *root) inside(roots []string) error {
+	if roots == nil {
+		return nil
+	}
+	place, err := r.hostPath(r.fd)
+	if err != nil {
+		return fmt.Errorf("find where the directory is: %w", err)
+	}
+	if !config.Serves(roots, place) {
+		return fmt.Errorf("it leads to %s, which is outside server.roots: %w", place, fs.ErrPermission)
+	}
+	return nil
+}
 
 // resolve opens the file that rel leads to below the root. The kernel returns EAGAIN if it cannot
 // decide whether ".." stays inside, because a directory was renamed meanwhile.
