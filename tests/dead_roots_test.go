@@ -80,7 +80,7 @@ func TestDeadRoot(t *testing.T) {
 	d.checkWarns(t, "transport endpoint is not connected")
 	d.server.start(t)
 	d.servesOthers(t, "transport endpoint is not connected")
-	d.server.another(t, func() { command(t, "", "umount", "--lazy", d.dir) })
+	d.server.another(t, func() { unmountLazily(t, d.dir) })
 	d.server.another(t, func() { mountFUSE(t, d.dir) })
 	login(t, d.server.addr, d.lost.name, d.lost.password)
 }

@@ -348,16 +348,12 @@ func stagesDir(t *testing.T) string {
 	return dir
 }
 
-// clear unmounts all file systems of the stage, lazily where they are still in use.
+// clear unmounts all file systems of the stage.
 func (s *stage) clear(t *testing.T) {
 	for _, stop := range s.stop {
 		stop()
 	}
 	for _, place := range mountsBelow(s.dir) {
-		if s.run("umount", place) != nil {
-			if err := s.run("umount", "--lazy", place); err != nil {
-				t.Error(err)
-			}
-		}
+		unmountLazily(t, place)
 	}
 }

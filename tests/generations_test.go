@@ -72,6 +72,13 @@ func unmount(t *testing.T, dir string) {
 	})
 }
 
+// unmountLazily takes the newest mount at dir away, even while it is busy: it ends with its last
+// use.
+func unmountLazily(t *testing.T, dir string) {
+	t.Helper()
+	command(t, "", "umount", "--lazy", dir)
+}
+
 // killCores kills the newest core until the log has reported pauses times that the next core has
 // to wait. It returns how many cores it killed.
 func (s *server) killCores(t *testing.T, pauses int) (killed int) {

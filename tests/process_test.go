@@ -6,7 +6,9 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -105,4 +107,26 @@ func searchRange(memory *os.File, from, to uint64, wanted []string, found map[st
 		end := kept + n
 		kept = copy(buf, buf[max(0, end-overlap):end])
 	}
+}
+
+// startWithPipes starts a program and returns its standard input and output. The input is closed
+// at the end of the test, which waits for the program.
+func startWithPipes(t *testing.T, cmd *exec.Cmd) (in io.Writer, out io.Reader) {
+	t.Helper()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err = cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		cmd.Wait()
+	})
+	return stdin, out
 }

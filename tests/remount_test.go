@@ -28,12 +28,7 @@ func TestRootMountedAgain(t *testing.T) {
 		t.Skip("needs Linux 6.8: before it, nothing tells such a mount from the one before")
 	}
 	u, shared := newAccount(t), sharedDir(t)
-	image := filepath.Join(t.TempDir(), "image")
-	if err := os.WriteFile(image, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command(t, "", "truncate", "--size", "16M", image)
-	command(t, "", "mkfs.ext4", "-q", image)
+	image := diskImage(t, "mkfs.ext4", "-q")
 	command(t, "", "mount", "-o", "loop", image, shared)
 	t.Cleanup(func() { unmount(t, shared) })
 	writeFile(t, filepath.Join(shared, "file"), "text", 0o644)
@@ -102,7 +97,8 @@ func TestHomeUnderAutofs(t *testing.T) {
 	}
 }
 
-// An automounter is the daemon of one autofs directory. It mounts an empty file system for each name.
+// An automounter is the daemon of one autofs directory. It mounts an empty file system for each
+// name.
 type automounter struct {
 	dir    string
 	shell  *automountShell
@@ -122,21 +118,7 @@ func startAutomountShell(t *testing.T) *automountShell {
 	t.Helper()
 	cmd := exec.Command("sh")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		cmd.Wait()
-	})
+	in, out := startWithPipes(t, cmd)
 	return &automountShell{cmd: cmd, in: in, out: out}
 }
 

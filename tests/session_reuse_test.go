@@ -250,19 +250,7 @@ func fiveWithOpenssl(t *testing.T, addr string, u account, a *authority, version
 	session := filepath.Join(t.TempDir(), "session")
 	cmd := exec.Command("openssl", "s_client", "-connect", addr, "-starttls", "ftp", "-quiet",
 		option, "-sess_out", session)
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer cmd.Wait()
-	defer in.Close()
+	in, out := startWithPipes(t, cmd)
 	replies := bufio.NewReader(out)
 	expect := func(code, line string) string {
 		t.Helper()

@@ -65,11 +65,7 @@ func (d disk) mounted(t *testing.T, owner account) string {
 	t.Cleanup(func() { command(t, "", "losetup", "--detach", device) })
 	run(d.make, device)
 	run(d.mount, device)
-	t.Cleanup(func() {
-		if exec.Command("umount", at).Run() != nil {
-			command(t, "", "umount", "--lazy", at)
-		}
-	})
+	t.Cleanup(func() { unmountLazily(t, at) })
 	run(d.after, device)
 	return at
 }

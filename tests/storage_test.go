@@ -88,7 +88,7 @@ func smallDisk(t *testing.T, mebibytes int) (a account, roots string) {
 	}
 	command(t, "", "mount", "-t", "tmpfs", "-o", fmt.Sprintf("mode=755,size=%dm", mebibytes),
 		"none", disk)
-	t.Cleanup(func() { command(t, "", "umount", "--lazy", disk) })
+	t.Cleanup(func() { unmountLazily(t, disk) })
 	return newAccount(t, "--home-dir", filepath.Join(disk, "home")),
 		fmt.Sprintf("roots = [%q, %q]\n", dir, disk)
 }

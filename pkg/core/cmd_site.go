@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
-	"ftpd/pkg/listing"
 	"ftpd/pkg/vfs"
 )
 
@@ -38,7 +37,7 @@ func (s *Session) siteChmod(_ context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	now := listing.UnixMode(e.Mode)
+	now := uint64(vfs.UnixMode(e.Mode))
 	if now != mode && now&0o777 != mode { // a directory keeps its special bits
 		return keeps("mode", fmt.Sprintf("%03o", now)), nil
 	}

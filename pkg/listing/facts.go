@@ -95,7 +95,8 @@ func (f *FactFormat) Append(dst []byte, e *vfs.Entry) []byte {
 	facts := f.known(e)
 	dst = f.appendCommon(dst, e, facts)
 	if facts&factMode != 0 {
-		dst = append(strconv.AppendUint(append(dst, "unix.mode=0"...), UnixMode(e.Mode), 8), ';')
+		mode := uint64(vfs.UnixMode(e.Mode))
+		dst = append(strconv.AppendUint(append(dst, "unix.mode=0"...), mode, 8), ';')
 	}
 	if facts&factUID != 0 {
 		dst = append(strconv.AppendUint(append(dst, "unix.uid="...), uint64(e.UID), 10), ';')
@@ -206,19 +207,4 @@ func (f *FactFormat) appendPerm(dst []byte, m fs.FileMode) []byte {
 		}
 	}
 	return dst
-}
-
-// UnixMode returns a mode as chmod(1) takes it.
-func UnixMode(m fs.FileMode) uint64 {
-	mode := uint64(m.Perm())
-	if m&fs.ModeSetuid != 0 {
-		mode |= 0o4000
-	}
-	if m&fs.ModeSetgid != 0 {
-		mode |= 0o2000
-	}
-	if m&fs.ModeSticky != 0 {
-		mode |= 0o1000
-	}
-	return mode
 }

@@ -149,7 +149,7 @@ func checkFacts(t *testing.T, line string, e *vfs.Entry, format *FactFormat) {
 		got = append(got, key)
 		exact := map[string]string{
 			"size":      strconv.FormatInt(e.Size, 10),
-			"unix.mode": fmt.Sprintf("0%o", UnixMode(e.Mode)),
+			"unix.mode": fmt.Sprintf("0%o", vfs.UnixMode(e.Mode)),
 		}
 		if want, known := exact[key]; known && value != want {
 			t.Errorf("facts of %+v: %q", e, fact)

@@ -19,7 +19,7 @@ func (f *FS) Chmod(name string, mode uint32) (Entry, error) {
 	return f.change("change mode", name, config.Chmod, func(n *node) error {
 		switch {
 		case n.entry.Mode.IsDir():
-			return n.chmod(mode | specialBits(n.entry.Mode))
+			return n.chmod(mode | UnixMode(n.entry.Mode)&special)
 		case mode&special != 0:
 			return ErrMode
 		}
@@ -27,18 +27,19 @@ func (f *FS) Chmod(name string, mode uint32) (Entry, error) {
 	})
 }
 
-// specialBits returns the setuid, setgid and sticky bits of a mode, as of chmod(2).
-func specialBits(m fs.FileMode) (bits uint32) {
+// UnixMode returns a mode as of chmod(2), with the setuid, setgid and sticky bits.
+func UnixMode(m fs.FileMode) uint32 {
+	mode := uint32(m.Perm())
 	if m&fs.ModeSetuid != 0 {
-		bits |= 0o4000
+		mode |= 0o4000
 	}
 	if m&fs.ModeSetgid != 0 {
-		bits |= 0o2000
+		mode |= 0o2000
 	}
 	if m&fs.ModeSticky != 0 {
-		bits |= 0o1000
+		mode |= 0o1000
 	}
-	return bits
+	return mode
 }
 
 // Chgrp sets the group (0 to 1<<32-2) of the file or directory that name leads to. The kernel
