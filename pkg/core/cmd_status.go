@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/listing"
@@ -30,8 +31,9 @@ func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	text := append([]string{"Status of " + s.abs(arg) + ":"}, l.Lines()...)
-	return Reply{Code: 213, Text: append(text, "End of status."), Cause: l.Problem()}, nil
+	text := slices.Concat(
+		[]string{"Status of " + s.abs(arg) + ":"}, l.Lines(), []string{"End of status."})
+	return Reply{Code: 213, Text: text, Cause: l.Problem()}, nil
 }
 
 // collect adds the entries of a directory, or a file, to l. Nothing is sent before all is

@@ -208,7 +208,8 @@ func (s *Session) trace(cmd *command, line []byte, arg string) {
 	s.emit(e)
 }
 
-// say adds a reply to the output that the next flush writes.
+// say adds a reply to the output that the next flush writes. A long reply is written in pieces, so
+// that a session whose client does not read keeps at most the text of one reply, and a buffer.
 func (s *Session) say(r Reply) {
 	if s.phase == phaseEnded || r.Code == 0 {
 		return
@@ -219,13 +220,15 @@ func (s *Session) say(r Reply) {
 	if r.NamesPort() && s.tls.control == nil {
 		s.flush() // the reply begins a TCP segment, so the replies before it end one
 	}
-	if s.ctl.out == nil {
-		s.ctl.out = s.srv.buffers.Get()
-		s.ctl.out.Data = s.ctl.out.Data[:0]
-	}
-	s.ctl.out.Data = r.Append(s.ctl.out.Data)
-	if len(s.ctl.out.Data) >= transport.BufferSize/2 {
-		s.flush()
+	for i := 0; i < len(r.Text) && s.phase != phaseEnded; i++ {
+		if s.ctl.out == nil {
+			s.ctl.out = s.srv.buffers.Get()
+			s.ctl.out.Data = s.ctl.out.Data[:0]
+		}
+		s.ctl.out.Data = r.AppendLine(s.ctl.out.Data, i)
+		if len(s.ctl.out.Data) >= transport.BufferSize/2 {
+			s.flush()
+		}
 	}
 }
 

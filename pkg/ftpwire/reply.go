@@ -63,23 +63,28 @@ func (r Reply) IsRefusal() bool { return r.Code >= 400 }
 // §4.2, RFC 2428 §3). Firewalls and address translators read such replies.
 func (r Reply) NamesPort() bool { return r.Code == 227 || r.Code == 229 }
 
-// Append appends the reply as it is sent. A line in the middle that begins with a digit is
-// indented, since a client could take it for the last one (RFC 959 §4.2). A byte of the text
-// that would end its line becomes "?".
+// Append appends the reply as it is sent.
 func (r Reply) Append(dst []byte) []byte {
-	last := len(r.Text) - 1
-	for i, text := range r.Text {
-		switch {
-		case i == last:
-			dst = append(strconv.AppendInt(dst, int64(r.Code), 10), ' ')
-		case i == 0:
-			dst = append(strconv.AppendInt(dst, int64(r.Code), 10), '-')
-		case text != "" && '0' <= text[0] && text[0] <= '9':
-			dst = append(dst, ' ')
-		}
-		dst = append(appendTelnet(dst, text), "\r\n"...)
+	for i := range r.Text {
+		dst = r.AppendLine(dst, i)
 	}
 	return dst
+}
+
+// AppendLine appends the i-th line of the reply as it is sent. A line in the middle that begins with
+// a digit is indented, since a client could take it for the last one (RFC 959 §4.2). A byte of the
+// text that would end its line becomes "?".
+func (r Reply) AppendLine(dst []byte, i int) []byte {
+	text := r.Text[i]
+	switch {
+	case i == len(r.Text)-1:
+		dst = append(strconv.AppendInt(dst, int64(r.Code), 10), ' ')
+	case i == 0:
+		dst = append(strconv.AppendInt(dst, int64(r.Code), 10), '-')
+	case text != "" && '0' <= text[0] && text[0] <= '9':
+		dst = append(dst, ' ')
+	}
+	return append(appendTelnet(dst, text), "\r\n"...)
 }
 
 // appendTelnet appends a text for the control connection, which is a Telnet connection (RFC

@@ -51,8 +51,12 @@ const (
 	MaxText   = 2 << 20 // bytes; the target of one link may have 4 KiB
 )
 
-// ErrTooLarge is the error of Add when there is more than the bounds allow.
-var ErrTooLarge = errors.New("too many entries to sort")
+// MaxReply bounds the bytes of a listing in a reply. A session keeps all of them for as long as the
+// client does not read.
+const MaxReply = 200 << 10
+
+// ErrTooLarge is the error of Add when the lines have more than MaxReply bytes.
+var ErrTooLarge = errors.New("too many entries for a reply")
 
 // A WriteFunc sends bytes to the client. It returns the cause of a context that ends
 // meanwhile.
@@ -112,22 +116,25 @@ func (l *Lister) Line(ctx context.Context, e vfs.Entry) []byte {
 	return l.text
 }
 
-// Add adds a batch of entries for Lines. Without room for them it adds none and returns
-// ErrTooLarge.
+// Add adds a batch of entries for Lines. It returns ErrTooLarge at the first line for which there is
+// no room.
 func (l *Lister) Add(ctx context.Context, entries []vfs.Entry) error {
-	if len(l.lines)+len(entries) > MaxSorted || len(l.text) > MaxText {
-		return ErrTooLarge
+	l.learn(ctx, entries)
+	for i := range entries {
+		if l.addLine(&entries[i]); len(l.text) > MaxReply {
+			return ErrTooLarge
+		}
 	}
-	l.add(ctx, entries)
 	return nil
 }
 
-// Lines returns the lines in the order of their names, without their CRLF.
+// Lines returns the lines in the order of their names, without their CRLF. They share the memory of
+// one text.
 func (l *Lister) Lines() []string {
-	sorted := l.sorted()
+	sorted, text := l.sorted(), string(l.text)
 	lines := make([]string, len(sorted))
 	for i, line := range sorted {
-		lines[i] = string(l.text[line.start : line.end-2])
+		lines[i] = text[line.start : line.end-2]
 	}
 	return lines
 }
@@ -142,10 +149,14 @@ func (l *Lister) Problem() error {
 		"listed by name alone: %d of the entries, the first is %w", l.unknown, l.first)
 }
 
-func (l *Lister) add(ctx context.Context, entries []vfs.Entry) {
+func (l *Lister) learn(ctx context.Context, entries []vfs.Entry) {
 	if l.Learn != nil {
 		l.Learn(ctx, entries)
 	}
+}
+
+func (l *Lister) add(ctx context.Context, entries []vfs.Entry) {
+	l.learn(ctx, entries)
 	for i := range entries {
 		l.addLine(&entries[i])
 	}

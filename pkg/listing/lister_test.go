@@ -96,16 +96,24 @@ func TestReadFails(t *testing.T) {
 }
 
 func TestAddIsBounded(t *testing.T) {
-	l := &Lister{}
-	next := batches(MaxSorted+1, MaxSorted)
-	for _, want := range []error{nil, ErrTooLarge} {
-		batch, _ := next()
-		if err := l.Add(t.Context(), batch); err != want {
-			t.Errorf("%d entries: %v", len(batch), err)
+	const most = MaxReply / len("000000\r\n")
+	for count, want := range map[int]error{most: nil, most + 1: ErrTooLarge} {
+		l := &Lister{}
+		next := batches(count, 2000)
+		err := error(nil)
+		for batch, end := next(); end == nil && err == nil; batch, end = next() {
+			err = l.Add(t.Context(), batch)
+		}
+		if err != want || want == nil && len(l.Lines()) != count {
+			t.Errorf("%d entries: %v, %d lines", count, err, len(l.Lines()))
 		}
 	}
-	if len(l.Lines()) != MaxSorted {
-		t.Errorf("%d lines", len(l.Lines()))
+	l, long := &Lister{}, make([]vfs.Entry, 2000) // one batch
+	for i := range long {
+		long[i].Name = strings.Repeat("x", 4000)
+	}
+	if err := l.Add(t.Context(), long); err != ErrTooLarge || len(l.text) > MaxReply+4002 {
+		t.Errorf("%v, %d bytes are kept", err, len(l.text))
 	}
 }
 
