@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"ftpd/pkg/dtp"
+	"ftpd/pkg/monitor"
 )
 
 // claim reserves the opener that PASV or PORT has prepared, for a transfer that begins.
@@ -24,27 +25,13 @@ func (s *Session) dropOpener() {
 	}
 }
 
-// dialer returns an Opener that connects to the client, from data.active_port if that is set.
+// dialer returns an Opener that connects to the client. The socket comes from the supervisor,
+// because a core may make no connection.
 func (s *Session) dialer(client netip.AddrPort) *dtp.Active {
-	var socket func(context.Context) (*os.File, error)
-	if s.srv.config.Data.ActivePort != 0 {
-		socket = s.activeSocket
-	}
-	return s.srv.ports.Active(s.dataAddr(), client, socket)
-}
-
-// activeSocket returns a socket that is bound to data.active_port. It comes from the supervisor,
-// which may bind ports below 1024.
-func (s *Session) activeSocket(ctx context.Context) (*os.File, error) {
-	local := s.dataAddr()
-	switch {
-	case local.IsValid():
-	case s.ipv4():
-		local = netip.IPv4Unspecified()
-	default:
-		local = netip.IPv6Unspecified()
-	}
-	return s.srv.supervisor.ActiveSocket(ctx, s.id, local)
+	way := monitor.ActiveWay{From: s.dataAddr(), To: client}
+	return s.srv.ports.Active(way.From, client, func(ctx context.Context) (*os.File, error) {
+		return s.srv.supervisor.ActiveSocket(ctx, s.id, way)
+	})
 }
 
 // dataAddr returns the address from which data connections are made: the server's address on the

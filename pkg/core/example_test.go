@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"net/textproto"
 	"os"
 
@@ -45,7 +44,7 @@ func (s oneUser) Sign(context.Context, monitor.Handshake) ([]byte, error) {
 	return nil, errors.ErrUnsupported
 }
 
-func (s oneUser) ActiveSocket(context.Context, string, netip.Addr) (*os.File, error) {
+func (s oneUser) ActiveSocket(context.Context, string, monitor.ActiveWay) (*os.File, error) {
 	return nil, errors.ErrUnsupported
 }
 

@@ -30,6 +30,8 @@ type fakeSupervisor struct {
 	home   string
 	broken bool // Names panics
 
+	activePort bool // data.active_port is set
+
 	mu     sync.Mutex
 	refuse string // of the next admissions; guarded by mu
 	ids    int    // guarded by mu
@@ -170,9 +172,14 @@ func (f *fakeSupervisor) Sign(_ context.Context, h monitor.Handshake) ([]byte, e
 	return h.Sign(key)
 }
 
-func (f *fakeSupervisor) ActiveSocket(_ context.Context, _ string,
-	local netip.Addr) (*os.File, error) {
-	return nil, fmt.Errorf("somebody listens at port 20 of %s", local)
+// ActiveSocket lets the core dial, because there are no sockets. It fails if data.active_port is set.
+func (f *fakeSupervisor) ActiveSocket(
+	_ context.Context, _ string, way monitor.ActiveWay,
+) (*os.File, error) {
+	if f.activePort {
+		return nil, fmt.Errorf("somebody listens at port 20 of %s", way.From)
+	}
+	return nil, errors.ErrUnsupported
 }
 
 func (f *fakeSupervisor) End(session string) {
@@ -247,6 +254,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) server() *Server {
 	if w.srv == nil {
+		w.supervisor.activePort = w.config.Data.ActivePort != 0
 		o := Options{Config: w.config, Supervisor: w.supervisor, Network: w.net}
 		if w.certified {
 			o.Certificates = w.certificates()

@@ -2,6 +2,7 @@ package dtp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -21,9 +22,9 @@ type Active struct {
 	wait    time.Duration // 0 is without a bound
 }
 
-// Active returns an Opener that connects to the client. It connects from local, or from an address
-// that the system chooses if local is invalid. If socket is not nil, it returns the socket that
-// connects, which is bound to data.active_port.
+// Active returns an Opener that connects to the client. socket returns a socket that has begun to
+// connect. If its error is errors.ErrUnsupported, the Opener connects itself: from local, or from an
+// address that the system chooses if local is invalid.
 func (p *Ports) Active(
 	local netip.Addr, client netip.AddrPort, socket func(context.Context) (*os.File, error),
 ) *Active {
@@ -49,14 +50,14 @@ func (a *Active) Open(ctx context.Context) (transport.Conn, error) {
 }
 
 func (a *Active) dial(ctx context.Context) (transport.Conn, error) {
-	if a.socket == nil {
-		return a.network.Dial(ctx, a.local, a.Client)
-	}
 	socket, err := a.socket(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		return a.network.Dial(ctx, a.local, a.Client)
+	case err != nil:
 		return nil, err
 	}
-	return a.network.DialOn(ctx, socket, a.Client)
+	return a.network.Connected(ctx, socket)
 }
 
 // Claim does nothing, because nothing exists before the connection is made.

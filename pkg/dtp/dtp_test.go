@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -342,7 +343,8 @@ func TestActive(t *testing.T) {
 		ports := NewPorts(c, &memnet.Network{}, config.PortRange{})
 		for port, want := range map[uint16]time.Duration{5000: 0, 9999: time.Minute} {
 			began := time.Now()
-			a := ports.Active(local, netip.AddrPortFrom(client, port), nil)
+			a := ports.Active(local, netip.AddrPortFrom(client, port),
+				func(context.Context) (*os.File, error) { return nil, errors.ErrUnsupported })
 			_, err := a.Open(t.Context())
 			e, ok := errors.AsType[*OpenError](err)
 			if took := time.Since(began); !ok || e.Reason != NoConnect || took != want {

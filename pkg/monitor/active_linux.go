@@ -3,8 +3,6 @@ package monitor
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -13,8 +11,8 @@ import (
 const activeSocket kind = "active-socket"
 
 type activeBody struct {
-	Session string     `json:"session"`
-	Local   netip.Addr `json:"local"`
+	Session string    `json:"session"`
+	Way     ActiveWay `json:"way"`
 }
 
 type activeAnswer struct {
@@ -24,13 +22,13 @@ type activeAnswer struct {
 
 // ActiveSocket implements Supervisor.
 func (c *Client) ActiveSocket(
-	ctx context.Context, session string, local netip.Addr,
+	ctx context.Context, session string, way ActiveWay,
 ) (*os.File, error) {
 	var a activeAnswer
-	body := activeBody{Session: session, Local: local}
+	body := activeBody{Session: session, Way: way}
 	file, err := c.callFile(ctx, activeSocket, body, &a)
 	if err == nil && file == nil {
-		err = fmt.Errorf("the supervisor has no socket: %s", a.Failure)
+		err = errors.New(a.Failure)
 	}
 	return file, err
 }
@@ -40,7 +38,7 @@ func (s *Server) activeSocket(ctx context.Context, r request, body activeBody) e
 		return errors.New("core requested a socket of a session that it does not have")
 	}
 	inBackground(ctx, r, func(ctx context.Context) {
-		file, err := s.sup.ActiveSocket(ctx, body.Session, body.Local)
+		file, err := s.sup.ActiveSocket(ctx, body.Session, body.Way)
 		if err != nil {
 			s.reply(r, activeAnswer{Failure: err.Error()})
 			return

@@ -16,13 +16,16 @@ func TestActiveSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	way := ActiveWay{
+		From: netip.MustParseAddr("192.0.2.1"), To: netip.MustParseAddrPort("198.51.100.7:4000"),
+	}
 	for range 3 {
-		file, err := c.ActiveSocket(t.Context(), a.Session, netip.MustParseAddr("192.0.2.1"))
+		file, err := c.ActiveSocket(t.Context(), a.Session, way)
 		if err != nil {
 			t.Fatal(err)
 		}
 		text, err := io.ReadAll(file)
-		if err != nil || string(text) != a.Session+" 192.0.2.1" {
+		if err != nil || string(text) != a.Session+" 192.0.2.1 198.51.100.7:4000" {
 			t.Errorf("received %q, %v", text, err)
 		}
 		raw, err := file.SyscallConn()
@@ -41,7 +44,7 @@ func TestActiveSocket(t *testing.T) {
 		})
 		file.Close()
 	}
-	_, err = c.ActiveSocket(t.Context(), a.Session, netip.IPv6Loopback())
+	_, err = c.ActiveSocket(t.Context(), a.Session, ActiveWay{From: netip.IPv6Loopback()})
 	if err == nil || !strings.Contains(err.Error(), "address in use") {
 		t.Error(err)
 	}

@@ -95,7 +95,7 @@ func (l *ledger) Sign(_ context.Context, h Handshake) ([]byte, error) {
 }
 
 func (l *ledger) ActiveSocket(
-	_ context.Context, session string, _ netip.Addr,
+	_ context.Context, session string, _ ActiveWay,
 ) (*os.File, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -312,7 +312,7 @@ func FuzzClient(f *testing.F) {
 		calls.Go(func() { _, _, _ = c.Group(t.Context(), "staff") })
 		calls.Go(func() { _, _ = c.Sign(t.Context(), Handshake{}) })
 		calls.Go(func() {
-			if _, err := c.ActiveSocket(t.Context(), "s1", netip.IPv4Unspecified()); err == nil {
+			if _, err := c.ActiveSocket(t.Context(), "s1", ActiveWay{}); err == nil {
 				t.Error("ActiveSocket returned a socket that was not sent")
 			}
 		})

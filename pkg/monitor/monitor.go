@@ -35,13 +35,20 @@ type Supervisor interface {
 	Group(ctx context.Context, name string) (gid uint32, found bool, err error)
 	// Sign signs a TLS handshake with the private key of a certificate of the service.
 	Sign(context.Context, Handshake) ([]byte, error)
-	// ActiveSocket returns a TCP socket that is bound to data.active_port at the address
-	// local. If local is unspecified, the socket is bound to all addresses of its family. The
-	// socket is not connected and does not block. The caller closes it.
-	ActiveSocket(ctx context.Context, session string, local netip.Addr) (*os.File, error)
+	// ActiveSocket returns a TCP socket that has begun to connect to the client of a session,
+	// or to a host of data.foreign_networks. It does not block. The caller closes it. The error
+	// is errors.ErrUnsupported if the caller has to make the connection itself.
+	ActiveSocket(ctx context.Context, session string, way ActiveWay) (*os.File, error)
 	// End releases the slot of a session. It is called exactly once for each admitted session.
 	End(session string)
 	events.Sink
+}
+
+// An ActiveWay is the way of an active data connection (RFC 959 §3.2).
+type ActiveWay struct {
+	// From is the address of this host. If it is invalid, the system chooses the address.
+	From netip.Addr     `json:"from"`
+	To   netip.AddrPort `json:"to"`
 }
 
 // A Connection is an accepted control connection.

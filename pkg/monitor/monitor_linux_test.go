@@ -112,11 +112,11 @@ func (f *fake) Sign(_ context.Context, h Handshake) ([]byte, error) {
 	return h.Sign(f.key)
 }
 
-// ActiveSocket returns a pipe that contains the session and the address. For ::1 it fails.
+// ActiveSocket returns a pipe that contains the session and the address. From ::1 it fails.
 func (f *fake) ActiveSocket(
-	_ context.Context, session string, local netip.Addr,
+	_ context.Context, session string, way ActiveWay,
 ) (*os.File, error) {
-	if local == netip.IPv6Loopback() {
+	if way.From == netip.IPv6Loopback() {
 		return nil, errors.New("address in use")
 	}
 	r, w, err := os.Pipe()
@@ -124,7 +124,7 @@ func (f *fake) ActiveSocket(
 		return nil, err
 	}
 	defer w.Close()
-	_, err = io.WriteString(w, session+" "+local.String())
+	_, err = io.WriteString(w, session+" "+way.From.String()+" "+way.To.String())
 	return r, err
 }
 

@@ -100,9 +100,10 @@ var fromCore = []rule{
 		kind: activeSocket, state: serving, session: true, size: 256, concurrent: 64,
 		deadline: 5 * time.Second,
 		handle:   parsed((*Server).activeSocket),
-		gain: "It gets one socket for each request, bound to data.active_port (none if that is 0), " +
-			"and may use it to connect to any host or to listen. Hosts that trust a port below " +
-			"1024 as a sign of root trust it.",
+		gain: "It gets connections to the client of the session, and to hosts of " +
+			"data.foreign_networks, as any client gets by PORT: to ports below 1024 only with " +
+			"data.allow_privileged_ports. They come from data.active_port, if that is set; hosts " +
+			"that trust a port below 1024 as a sign of root trust it.",
 	},
 	{
 		kind: end, state: serving, session: true, size: 256,

@@ -9,7 +9,10 @@ import (
 	"os"
 )
 
-func boundSocket(netip.AddrPort) (*os.File, error) { return nil, errors.ErrUnsupported }
+// connecting returns errors.ErrUnsupported: the core of these systems connects itself.
+func connecting(netip.Addr, uint16, netip.AddrPort) (*os.File, error) {
+	return nil, errors.ErrUnsupported
+}
 
 // probeActivePort refuses data.active_port, because this system offers no bound sockets.
 func probeActivePort(o Options) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"os"
 
 	"ftpd/pkg/admission"
@@ -189,13 +188,19 @@ func (h *handler) Sign(_ context.Context, hs monitor.Handshake) ([]byte, error) 
 
 // ActiveSocket implements monitor.Supervisor.
 func (h *handler) ActiveSocket(
-	_ context.Context, _ string, local netip.Addr,
+	_ context.Context, session string, way monitor.ActiveWay,
 ) (*os.File, error) {
-	port := h.config.Data.ActivePort
-	if port == 0 {
-		return nil, errors.New("data.active_port is 0")
+	data, client := &h.config.Data, h.registry.Get(session).Remote.Addr()
+	to := way.To.Addr()
+	switch {
+	case !data.Active:
+		return nil, errors.New("data.active is false")
+	case !client.IsValid() || to != client && !data.ForeignNetworks.Contains(to):
+		return nil, fmt.Errorf("%s is neither the client nor in data.foreign_networks", to)
+	case way.To.Port() < 1024 && !data.AllowPrivilegedPorts:
+		return nil, errors.New("ports below 1024 need data.allow_privileged_ports")
 	}
-	return boundSocket(netip.AddrPortFrom(local, uint16(port)))
+	return connecting(way.From, uint16(data.ActivePort), way.To)
 }
 
 // End implements monitor.Supervisor.

@@ -43,9 +43,11 @@ func listenOne(ctx context.Context, a config.Address) (net.Listener, error) {
 	if a.Addr().Is4() {
 		network = "tcp4" // with "tcp", package net takes 0.0.0.0 for [::]
 	}
-	l, err := new(net.ListenConfig).Listen(ctx, network, a.String())
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false) // as data connections, which come from the core
+	l, err := lc.Listen(ctx, network, a.String())
 	if errors.Is(err, syscall.EAFNOSUPPORT) && a.Addr().IsUnspecified() && a.Addr().Is6() {
-		l, err = new(net.ListenConfig).Listen(ctx, "tcp4", fmt.Sprintf("0.0.0.0:%d", a.Port()))
+		l, err = lc.Listen(ctx, "tcp4", fmt.Sprintf("0.0.0.0:%d", a.Port()))
 	}
 	if err != nil {
 		return nil, &listenError{refusal(a, err), err}

@@ -148,6 +148,7 @@ func (tcp) Listen(at netip.AddrPort) (Listener, error) {
 		network = "tcp4"
 	}
 	var lc net.ListenConfig
+	lc.SetMultipathTCP(false) // a core may make sockets for TCP alone
 	l, err := lc.Listen(context.Background(), network, at.String())
 	if err != nil {
 		if portBusy(err) {

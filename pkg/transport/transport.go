@@ -112,8 +112,9 @@ type Network interface {
 	// Dial connects from an address of this host to a peer, until ctx ends. If from is invalid,
 	// the system chooses the address.
 	Dial(ctx context.Context, from netip.Addr, to netip.AddrPort) (Conn, error)
-	// DialOn connects a socket that is bound already. It closes the socket in any case.
-	DialOn(ctx context.Context, socket *os.File, to netip.AddrPort) (Conn, error)
+	// Connected returns the connection of a TCP socket that has begun to connect. It waits until
+	// the socket is connected, or until ctx ends. It closes the socket in any case.
+	Connected(ctx context.Context, socket *os.File) (Conn, error)
 }
 
 // A Listener waits for data connections. Close ends a pending Accept.

@@ -283,8 +283,8 @@ func (n *Network) Dial(
 	return n.Connect(netip.AddrPortFrom(from, 20), to)
 }
 
-// DialOn returns errors.ErrUnsupported, because there are no sockets.
-func (*Network) DialOn(context.Context, *os.File, netip.AddrPort) (transport.Conn, error) {
+// Connected returns errors.ErrUnsupported, because there are no sockets.
+func (*Network) Connected(context.Context, *os.File) (transport.Conn, error) {
 	return nil, errors.ErrUnsupported
 }
 
