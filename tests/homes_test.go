@@ -49,7 +49,7 @@ func TestCreateHome(t *testing.T) {
 	belongsTo(t, filepath.Join(trusted, "wanted"), owner.uid, owner.gid)
 	belongsTo(t, filepath.Join(trusted, "of-fixed", "file"), owner.uid, owner.gid)
 	for user, cause := range map[string]string{"unwanted": "file does not exist",
-		"unsafe": "others may write in"} {
+		"unsafe": "every account can change "} {
 		if r, _ := refuse(t, s.addr, user, "secret"); r.code != 530 {
 			t.Errorf("%s: %v", user, r)
 		}

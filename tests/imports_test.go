@@ -19,6 +19,7 @@ import (
 var layers = []struct{ packages, reason string }{
 	{"pkg/config pkg/sandbox", "plain values that each package may read and a test may write, and what the kernel refuses a process; neither imports another package"},
 	{"pkg/roots", "which directories are served, and what is mounted there; knows neither users nor sessions"},
+	{"pkg/trust", "who may change files; config opens no file but its own, and what opens others needs this"},
 	{"pkg/certfile", "certificates and keys in files, for the supervisor and the checks; config opens no file but its own"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
@@ -49,7 +50,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"net/http", "", "no web server stands beside users' files"},
 	{"net/rpc", "", "the monitor's table is the only thing that crosses between processes"},
 	{"os/exec", "pkg/supervisor pkg/sandbox pkg/unixauth pkg/internal/coretest", "programs are started by the root side; the core has no exec"},
-	{"os/user", "pkg/supervisor pkg/unixauth pkg/unixauth/pamhelper", "the root side looks up its own accounts (ftpd, nobody); everybody else's names come from ftpd-auth, and the core opens no /etc/passwd"},
+	{"os/user", "pkg/trust pkg/supervisor pkg/unixauth pkg/unixauth/pamhelper", "the root side looks up its own accounts (ftpd, nobody); everybody else's names come from ftpd-auth, and the core opens no /etc/passwd"},
 	{"log", "", "there is one log, written by the supervisor"},
 	{"log/slog", "", "there is one log, written by the supervisor"},
 	{"ftpd/pkg/unixauth/pamhelper", "cmd/ftpd-auth", "libpam and NSS modules never run beside keys or sockets"},
@@ -62,7 +63,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
 	{"golang.org/x/text", "pkg/vfs", "file systems fold names by Unicode's forms"},
-	{"golang.org/x/sys", "pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/roots pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
+	{"golang.org/x/sys", "pkg/trust pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/roots pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 
 // calls: these functions are for the named packages alone.

@@ -135,12 +135,12 @@ var logKeys = []keyRow{
 	},
 	{
 		key: "log.file", probe: (*keyRun).logFile, ownService: true, unusualLog: true,
-		wantBase: "JSON: connect, no file", value: `"{dir}/log"`, wantValue: "nothing, a file",
+		wantBase: "JSON: connect, no file", value: `"{new}/log"`, wantValue: "nothing, a file",
 		edgeValue: `""`, wantEdge: "JSON: connect, no file", wrongValue: `"ftpd.log"`,
 	},
 	{
 		key: "log.transfer_log", probe: (*keyRun).transferLog, ownService: true,
-		wantBase: "no file", value: `"{dir}/log"`, wantValue: "a file",
+		wantBase: "no file", value: `"{new}/log"`, wantValue: "a file",
 		edgeValue: `""`, wantEdge: "no file", wrongValue: `"xferlog"`,
 	},
 	{
@@ -377,7 +377,7 @@ func (r *keyRun) transferLog() string {
 
 // aFile reports whether there is a log file that names the session's user.
 func (r *keyRun) aFile() string {
-	text, err := os.ReadFile(filepath.Join(r.dir, "log"))
+	text, err := os.ReadFile(filepath.Join(r.w.trusted+r.path, "log"))
 	if err == nil && strings.Contains(string(text), r.user.name) {
 		return "a file"
 	}

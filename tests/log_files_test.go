@@ -34,10 +34,13 @@ func TestLogFiles(t *testing.T) {
 					writeConfig(t, port, settings{"log": files}))
 			} else {
 				user, password = "carla", "secret"
-				if err := os.Chmod(dir, 0o777); err != nil {
-					t.Fatal(err)
-				}
 				s = ordinaryServer(t, files)
+				if as := s.cmd.SysProcAttr; as != nil {
+					uid, gid := int(as.Credential.Uid), int(as.Credential.Gid)
+					if err := os.Chown(dir, uid, gid); err != nil {
+						t.Fatal(err)
+					}
+				}
 			}
 			s.launch(t)
 			lines(t, log, `"message":"ready"`)
@@ -91,7 +94,16 @@ func ordinaryServer(t *testing.T, log string) *server {
 	}
 	port := freePort(t)
 	config := filepath.Join(sharedDir(t), "ftpd.toml")
-	writeFile(t, config, fmt.Sprintf(`[server]
+	writeFile(t, config, ordinaryConfig(t, port, home, log), 0o644)
+	s := newServer(t, port, "serve", "--config", config)
+	asOrdinaryUser(s.cmd)
+	return s
+}
+
+// ordinaryConfig returns the configuration of such a server, whose admin socket is in the home.
+func ordinaryConfig(t *testing.T, port uint16, home, log string) string {
+	t.Helper()
+	return fmt.Sprintf(`[server]
 listen = ["127.0.0.1:%d"]
 [auth]
 backend = "virtual"
@@ -103,10 +115,7 @@ name = "carla"
 password = %q
 home = %q
 run_as = ""
-`, port, filepath.Join(home, "admin.sock"), log, hashes["bcrypt"], home), 0o644)
-	s := newServer(t, port, "serve", "--config", config)
-	asOrdinaryUser(s.cmd)
-	return s
+`, port, filepath.Join(home, "admin.sock"), log, hashes["bcrypt"], home)
 }
 
 func storeAs(t *testing.T, c *client, name string) {

@@ -12,6 +12,7 @@ import (
 	"ftpd/pkg/certfile"
 	"ftpd/pkg/config"
 	"ftpd/pkg/inspect"
+	"ftpd/pkg/trust"
 )
 
 // runCheck checks a configuration, and looks at this host as a start of the service would find it.
@@ -93,6 +94,7 @@ type look func(context.Context, *config.Source, time.Time) inspect.Facts
 // nobody has configured would mislead. With --show it checks the file only.
 func (c *check) run(known config.Accounts, outside look, stdout, stderr io.Writer) int {
 	source := config.Inspect(c.file, known)
+	trust.Check(source)
 	certfile.Check(source)
 	var facts *inspect.Facts
 	if len(source.Problems.Errors()) == 0 && !c.show {

@@ -13,6 +13,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
 	"ftpd/pkg/supervisor"
+	"ftpd/pkg/trust"
 )
 
 // defaultConfig is the configuration that packages install.
@@ -46,6 +47,9 @@ func inspectConfig(file string) *config.Source {
 	}
 	defer done()
 	source := config.Inspect(file, known)
+	if !supervisor.IsConfined() { // the run that started this one could look up its account
+		trust.Check(source)
+	}
 	certfile.Check(source)
 	return source
 }

@@ -15,7 +15,9 @@ import "net/netip"
 type Config struct {
 	// Further files to read, relative to the directory of this file. "*" and "?" match names. A
 	// key that is set in two files is an error. The tables [[user]], [[group]], [[hook]],
-	// [[site]] and [[host]] of all files are added up.
+	// [[site]] and [[host]] of all files are added up. All files, and the directories above
+	// them, must belong to root (or the account that runs the service), and must not be writable
+	// by group or others.
 	Include []string `toml:"include"`
 
 	// The service itself.
@@ -402,9 +404,11 @@ type Log struct {
 	// "console", "json", or "auto" (console on a terminal, else json).
 	Format LogFormat `toml:"format"`
 	// Path of the log file. "" is standard error, which is the journal under systemd. The file is
-	// opened again after it was rotated.
+	// opened again after it was rotated. The file and the directories above it must belong to root
+	// (or the account that runs the service), and must not be writable by others.
 	File string `toml:"file"`
-	// Path of a file that records transfers in the format of xferlog(5); "" is none.
+	// Path of a file that records transfers in the format of xferlog(5); "" is none. It has the
+	// conditions of log.file.
 	TransferLog string `toml:"transfer_log"`
 }
 

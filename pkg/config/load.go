@@ -114,6 +114,19 @@ func (s *Source) included(main string) []string {
 	return files
 }
 
+// IncludeDirectory returns the directory in which the files of include[i] are: the last one above
+// them whose name is not a pattern.
+func (s *Source) IncludeDirectory(i int) string {
+	dir := filepath.Dir(s.Config.Include[i])
+	for strings.ContainsAny(dir, `*?[`) {
+		dir = filepath.Dir(dir)
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(filepath.Dir(s.Files[0]), dir)
+	}
+	return dir
+}
+
 // escapeGlob escapes the characters that have a meaning in a pattern.
 var escapeGlob = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 

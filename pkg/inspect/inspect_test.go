@@ -74,7 +74,7 @@ func TestDirectories(t *testing.T) {
 		{"[[user]]\nname = 'a'\nhome = '/usr/ftpdtest-none'\ncreate_home = true", ""},
 		{
 			"[[user]]\nname = 'a'\nhome = 'DIR/open/a'\ncreate_home = true",
-			"3: warning: user.home: create_home makes no home in open: others may write in …",
+			"3: warning: user.home: create_home makes no home in open: every account can change …",
 		},
 		{
 			"[[user]]\nname = 'a'\nhome = 'DIR/none/a'\ncreate_home = true",

@@ -3,23 +3,20 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/trust"
 )
 
 // makeHome makes the missing home of a user (create_home). owner is nil where the home belongs to
-// the user that runs the service. All directories above the home must belong to root or to the user
-// that runs the service, and no other user may write there: a user that could replace one of them
-// would choose where root makes a directory. home has no links, and each directory is checked by
-// its descriptor.
+// the user that runs the service. A user that could replace a directory above the home would choose
+// where root makes a directory, so all of them must be trusted (pkg/trust). home has no links.
 func makeHome(home string, owner *impersonate.Credentials, umask config.Mode) error {
-	dir, err := openTrusted(filepath.Dir(home))
+	dir, err := openParent(filepath.Dir(home))
 	if err != nil {
 		return fmt.Errorf("create_home: %w", err)
 	}
@@ -45,11 +42,36 @@ func CheckHomes(parent string) error {
 	if err != nil {
 		return err
 	}
-	dir, err := openTrusted(parent)
+	dir, err := openParent(parent)
 	if err == nil {
 		unix.Close(dir)
 	}
 	return err
+}
+
+// openParent opens a directory for makeHome. It returns an error if other accounts can change the
+// directory or the way to it. In a directory with the sticky bit, others could make the home first.
+func openParent(parent string) (fd int, err error) {
+	real, err := trust.Path(parent)
+	if err == nil && real != parent {
+		err = fmt.Errorf("%s leads to %s by a link", parent, real)
+	}
+	if err != nil {
+		return -1, err
+	}
+	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
+	if fd, err = unix.Open(parent, flags, 0); err != nil {
+		return -1, fmt.Errorf("open %s: %w", parent, err)
+	}
+	var st unix.Stat_t
+	if err = unix.Fstat(fd, &st); err == nil && st.Mode&unix.S_ISVTX != 0 && st.Mode&0o022 != 0 {
+		err = fmt.Errorf("others may write in %s", parent)
+	}
+	if err != nil {
+		unix.Close(fd)
+		return -1, err
+	}
+	return fd, nil
 }
 
 // giveHome sets mode and owner of the directory name in dir.
@@ -67,49 +89,4 @@ func giveHome(dir int, name string, owner *impersonate.Credentials, mode uint32)
 		return nil
 	}
 	return unix.Fchown(fd, int(owner.UID), int(owner.GID))
-}
-
-// openTrusted opens a directory by a path without links. It returns an error if other users may
-// write to the directory or to one above it.
-func openTrusted(dir string) (fd int, err error) {
-	const flags = unix.O_PATH | unix.O_DIRECTORY | unix.O_NOFOLLOW | unix.O_CLOEXEC
-	fd, err = unix.Open("/", flags, 0)
-	at := "/"
-	for _, name := range strings.Split(strings.Trim(dir, "/"), "/") {
-		if err == nil {
-			err = checkTrusted(fd, at)
-		}
-		if err != nil || name == "" {
-			break
-		}
-		at = filepath.Join(at, name)
-		next, openErr := unix.Openat(fd, name, flags, 0)
-		unix.Close(fd)
-		if fd, err = next, openErr; err != nil {
-			return -1, fmt.Errorf("open %s: %w", at, err)
-		}
-	}
-	if err == nil {
-		err = checkTrusted(fd, at)
-	}
-	if err != nil && fd >= 0 {
-		unix.Close(fd)
-	}
-	return fd, err
-}
-
-// checkTrusted returns an error if the directory belongs to another user than root or the user that
-// runs the service, or if others may write in it.
-func checkTrusted(fd int, at string) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return err
-	}
-	switch {
-	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("%s is not root's", at)
-	case st.Mode&0o022 != 0:
-		return fmt.Errorf("others may write in %s", at)
-	}
-	return nil
 }

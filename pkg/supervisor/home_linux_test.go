@@ -20,7 +20,8 @@ func TestMakeHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(base) })
-	for name, mode := range map[string]os.FileMode{"homes": 0o755, "shared": 0o775, "users": 0o755} {
+	for name, mode := range map[string]os.FileMode{"homes": 0o755, "shared": 0o775, "users": 0o755,
+		"sticky": 0o777 | os.ModeSticky} {
 		dir := filepath.Join(base, name)
 		if err := os.Mkdir(dir, mode); err != nil {
 			t.Fatal(err)
@@ -41,11 +42,12 @@ func TestMakeHome(t *testing.T) {
 	owner := &impersonate.Credentials{UID: 61001, GID: 61002}
 	for _, c := range []struct{ home, refused string }{
 		{"homes/alice", ""},
-		{"homes/alice", ""},             // exists already
-		{"link/bob", "not a directory"}, // auth.Policy has resolved links
-		{"shared/alice", "others may write in"},
-		{"users/alice", "is not root's"},
-		{"users/inner/alice", "is not root's"},
+		{"homes/alice", ""},              // exists already
+		{"link/bob", "/homes by a link"}, // auth.Policy has resolved links
+		{"shared/alice", "group 0 can change "},
+		{"users/alice", " belongs to uid 61001"},
+		{"users/inner/alice", " belongs to uid 61001"},
+		{"sticky/alice", "others may write in"},
 		{"missing/alice", "no such file"},
 	} {
 		home := filepath.Join(base, c.home)
