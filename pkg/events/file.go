@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"syscall"
+
+	"ftpd/pkg/trust"
 )
 
 // A File is a log file. Write opens it again if its path no longer leads to the open file, so
@@ -19,8 +20,8 @@ type File struct {
 	lastError string      // the error of the last Write, "" for none; guarded by mu
 }
 
-// OpenFile opens the file for appending. It creates a missing file, which its owner may write
-// and its group may read.
+// OpenFile opens the file for appending, and creates a missing one. It returns an error if the file
+// or the way to it is not trusted (trust.OpenLog); Write does not open such a file again, either.
 func OpenFile(path string) (*File, error) {
 	f := &File{path: path}
 	if err := f.reopen(); err != nil {
@@ -58,9 +59,7 @@ func (f *File) reportLocked(err error) {
 }
 
 func (f *File) reopen() error {
-	// With O_NONBLOCK, the open of a FIFO without a reader fails instead of waiting for one.
-	const flags = os.O_WRONLY | os.O_APPEND | os.O_CREATE | syscall.O_NONBLOCK
-	file, err := os.OpenFile(f.path, flags, 0o640)
+	file, err := trust.OpenLog(f.path, true)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"ftpd/pkg/trust"
 )
 
 // logs reports the log files that a start could not open. It creates no file.
@@ -27,20 +29,16 @@ func (l *inspection) log(id, file string) {
 	}
 }
 
-// checkWritable returns an error if a file can be neither opened for writing nor created.
+// checkWritable returns an error if a start could neither open a file for appending nor create it.
 func checkWritable(file string) error {
-	info, err := os.Stat(file)
+	dir := filepath.Dir(file)
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no directory %s", dir)
+	}
+	f, err := trust.OpenLog(file, false)
 	if errors.Is(err, fs.ErrNotExist) {
-		dir := filepath.Dir(file)
-		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no directory %s", dir)
-		}
 		return nil
 	}
-	if err != nil || !info.Mode().IsRegular() && !info.IsDir() { // opening a FIFO may block
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
 		return err
 	}
