@@ -33,6 +33,12 @@ func TestCheckLooksOutside(t *testing.T) {
 	a.issueAs(t, "soon", "localhost", "ecdsa", 73*time.Hour)
 	a.issueAs(t, "late", "localhost", "ecdsa", 1000*time.Hour)
 	a.issueAs(t, "other", "localhost", "ecdsa", 1000*time.Hour)
+	a.issueAs(t, "open", "localhost", "ecdsa", 1000*time.Hour)
+	for _, file := range []string{"open.pem", "open.key"} {
+		if err := os.Chmod(a.file(file), 0o622); err != nil {
+			t.Fatal(err)
+		}
+	}
 	pair := func(certificate, key string) settings {
 		return settings{"end": fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n",
 			a.file(certificate+".pem"), a.file(key+".key"))}
@@ -76,7 +82,7 @@ func TestCheckLooksOutside(t *testing.T) {
 			"/usr/{user}")}, 0, "-"},
 		{"home to be made among strangers",
 			settings{"defaults": fmt.Sprintf("home = %q\ncreate_home = true\n", open+"/{user}")}, 0,
-			"warning: defaults.home: create_home makes no home in " + open + ": others may write in "},
+			"warning: defaults.home: create_home makes no home in " + open + ": every account can change "},
 		{"mount", mount(dir), 0, "-"},
 		{"no mount", mount(dir + "/none"), 0,
 			"warning: user.mount.directory: there is no directory " + dir + "/none: "},
@@ -94,6 +100,10 @@ func TestCheckLooksOutside(t *testing.T) {
 			"tls.certificate: " + a.file("late.pem") + " is good until "},
 		{"certificate ends soon", pair("soon", "soon"), 0,
 			"warning: tls.certificate: the certificate expires on "},
+		{"certificate that all can change", pair("open", "open"), 0,
+			"warning: tls.certificate: every account can change " + a.file("open.pem")},
+		{"key that all can change", pair("open", "open"), 0,
+			"warning: tls.key: every account can change " + a.file("open.key")},
 		{"key of another", pair("late", "other"), 1,
 			": tls.key: " + a.file("other.key") + ": the key is not that of the certificate"},
 	} {

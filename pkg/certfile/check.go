@@ -4,11 +4,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/trust"
 )
 
 // Check reads the files of TLS that a configuration names, and reports those that cannot be
@@ -32,6 +34,7 @@ func Check(source *config.Source) {
 		if _, err := ReadAuthorities(c.TLS.ClientCA); err != nil {
 			source.Report("tls.client_ca", false, "%s: %v", c.TLS.ClientCA, err)
 		}
+		warnOfWriters(source, "tls.client_ca", c.TLS.ClientCA)
 	}
 }
 
@@ -50,12 +53,23 @@ func checkPair(source *config.Source, id, certificate, key string) *x509.Certifi
 	if text := Expiry(p.Leaf, time.Now()); text != "" {
 		source.Report(certificateID, true, "%s", text)
 	}
+	warnOfWriters(source, certificateID, certificate)
 	if key == "" {
 		keyID, key = certificateID, certificate
+	} else {
+		warnOfWriters(source, keyID, key)
 	}
 	if info, err := os.Stat(key); err == nil && info.Mode().Perm()&0o004 != 0 {
 		source.Report(keyID, true,
 			"everybody on this host can read the key: chmod o-r %s", key)
 	}
 	return p.Leaf
+}
+
+// warnOfWriters warns if other accounts can exchange a file. It is no error, because programs that
+// renew certificates may run as accounts of their own.
+func warnOfWriters(source *config.Source, id, file string) {
+	if _, err := trust.Path(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		source.Report(id, true, "%v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"path"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ func (s *Source) checkServer() {
 		s.listenOnce(seen, item("server.listen_tls", i), a)
 	}
 	s.reply("server.banner", c.Banner)
+	s.warnOfProxies(c.ProxyProtocolFrom)
 	for i := range c.Roots {
 		id := item("server.roots", i)
 		if c.Roots[i] == "" {
@@ -44,6 +46,27 @@ func (s *Source) checkServer() {
 	if hasFile && hasTransferLog && s.Config.Log.File == s.Config.Log.TransferLog {
 		s.problem("log.transfer_log", "the file is that of log.file; the two cannot share one")
 	}
+}
+
+// warnOfProxies warns of networks in server.proxy_protocol_from from which not only load balancers
+// may connect.
+func (s *Source) warnOfProxies(networks Networks) {
+	const consequence = "a PROXY header from there can name any client, which evades bans, " +
+		"allow_from and limits: list the addresses of the load balancers alone"
+	for i, n := range networks {
+		switch id := item("server.proxy_protocol_from", i); {
+		case !n.IsValid():
+		case n.Bits() == 0:
+			s.warn(id, "%s is every address; %s", n, consequence)
+		case slices.ContainsFunc(loopback, n.Overlaps):
+			s.warn(id, "every account of this host can connect from %s; %s", n, consequence)
+		}
+	}
+}
+
+// loopback are the networks of the loopback interface.
+var loopback = []netip.Prefix{
+	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"),
 }
 
 // listenOnce reports an address that is listed twice.
@@ -106,6 +129,13 @@ func (s *Source) checkData() {
 		s.warn("data.passive_ports", "%d ports are few: without TLS, somebody at a client's "+
 			"own address can guess the next one and take its file; "+
 			"a range of %d or more makes that rare", n, 10*fewPorts)
+	}
+	for i, n := range c.Data.ForeignNetworks {
+		if n.IsValid() && n.Bits() == 0 {
+			s.warn(item("data.foreign_networks", i), "%s is every address: clients can make this "+
+				"host connect to any other (FTP bounce), and any host can take a data connection; "+
+				"list the hosts of the transfers alone", n)
+		}
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"ftpd/pkg/trust"
 )
 
 // pamDirs are the directories in which libpam looks for the file of a service, in this order.
@@ -89,6 +91,9 @@ func (r *pamReader) read(file string, depth int) bool {
 	defer f.Close()
 	if info, err := f.Stat(); err != nil || info.IsDir() {
 		return false
+	}
+	if _, err := trust.Path(file); err != nil {
+		r.report(file, 1, err.Error())
 	}
 	in := bufio.NewScanner(io.LimitReader(f, maxPAMFile))
 	for n := 1; r.files <= maxPAMFiles && in.Scan(); n++ {

@@ -152,3 +152,22 @@ func FuzzPAM(f *testing.F) {
 		}
 	})
 }
+
+// A PAM file that other accounts can change is reported, also one that is included.
+func TestOpenPAMFile(t *testing.T) {
+	dir := t.TempDir()
+	file, open := filepath.Join(dir, "ftp"), filepath.Join(dir, "open")
+	for path, text := range map[string]string{file: "@include open\n", open: ""} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(open, 0o646); err != nil {
+		t.Fatal(err)
+	}
+	r := pamReader{dirs: []string{dir}}
+	if !r.read(file, 0) || len(r.findings) != 1 ||
+		!strings.HasPrefix(r.findings[0], open+":1: every account can change "+open) {
+		t.Errorf("found %q", r.findings)
+	}
+}
