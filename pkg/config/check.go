@@ -80,40 +80,42 @@ func (s *Source) checkNumbers() {
 // hostPath checks an absolute path of the host, and cleans it. It reports whether the path is
 // valid and not empty.
 func (s *Source) hostPath(id string, p *string) bool {
-	switch {
-	case *p == "" || s.failed[id]:
+	isUnix := strings.HasPrefix(*p, "/")
+	if !s.pathText(id, *p, isUnix || filepath.IsAbs(*p), "is not an absolute path") {
 		return false
-	case !filepath.IsAbs(*p) && !strings.HasPrefix(*p, "/"):
-		s.problem(id, "%q is not an absolute path", *p)
-	case hasControl(*p):
-		s.problem(id, "%q has control characters", *p)
-	case hasDotDot(*p):
-		s.problem(id, "%q goes up by \"..\": write where it leads to", *p)
-	default:
-		if strings.HasPrefix(*p, "/") { // a path of Unix keeps its slashes on Windows
-			*p = path.Clean(*p)
-		} else {
-			*p = filepath.Clean(*p)
-		}
-		return true
 	}
-	return false
+	if isUnix { // it keeps its slashes on Windows
+		*p = path.Clean(*p)
+	} else {
+		*p = filepath.Clean(*p)
+	}
+	return true
 }
 
 // ftpPath checks an absolute path of the user's tree, and cleans it. It reports whether the path
 // is valid and not empty.
 func (s *Source) ftpPath(id string, p *string) bool {
-	switch {
-	case *p == "" || s.failed[id]:
+	const relative = `is not an absolute FTP path: it begins with "/"`
+	if !s.pathText(id, *p, strings.HasPrefix(*p, "/"), relative) {
 		return false
-	case !strings.HasPrefix(*p, "/"):
-		s.problem(id, "%q is not an absolute FTP path: it begins with \"/\"", *p)
-	case hasControl(*p):
-		s.problem(id, "%q has control characters", *p)
-	case hasDotDot(*p):
-		s.problem(id, "%q goes up by \"..\": write where it leads to", *p)
+	}
+	*p = path.Clean(*p)
+	return true
+}
+
+// pathText checks the text of a path. It reports whether the text is valid and not empty. relative
+// is the problem of a path that is not absolute.
+func (s *Source) pathText(id, p string, isAbsolute bool, relative string) bool {
+	switch {
+	case p == "" || s.failed[id]:
+		return false
+	case !isAbsolute:
+		s.problem(id, "%q %s", p, relative)
+	case hasControl(p):
+		s.problem(id, "%q has control characters", p)
+	case hasDotDot(p):
+		s.problem(id, "%q goes up by \"..\": write where it leads to", p)
 	default:
-		*p = path.Clean(*p)
 		return true
 	}
 	return false
