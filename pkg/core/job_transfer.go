@@ -175,6 +175,7 @@ func (t *transferJob) report(e events.Event) {
 func (t *transferJob) reportNotResumed(reason error, refused bool) {
 	e := events.Event{
 		Kind: events.NotResumed, Verb: t.verb, Client: t.client, Cause: reason.Error(),
+		ResumedBefore: t.Proof.ResumedBefore(),
 	}
 	if refused {
 		e.Reply = errNotResumed.Code

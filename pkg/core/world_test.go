@@ -214,6 +214,9 @@ func eventText(e events.Event) string {
 	if e.Client != "" {
 		words = append(words, "client="+e.Client)
 	}
+	if e.ResumedBefore {
+		words = append(words, "resumed before")
+	}
 	if e.Evidence != "" {
 		words = append(words, "evidence="+e.Evidence)
 	}

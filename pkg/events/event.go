@@ -57,6 +57,9 @@ type Event struct {
 	Evidence string `json:"evidence,omitempty"`
 	// Client is the name that the client gave itself by CLNT, at most 64 bytes; for NotResumed.
 	Client string `json:"client,omitempty"`
+	// ResumedBefore is set for NotResumed if an earlier data connection of the session has resumed
+	// the TLS session of the control connection.
+	ResumedBefore bool `json:"resumed_before,omitempty"`
 	// Former is set if the event belongs to a login that has ended before, and for the Logout of
 	// a login of which a command continues.
 	Former bool `json:"former,omitempty"`

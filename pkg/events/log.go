@@ -48,7 +48,7 @@ type Record struct {
 	Event
 	Name   string         // the logged-in user; "" before the login
 	Remote netip.AddrPort // the client's address on the control connection
-	Count  int            // NotResumed: data connections of this client so far; 0: not counted
+	Count  int            // NotResumed: see Tally; 0 means not counted
 }
 
 // A Log writes records. The message is the kind of the event, everything that varies is a field.
@@ -82,6 +82,9 @@ func (l Log) Write(r Record) {
 	}
 	if r.Count != 0 {
 		e.Int("count", r.Count)
+	}
+	if r.ResumedBefore {
+		e.Bool("resumed_before", true)
 	}
 	text(e, "cause", r.Cause)
 	text(e, "evidence", r.Evidence)

@@ -12,10 +12,12 @@ type Tally struct {
 	counts map[peer]int // guarded by mu
 }
 
-// A peer identifies a client program.
+// A peer identifies a client program. A session whose data connections resumed before is counted by
+// itself: the neighbour of a client that was logged once would not be logged.
 type peer struct {
 	address netip.Addr
 	client  string // the name that the client has sent, cut to maxName
+	session string // "" for all sessions without a data connection that resumed
 }
 
 // Clients that are not trusted choose addresses and names, so both are bounded.
@@ -28,7 +30,12 @@ const (
 // first of its client, the tenth, the hundredth and so on, and each connection that was refused. A
 // tally that is full deletes all counts, so that clients may be logged again.
 func (t *Tally) Add(r *Record) bool {
-	p := peer{r.Remote.Addr().Unmap().WithZone(""), r.Client[:min(len(r.Client), maxName)]}
+	p := peer{
+		address: r.Remote.Addr().Unmap().WithZone(""), client: r.Client[:min(len(r.Client), maxName)],
+	}
+	if r.ResumedBefore {
+		p.session = r.Session
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if _, known := t.counts[p]; !known && len(t.counts) >= maxPeers || t.counts == nil {

@@ -36,6 +36,17 @@ func TestTally(t *testing.T) {
 			t.Errorf("another client is number %d", r.Count)
 		}
 	}
+	for _, session := range []string{"one", "two"} {
+		r := record("192.0.2.1", "a", 0)
+		r.Session = session
+		if c.Add(r) {
+			t.Error("a session that never resumed is counted by itself")
+		}
+		r.ResumedBefore = true
+		if !c.Add(r) || r.Count != 1 || c.Add(r) {
+			t.Errorf("the first of session %s is number %d", session, r.Count)
+		}
+	}
 	if r := record("192.0.2.3", strings.Repeat("x", 1<<16), 0); !c.Add(r) || len(r.Client) != maxName {
 		t.Errorf("a name of %d bytes", len(r.Client))
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ftpd/pkg/transport"
@@ -22,10 +23,11 @@ type Control struct {
 	tls     *tls.Conn
 	wire    *controlWire
 	binding binding
-	offer   offer  // set by the handshake
-	ready   bool   // Complete was called
-	host    string // the name by which the certificate was chosen; "" is the default
-	named   bool   // the client has named host in TLS
+	offer   offer       // set by the handshake
+	resumed atomic.Bool // a data connection has resumed the session of this connection
+	ready   bool        // Complete was called
+	host    string      // the name by which the certificate was chosen; "" is the default
+	named   bool        // the client has named host in TLS
 }
 
 // NewControl puts TLS under a control connection. host is the virtual host that the client has

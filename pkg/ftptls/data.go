@@ -58,7 +58,11 @@ func (d *Data) Handshake(ctx context.Context) error {
 // ErrUnknownTicket, ErrForeignTicket and ErrUnusedTicket, and reports whether the data connection
 // must be refused.
 func (d *Data) NotResumed() (reason error, refuse bool) {
-	if d.proof.off || d.tls.ConnectionState().DidResume {
+	switch {
+	case d.proof.off:
+		return nil, false
+	case d.tls.ConnectionState().DidResume:
+		d.proof.resumed.Store(true)
 		return nil, false
 	}
 	return d.proof.lack, d.proof.demanded

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"slices"
+	"sync/atomic"
 
 	"ftpd/pkg/config"
 )
@@ -38,6 +39,8 @@ type Proof struct {
 	off      bool  // no session is resumed
 	demanded bool  // a client that does not resume is refused
 	lack     error // why the session was not resumed, if it was not
+	// resumed is the control connection's: an earlier data connection has given the proof.
+	resumed *atomic.Bool
 
 	offer    offer // of the client; set by the handshake
 	incoming bool  // the client uploads
@@ -72,9 +75,14 @@ func (c *Control) NewProof(incoming bool) *Proof {
 		demanded: srv.reuse == config.SessionReuseRequire &&
 			!srv.exempt.Contains(c.wire.Conn.Remote().Addr()),
 		lack:     ErrNoTicket,
+		resumed:  &c.resumed,
 		incoming: incoming,
 	}
 }
+
+// ResumedBefore reports whether an earlier data connection of the same control connection has
+// resumed its session. If this one has not, it may belong to another client.
+func (p *Proof) ResumedBefore() bool { return p.resumed.Load() }
 
 // certificate returns the certificate that the client has shown; nil is none.
 func (c *Control) certificate() *x509.Certificate {
