@@ -8,6 +8,28 @@ import (
 	"testing"
 )
 
+// Uploads that append to one file at the same moment cannot make it larger than Creation.Most.
+func TestMostOfAppendsTogether(t *testing.T) {
+	dir := tree(t, "file") // whose content is its name
+	f := open(t, dir)
+	var uploads [2]*Upload
+	for i := range uploads {
+		var err error
+		uploads[i], err = f.Create("/file", Creation{Append: true, Most: 14})
+		is(t, "create", err, nil)
+	}
+	for i, want := range []error{nil, nil, ErrLimit, ErrLimit} {
+		_, err := uploads[i%2].Write([]byte("1234"))
+		is(t, "write", err, want)
+	}
+	for _, u := range uploads {
+		is(t, "abort", u.Abort(), nil)
+	}
+	if got := content(t, dir, "/file"); got != "file1234123412" {
+		t.Errorf("the file holds %q", got)
+	}
+}
+
 // No upload makes a file larger than Creation.Most, whatever its offset. The bytes that fit are
 // written.
 func TestMost(t *testing.T) {

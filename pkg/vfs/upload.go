@@ -28,6 +28,7 @@ type Upload struct {
 	name   string
 	host   string
 	room   int64 // bytes that may still be written
+	most   int64 // Creation.Most of an upload that appends; 0 for others and without a limit
 	faults Faults
 }
 
@@ -45,9 +46,13 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 		if err != nil {
 			return err
 		}
+		most := int64(0)
+		if c.Append && !c.New {
+			most = c.Most
+		}
 		started = &Upload{
 			file: o.file, name: at.name, host: f.hostPath(at, o.place),
-			room: c.room(o.size), faults: at.root.faults,
+			room: c.room(o.size), most: most, faults: at.root.faults,
 		}
 		return nil
 	})
@@ -184,6 +189,9 @@ func (u *Upload) Write(p []byte) (int, error) {
 	if err := u.faults.check("write"); err != nil {
 		return 0, u.opError("write", err)
 	}
+	if err := u.measure(); err != nil {
+		return 0, u.opError("stat", err)
+	}
 	fits := min(int64(len(p)), u.room)
 	n, err := u.file.Write(p[:fits])
 	u.room -= int64(n)
@@ -191,6 +199,19 @@ func (u *Upload) Write(p []byte) (int, error) {
 		err = ErrLimit
 	}
 	return n, u.opError("write", err)
+}
+
+// measure lowers room if other uploads have appended to the file meanwhile. Two that write at the
+// same moment may exceed the limit by one write of each.
+func (u *Upload) measure() error {
+	if u.most == 0 {
+		return nil
+	}
+	info, err := u.file.Stat()
+	if err == nil {
+		u.room = max(0, min(u.room, u.most-info.Size()))
+	}
+	return err
 }
 
 // TakeFrom moves all bytes of a pipe into the file inside the kernel. errors.ErrUnsupported means
