@@ -118,6 +118,11 @@ var fromCore = []rule{
 			"administrators. Users and addresses are the supervisor's own record.",
 	},
 	{
+		kind: pong, state: serving, size: 2,
+		handle: (*Server).pong,
+		gain:   "It counts as a core that works, although it serves nothing.",
+	},
+	{
 		kind: event, state: serving, session: true, size: 32 << 10,
 		handle: parsed((*Server).event),
 		gain: "It writes false facts about its own sessions to the log. The kind is a known one. " +
@@ -137,6 +142,8 @@ var fromSupervisor = []rule{
 	{kind: exchange, state: serving, size: maxAnswer, obey: order(Orders.exchange)},
 	// The new address of a host name of [nat]. Names have at most 255 bytes.
 	{kind: nameFound, state: serving, size: 1 << 10, obey: order(Orders.nameFound)},
+	// Answer with a pong.
+	{kind: ping, state: serving, size: 2, obey: (*Client).ping},
 	// Report the states of the sessions.
 	{kind: askStates, state: serving, size: 64, obey: (*Client).askStates},
 	// End one session.

@@ -28,9 +28,13 @@ type Server struct {
 	sup      Supervisor
 	attempts int // bounds the failed logins of one session
 
+	pingInterval time.Duration // pingInterval; tests shorten it
+
 	// Only the goroutine of Run uses the following.
-	state   state
-	onReady func()
+	state      state
+	onReady    func()
+	waited     time.Duration // for messages, since the last ping
+	unanswered int           // pings without an answer
 
 	mu       sync.Mutex
 	sessions map[string]*session // the running sessions of this core
@@ -52,7 +56,7 @@ type session struct {
 // calls of sup. attempts bounds the failed logins of one session.
 func NewServer(conn *net.UnixConn, sup Supervisor, attempts int) *Server {
 	return &Server{
-		conn: conn, sup: sup, attempts: attempts,
+		conn: conn, sup: sup, attempts: attempts, pingInterval: pingInterval,
 		sessions: map[string]*session{}, underWay: map[kind]int{},
 	}
 }
@@ -106,10 +110,10 @@ func sealed(setup Setup) (*os.File, error) {
 	return f, nil
 }
 
-// Run answers the core until the core closes the connection, or breaks a rule of the table. In
-// the latter case Run returns an error, and the caller must kill the core. Run calls onReady
-// when the core is ready. At its end it releases the slots of all sessions that still run, and
-// returns their number.
+// Run answers the core until the core closes the connection, breaks a rule of the table, or does
+// not answer pings. In the latter cases Run returns an error, and the caller must kill the core.
+// Run calls onReady when the core is ready. At its end it releases the slots of all sessions that
+// still run, and returns their number.
 func (s *Server) Run(onReady func()) (lost int, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -117,14 +121,15 @@ func (s *Server) Run(onReady func()) (lost int, err error) {
 	buf := make([]byte, maxMessage)
 	for err == nil {
 		var m message
-		// Without room for descriptors, the kernel drops those of a core, and receive fails.
-		m, _, err = receive(s.conn, buf, nil)
+		m, err = s.next(buf)
 		if err == nil {
 			err = s.dispatch(ctx, m)
 		}
 	}
-	if errors.Is(err, io.EOF) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, net.ErrClosed) {
-		err = nil
+	for _, closed := range []error{io.EOF, unix.ECONNRESET, unix.EPIPE, net.ErrClosed} {
+		if errors.Is(err, closed) {
+			err = nil
+		}
 	}
 	s.conn.Close()
 	return s.release(), err
