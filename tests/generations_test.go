@@ -3,11 +3,14 @@
 package tests
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net"
 	"os/exec"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -24,14 +27,7 @@ func TestMountOverARoot(t *testing.T) {
 	idle, busy := login(t, s.addr, u.name, u.password), login(t, s.addr, u.name, u.password)
 	up := beginUpload(t, busy, "upload")
 
-	mountOver(t, shared)
-	writeFile(t, filepath.Join(shared, "new"), "on what was mounted", 0o644)
-	eventually(t, "a new session reaches what was mounted", func() bool {
-		c := login(t, s.addr, u.name, u.password)
-		defer c.conn.Close()
-		r, err := c.do("SIZE /shared/new")
-		return err == nil && r.code == 213
-	})
+	loginAfterMount(t, s, u, shared)
 	if data, r, err := idle.retrieve("RETR file"); data != "text" || r.code != 226 || err != nil {
 		t.Errorf("the session that was idle: %q, %v, %v", data, r, err)
 	}
@@ -54,6 +50,90 @@ func TestMountOverARoot(t *testing.T) {
 	if found, _ := s.log.find(message("core died")); len(found) != cores {
 		t.Errorf("the log names %d cores that died, want %d", len(found), cores)
 	}
+}
+
+// loginAfterMount mounts over the user's directory /shared, and returns a session in the core that
+// takes over.
+func loginAfterMount(t *testing.T, s *server, u account, shared string) (c *client) {
+	t.Helper()
+	mountOver(t, shared)
+	name := rand.Text()
+	writeFile(t, filepath.Join(shared, name), "on what was mounted", 0o644)
+	eventually(t, "a new session reaches what was mounted", func() bool {
+		c = login(t, s.addr, u.name, u.password)
+		// An old core may look at the file, but not read it.
+		if _, r, err := c.retrieve("RETR /shared/" + name); err == nil && r.code == 226 {
+			return true
+		}
+		c.conn.Close()
+		return false
+	})
+	return c
+}
+
+// TestTooManyOldCores checks that sessions without a transfer end in every core but the last four
+// that were replaced, also if an older core stays because of a transfer.
+func TestTooManyOldCores(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	const kept = 4
+	u, shared := newAccount(t), sharedDir(t)
+	s := serve(t, settings{"end": fmt.Sprintf("[[user]]\nname = %q\n[[user.mount]]\npath = \"/shared\"\ndirectory = %q\n", u.name, shared)})
+	up := beginUpload(t, login(t, s.addr, u.name, u.password), "upload")
+	var idle []*client
+	for range 1 + kept {
+		idle = append(idle, loginAfterMount(t, s, u, shared))
+	}
+	s.another(t, func() { mountOver(t, shared) })
+	if r, err := idle[0].reply(); err != nil || r.code != 421 {
+		t.Errorf("the client of the core before the last four reads %v, %v", r, err)
+	}
+	for _, c := range idle[1:] {
+		if r, err := c.do("NOOP"); err != nil || r.code != 200 {
+			t.Errorf("a client of the last four cores reads %v, %v", r, err)
+		}
+	}
+	up.finish(t)
+}
+
+// TestReplacementsLoseNoConnection checks that every client is greeted while one core after the
+// other takes over.
+func TestReplacementsLoseNoConnection(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	const replacements, connections = 20, 2000
+	u, shared := newAccount(t), sharedDir(t)
+	s := serve(t, settings{
+		"limits": "max_sessions = 0\nmax_sessions_per_ip = 0\n",
+		"end":    fmt.Sprintf("[[user]]\nname = %q\nhome = %q\n", u.name, shared),
+	})
+	var made atomic.Int64
+	replaced := make(chan struct{})
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() { // ends after the last replacement
+			for running := true; running || made.Load() < connections; {
+				c, greeting, err := dial(s.addr)
+				if err != nil || greeting.code != 220 {
+					t.Errorf("a client was greeted with %v, %v", greeting, err)
+					return
+				}
+				c.conn.Close()
+				made.Add(1)
+				select {
+				case <-replaced:
+					running = false
+				default:
+				}
+			}
+		})
+	}
+	for range replacements {
+		s.another(t, func() { mountOver(t, shared) })
+	}
+	t.Logf("%d clients were greeted until the last replacement", made.Load())
+	close(replaced)
+	clients.Wait()
 }
 
 // mountOver mounts an empty file system.

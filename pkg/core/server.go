@@ -81,6 +81,8 @@ type Server struct {
 	peak     int                       // guarded by mu; most sessions since memory was released
 	moving   map[*transferJob]struct{} // guarded by mu; transfers of files
 	running  sync.WaitGroup            // of sessions; grows under mu, before draining
+	// admitting counts the connections that are neither admitted nor refused; it grows with running.
+	admitting sync.WaitGroup
 }
 
 // New returns a server.
@@ -125,48 +127,67 @@ func newOwners(s monitor.Supervisor) *listing.Owners {
 }
 
 // ServeConn serves one session on c, until it ends. It takes c over.
-func (srv *Server) ServeConn(c transport.Conn) { srv.serveConn(c, false) }
+func (srv *Server) ServeConn(c transport.Conn) { srv.begin(c, false)() }
 
 // ServeTLSConn serves one session on c like ServeConn, with TLS from the first byte on
 // (implicit TLS). It needs a certificate.
-func (srv *Server) ServeTLSConn(c transport.Conn) { srv.serveConn(c, true) }
+func (srv *Server) ServeTLSConn(c transport.Conn) { srv.begin(c, true)() }
 
-func (srv *Server) serveConn(c transport.Conn, implicit bool) {
+// begin counts a session on c and returns the function that serves it.
+func (srv *Server) begin(c transport.Conn, implicit bool) (serve func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
 	now := time.Now()
 	s := &Session{srv: srv, conn: c, cancel: cancel, started: now}
 	s.clock.active, s.tls.implicit = now, implicit
-	if !srv.enter(s) {
-		refuseConn(c, reply(421, "Closing the control connection: %s.", errShutdown), implicit)
-		return
+	entered := srv.enter(s)
+	return func() {
+		defer cancel(nil)
+		if !entered {
+			s.refuse(errStopping)
+			return
+		}
+		defer srv.leave(s)
+		if !s.admit(ctx) {
+			return
+		}
+		defer srv.supervisor.End(s.id)
+		s.emit(events.Event{Kind: events.Connect})
+		s.reset()
+		s.startLoginClock()
+		s.serve(ctx)
 	}
-	defer srv.leave(s)
-	why := srv.readProxyHeader(c)
+}
+
+var errStopping = reply(421, "Closing the control connection: %s.", errShutdown)
+
+// admit reports whether the supervisor admits the session. If not, the connection is closed.
+func (s *Session) admit(ctx context.Context) bool {
+	defer s.srv.admitting.Done()
+	why := s.srv.readProxyHeader(s.conn)
 	switch why {
 	case io.EOF:
-		c.Close()
-		return
+		s.conn.Close()
+		return false
 	case errShutdown:
-		refuseConn(c, reply(421, "Closing the control connection: %s.", errShutdown), implicit)
-		return
+		s.refuse(errStopping)
+		return false
 	}
-	admission, err := srv.supervisor.Admit(ctx, monitor.NewConnection(c.Remote(), c.Local(), why))
+	c := monitor.NewConnection(s.conn.Remote(), s.conn.Local(), why)
+	admission, err := s.srv.supervisor.Admit(ctx, c)
 	switch {
 	case err != nil:
-		refuseConn(c, reply(421, "Service not available, try again later."), implicit)
-		return
+		s.refuse(reply(421, "Service not available, try again later."))
+		return false
 	case admission.Session == "":
-		refuseConn(c, ftpwire.Lines(421, admission.Refusal), implicit)
-		return
+		s.refuse(ftpwire.Lines(421, admission.Refusal))
+		return false
 	}
-	defer srv.supervisor.End(admission.Session)
-	srv.admit(s, admission.Session)
-	s.emit(events.Event{Kind: events.Connect})
-	s.reset()
-	s.startLoginClock()
-	s.serve(ctx)
+	s.srv.name(s, admission.Session)
+	return true
 }
+
+// refuse is refuseConn for a session that has not begun.
+func (s *Session) refuse(r Reply) { refuseConn(s.conn, r, s.tls.implicit) }
 
 // refuseConn sends r to a client that gets no session, and closes c. With implicit TLS it
 // sends nothing: the client could not read the reply, and a handshake for it is not made.
@@ -187,11 +208,12 @@ func (srv *Server) enter(s *Session) bool {
 	srv.sessions[s] = struct{}{}
 	srv.peak = max(srv.peak, len(srv.sessions))
 	srv.running.Add(1)
+	srv.admitting.Add(1)
 	return true
 }
 
-// admit gives a session its id.
-func (srv *Server) admit(s *Session, id string) {
+// name gives a session its id.
+func (srv *Server) name(s *Session, id string) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	s.id = id
@@ -247,6 +269,10 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// Admitted waits until each connection that was accepted has been admitted or refused. The caller
+// has closed the listeners, and Serve has returned.
+func (srv *Server) Admitted() { srv.admitting.Wait() }
+
 // Finish waits until the last session has ended, or until ctx ends. The caller has closed the
 // listeners, so that no session begins.
 func (srv *Server) Finish(ctx context.Context) {
@@ -286,7 +312,7 @@ var errNoDescriptor = reply(421, "Too many connections, try again later.")
 func (srv *Server) accept(l net.Listener, implicit bool) error {
 	return transport.Accept(l, func(c *transport.TCPConn) {
 		c.SetControl()
-		go srv.serveConn(c, implicit) // ends with the session
+		go srv.begin(c, implicit)() // ends with the session; it is counted before Serve returns
 	}, func(c *transport.TCPConn) { refuseConn(c, errNoDescriptor, implicit) })
 }
 

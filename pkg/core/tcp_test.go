@@ -14,10 +14,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/monitor"
 	"ftpd/pkg/transfer"
 )
 
@@ -433,4 +435,56 @@ func TestShutdownOverTCP(t *testing.T) {
 	if len(l.supervisor.ended) != 2 {
 		t.Error("slots were not given back:", l.supervisor.ended)
 	}
+}
+
+// A slowSupervisor admits a session when the test has received from begun and sent to proceed.
+type slowSupervisor struct {
+	*fakeSupervisor
+	begun, proceed chan struct{}
+}
+
+func (s slowSupervisor) Admit(
+	ctx context.Context, c monitor.Connection,
+) (monitor.Admission, error) {
+	s.begun <- struct{}{}
+	<-s.proceed
+	return s.fakeSupervisor.Admit(ctx, c)
+}
+
+// Admitted waits for a connection that was accepted before the listener was closed. It gets its
+// session, for which Finish waits.
+func TestAdmitted(t *testing.T) {
+	sup := slowSupervisor{
+		&fakeSupervisor{home: t.TempDir()}, make(chan struct{}), make(chan struct{}),
+	}
+	srv := New(Options{Config: config.Default(), Supervisor: sup})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }() // ends when l is closed
+	conn, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	<-sup.begun
+	l.Close()
+	<-served
+	var admitted atomic.Bool
+	go func() { // ends with the test
+		admitted.Store(true)
+		sup.proceed <- struct{}{}
+	}()
+	srv.Admitted()
+	if !admitted.Load() {
+		t.Error("Admitted has not waited for the connection")
+	}
+	greeting, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil || !strings.HasPrefix(greeting, "220 ") {
+		t.Errorf("greeted with %q, %v", greeting, err)
+	}
+	conn.Close()
+	srv.Finish(t.Context())
 }

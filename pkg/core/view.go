@@ -14,6 +14,7 @@ type view struct {
 	dir    string
 	client string
 	tls    string
+	busy   bool // a job runs
 	gone   bool // an upload goes on without the control connection
 	active time.Time
 }
@@ -27,7 +28,8 @@ type sharedView struct {
 // publish stores the view of the session. It is called in the session's turn.
 func (s *Session) publish() {
 	v := view{
-		dir: s.dir, client: s.client, active: s.clock.active, gone: s.unattended(),
+		dir: s.dir, client: s.client, active: s.clock.active,
+		busy: s.running() != nil, gone: s.unattended(),
 		tls: s.shared.view.tls, // no other goroutine writes it
 	}
 	if v.tls == "" && s.tls.control != nil && s.tls.control.IsReady() {
@@ -50,8 +52,8 @@ func (srv *Server) Sessions() []monitor.SessionState {
 		s.shared.mu.Unlock()
 		at[id] = len(all)
 		all = append(all, monitor.SessionState{
-			Session: id, Dir: v.dir, Client: v.client, TLS: v.tls, Gone: v.gone,
-			Active: v.active,
+			Session: id, Dir: v.dir, Client: v.client, TLS: v.tls,
+			Busy: v.busy, Gone: v.gone, Active: v.active,
 		})
 	}
 	for t := range srv.moving {

@@ -104,6 +104,8 @@ type SessionState struct {
 	Dir     string `json:"-"` // working directory in the user's tree; "" before the login
 	Client  string `json:"-"` // the name that the client gave by CLNT; "" for none
 	TLS     string `json:"tls,omitempty"`
+	// Busy is set if a command runs that takes long, such as a transfer, a listing or a login.
+	Busy bool `json:"busy,omitempty"`
 	// Gone is set if the control connection has ended and the core still reads an upload.
 	Gone     bool           `json:"gone,omitempty"`
 	Active   time.Time      `json:"active"` // end of the last command or transfer

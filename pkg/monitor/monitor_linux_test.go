@@ -342,6 +342,8 @@ func TestHostileCore(t *testing.T) {
 		"unknown":     {packet("shell", nil), "not in the table"},
 		"an order":    {packet(drain, nil), "not in the table"},
 		"ready twice": {packet(ready, 0), "wrong time"},
+		"closed":      {packet(closed, 0), "without an order"},
+		"pong":        {packet(pong, 0), "was not sent"},
 		"body too long": {
 			packet(admit, strings.Repeat("x", 3000)), "over the bound of 2048",
 		},
@@ -498,6 +500,36 @@ func TestDescriptorsFromCore(t *testing.T) {
 	}
 	if err := <-ended; err == nil {
 		t.Error("a message with a descriptor was accepted")
+	}
+}
+
+// A core that was retired may request the admission of connections that it had accepted, until it
+// has reported that its listeners are closed. After that a request is fatal.
+func TestAdmitAfterRetire(t *testing.T) {
+	conn, fd := pair(t)
+	server, core := NewServer(conn, new(fake), 3), rawCore{t, connOf(t, fd)}
+	ended := make(chan error, 1)
+	go func() { // ends with the request
+		_, err := server.Run(func() {})
+		ended <- err
+	}()
+	core.send(ready, struct{}{})
+	if err := server.Retire(); err != nil {
+		t.Fatal(err)
+	}
+	core.receive(retire, &struct{}{})
+	var a Admission
+	core.send(admit, Connection{})
+	core.receive(answer, &a)
+	if a.Session == "" {
+		t.Error("a connection that was accepted before is refused")
+	}
+	core.send(closed, struct{}{})
+	<-server.Closed()
+	core.send(event, packEvent(events.Event{Kind: events.Connect, Session: a.Session}))
+	core.send(admit, Connection{})
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "after it was replaced") {
+		t.Errorf("it ended with %v", err)
 	}
 }
 

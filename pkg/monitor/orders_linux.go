@@ -1,7 +1,9 @@
 package monitor
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"time"
 )
 
@@ -12,7 +14,8 @@ type Orders struct {
 	// Drain accepts no more connections, lets running transfers end within the timeout, and
 	// ends the process.
 	Drain func(timeout time.Duration)
-	// Retire accepts no more connections and ends the process with the last session.
+	// Retire accepts no more connections, calls Client.Closed, and ends the process with the last
+	// session.
 	Retire func()
 	// Sessions returns the states of the sessions.
 	Sessions func() []SessionState
@@ -56,14 +59,46 @@ func (o Orders) drain(b drainBody) error {
 	return nil
 }
 
-const retire kind = "retire"
+const (
+	retire kind = "retire"
+	closed kind = "closed"
+)
 
-// Retire makes the core accept no more connections, and end with the last of its sessions.
-func (s *Server) Retire() error { return s.send(retire, struct{}{}) }
+// Retire makes the core close its listeners, report that, and end with the last of its sessions.
+func (s *Server) Retire() error {
+	s.retired.Store(true)
+	return s.send(retire, struct{}{})
+}
 
 func (c *Client) retire(o Orders, _ message) error {
 	go o.Retire() // ends with the process
 	return nil
+}
+
+// Closed reports to the supervisor that the core, which was retired, has closed its listeners and
+// calls Admit no more.
+func (c *Client) Closed() error { return c.send(closed, 0, struct{}{}) }
+
+// Closed returns a channel that is closed when the core has reported that it has closed its
+// listeners.
+func (s *Server) Closed() <-chan struct{} { return s.closed }
+
+func (s *Server) reportedClosed(context.Context, rule, message) error {
+	if !s.retired.Load() || s.hasClosed() {
+		return errors.New("core reported closed listeners without an order")
+	}
+	close(s.closed)
+	return nil
+}
+
+// hasClosed reports whether the core has closed its listeners.
+func (s *Server) hasClosed() bool {
+	select {
+	case <-s.closed:
+		return true
+	default:
+		return false
+	}
 }
 
 const exchange kind = "exchange"

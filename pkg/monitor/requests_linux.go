@@ -118,6 +118,13 @@ var fromCore = []rule{
 			"administrators. Users and addresses are the supervisor's own record.",
 	},
 	{
+		// Once after retire. An admit after it ends the core.
+		kind: closed, state: serving, size: 2,
+		handle: (*Server).reportedClosed,
+		gain: "It continues to accept connections, which get no session: it cannot check their " +
+			"passwords.",
+	},
+	{
 		kind: pong, state: serving, size: 2,
 		handle: (*Server).pong,
 		gain:   "It counts as a core that works, although it serves nothing.",
@@ -153,7 +160,7 @@ var fromSupervisor = []rule{
 	// Accept no more connections. Sessions without a transfer end now, the others after their
 	// transfer, or at the timeout.
 	{kind: drain, state: serving, size: 64, obey: order(Orders.drain)},
-	// Accept no more connections, and end with the last session.
+	// Accept no more connections, report closed, and end with the last session.
 	{kind: retire, state: serving, size: 2, obey: (*Client).retire},
 }
 

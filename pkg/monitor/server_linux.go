@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +27,9 @@ const answerTimeout = 10 * time.Second
 type Server struct {
 	conn     *net.UnixConn
 	sup      Supervisor
-	attempts int // bounds the failed logins of one session
+	attempts int           // bounds the failed logins of one session
+	retired  atomic.Bool   // Retire was called
+	closed   chan struct{} // closed when the core has closed its listeners
 
 	pingInterval time.Duration // pingInterval; tests shorten it
 
@@ -56,7 +59,8 @@ type session struct {
 // calls of sup. attempts bounds the failed logins of one session.
 func NewServer(conn *net.UnixConn, sup Supervisor, attempts int) *Server {
 	return &Server{
-		conn: conn, sup: sup, attempts: attempts, pingInterval: pingInterval,
+		conn: conn, sup: sup, attempts: attempts,
+		closed: make(chan struct{}), pingInterval: pingInterval,
 		sessions: map[string]*session{}, underWay: map[kind]int{},
 	}
 }

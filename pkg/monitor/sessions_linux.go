@@ -31,6 +31,10 @@ func (c *Client) endUnknown(body json.RawMessage) {
 }
 
 func (s *Server) admit(ctx context.Context, r request, c Connection) error {
+	if s.hasClosed() {
+		return errors.New("core requested the admission of a session after it was replaced and " +
+			"had closed its listeners")
+	}
 	// A zone is arbitrary text, and the address goes to PAM and to the log.
 	c.Remote = netip.AddrPortFrom(c.Remote.Addr().WithZone(""), c.Remote.Port())
 	a, err := s.sup.Admit(ctx, c)

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -26,8 +27,10 @@ const coreSocket = 3
 // A coreProcess serves FTP in the process of a core.
 type coreProcess struct {
 	server    *core.Server
+	client    *monitor.Client
 	listeners []net.Listener
-	ended     chan error // receives when the process is to end
+	accepting sync.WaitGroup // the goroutines that accept clients
+	ended     chan error     // receives when the process is to end
 }
 
 // RunCore runs the process of a core, which the supervisor starts as the user ftpd, confined, with
@@ -53,7 +56,7 @@ func RunCore() error {
 	if err != nil {
 		return err
 	}
-	c := &coreProcess{listeners: listeners, ended: make(chan error, 1)}
+	c := &coreProcess{client: client, listeners: listeners, ended: make(chan error, 1)}
 	c.server = core.New(core.Options{
 		Config:       setup.Config,
 		Supervisor:   client,
@@ -70,7 +73,7 @@ func RunCore() error {
 		return err
 	}
 	c.serve(setup.Implicit)
-	go func() { c.end(c.obey(client, certificates)) }() // ends with the process
+	go func() { c.end(c.obey(certificates)) }() // ends with the process
 	if err := <-c.ended; !errors.Is(err, monitor.ErrHungUp) {
 		return err
 	}
@@ -84,17 +87,17 @@ func (c *coreProcess) serve(implicit int) {
 		if i >= len(c.listeners)-implicit {
 			serve = c.server.ServeTLS
 		}
-		go func() { // ends with the process, or when the listener is closed
+		c.accepting.Go(func() { // ends with the process, or when the listener is closed
 			if err := serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
 				c.end(err) // the supervisor starts another core
 			}
-		}()
+		})
 	}
 }
 
 // obey carries out the orders of the supervisor until it hangs up.
-func (c *coreProcess) obey(client *monitor.Client, certificates *ftptls.Certificates) error {
-	return client.Run(monitor.Orders{
+func (c *coreProcess) obey(certificates *ftptls.Certificates) error {
+	return c.client.Run(monitor.Orders{
 		Drain:    c.drain,
 		Retire:   c.retire,
 		Found:    c.server.NameFound,
@@ -123,17 +126,14 @@ func (c *coreProcess) drain(timeout time.Duration) {
 	c.end(nil)
 }
 
-// retirement is how long a core that was replaced keeps sessions without a transfer.
-const retirement = 10 * time.Minute
-
-// retire ends the core with its last session. After retirement it dismisses the sessions without a
-// transfer.
+// retire ends the core with its last session. The supervisor limits the time of sessions without a
+// transfer, by an order to drain.
 func (c *coreProcess) retire() {
 	closeAll(c.listeners)
-	ctx, cancel := context.WithTimeout(context.Background(), retirement)
-	defer cancel()
-	c.server.Finish(ctx)
-	c.server.Shutdown(context.Background())
+	c.accepting.Wait()
+	c.server.Admitted()
+	_ = c.client.Closed() // an error means that the supervisor has ended
+	c.server.Finish(context.Background())
 	c.end(nil)
 }
 

@@ -36,13 +36,17 @@ type generation struct {
 	ready   chan struct{} // closed when the core accepts connections
 	ended   chan struct{} // closed when the process has ended
 
+	crowded chan struct{} // closed when the core was replaced and too many later ones were, too
+	crowd   func()        // closes crowded; may be called again
+
 	// The following may be read when ended is closed.
 	failed bool // the core ended otherwise than it should
 	cause  string
 	lost   int // sessions that ended with the core
 
 	mu     sync.Mutex
-	waited bool // guarded by mu; pid may be the number of another process once this is true
+	waited bool  // guarded by mu; pid may be the number of another process once this is true
+	reason error // guarded by mu; why the supervisor has killed the core
 }
 
 // start starts a core and sends it the configuration and the listeners.
@@ -70,7 +74,9 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 		output:  new(tail),
 		ready:   make(chan struct{}),
 		ended:   make(chan struct{}),
+		crowded: make(chan struct{}),
 	}
+	g.crowd = sync.OnceFunc(func() { close(g.crowded) })
 	layers, err := g.exec(k, theirs, roots)
 	if err != nil {
 		conn.Close()
@@ -140,7 +146,7 @@ func (g *generation) watch(onReady func()) {
 	g.kill()
 	err := g.waitFor(endTimeout)
 	g.lost, g.cause = lost, "ended by itself"
-	if err = errors.Join(impossible, err); err != nil {
+	if err = errors.Join(g.whyKilled(), impossible, err); err != nil {
 		g.failed, g.cause = true, err.Error()
 	}
 	close(g.ended)
@@ -192,6 +198,20 @@ func (g *generation) kill() {
 	time.AfterFunc(endTimeout, g.server.Close) // a process that cannot end keeps its socket open
 }
 
+// killFor kills the process for a reason that the log has to show.
+func (g *generation) killFor(reason error) {
+	g.mu.Lock()
+	g.reason = reason
+	g.mu.Unlock()
+	g.kill()
+}
+
+func (g *generation) whyKilled() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.reason
+}
+
 // hangs reports whether the main thread of the process has ended, and others have not.
 func (g *generation) hangs() bool {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", g.pid))
@@ -210,21 +230,6 @@ func (g *generation) exchange(changed []monitor.Certificate) {
 			g.kill()
 			return
 		}
-	}
-}
-
-// retire lets the core finish its sessions, while another core takes the new ones.
-func (g *generation) retire() {
-	if err := g.server.Retire(); err != nil {
-		g.kill()
-	}
-}
-
-// finishTransfers lets the core finish its transfers, without a time limit. Sessions without a
-// transfer end.
-func (g *generation) finishTransfers() {
-	if err := g.server.Drain(forever); err != nil {
-		g.kill()
 	}
 }
 

@@ -192,7 +192,7 @@ func (k *keeper) renew(g *generation, now time.Time) {
 	if len(changed) == 0 {
 		return
 	}
-	k.retired = slices.DeleteFunc(k.retired, (*generation).hasEnded)
+	k.forgetEnded()
 	for _, each := range append([]*generation{g}, k.retired...) {
 		each.exchange(changed)
 	}
@@ -261,9 +261,6 @@ func (k *keeper) reportFailure(g *generation) {
 	}
 }
 
-// maxRetired bounds the cores that were replaced and still keep sessions without a transfer.
-const maxRetired = 4
-
 // replace starts a core that takes all new sessions in place of old, which ends with its last
 // session. It returns the core that takes new sessions: old, if the start fails.
 func (k *keeper) replace(ctx context.Context, old *generation) *generation {
@@ -277,18 +274,45 @@ func (k *keeper) replace(ctx context.Context, old *generation) *generation {
 		next.kill()
 		return old
 	case <-next.ready:
-		old.retire()
-		go k.reportFailure(old) // ends with the process
-		k.retired = slices.DeleteFunc(append(k.retired, old), (*generation).hasEnded)
-		if len(k.retired) > maxRetired {
-			k.retired[0].finishTransfers()
-		}
+		k.retire(old)
 		return next
 	case <-next.ended:
 		k.Log.Error().Str("cause", next.cause).Str("output", next.output.String()).
 			Msg("the core cannot be started")
 		return old
 	}
+}
+
+// maxIdleRetired bounds the cores that were replaced and keep sessions without a transfer.
+const maxIdleRetired = 4
+
+// retire lets a core finish its sessions, while another core takes the new ones.
+func (k *keeper) retire(old *generation) {
+	go k.reportFailure(old) // ends with the process
+	r := &retirement{core: old.server, crowded: old.crowded, ended: old.ended, moves: k.moves}
+	go func() { // ends with the process
+		if err := r.run(context.Background()); err != nil {
+			old.killFor(err)
+		}
+	}()
+	k.forgetEnded()
+	k.retired = append(k.retired, old)
+	for _, g := range k.retired[:max(0, len(k.retired)-maxIdleRetired)] {
+		g.crowd()
+	}
+}
+
+// forgetEnded removes the replaced cores that have ended.
+func (k *keeper) forgetEnded() {
+	k.retired = slices.DeleteFunc(k.retired, (*generation).hasEnded)
+}
+
+// moves reports whether a transfer, or another command that takes long, runs in one of the
+// sessions. Without a login it cannot.
+func (k *keeper) moves(states []monitor.SessionState) bool {
+	return slices.ContainsFunc(states, func(s monitor.SessionState) bool {
+		return s.Busy && len(k.handler.registry.Get(s.Session).Users()) > 0
+	})
 }
 
 // stop waits until the running transfers of all cores have ended. g is nil if the last core died.
