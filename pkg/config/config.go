@@ -268,11 +268,11 @@ type Limits struct {
 	MaxSessions int `toml:"max_sessions"`
 	// Sessions from one address at one time; an IPv6 /64 counts as one address. 0 is unlimited.
 	MaxSessionsPerIP int `toml:"max_sessions_per_ip"`
-	// Sessions at one time in which no user has logged in; a session whose password is checked does
-	// not count. When this number is reached, the next client takes the place of the session that
-	// has been silent longest, in the network that has most of these sessions; that session ends
-	// with 421. "auto" is three quarters of the sessions that max_sessions leaves free beside those
-	// of logged-in users, but at least 10. 0 is unlimited.
+	// Sessions at one time in which no user has logged in; a session does not count while its
+	// password is checked. When this number is reached, the next client takes the place of the
+	// session that has been silent longest, in the network that has most of these sessions; that
+	// session ends with 421. "auto" is three quarters of the sessions that max_sessions leaves free
+	// beside those of logged-in users, but at least 10. 0 is unlimited.
 	MaxUnauthenticated Count `toml:"max_unauthenticated"`
 	// A client that has not logged in after this time is disconnected. "0s" switches this and each
 	// of the following timeouts off.

@@ -95,7 +95,7 @@ func stopping(o Options) {
 // notify sends a state to systemd, if systemd has started the service.
 func notify(o Options, state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		o.Log.Warn().Err(err).Msg("systemd cannot be told")
+		o.Log.Warn().Err(err).Msg("systemd cannot be notified")
 	}
 }
 
