@@ -15,7 +15,7 @@ func init() { runtime.LockOSThread() }
 // The process needs CAP_SETUID and CAP_SETGID, and must not be root.
 func ExampleIdentity_Do() {
 	threads := impersonate.NewThreads(1000)
-	alice := threads.Identity(impersonate.Credentials{UID: 1000, GID: 1000})
+	alice := threads.Identity("alice", impersonate.Credentials{UID: 1000, GID: 1000})
 	var file *os.File
 	err := alice.Do(func() (err error) {
 		file, err = os.Open("/home/alice/notes.txt")

@@ -30,7 +30,7 @@ func TestNilIdentityIsTheProcess(t *testing.T) {
 
 func TestRootIsRefused(t *testing.T) {
 	ran := false
-	root := NewThreads(10).Identity(Credentials{UID: 0, GID: 0})
+	root := NewThreads(10).Identity("root", Credentials{UID: 0, GID: 0})
 	err := root.Do(func() error { ran = true; return nil })
 	if !errors.Is(err, ErrRoot) || ran {
 		t.Fatalf("uid 0: %v, ran: %v", err, ran)
@@ -44,7 +44,7 @@ func TestIdentityInsideAndAfter(t *testing.T) {
 	threads := NewThreads(10)
 	for _, user := range []Credentials{alice, bob, {UID: aliceID, GID: bobID}} {
 		var inside threadState
-		err := threads.Identity(user).Do(func() error { inside = ownState(t); return nil })
+		err := threads.Identity("user", user).Do(func() error { inside = ownState(t); return nil })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestSectionDropsGroupsOfProcess(t *testing.T) {
 		return
 	}
 	var inside threadState
-	err := NewThreads(10).Identity(bob).Do(func() error { inside = ownState(t); return nil })
+	err := NewThreads(10).Identity("bob", bob).Do(func() error { inside = ownState(t); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,7 +112,7 @@ func refuseAll(t *testing.T) {
 		alice, bob, {UID: aliceID, GID: invalid}, {UID: invalid, GID: bobID},
 	} {
 		ran := false
-		err := threads.Identity(user).Do(func() error { ran = true; return nil })
+		err := threads.Identity("user", user).Do(func() error { ran = true; return nil })
 		if !errors.Is(err, os.ErrPermission) || errors.Is(err, ErrLost) || ran {
 			t.Errorf("%+v: %v, ran: %v", user, err, ran)
 		}
@@ -128,7 +128,7 @@ func TestBadEndings(t *testing.T) {
 	if coretest.Run(t, nil, coretest.Caps...) == "" {
 		return
 	}
-	id := NewThreads(10).Identity(alice)
+	id := NewThreads(10).Identity("alice", alice)
 	var panicked *Panic
 	err := id.Do(func() error { panic("oh") })
 	if !errors.As(err, &panicked) || panicked.Value != "oh" ||
@@ -167,7 +167,7 @@ func TestLostThreads(t *testing.T) {
 		return
 	}
 	threads := NewThreads(1000)
-	ids := []*Identity{threads.Identity(alice), threads.Identity(bob)} // with and without groups
+	ids := []*Identity{threads.Identity("alice", alice), threads.Identity("bob", bob)} // with and without groups
 	before := threadStates(t)
 	lost := make(map[string]bool)
 	for i := range 100 {

@@ -63,15 +63,17 @@ func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
 // rights of the process. An Identity is immutable and may be used by several goroutines at the
 // same time.
 type Identity struct {
+	user    string // whose sections are counted together
 	as      Credentials
 	groups  []int // for setgroups(2): as.Groups without as.GID
 	threads *Threads
 }
 
-// Identity returns the identity for c. It accepts all credentials; Do refuses invalid ones
-// (uid 0).
-func (t *Threads) Identity(c Credentials) *Identity {
-	id := &Identity{as: c, threads: t}
+// Identity returns the identity for c. user is the name of the account: several accounts can have
+// the same credentials, and the files of one may be on a file system that does not answer. Identity
+// accepts all credentials; Do refuses invalid ones (uid 0).
+func (t *Threads) Identity(user string, c Credentials) *Identity {
+	id := &Identity{user: user, as: c, threads: t}
 	for _, g := range c.Groups {
 		if g != c.GID {
 			id.groups = append(id.groups, int(g))
@@ -92,10 +94,10 @@ func (id *Identity) Do(call func() error) error {
 	if err := id.check(); err != nil {
 		return err
 	}
-	if err := id.threads.acquire(id.as.UID); err != nil {
+	if err := id.threads.acquire(id.user); err != nil {
 		return err
 	}
-	defer id.threads.release(id.as.UID)
+	defer id.threads.release(id.user)
 	done := make(chan error, 1)
 	go id.section(call, done) // ends when call has returned
 	return <-done

@@ -117,7 +117,7 @@ func newStress(t *testing.T, dir string) *stress {
 	threads := NewThreads(1000)
 	s := &stress{
 		dir:        dir,
-		identities: []*Identity{threads.Identity(alice), threads.Identity(bob), nil},
+		identities: []*Identity{threads.Identity("alice", alice), threads.Identity("bob", bob), nil},
 	}
 	for i, name := range []string{"alice", "bob"} {
 		file := filepath.Join(dir, name)

@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// perUser bounds the sections of one uid at the same time, and thus the threads that a
+	// perUser bounds the sections of one user at the same time, and thus the threads that a
 	// hung file system of one user can occupy.
 	perUser = 64
 	// maxWait bounds the time that a section waits for a thread.
@@ -27,13 +27,13 @@ type Threads struct {
 
 	mu      sync.Mutex
 	held    int            // guarded by mu
-	users   map[uint32]int // guarded by mu; running sections by uid, without zeros
+	users   map[string]int // guarded by mu; running sections by user, without zeros
 	waiting []*waiter      // guarded by mu; in order of arrival
 }
 
 // A waiter is a section that waits for its thread.
 type waiter struct {
-	uid   uint32
+	user  string
 	ready chan struct{} // closed when the section may run
 }
 
@@ -41,18 +41,18 @@ type waiter struct {
 // have 64. Threads return to the identity that the process has at the time of this call.
 func NewThreads(max int) *Threads {
 	debug.SetMaxThreads(max + spare)
-	return &Threads{max: max, own: ownIdentity(), users: make(map[uint32]int)}
+	return &Threads{max: max, own: ownIdentity(), users: make(map[string]int)}
 }
 
-// acquire waits until uid may have one more section. It returns ErrBusy after maxWait.
-func (t *Threads) acquire(uid uint32) error {
+// acquire waits until user may have one more section. It returns ErrBusy after maxWait.
+func (t *Threads) acquire(user string) error {
 	t.mu.Lock()
-	if t.freeLocked(uid) {
-		t.takeLocked(uid)
+	if t.freeLocked(user) {
+		t.takeLocked(user)
 		t.mu.Unlock()
 		return nil
 	}
-	w := &waiter{uid: uid, ready: make(chan struct{})}
+	w := &waiter{user: user, ready: make(chan struct{})}
 	t.waiting = append(t.waiting, w)
 	t.mu.Unlock()
 
@@ -73,32 +73,32 @@ func (t *Threads) acquire(uid uint32) error {
 	return ErrBusy
 }
 
-// release ends a section of uid and grants a section to the first waiter that may run now.
-func (t *Threads) release(uid uint32) {
+// release ends a section of user and grants a section to the first waiter that may run now.
+func (t *Threads) release(user string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	wasFull := t.held == t.max || t.users[uid] == perUser
+	wasFull := t.held == t.max || t.users[user] == perUser
 	t.held--
-	if t.users[uid]--; t.users[uid] == 0 {
-		delete(t.users, uid)
+	if t.users[user]--; t.users[user] == 0 {
+		delete(t.users, user)
 	}
 	if !wasFull {
 		return // no waiter depends on this section
 	}
-	i := slices.IndexFunc(t.waiting, func(w *waiter) bool { return t.freeLocked(w.uid) })
+	i := slices.IndexFunc(t.waiting, func(w *waiter) bool { return t.freeLocked(w.user) })
 	if i < 0 {
 		return
 	}
 	w := t.waiting[i]
 	t.waiting = slices.Delete(t.waiting, i, i+1)
-	t.takeLocked(w.uid)
+	t.takeLocked(w.user)
 	close(w.ready)
 }
 
-// freeLocked reports whether uid may have one more section.
-func (t *Threads) freeLocked(uid uint32) bool { return t.held < t.max && t.users[uid] < perUser }
+// freeLocked reports whether user may have one more section.
+func (t *Threads) freeLocked(user string) bool { return t.held < t.max && t.users[user] < perUser }
 
-func (t *Threads) takeLocked(uid uint32) {
+func (t *Threads) takeLocked(user string) {
 	t.held++
-	t.users[uid]++
+	t.users[user]++
 }

@@ -97,7 +97,7 @@ func (ls *Logins) identity(a *auth.Account) (*impersonate.Identity, error) {
 	case ls.threads == nil:
 		return nil, fmt.Errorf("act as uid %d: %w", a.As.UID, errNoThreads)
 	}
-	return ls.threads.Identity(*a.As), nil
+	return ls.threads.Identity(a.Name, *a.As), nil
 }
 
 // StartDirectory returns the working directory at the beginning, an absolute FTP path: the user's

@@ -39,10 +39,10 @@ func newUsers(t *testing.T, dir string) users {
 	t.Helper()
 	threads := impersonate.NewThreads(100)
 	u := users{
-		alice: threads.Identity(
+		alice: threads.Identity("alice",
 			impersonate.Credentials{UID: aliceID, GID: aliceID, Groups: []uint32{aliceID, teamID}},
 		),
-		bob:       threads.Identity(impersonate.Credentials{UID: bobID, GID: bobID}),
+		bob:       threads.Identity("bob", impersonate.Credentials{UID: bobID, GID: bobID}),
 		aliceHome: filepath.Join(dir, "alice"),
 		bobHome:   filepath.Join(dir, "bob"),
 	}
@@ -160,7 +160,7 @@ func TestAHomeThatIsClosed(t *testing.T) {
 	}
 	_, err = Open(Options{
 		Mounts:   []config.Mount{{Path: "/", Directory: u.aliceHome}},
-		Identity: impersonate.NewThreads(1).Identity(impersonate.Credentials{}),
+		Identity: impersonate.NewThreads(1).Identity("root", impersonate.Credentials{}),
 	})
 	is(t, "as root", err, impersonate.ErrRoot)
 }
