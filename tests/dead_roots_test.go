@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -136,4 +137,76 @@ func TestCoreDiesInADeadRoot(t *testing.T) {
 	d.server.another(t, func() { syscall.Kill(core, syscall.SIGKILL) })
 	login(t, d.server.addr, d.other.name, d.other.password)
 	d.die()
+}
+
+// TestManyLoginsToADeadFileSystem checks that logins whose homes are on a file system that hangs
+// cost a few threads, however many they are, and that another user logs in meanwhile.
+func TestManyLoginsToADeadFileSystem(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	const users, threads = 200, 16
+	other := newAccount(t)
+	dead := mountFUSE(t, sharedDir(t))
+	var config strings.Builder
+	fmt.Fprint(&config, "[ban]\nfailures = 0\naddress_failures = 0\n")
+	for i := range users {
+		fmt.Fprintf(&config, "[[user]]\nname = \"dead%d\"\npassword = %q\nrun_as = %q\nhome = %q\n",
+			i, hashes["sha512-crypt"], other.name, dead.dir+"/{user}")
+	}
+	s := serve(t, settings{
+		"auth": "failure_delay = \"0s\"\n", "end": config.String(),
+		"limits": "max_sessions_per_ip = 0\n",
+	})
+	dead.stop()
+	var logins sync.WaitGroup
+	for i := range users {
+		logins.Go(func() { // ends with the refusal
+			if c, err := logIn(s.addr, fmt.Sprintf("dead%d", i), "secret"); err == nil {
+				c.conn.Close()
+				t.Errorf("dead%d has logged in", i)
+			}
+		})
+	}
+	eventually(t, "logins wait for the file system", func() bool { return dead.waiting() >= threads })
+	login(t, s.addr, other.name, other.password)
+	logins.Wait()
+	login(t, s.addr, other.name, other.password)
+	if n := dead.waiting(); n != threads {
+		t.Errorf("%d calls wait for the file system, want %d", n, threads)
+	}
+	dead.die()
+}
+
+// TestManySessionsInADeadFileSystem checks that the sessions of a user that hang in the file system
+// of the home do not affect another user who has the same account of the system (run_as).
+func TestManySessionsInADeadFileSystem(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	const sessions, threads = 70, 64
+	owner := newAccount(t)
+	dead := mountFUSE(t, sharedDir(t))
+	user := func(name, home string) string {
+		return fmt.Sprintf("[[user]]\nname = %q\npassword = %q\nrun_as = %q\nhome = %q\n",
+			name, hashes["sha512-crypt"], owner.name, home)
+	}
+	s := serve(t, settings{
+		"limits": "max_sessions_per_ip = 0\n",
+		"end":    user("dead", dead.dir) + user("other", owner.home),
+	})
+	var all []*client
+	for range sessions {
+		all = append(all, login(t, s.addr, "dead", "secret"))
+	}
+	dead.stop()
+	for _, c := range all {
+		if _, err := io.WriteString(c.conn, "SIZE file\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "sessions wait for the file system", func() bool {
+		return dead.waiting() >= threads
+	})
+	c := login(t, s.addr, "other", "secret")
+	c.expect(t, 550, "SIZE file")
+	dead.die()
 }

@@ -29,10 +29,15 @@ type Policy struct {
 	// means that all directories can be served.
 	Lost func(dir string) error
 
-	links links
+	// FileSystems returns a function that names the file system of a path of the host, without any
+	// access to it. Nil stands for a file system for each path.
+	FileSystems func() func(path string) string
 
-	mu    sync.Mutex
-	looks map[string]*look // guarded by mu; running looks, by home
+	readlink func(path string) (target string, err error) // of a look; nil: that of the system
+
+	systems fileSystems
+	mu      sync.Mutex
+	looks   map[string]*look // guarded by mu; running looks, by home
 }
 
 // Authenticate implements Authorizer. The account has the home of the configuration, if that

@@ -164,7 +164,7 @@ func TestPolicyHome(t *testing.T) {
 				`to serve it set server.roots = ["/home", "` + out + `"]`},
 		{name: "nowhere", system: "/nonexistent", cause: "alice: home /nonexistent does not exist"},
 		{name: "nowhere by a link", system: in + "/dangling",
-			cause: "alice: home " + in + "/dangling does not exist"},
+			cause: "alice: home " + in + "/dangling (" + out + "/absent) does not exist"},
 		{name: "nowhere yet", system: out + "/new", create: true,
 			cause: `alice: home ` + out + `/new is outside the directories ` +
 				`served; to serve it set server.roots = ["/home", "` + out + `/new"]`},
@@ -273,20 +273,29 @@ func wantCause(t *testing.T, err error, cause string) {
 	}
 }
 
-// With a home on a dead file system, its users cannot log in and one thread is lost. Other users
-// are not affected.
+// links returns a readlink for a look, in which the paths of the map are symlinks.
+func links(targets map[string]string) func(string) (string, error) {
+	return func(path string) (string, error) { return targets[path], nil }
+}
+
+// With a home on a dead file system, its users cannot log in and one thread is lost. If many homes
+// are on that file system, so many threads are lost as calls on one may run. Other users are not
+// affected, and links into it are known.
 func TestPolicyHomeIsDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dead := make(chan struct{})
 		all, threads := &staff{home: "/net/alice"}, new(atomic.Int32)
-		p := &Policy{Config: config.Default(), Backend: all,
-			links: func(dir string) (string, error) {
-				if strings.HasPrefix(dir, "/net/") {
-					threads.Add(1)
-					<-dead
-				}
-				return dir, nil
-			}}
+		p := &Policy{Config: config.Default(), Backend: all}
+		p.FileSystems = func() func(string) string {
+			return func(path string) string { return strings.Split(path, "/")[1] }
+		}
+		p.readlink = func(path string) (string, error) {
+			if strings.HasPrefix(path, "/net/") {
+				threads.Add(1)
+				<-dead
+			}
+			return links(map[string]string{"/home/linked": "/net/home"})(path)
+		}
 		p.Config.Server.Roots = []string{"/net", "/home"}
 		login := func(home string) error {
 			all.home = home
@@ -301,20 +310,47 @@ func TestPolicyHomeIsDead(t *testing.T) {
 		if took := time.Since(begun); took != homeTimeout || threads.Load() != 1 {
 			t.Errorf("took %v and %d threads", took, threads.Load())
 		}
-		if err := login("/home/alice"); err != nil {
-			t.Errorf("another home: %v", err)
-		}
-		for i := range maxLooks - 1 {
+		wantCause(t, login("/home/alice"), "")
+		for i := range callsOfAll {
 			p.look(&Account{Home: fmt.Sprint("/net/", i)}, config.Effective{})
+			p.look(&Account{Home: fmt.Sprint("/home/linked/", i)}, config.Effective{})
 		}
-		if err := login("/home/alice"); !errors.Is(err, ErrBusy) {
-			t.Errorf("with no thread left: %v", err)
+		wantCause(t, login("/home/alice"), "")
+		wantCause(t, login("/net/bob"), "alice: the file system of home /net/bob does not answer")
+		wantCause(t, login("/home/alice"), "")
+		if threads.Load() != callsOfOne {
+			t.Errorf("%d threads are lost", threads.Load())
 		}
 		close(dead)
 		synctest.Wait()
-		if err := login("/net/alice"); err != nil {
-			t.Errorf("once it answers: %v", err)
+		wantCause(t, login("/net/alice"), "")
+	})
+}
+
+// The threads of all looks are bounded too: a login that has none left is not a failed one.
+func TestPolicyFileSystemsAreDead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead := make(chan struct{})
+		all := &staff{home: "/home/alice"}
+		p := &Policy{Config: config.Default(), Backend: all}
+		p.readlink = func(path string) (string, error) {
+			if strings.HasPrefix(path, "/net/") {
+				<-dead
+			}
+			return "", nil
 		}
+		for i := range callsOfAll {
+			p.look(&Account{Home: fmt.Sprint("/net/", i)}, config.Effective{})
+		}
+		synctest.Wait()
+		_, err := p.Authenticate(t.Context(), Credentials{User: "alice"})
+		if !errors.Is(err, ErrBusy) {
+			t.Errorf("got %v", err)
+		}
+		close(dead)
+		synctest.Wait()
+		_, err = p.Authenticate(t.Context(), Credentials{User: "alice"})
+		wantCause(t, err, "")
 	})
 }
 
@@ -322,12 +358,13 @@ func TestPolicyHomeIsDead(t *testing.T) {
 // states the reason.
 func TestPolicyRootIsLost(t *testing.T) {
 	all := &staff{home: "/net/alice"}
-	p := &Policy{Config: config.Default(), Backend: all, links: func(dir string) (string, error) {
-		if strings.HasPrefix(dir, "/net") {
-			t.Errorf("%s is accessed", dir)
+	p := &Policy{Config: config.Default(), Backend: all}
+	p.readlink = func(path string) (string, error) {
+		if strings.HasPrefix(path, "/net") {
+			t.Errorf("%s is accessed", path)
 		}
-		return strings.Replace(dir, "/home", "/disk/home", 1), nil
-	}}
+		return links(map[string]string{"/home": "/disk/home"})(path)
+	}
 	p.Lost = func(dir string) error {
 		if config.Within(dir, "/net") {
 			return errors.New("/net is left out")
@@ -352,9 +389,9 @@ func TestPolicyRootIsLost(t *testing.T) {
 func TestPolicyHomesAreSlow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &Policy{Config: config.Default(), Backend: &staff{home: "/net/alice"},
-			links: func(dir string) (string, error) {
+			readlink: func(string) (string, error) {
 				time.Sleep(time.Second)
-				return dir, nil
+				return "", nil
 			}}
 		p.Config.Server.Roots = []string{"/net"}
 		var logins sync.WaitGroup

@@ -2,6 +2,7 @@ package roots
 
 import (
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ import (
 type mount struct {
 	id, parent string
 	point      string
+	source     string // such as a device, or server:/directory
 	unique     uint64 // a number that is never used for another mount; 0 before Linux 6.8
 
 	// automount is the kind of an autofs mount, "" for others: "indirect" mounts below itself,
@@ -35,10 +37,16 @@ const mountTable = "/proc/self/mountinfo"
 func readMounts() []mount {
 	text, _ := os.ReadFile(mountTable)
 	unique := uniqueMounts()
-	var table []mount
-	for line := range strings.Lines(string(text)) {
+	table := parseMounts(string(text))
+	for i := range table {
+		table[i].unique = unique[table[i].id]
+	}
+	return table
+}
+
+func parseMounts(text string) (table []mount) {
+	for line := range strings.Lines(text) {
 		if m, ok := parseMount(line); ok {
-			m.unique = unique[m.id]
 			table = append(table, m)
 		}
 	}
@@ -54,7 +62,10 @@ func parseMount(line string) (m mount, ok bool) {
 	if end < 6 || len(fields) < end+4 {
 		return m, false
 	}
-	m = mount{id: fields[0], parent: fields[1], point: unescape(fields[4])}
+	m = mount{
+		id: fields[0], parent: fields[1],
+		point: unescape(fields[4]), source: unescape(fields[end+2]),
+	}
 	if fields[end+1] == "autofs" {
 		for _, kind := range []string{"indirect", "direct", "offset"} {
 			if slices.Contains(strings.Split(fields[end+3], ","), kind) {
@@ -103,6 +114,37 @@ func automounter(table []mount, root string) string {
 		}
 	}
 	return root
+}
+
+// FileSystems reads the table of mounts. The function that it returns names the file system of a
+// path, as the table has it. All file systems of one server in the network have the same name,
+// because they do not answer when it is gone. What autofs has not mounted yet has the path at which
+// it would be mounted.
+func FileSystems() func(path string) string {
+	text, _ := os.ReadFile(mountTable)
+	table := parseMounts(string(text))
+	return func(path string) string { return fileSystem(table, path) }
+}
+
+func fileSystem(table []mount, path string) string {
+	var at mount
+	for _, m := range table { // the last one lies over the others
+		if config.Within(path, m.point) && len(m.point) >= len(at.point) {
+			at = m
+		}
+	}
+	switch server, _, remote := strings.Cut(at.source, ":/"); {
+	case at.automount == "indirect" && path != at.point:
+		name := strings.TrimPrefix(path[len(at.point):], "/")
+		name, _, _ = strings.Cut(name, "/")
+		return filepath.Join(at.point, name)
+	case remote:
+		return server + ":"
+	case strings.HasPrefix(at.source, "//"):
+		server, _, _ = strings.Cut(at.source[2:], "/")
+		return server + ":"
+	}
+	return at.point
 }
 
 // awaitsMount reports whether opening the root would mount something: autofs mounts over the root,

@@ -2,7 +2,6 @@ package roots
 
 import (
 	"os/exec"
-	"strings"
 	"testing"
 )
 
@@ -12,17 +11,21 @@ const someMounts = `22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 32 22 0:42 / /mnt/my\040disk rw,relatime - autofs systemd-1 rw,fd=7,timeout=0,direct,pipe_ino=1
 33 22 0:43 / /mnt/used rw,relatime - autofs systemd-1 rw,fd=8,timeout=0,direct,pipe_ino=2
 34 33 8:17 / /mnt/used rw,relatime - ext4 /dev/sdb1 rw
+35 22 0:44 / /share rw,relatime - cifs //files/share rw
 short line
 `
 
-func table(t *testing.T, text string) (all []mount) {
-	t.Helper()
-	for line := range strings.Lines(text) {
-		if m, ok := parseMount(line); ok {
-			all = append(all, m)
+// A name of a file system is found in the table, and not by an access to the path.
+func TestFileSystem(t *testing.T) {
+	for path, want := range map[string]string{
+		"/": "/", "/home/alice": "/", "/network": "/",
+		"/net": "/net", "/net/alice/a": "files:", "/net/bob/a": "/net/bob",
+		"/mnt/my disk/a": "/mnt/my disk", "/mnt/used/a": "/mnt/used", "/share/a": "files:",
+	} {
+		if got := fileSystem(parseMounts(someMounts), path); got != want {
+			t.Errorf("%s is on %s, want %s", path, got, want)
 		}
 	}
-	return all
 }
 
 // The table of mounts shows which directory Landlock has to grant for a root, and whether opening
@@ -41,7 +44,7 @@ func TestMountTable(t *testing.T) {
 		{"/mnt/my disk/a", "/mnt/my disk/a", "22/0 32/0", true},
 		{"/mnt/used/a", "/mnt/used/a", "22/0 33/0 34/0", false},
 	} {
-		all := table(t, someMounts)
+		all := parseMounts(someMounts)
 		if got := automounter(all, test.root); got != test.automounter {
 			t.Errorf("automounter of %s: %s, want %s", test.root, got, test.automounter)
 		}

@@ -16,5 +16,8 @@ type Set struct{}
 // NewSet returns errors.ErrUnsupported.
 func NewSet(*config.Config, zerolog.Logger) (*Set, error) { return nil, errors.ErrUnsupported }
 
+// FileSystems returns a function that takes each path for a file system.
+func FileSystems() func(path string) string { return func(path string) string { return path } }
+
 // LostError returns nil.
 func (*Set) LostError(string) error { return nil }

@@ -14,6 +14,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/impersonate"
 	"ftpd/pkg/keyring"
+	"ftpd/pkg/roots"
 	"ftpd/pkg/unixauth"
 )
 
@@ -106,10 +107,11 @@ func compose(
 		return nil, err
 	}
 	return &auth.Policy{
-		Config:   c,
-		Backend:  &auth.Anonymous{Config: c, RunAs: runAs, Next: virtual},
-		MakeHome: makeHome,
-		Lost:     lost,
+		Config:      c,
+		Backend:     &auth.Anonymous{Config: c, RunAs: runAs, Next: virtual},
+		MakeHome:    makeHome,
+		FileSystems: roots.FileSystems,
+		Lost:        lost,
 	}, nil
 }
 
