@@ -56,7 +56,7 @@ func damagedFileSystem(t *testing.T) (dir string) {
 	t.Helper()
 	needRoot(t)
 	need(t, "debugfs")
-	image := diskImage(t, "mkfs.ext4", "-q")
+	image := diskImage(t, 8, "mkfs.ext4", "-q")
 	dir = mountPoint(t)
 	command(t, "", "mount", "-o", "loop", image, dir)
 	for _, name := range []string{"good", "bad"} {

@@ -17,7 +17,7 @@ func TestNTFS(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	need(t, "ntfs-3g")
-	image := diskImage(t, "mkfs.ntfs", "--fast", "--force", "--quiet")
+	image := diskImage(t, 8, "mkfs.ntfs", "--fast", "--force", "--quiet")
 	dir := mountPoint(t)
 	command(t, "", "ntfs-3g", "-o", "windows_names,allow_other", image, dir)
 	s := shareWritable(t, dir)
@@ -49,7 +49,7 @@ func TestExfat(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	need(t, "mount.exfat-fuse")
-	image := diskImage(t, "mkfs.exfat")
+	image := diskImage(t, 8, "mkfs.exfat")
 	device := strings.TrimSpace(command(t, "", "losetup", "--find", "--show", image))
 	t.Cleanup(func() { command(t, "", "losetup", "--detach", device) })
 	dir := mountPoint(t)
@@ -124,7 +124,7 @@ func lftpUploads(t *testing.T, s *server) {
 func TestExt4ThatRefuses(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	image := diskImage(t, "mkfs.ext4", "-q", "-I", "128")
+	image := diskImage(t, 8, "mkfs.ext4", "-q", "-I", "128")
 	dir := mountPoint(t)
 	command(t, "", "mount", "-o", "loop", image, dir)
 	if err := os.Chmod(dir, 0o777); err != nil {
@@ -166,13 +166,13 @@ func TestExt4ThatRefuses(t *testing.T) {
 	}
 }
 
-// diskImage makes a small file system in a file.
-func diskImage(t *testing.T, mkfs string, options ...string) (image string) {
+// diskImage makes a file system of so many MiB in a file.
+func diskImage(t *testing.T, mebibytes int64, mkfs string, options ...string) (image string) {
 	t.Helper()
 	need(t, mkfs)
 	image = filepath.Join(t.TempDir(), "image")
 	writeFile(t, image, "", 0o600)
-	if err := os.Truncate(image, 8<<20); err != nil {
+	if err := os.Truncate(image, mebibytes<<20); err != nil {
 		t.Fatal(err)
 	}
 	command(t, "", mkfs, append(options, image)...)

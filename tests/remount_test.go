@@ -28,7 +28,7 @@ func TestRootMountedAgain(t *testing.T) {
 		t.Skip("needs Linux 6.8: before it, nothing tells such a mount from the one before")
 	}
 	u, shared := newAccount(t), sharedDir(t)
-	image := diskImage(t, "mkfs.ext4", "-q")
+	image := diskImage(t, 8, "mkfs.ext4", "-q")
 	command(t, "", "mount", "-o", "loop", image, shared)
 	t.Cleanup(func() { unmount(t, shared) })
 	writeFile(t, filepath.Join(shared, "file"), "text", 0o644)
