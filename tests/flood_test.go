@@ -42,14 +42,15 @@ func TestFloodOfGuesses(t *testing.T) {
 	for _, addresses := range []int{1, connections} {
 		t.Run(fmt.Sprintf("from %d addresses", addresses), func(t *testing.T) {
 			s := serve(t, settings{"end": "[ban]\nfailures = 0\naddress_failures = 0\n"})
-			end := time.Now().Add(length)
+			ctx, cancel := context.WithTimeout(t.Context(), length)
+			defer cancel()
 			var guesses atomic.Int64
 			var flood sync.WaitGroup
 			for i := range connections {
 				from := fmt.Sprintf("127.1.0.%d", i%addresses+1)
 				flood.Go(func() { // ends with its time
-					for time.Now().Before(end) {
-						guesses.Add(guess(s.addr, from, u.name, end))
+					for ctx.Err() == nil {
+						guesses.Add(guess(ctx, s.addr, from, u.name))
 					}
 				})
 			}
@@ -65,21 +66,100 @@ func TestFloodOfGuesses(t *testing.T) {
 	}
 }
 
-// guess tries wrong passwords on one connection until that is closed or the time is over.
-func guess(addr, from, user string, end time.Time) (n int64) {
+// TestFloodOfAddresses checks that guesses from more addresses than logins may wait shut out none: a
+// right password is accepted at once from an address that has logged in before, and in the end
+// from others. No guessing address is banned. The long form checks passwords with PAM, and the time.
+func TestFloodOfAddresses(t *testing.T) {
+	needRoot(t)
+	const guessing, logins = 600, 20
+	u := newAccount(t)
+	add := settings{
+		"auth": "failure_delay = \"0s\"\n",
+		"end":  "[ban]\nfailures = 0\naddress_failures = 0\nexempt = []\n",
+	}
+	_, times := floods(t)
+	if times > 1 {
+		u.hashAsUsual(t)
+	} else { // a check takes some milliseconds
+		changeAccounts(t, u.name+":"+u.password+"\n",
+			"chpasswd", "--crypt-method", "SHA256", "--sha-rounds", "10000")
+		add["end"] += fmt.Sprintf("[[user]]\nname = %q\npassword = %q\nhome = %q\nrun_as = %q\n",
+			u.name, u.shadowHash(t), u.home, u.name)
+	}
+	s := serve(t, add)
+	known := func(i int) string { return fmt.Sprintf("127.%d.250.1", 1+i) }
+	for i := range logins {
+		loginTime(t, s.addr, known(i), u)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var flood sync.WaitGroup
+	for i := range guessing { // from as many networks as the loopback has
+		from := fmt.Sprintf("127.%d.%d.1", 1+i%250, i/250)
+		flood.Go(func() { // ends with the test
+			for ctx.Err() == nil {
+				guess(ctx, s.addr, from, u.name)
+			}
+		})
+	}
+	defer flood.Wait()
+	defer cancel()
+	s.log.wait(t, "a full queue",
+		func(r record) bool { return r.Message == "login_failed" && r.Reply == 421 })
+
+	var took []time.Duration
+	for i := range logins {
+		took = append(took, loginTime(t, s.addr, known(i), u))
+	}
+	report(t, "logins from addresses that have logged in before", took)
+	if last := took[logins-1]; times > 1 && last > 3*time.Second {
+		t.Errorf("one of them took %v", last)
+	}
+	var fresh sync.WaitGroup
+	took = make([]time.Duration, logins)
+	for i := range logins {
+		fresh.Go(func() { // ends with the login
+			begun := time.Now()
+			for !loggedInOrBusy(t, s.addr, fmt.Sprintf("127.%d.251.1", 1+i), u) {
+			}
+			took[i] = time.Since(begun)
+		})
+	}
+	fresh.Wait()
+	report(t, "logins from new addresses", took)
+}
+
+// loggedInOrBusy tries to log in once. It returns false for 421, and fails the test for any other
+// reply than 230.
+func loggedInOrBusy(t *testing.T, addr, from string, u account) bool {
+	c, err := dialFrom(addr, from)
+	if err != nil {
+		t.Error(err)
+		return true
+	}
+	defer c.conn.Close()
+	c.do("USER " + u.name)
+	r, err := c.do("PASS " + u.password)
+	if err != nil || r.code != 230 && r.code != 421 {
+		t.Errorf("a right password from %s: %v, %v", from, r, err)
+	}
+	return r.code != 421
+}
+
+// guess tries wrong passwords on one connection until that is closed or ctx ends.
+func guess(ctx context.Context, addr, from, user string) (n int64) {
 	c, err := dialFrom(addr, from)
 	if err != nil {
 		return 0
 	}
 	defer c.conn.Close()
-	for time.Now().Before(end) {
+	defer context.AfterFunc(ctx, func() { c.conn.Close() })()
+	for {
 		c.do("USER " + user)
 		if _, err := c.do("PASS guessed"); err != nil {
-			break
+			return n
 		}
 		n++
 	}
-	return n
 }
 
 // TestFloodOfConnections checks that connections beyond the limit of their address hold up no

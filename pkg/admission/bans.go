@@ -23,6 +23,8 @@ type Bans struct {
 
 	mu    sync.Mutex
 	known map[offender]*offence // guarded by mu; at most maxOffenders
+
+	succeeded recent // guarded by mu; the clients whose last login succeeded
 }
 
 // An offender is a client together with the user name that it tried, or the client alone (user is
@@ -51,7 +53,6 @@ type Ban struct {
 const (
 	maxOffenders  = 1 << 16
 	maxBannedName = 64 // bytes of a user name; names that differ only behind them count as one
-	suspicious    = 2  // failures after which the logins of a client wait behind all others
 )
 
 // NewBans returns Bans with these rules, and with no ban in force.
@@ -85,12 +86,18 @@ func (b *Bans) Cause(a netip.Addr, user string) string {
 	return ""
 }
 
-// IsSuspect reports whether a client has failed so often that the logins of others come first.
-func (b *Bans) IsSuspect(client netip.Prefix) bool {
+// Standing returns what the last logins of a client mean for its place in the queue.
+func (b *Bans) Standing(client netip.Prefix) auth.Standing {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	off, ok := b.known[offender{client: client}]
-	return ok && off.failures >= suspicious && !b.expiredLocked(off)
+	switch {
+	case b.succeeded.has(client):
+		return auth.Known
+	case ok && off.failures > 0 && !b.expiredLocked(off):
+		return auth.Suspect
+	}
+	return auth.Unknown
 }
 
 // Failed counts a failed login. It returns the bans that begin with this failure.
@@ -98,6 +105,7 @@ func (b *Bans) Failed(a netip.Addr, user string) []Ban {
 	client, ok := b.client(a)
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.succeeded.remove(auth.Network(a))
 	name := cutName(user)
 	pair := b.countLocked(offender{client, name})
 	address := b.countLocked(offender{client: client})
@@ -117,12 +125,16 @@ func (b *Bans) Failed(a netip.Addr, user string) []Ban {
 }
 
 // Succeeded deletes the failures of a user that has logged in, because this user may have mistyped
-// the password before.
+// the password before. It remembers the client, except after an anonymous login, which needs no
+// password.
 func (b *Bans) Succeeded(a netip.Addr, user string) {
 	client, _ := b.client(a)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.known, offender{client, cutName(user)})
+	if user != config.AnonymousUser {
+		b.succeeded.add(auth.Network(a))
+	}
 }
 
 // Flooded bans a client that has sent commands too fast. It returns the bans that begin.

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ftpd/pkg/auth"
 	"ftpd/pkg/config"
 )
 
@@ -146,22 +147,37 @@ func TestBanOfAFlood(t *testing.T) {
 	}
 }
 
-func TestSuspects(t *testing.T) {
+// A client is suspect after a failure, until that no longer counts. It is known while its last
+// login has succeeded, but an anonymous one does not count.
+func TestStanding(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := testBans()
-		client, _ := b.client(stranger)
-		for range suspicious {
-			if b.IsSuspect(client) {
-				t.Error("too early")
+		want := func(what string, want auth.Standing) {
+			t.Helper()
+			if got := b.Standing(auth.Network(stranger)); got != want {
+				t.Errorf("%s: %v, want %v", what, got, want)
 			}
-			b.Failed(stranger, "x")
 		}
-		if !b.IsSuspect(client) {
-			t.Error("not at all")
-		}
+		want("at first", auth.Unknown)
+		b.Succeeded(stranger, config.AnonymousUser)
+		want("after an anonymous login", auth.Unknown)
+		b.Failed(stranger, "x")
+		want("after a failure", auth.Suspect)
+		b.Succeeded(stranger, "y")
+		want("after a login", auth.Known)
+		b.Failed(stranger, "x")
+		want("after one more failure", auth.Suspect)
 		time.Sleep(time.Duration(b.rules.Window) + time.Duration(b.rules.Duration))
-		if b.IsSuspect(client) {
-			t.Error("for ever")
+		want("long afterwards", auth.Unknown)
+		b.Succeeded(stranger, "y")
+		time.Sleep(time.Duration(b.rules.Window) + time.Duration(b.rules.Duration))
+		want("long after a login", auth.Known)
+		for i := range uint32(4 * maxRecent) {
+			b.Succeeded(netip.AddrFrom4([4]byte(binary.BigEndian.AppendUint32(nil, 10<<24+i))), "y")
+		}
+		want("after logins from many other clients", auth.Unknown)
+		if n := len(b.succeeded.newer) + len(b.succeeded.older); n > 2*maxRecent {
+			t.Errorf("%d clients are remembered", n)
 		}
 	})
 }

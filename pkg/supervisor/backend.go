@@ -59,7 +59,7 @@ func startBackend(o Options, lost func(dir string) error) (*backend, error) {
 			`run ftpd as a service, or share a directory with ftpd share`)
 	}
 	b := &backend{bans: admission.NewBans(o.Config.Ban)}
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, b.bans.IsSuspect)
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, b.bans.Standing)
 	helper, err := unixauth.Find()
 	if err == nil {
 		b.names, err = unixauth.StartNames(helper)

@@ -58,7 +58,7 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 		return nil, err
 	}
 	bans := admission.NewBans(o.Config.Ban)
-	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.IsSuspect)
+	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.Standing)
 	authorizer, err := compose(o.Config, nil, queue, nil, nil)
 	if err != nil {
 		return nil, err
