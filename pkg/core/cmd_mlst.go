@@ -24,7 +24,7 @@ func (s *Session) mlsd(ctx context.Context, arg string) (Reply, error) {
 	if !e.Mode.IsDir() {
 		return Reply{}, errMLSDFile
 	}
-	l := &dataListing{verb: "MLSD", Lister: listing.Lister{Before: s.factsIn(dir)}}
+	l := &dataListing{verb: "MLSD", Lister: listing.Lister{Before: s.factFormat().Append}}
 	if s.visibleFacts()&listing.FactNames != 0 {
 		l.Learn = s.srv.owners.Learn
 	}
@@ -43,20 +43,9 @@ func (s *Session) visibleFacts() listing.Facts {
 	return s.params.facts
 }
 
-// factsIn returns a function that appends the facts of an entry of dir. It looks up what rules
-// permit for each entry only where there are rules.
-func (s *Session) factsIn(dir string) func([]byte, *vfs.Entry) []byte {
-	format := &listing.FactFormat{
-		Facts: s.visibleFacts(), Rights: s.login.Rights.Base, Names: s.srv.owners.Of,
-	}
-	if len(s.login.Rights.Rules) == 0 {
-		return format.Append
-	}
-	rights := s.login.Rights
-	return func(dst []byte, e *vfs.Entry) []byte {
-		format.Rights = rights.At(path.Join(dir, e.Name))
-		return format.Append(dst, e)
-	}
+// factFormat returns the format of MLST and MLSD.
+func (s *Session) factFormat() *listing.FactFormat {
+	return &listing.FactFormat{Facts: s.visibleFacts(), Names: s.srv.owners.Of}
 }
 
 // mlst sends the facts of one file or directory over the control connection (RFC 3659 §7.2).
@@ -77,7 +66,7 @@ func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 		s.srv.owners.Learn(ctx, []vfs.Entry{e})
 	}
 	e.Name = path.Base(name)
-	facts := s.factsIn(path.Dir(name))([]byte{' '}, &e)
+	facts := s.factFormat().Append([]byte{' '}, &e)
 	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
 }
 

@@ -85,9 +85,8 @@ func (f Facts) String() string {
 // A FactFormat writes facts as MLST and MLSD show them, with the blank that ends them (RFC
 // 3659 §7.2).
 type FactFormat struct {
-	Facts  Facts
-	Rights config.Permissions                    // at the entry
-	Names  func(*vfs.Entry) (user, group string) // for FactNames
+	Facts Facts
+	Names func(*vfs.Entry) (user, group string) // for FactNames
 }
 
 // Append appends the facts of an entry, as far as they are known.
@@ -153,7 +152,7 @@ func (f *FactFormat) appendCommon(dst []byte, e *vfs.Entry, facts Facts) []byte 
 		dst = append(ftpwire.AppendStamp(append(dst, "create="...), e.Created), ';')
 	}
 	if facts&factPerm != 0 {
-		dst = append(f.appendPerm(append(dst, "perm="...), e.Mode), ';')
+		dst = append(appendPerm(append(dst, "perm="...), e), ';')
 	}
 	if facts&factUnique != 0 {
 		dst = strconv.AppendUint(append(dst, "unique="...), e.Dev, 16)
@@ -193,8 +192,8 @@ var (
 )
 
 // appendPerm appends what the configuration permits. The kernel may refuse more.
-func (f *FactFormat) appendPerm(dst []byte, m fs.FileMode) []byte {
-	perms := filePerms
+func appendPerm(dst []byte, e *vfs.Entry) []byte {
+	m, perms := e.Mode, filePerms
 	switch {
 	case m.IsDir():
 		perms = dirPerms
@@ -202,7 +201,7 @@ func (f *FactFormat) appendPerm(dst []byte, m fs.FileMode) []byte {
 		perms = namePerms
 	}
 	for _, p := range perms {
-		if f.Rights&p.needs == p.needs {
+		if e.Granted.Has(p.needs) {
 			dst = append(dst, p.letter)
 		}
 	}

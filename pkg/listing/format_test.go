@@ -91,8 +91,9 @@ func TestFacts(t *testing.T) {
 	e := vfs.Entry{
 		Name: "x", Mode: fs.ModeSetgid | 0o750, Size: 7, ModTime: listNow,
 		Created: listNow.Add(-time.Hour), UID: 5, GID: 6, Dev: 0x801, Ino: 0xabc,
+		Granted: config.Full,
 	}
-	all := FactFormat{Facts: 1<<len(factNames) - 1, Rights: config.Full, Names: aliceAndUsers}
+	all := FactFormat{Facts: 1<<len(factNames) - 1, Names: aliceAndUsers}
 	want := "type=file;size=7;modify=20260715120000;create=20260715110000;perm=adfrw;" +
 		"unique=801gabc;unix.mode=02750;unix.uid=5;unix.gid=6;unix.owner=alice;unix.group=users; "
 	if got := string(all.Append(nil, &e)); got != want {
@@ -107,7 +108,7 @@ func TestFacts(t *testing.T) {
 		0: "type=file;perm=adfrw; ", fs.ModeDir: "type=dir;perm=cdeflmp; ",
 		fs.ModeIrregular: "perm=df; ",
 	} {
-		e := vfs.Entry{Mode: mode, Unknown: fs.ErrPermission}
+		e := vfs.Entry{Mode: mode, Granted: config.Full, Unknown: fs.ErrPermission}
 		if got := string(all.Append(nil, &e)); got != want {
 			t.Errorf("%v of which no more is known: %s", mode, got)
 		}
@@ -118,8 +119,8 @@ func TestFacts(t *testing.T) {
 		config.DropBox:  {"cem", ""},
 		config.Full:     {"cdeflmp", "adfrw"},
 	} {
-		f := FactFormat{Rights: rights}
-		dir, file := string(f.appendPerm(nil, fs.ModeDir)), string(f.appendPerm(nil, 0))
+		dir := string(appendPerm(nil, &vfs.Entry{Mode: fs.ModeDir, Granted: rights}))
+		file := string(appendPerm(nil, &vfs.Entry{Granted: rights}))
 		if dir != want[0] || file != want[1] {
 			t.Errorf("%v is perm=%s; for a directory and perm=%s; for a file", rights, dir, file)
 		}

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"ftpd/pkg/config"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/vfs"
 )
@@ -41,9 +40,8 @@ func FuzzListing(f *testing.F) {
 		remember(owners.known.users, []uint32{7}, map[uint32]string{7: owner})
 		long := &LongFormat{Zone: time.UTC, Now: listNow, Names: owners.Of}
 		facts := &FactFormat{
-			Facts:  Facts(int(chosen) & (1<<len(factNames) - 1)),
-			Rights: config.Full & config.Permissions(at),
-			Names:  owners.Of,
+			Facts: Facts(int(chosen) & (1<<len(factNames) - 1)),
+			Names: owners.Of,
 		}
 		listed := map[string]string{}
 		for kind, l := range map[string]*Lister{

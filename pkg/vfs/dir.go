@@ -39,6 +39,7 @@ var batches = sync.Pool{New: func() any { return &batch{entries: make([]Entry, 0
 type Dir struct {
 	fs     *FS
 	at     location
+	place  string // of the directory, with links resolved; "" if no permission depends on it
 	detail Detail // without Created
 
 	withCreated bool // Created was requested
@@ -62,7 +63,7 @@ func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 		}
 		reader.names.hide = f.hide
 		dir = &Dir{
-			fs: f, at: at, detail: detail &^ Created, withCreated: detail&Created != 0,
+			fs: f, at: at, place: place, detail: detail &^ Created, withCreated: detail&Created != 0,
 			reader: reader,
 		}
 		reader.names.folds = sync.OnceValue(dir.folds)
@@ -174,7 +175,9 @@ func (d *Dir) fill() error {
 		if pass, _ := d.reader.names.pass([]byte(path.Base(m.path))); !pass {
 			continue
 		}
-		d.batch.entries = append(d.batch.entries, m.top(d.withCreated))
+		top := m.top(d.withCreated)
+		top.Granted = d.fs.granted(m, ".")
+		d.batch.entries = append(d.batch.entries, top)
 	}
 	d.mounts = nil
 	d.reader.names.looked = 0
@@ -189,6 +192,9 @@ func (d *Dir) fill() error {
 		if d.covered(e.Name) {
 			continue
 		}
+		if d.detail == Targets {
+			e.Granted = d.granted(e.Name)
+		}
 		if d.detail == Targets && e.Mode&fs.ModeSymlink != 0 {
 			if e, err = d.follow(e); LeadsNowhere(err) {
 				continue
@@ -199,11 +205,20 @@ func (d *Dir) fill() error {
 	return nil
 }
 
+// granted returns the permissions at a name in the directory.
+func (d *Dir) granted(name string) config.Permissions {
+	if !d.fs.needsPlaces {
+		return d.fs.base
+	}
+	return d.fs.granted(d.at.mount, path.Join(d.place, name))
+}
+
 // follow describes the target of a link, under the name of the link. An error is returned, and also
 // stored in the entry.
 func (d *Dir) follow(link Entry) (Entry, error) {
 	if link.Unknown != nil {
-		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Unknown: link.Unknown}, nil
+		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Granted: link.Granted,
+			Unknown: link.Unknown}, nil
 	}
 	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true, d.withCreated)
 	if err == nil {
@@ -211,9 +226,11 @@ func (d *Dir) follow(link Entry) (Entry, error) {
 	}
 	if err != nil {
 		err = kind(err)
-		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Unknown: err}, err
+		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Granted: link.Granted,
+			Unknown: err}, err
 	}
 	e.Name = link.Name
+	e.Granted = throughLink(d.fs.granted(d.at.mount, place), link.Granted)
 	return e, nil
 }
 

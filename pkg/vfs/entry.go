@@ -3,6 +3,8 @@ package vfs
 import (
 	"io/fs"
 	"time"
+
+	"ftpd/pkg/config"
 )
 
 // An Entry describes a file, directory or link.
@@ -18,6 +20,10 @@ type Entry struct {
 	Dev     uint64 // with Ino the identity of the file; both 0 if unknown
 	Ino     uint64
 	Target  string // of a link that was not followed
+
+	// Granted is what the configuration permits where the entry is. Listings have it with the
+	// detail Targets only. For the target of a link, Delete and Rename are those of the link.
+	Granted config.Permissions
 
 	// Unknown is the reason why a listing has only the name of the entry and its type, which
 	// is ModeIrregular if it is unknown too. It is nil if all is known.

@@ -219,6 +219,14 @@ func (f *FS) stat(op, name string, follow, created bool) (Entry, error) {
 			return err
 		}
 		e.Name = path.Base(at.name)
+		e.Granted = f.granted(at.mount, place)
+		if follow && f.needsPlaces {
+			_, own, err := at.root.stat(at.rel, false, false)
+			if err != nil {
+				return err
+			}
+			e.Granted = throughLink(e.Granted, f.granted(at.mount, own))
+		}
 		found = e
 		return f.permit(at.mount, place, config.List)
 	})

@@ -78,6 +78,22 @@ func (f *FS) ruled(m *mount, place string) bool {
 		})
 }
 
+// granted returns the permissions at a resolved place of m.
+func (f *FS) granted(m *mount, place string) config.Permissions {
+	if !f.needsPlaces {
+		return f.base
+	}
+	granted, _ := f.permissions(m, m.viewPath(place))
+	return granted
+}
+
+// throughLink returns what may be done to the target of a link by the name of the link. Delete and
+// Rename act on the link itself.
+func throughLink(target, link config.Permissions) config.Permissions {
+	const own = config.Delete | config.Rename
+	return target&^own | link&own
+}
+
 // permit checks that a resolved place of m is visible and that the user has the permission want
 // there.
 func (f *FS) permit(m *mount, place string, want config.Permissions) error {
