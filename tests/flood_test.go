@@ -183,7 +183,7 @@ func TestFloodOfConnections(t *testing.T) {
 				gate <- struct{}{}
 				flood.Go(func() { // ends with the server's patience
 					defer func() { <-gate }()
-					refused.Add(refusedConnection(s.addr))
+					refused.Add(refusedConnection(s.addr, "127.2.0.1"))
 				})
 			}
 		})
@@ -198,6 +198,64 @@ func TestFloodOfConnections(t *testing.T) {
 	const mayStay = 8 << 20
 	eventually(t, "the memory is back", func() bool { return resident(core) < before+mayStay })
 	t.Logf("the core has %d KiB, before %d KiB", resident(core)>>10, before>>10)
+}
+
+// TestFloodOfRefusals checks that refused connections do not flood the log, that their number is in
+// it, and that it has a login in between. FTPD_TEST_FLOOD=10m is the length for which the log must
+// stay below a megabyte.
+func TestFloodOfRefusals(t *testing.T) {
+	needRoot(t)
+	const connections, addresses, logins = 3000, 100, 3
+	length, times := floods(t)
+	u := newAccount(t)
+	s := serve(t, settings{"limits": "max_sessions_per_ip = 1\nlogin_timeout = \"0s\"\n"})
+	var from []string
+	for i := range addresses {
+		from = append(from, fmt.Sprintf("127.5.%d.1", i))
+		c, err := dialFrom(s.addr, from[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.conn.Close()
+	}
+	var flood sync.WaitGroup
+	var dialled, refused atomic.Int64
+	end := time.Now().Add(length)
+	for range 50 {
+		flood.Go(func() { // ends with its number or time
+			for n := dialled.Add(1); n <= connections || times > 1 && time.Now().Before(end); {
+				refused.Add(refusedConnection(s.addr, from[n%addresses]))
+				n = dialled.Add(1)
+			}
+		})
+	}
+	s.log.wait(t, "the flood", message("refused"))
+	for i := range logins {
+		loginTime(t, s.addr, fmt.Sprintf("127.0.0.%d", i+1), u)
+	}
+	flood.Wait()
+	s.stop(t) // writes the last counts
+	counted, bytes := int64(0), 0
+	s.log.find(func(r record) bool {
+		bytes += len(r.Text) + 1
+		switch {
+		case r.Message == "refused":
+			counted++
+		case r.Message == "repeated" && r.Of == "refused":
+			counted += int64(r.Count)
+		}
+		return false
+	})
+	t.Logf("%d refused connections wrote %d bytes", refused.Load(), bytes)
+	if counted != refused.Load() || counted < connections {
+		t.Errorf("the log has %d of %d refused connections", counted, refused.Load())
+	}
+	if found, _ := s.log.find(message("login")); len(found) != logins {
+		t.Errorf("the log has %d of %d logins", len(found), logins)
+	}
+	if bytes > 1_000_000 || times == 1 && bytes > 100_000 {
+		t.Errorf("the log has %d bytes", bytes)
+	}
 }
 
 // TestFloodOfSilentConnections checks that silent connections, more than there are sessions, do not
@@ -271,8 +329,8 @@ func silentConnection(ctx context.Context, addr, from string) int64 {
 }
 
 // refusedConnection returns 1 for a client that gets 421.
-func refusedConnection(addr string) int64 {
-	conn, err := dialLocal(addr, "127.2.0.1")
+func refusedConnection(addr, from string) int64 {
+	conn, err := dialLocal(addr, from)
 	if err != nil {
 		return 0
 	}

@@ -16,7 +16,7 @@ const patience = 2 * time.Minute
 
 // A record is one line of the log.
 type record struct {
-	Message, Level           string
+	Message, Level, Of       string
 	Session, User, Remote    string
 	Verb, Path, Cause, Error string
 	Client, Directory        string

@@ -28,7 +28,6 @@ type Registry struct {
 	strangers *strangers           // the sessions without a user
 	leaving   int                  // displaced sessions that have not ended yet
 	displaced []Displaced          // what the next call of Displaced returns
-	named     time.Time            // when the log last named the addresses of all sessions
 }
 
 // A Session is one session of a client, as the Registry holds it.
@@ -40,6 +39,11 @@ type Session struct {
 	Left        string // the user that has logged out last while a command of that user ran
 	MaxSessions int    // sessions that the user may have; 0: any number
 	FormerMax   int    // MaxSessions of Former
+	LoggedIn    bool   // a user has logged in at some time
+
+	// Unrecorded is set while the log has no record of the connection, because the client has
+	// others. The record follows if a user logs in.
+	Unrecorded bool
 
 	checking  bool // a password is being checked
 	displaced bool // another client has taken the place of this session, which is about to end
@@ -84,22 +88,24 @@ func NewRegistry(l config.Limits) *Registry {
 	}
 }
 
-// Take admits a session and returns its id. It may displace others: see Displaced. Where a limit is reached, refusal is the text of a 421
-// reply, and cause names the addresses or users that have the sessions.
-func (r *Registry) Take(remote netip.AddrPort) (id, refusal, cause string) {
+// A Refusal is why a session is not admitted. The zero Refusal admits it.
+type Refusal struct {
+	Text  string        // of the 421 reply
+	Cause func() string // for the log; names the addresses or users that have the sessions
+}
+
+// Take admits a session and returns its id, or a refusal where a limit is reached. It may displace
+// others: see Displaced.
+func (r *Registry) Take(remote netip.AddrPort) (id string, refused Refusal) {
 	client := auth.Network(remote.Addr())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if max := r.limits.MaxSessions; max > 0 && len(r.sessions) >= max {
-		cause = fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses%s",
-			max, len(r.clients), r.addressesLocked())
-		return "", "Too many sessions on this server.", cause
+		return "", Refusal{"Too many sessions on this server.", r.allTaken}
 	}
 	if max := r.limits.MaxSessionsPerIP; max > 0 && r.clients[client] >= max {
-		sameClient := func(s Session) bool { return auth.Network(s.Remote.Addr()) == client }
-		cause = fmt.Sprintf("limits.max_sessions_per_ip = %d is reached by %s",
-			max, r.holdersLocked(sameClient, Session.name))
-		return "", "Too many sessions from your address.", cause
+		cause := func() string { return r.takenBy(client) }
+		return "", Refusal{"Too many sessions from your address.", cause}
 	}
 	r.displaceLocked()
 	for id == "" || r.has(id) {
@@ -107,7 +113,25 @@ func (r *Registry) Take(remote netip.AddrPort) (id, refusal, cause string) {
 	}
 	r.clients[client]++
 	r.setLocked(id, Session{Remote: remote, Since: time.Now()})
-	return id, "", ""
+	return id, Refusal{}
+}
+
+// allTaken returns a text that names the addresses of all sessions. It has to read every session.
+func (r *Registry) allTaken() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return fmt.Sprintf("limits.max_sessions = %d is reached, by sessions from %d addresses: %s",
+		r.limits.MaxSessions, len(r.clients),
+		r.holdersLocked(func(Session) bool { return true }, Session.client))
+}
+
+// takenBy returns a text that names the users of a client's sessions. It has to read every session.
+func (r *Registry) takenBy(client netip.Prefix) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	sameClient := func(s Session) bool { return auth.Network(s.Remote.Addr()) == client }
+	return fmt.Sprintf("limits.max_sessions_per_ip = %d is reached by %s",
+		r.limits.MaxSessionsPerIP, r.holdersLocked(sameClient, Session.name))
 }
 
 func (r *Registry) has(id string) bool {
@@ -175,7 +199,7 @@ func (r *Registry) Login(id, user string, maxSessions int) (ok bool, holders str
 	if maxSessions > 0 && !ofUser(s) && r.users[user] >= maxSessions {
 		return false, r.holdersLocked(ofUser, Session.client)
 	}
-	s.MaxSessions, s.User = maxSessions, user
+	s.MaxSessions, s.User, s.LoggedIn = maxSessions, user, true
 	r.setLocked(id, s)
 	return true, ""
 }
@@ -198,6 +222,16 @@ func (r *Registry) Logout(id string, continuing, transferring bool) {
 	}
 	s.User = ""
 	r.setLocked(id, s)
+}
+
+// SetUnrecorded sets Unrecorded of a session.
+func (r *Registry) SetUnrecorded(id string, unrecorded bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if s, ok := r.sessions[id]; ok {
+		s.Unrecorded = unrecorded
+		r.sessions[id] = s
+	}
 }
 
 // Transferred records that a transfer has ended. If a former user has a transfer, it was this one,
@@ -226,18 +260,6 @@ func (r *Registry) setLocked(id string, s Session) {
 	case !r.strangers.has(id):
 		r.strangers.add(id, s.Remote.Addr())
 	}
-}
-
-// addressesLocked returns a text that names the addresses of all sessions, at most once in a
-// second, and "" otherwise. It has to read every session, and in a flood of refusals the log has
-// the text already.
-func (r *Registry) addressesLocked() string {
-	now := time.Now()
-	if now.Sub(r.named) < time.Second {
-		return ""
-	}
-	r.named = now
-	return ": " + r.holdersLocked(func(Session) bool { return true }, Session.client)
 }
 
 // maxHolders bounds the addresses or users that one text names.

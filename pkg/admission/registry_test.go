@@ -10,28 +10,28 @@ import (
 func TestRegistryLimits(t *testing.T) {
 	r := NewRegistry(config.Limits{MaxSessions: 3, MaxSessionsPerIP: 2})
 	from := func(s string) netip.AddrPort { return netip.AddrPortFrom(netip.MustParseAddr(s), 1000) }
-	first, refusal, _ := r.Take(from("192.0.2.1"))
-	if refusal != "" || len(first) != 8 {
-		t.Fatalf("first session: %q, %q", first, refusal)
+	first, refused := r.Take(from("192.0.2.1"))
+	if refused.Text != "" || len(first) != 8 {
+		t.Fatalf("first session: %q, %q", first, refused.Text)
 	}
 	r.Take(from("::ffff:192.0.2.1")) // the same address at a dual-stack listener
 	r.Login(first, "alice", 0)
-	if _, refusal, cause := r.Take(from("192.0.2.1")); refusal == "" ||
-		cause != "limits.max_sessions_per_ip = 2 is reached by alice (1), nobody yet (1)" {
-		t.Errorf("third of an address: %q, %q", refusal, cause)
+	if _, refused := r.Take(from("192.0.2.1")); refused.Text == "" ||
+		refused.Cause() != "limits.max_sessions_per_ip = 2 is reached by alice (1), nobody yet (1)" {
+		t.Errorf("third of an address: %q, %q", refused.Text, refused.Cause())
 	}
 	r.Take(from("192.0.2.2"))
-	if _, refusal, cause := r.Take(from("192.0.2.3")); refusal == "" ||
-		cause != "limits.max_sessions = 3 is reached, by sessions from 2 addresses: "+
+	if _, refused := r.Take(from("192.0.2.3")); refused.Text == "" ||
+		refused.Cause() != "limits.max_sessions = 3 is reached, by sessions from 2 addresses: "+
 			"192.0.2.1 (2), 192.0.2.2 (1)" {
-		t.Errorf("fourth of the server: %q, %q", refusal, cause)
+		t.Errorf("fourth of the server: %q, %q", refused.Text, refused.Cause())
 	}
 	r.End(first)
 	r.End(first) // the second call has no effect
-	if _, refusal, _ := r.Take(from("192.0.2.1")); refusal != "" {
-		t.Errorf("after an end: %q", refusal)
+	if _, refused := r.Take(from("192.0.2.1")); refused.Text != "" {
+		t.Errorf("after an end: %q", refused.Text)
 	}
-	if _, refusal, _ := r.Take(from("192.0.2.3")); refusal == "" {
+	if _, refused := r.Take(from("192.0.2.3")); refused.Text == "" {
 		t.Error("the second end of a session was counted")
 	}
 }
@@ -42,7 +42,7 @@ func TestRegistryLimitsUsers(t *testing.T) {
 	remote := netip.MustParseAddrPort("192.0.2.1:1000")
 	var ids []string
 	for range 3 {
-		id, _, _ := r.Take(remote)
+		id, _ := r.Take(remote)
 		ids = append(ids, id)
 	}
 	for _, id := range ids[:2] {
@@ -75,7 +75,7 @@ func TestRegistryLimitsUsers(t *testing.T) {
 func TestRegistryHoldsUsers(t *testing.T) {
 	r := NewRegistry(config.Limits{MaxSessions: 0, MaxSessionsPerIP: 0})
 	remote := netip.MustParseAddrPort("[2001:db8::1]:4000")
-	id, _, _ := r.Take(remote)
+	id, _ := r.Take(remote)
 	r.Login(id, "alice", 0)
 	if e := r.Get(id); e.User != "alice" || e.Remote != remote {
 		t.Errorf("entry = %+v", e)

@@ -13,9 +13,9 @@ import (
 // take admits a session from an address, and returns its id and the ids that it displaces.
 func take(t *testing.T, r *Registry, from string) (id string, displaced []string) {
 	t.Helper()
-	id, refusal, cause := r.Take(netip.AddrPortFrom(netip.MustParseAddr(from), 1000))
-	if refusal != "" {
-		t.Fatalf("%s is refused: %s", from, cause)
+	id, refused := r.Take(netip.AddrPortFrom(netip.MustParseAddr(from), 1000))
+	if refused.Text != "" {
+		t.Fatalf("%s is refused: %s", from, refused.Cause())
 	}
 	for _, d := range r.Displaced() {
 		displaced = append(displaced, d.ID)
@@ -104,7 +104,7 @@ func TestNotDisplaced(t *testing.T) {
 func TestDisplacedSession(t *testing.T) {
 	r := NewRegistry(config.Limits{MaxSessions: 2, MaxUnauthenticated: 1})
 	remote := netip.MustParseAddrPort("192.0.2.1:1000")
-	first, _, _ := r.Take(remote)
+	first, _ := r.Take(remote)
 	r.Take(remote)
 	d := r.Displaced()
 	if len(d) != 1 || d[0].ID != first || d[0].Remote != remote {
@@ -113,12 +113,12 @@ func TestDisplacedSession(t *testing.T) {
 	if _, ok := r.BeginCheck(first); ok {
 		t.Error("it may log in")
 	}
-	if _, refusal, _ := r.Take(remote); refusal == "" || len(r.Displaced()) != 0 {
+	if _, refused := r.Take(remote); refused.Text == "" || len(r.Displaced()) != 0 {
 		t.Error("it does not count")
 	}
 	r.End(first)
-	if _, refusal, _ := r.Take(remote); refusal != "" || r.leaving != 1 {
-		t.Errorf("after its end: %q, %d leave", refusal, r.leaving)
+	if _, refused := r.Take(remote); refused.Text != "" || r.leaving != 1 {
+		t.Errorf("after its end: %q, %d leave", refused.Text, r.leaving)
 	}
 }
 

@@ -56,8 +56,8 @@ type Log struct{ Logger zerolog.Logger }
 
 // Write writes one record.
 func (l Log) Write(r Record) {
-	e := l.Logger.WithLevel(level(r.Kind))
-	if e == nil || level(r.Kind) < l.Logger.GetLevel() {
+	e := l.Logger.WithLevel(r.Kind.Level())
+	if e == nil || r.Kind.Level() < l.Logger.GetLevel() {
 		return
 	}
 	e.Str("session", r.Session)
@@ -107,7 +107,12 @@ func (k Kind) OfTransfer() bool {
 	return false
 }
 
-func level(k Kind) zerolog.Level {
+// WithoutLogin reports whether a session may cause an event of this kind before a user has logged
+// in, LoginFailed and Connect aside. Lines are among the records of the level "debug" alone.
+func (k Kind) WithoutLogin() bool { return k == Flood || k == Panic || k == Disconnect }
+
+// Level returns the level of the records of this kind.
+func (k Kind) Level() zerolog.Level {
 	switch k {
 	case Line:
 		return zerolog.DebugLevel

@@ -29,9 +29,9 @@ func TestActiveSocket(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &handler{config: c, registry: admission.NewRegistry(c.Limits)}
-	id, refusal, _ := h.registry.Take(at("127.0.0.1", 4000))
-	if refusal != "" {
-		t.Fatal(refusal)
+	id, refused := h.registry.Take(at("127.0.0.1", 4000))
+	if refused.Text != "" {
+		t.Fatal(refused.Text)
 	}
 	for _, test := range []struct {
 		session string

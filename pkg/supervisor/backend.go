@@ -152,9 +152,13 @@ func newHandler(
 		auth:     authorizer,
 		keys:     keys,
 		log:      events.Log{Logger: o.Log},
+		repeats:  events.NewRepeats(o.Log, countInterval),
 		xferlog:  o.Xferlog,
 	}
 }
+
+// countInterval is how long records that repeat others are counted until the log has their number.
+const countInterval = time.Minute
 
 // forever stands for a timeout that is switched off.
 const forever = time.Duration(1) << 62

@@ -1,10 +1,14 @@
 package supervisor
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
+
+	"github.com/rs/zerolog"
 
 	"ftpd/pkg/admission"
 	"ftpd/pkg/auth"
@@ -24,6 +28,7 @@ type handler struct {
 	owners   owners // nil: owners are shown as numbers
 	keys     *keyring.Keyring
 	log      events.Log
+	repeats  *events.Repeats     // bounds the records that clients without a login cause
 	xferlog  *events.TransferLog // nil: there is none
 
 	// cores returns the cores that run; nil while none does.
@@ -44,28 +49,48 @@ var errBackend = errors.New("the login could not be checked; the log has the cau
 
 // Admit implements monitor.Supervisor.
 func (h *handler) Admit(_ context.Context, c monitor.Connection) (monitor.Admission, error) {
-	id, refusal := "", "Too many failed logins or commands from your address; try again later."
-	cause := h.bans.Cause(c.Remote.Addr(), "")
-	switch {
-	case c.Fault != "":
-		refusal, cause = "The load balancer does not introduce you.", events.Clean(c.Fault)
-	case cause == "":
-		id, refusal, cause = h.registry.Take(c.Remote)
-		h.endDisplaced()
+	id, refused := h.take(c)
+	if refused.Text == "" {
+		return monitor.Admission{Session: id}, nil
 	}
-	if refusal != "" {
+	if h.mayWrite("refused", c.Remote, cmp.Or(events.KindOfCause(c.Fault), refused.Text)) {
 		h.log.Logger.Warn().Str("remote", c.Remote.String()).
-			Int("reply", 421).Str("cause", cause).Msg("refused")
-		return monitor.Admission{Refusal: refusal}, nil
+			Int("reply", 421).Str("cause", refused.Cause()).Msg("refused")
 	}
-	return monitor.Admission{Session: id}, nil
+	return monitor.Admission{Refusal: refused.Text}, nil
+}
+
+// take admits a connection, or returns why it is refused.
+func (h *handler) take(c monitor.Connection) (id string, refused admission.Refusal) {
+	if c.Fault != "" {
+		return "", admission.Refusal{
+			Text:  "The load balancer does not introduce you.",
+			Cause: func() string { return events.Clean(c.Fault) },
+		}
+	}
+	if cause := h.bans.Cause(c.Remote.Addr(), ""); cause != "" {
+		return "", admission.Refusal{
+			Text:  "Too many failed logins or commands from your address; try again later.",
+			Cause: func() string { return cause },
+		}
+	}
+	defer h.endDisplaced()
+	return h.registry.Take(c.Remote)
+}
+
+// mayWrite reports whether a warning about a client may be written to the log. Otherwise it is
+// counted.
+func (h *handler) mayWrite(message string, remote netip.AddrPort, cause string) bool {
+	return h.repeats.Write(zerolog.WarnLevel, message, auth.Network(remote.Addr()), cause)
 }
 
 // endDisplaced ends the sessions that the newest one has displaced.
 func (h *handler) endDisplaced() {
 	for _, d := range h.registry.Displaced() {
-		h.log.Logger.Warn().Str("session", d.ID).Str("remote", d.Remote.String()).
-			Int("reply", 421).Str("cause", d.Cause).Msg("displaced")
+		if h.mayWrite("displaced", d.Remote, "") {
+			h.log.Logger.Warn().Str("session", d.ID).Str("remote", d.Remote.String()).
+				Int("reply", 421).Str("cause", d.Cause).Msg("displaced")
+		}
 		go func() { // ends when the core has received the order, within a deadline
 			for _, core := range h.cores() {
 				_ = core.Displace(d.ID) // fails only if the core has ended
@@ -146,7 +171,7 @@ func (h *handler) refuse(
 		failed.Reply = 421
 	}
 	// Emit would find no address, if the session has ended meanwhile.
-	h.log.Write(events.Record{Event: failed, Remote: s.Remote})
+	h.record(events.Record{Event: failed, Remote: s.Remote}, s)
 	switch {
 	case busy:
 		return auth.ErrBusy
@@ -156,9 +181,38 @@ func (h *handler) refuse(
 	return errBackend
 }
 
+// record writes a record about a session to the log. Of the records that a client causes without a
+// login, it writes the first ones and counts the others.
+func (h *handler) record(r events.Record, s admission.Session) {
+	client := auth.Network(s.Remote.Addr())
+	switch level := r.Kind.Level(); {
+	case r.Kind == events.Connect:
+		if !h.repeats.WriteFirst(level, string(r.Kind), client) {
+			h.registry.SetUnrecorded(r.Session, true)
+			return
+		}
+	case r.Kind == events.Login && s.Unrecorded:
+		h.registry.SetUnrecorded(r.Session, false)
+		connect := events.Event{Kind: events.Connect, Session: r.Session}
+		h.log.Write(events.Record{Event: connect, Remote: s.Remote})
+	case r.Kind == events.LoginFailed:
+		if !h.repeats.Write(level, string(r.Kind), client, "") {
+			return
+		}
+	case r.Kind.WithoutLogin() && !s.LoggedIn:
+		if !h.repeats.Write(level, string(r.Kind), client, events.KindOfCause(r.Cause)) {
+			return
+		}
+	}
+	h.log.Write(r)
+}
+
 // logBans logs bans that begin.
 func (h *handler) logBans(begun []admission.Ban) {
 	for _, b := range begun {
+		if !h.repeats.Write(zerolog.WarnLevel, "banned", b.Client, "") {
+			continue
+		}
 		h.log.Logger.Warn().Stringer("network", b.Client).Str("user", events.Clean(b.User)).
 			Time("until", b.Until).Str("cause", b.Cause).Msg("banned")
 	}
@@ -220,7 +274,7 @@ func (h *handler) Emit(e events.Event) {
 	if e.Kind == events.NotResumed && !h.notResumed.Add(&r) {
 		return
 	}
-	h.log.Write(r)
+	h.record(r, s)
 	if h.xferlog != nil {
 		h.xferlog.Write(r)
 	}

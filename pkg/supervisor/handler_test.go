@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -20,6 +22,7 @@ func newTestHandler(log *bytes.Buffer) *handler {
 		registry: admission.NewRegistry(config.Limits{}),
 		bans:     admission.NewBans(config.Ban{}),
 		log:      events.Log{Logger: zerolog.New(log)},
+		repeats:  events.NewRepeats(zerolog.New(log), time.Minute),
 	}
 }
 
@@ -38,7 +41,7 @@ func users(r *admission.Registry) map[string]int {
 func TestLogoutForgetsTheUser(t *testing.T) {
 	var out bytes.Buffer
 	d := newTestHandler(&out)
-	id, _, _ := d.registry.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	id, _ := d.registry.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	d.registry.Login(id, "alice", 0)
 	d.Emit(events.Event{Kind: events.Logout, Session: id})
 	d.registry.Login(id, "bob", 0)
@@ -61,8 +64,8 @@ func TestTransferOutlivesLogin(t *testing.T) {
 	var out bytes.Buffer
 	d := newTestHandler(&out)
 	r := d.registry
-	id, _, _ := r.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
-	other, _, _ := r.Take(netip.MustParseAddrPort("192.0.2.2:4000"))
+	id, _ := r.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	other, _ := r.Take(netip.MustParseAddrPort("192.0.2.2:4000"))
 	r.Login(id, "alice", 1)
 	d.Emit(events.Event{Kind: events.Logout, Session: id, Verb: "RETR"})
 	if ok, _ := r.Login(other, "alice", 1); ok {
@@ -97,7 +100,7 @@ func TestTransferOutlivesLogin(t *testing.T) {
 func TestCommandOutlivesLogin(t *testing.T) {
 	var out bytes.Buffer
 	h := newTestHandler(&out)
-	id, _, _ := h.registry.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	id, _ := h.registry.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	h.registry.Login(id, "alice", 0)
 	h.Emit(events.Event{Kind: events.Logout, Session: id, Former: true})
 	h.registry.Login(id, "bob", 0)
@@ -119,7 +122,7 @@ func TestCommandOutlivesLogin(t *testing.T) {
 // with the limit of this user.
 func TestFormerTransferIsShown(t *testing.T) {
 	r := admission.NewRegistry(config.Limits{})
-	id, _, _ := r.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	id, _ := r.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
 	r.Login(id, "alice", 3)
 	r.Logout(id, true, true)
 	r.Login(id, "bob", 5)
@@ -135,5 +138,41 @@ func TestFormerTransferIsShown(t *testing.T) {
 	limits := c.limits(r.List())
 	if last := limits[len(limits)-1]; last.Of != "alice" || last.Limit != 3 {
 		t.Errorf("the limit is shown as %+v", last)
+	}
+}
+
+// Of the connections of a client, the log has the first 30 and those in which a user logs in. The
+// others are in a count.
+func TestConnectionsWithoutLogin(t *testing.T) {
+	var out bytes.Buffer
+	h := newTestHandler(&out)
+	for i := range 35 {
+		id, _ := h.registry.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
+		h.Emit(events.Event{Kind: events.Connect, Session: id})
+		if i == 33 {
+			h.registry.Login(id, "alice", 0)
+			h.Emit(events.Event{Kind: events.Login, Session: id})
+			h.Emit(events.Event{Kind: events.Logout, Session: id})
+		}
+		cause := fmt.Sprintf("read tcp 192.0.2.9:21->192.0.2.1:%d: reset", i)
+		h.Emit(events.Event{Kind: events.Disconnect, Session: id, Cause: cause})
+		h.End(id)
+	}
+	h.repeats.Flush()
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		var r struct {
+			Message, Of, Network string
+			Count                int
+		}
+		if err := json.Unmarshal([]byte(line), &r); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, strings.TrimRight(fmt.Sprint(r.Message, " ", r.Of, r.Count), " 0"))
+	}
+	want := strings.Repeat("connect,disconnect,", 30) +
+		"connect,login,logout,disconnect,repeated disconnect4"
+	if strings.Join(got, ",") != want {
+		t.Errorf("the log has %v\n%s", got, &out)
 	}
 }

@@ -105,7 +105,7 @@ func TestRetirement(t *testing.T) {
 // A core cannot report a transfer of a session that has not logged in, or that it does not have.
 func TestMoves(t *testing.T) {
 	registry := admission.NewRegistry(config.Limits{})
-	id, _, _ := registry.Take(netip.MustParseAddrPort("192.0.2.1:1"))
+	id, _ := registry.Take(netip.MustParseAddrPort("192.0.2.1:1"))
 	k := &keeper{handler: &handler{registry: registry}}
 	for _, test := range []struct {
 		state monitor.SessionState

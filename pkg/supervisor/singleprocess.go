@@ -45,6 +45,7 @@ func ServeHere(ctx context.Context, o Options) error {
 	go p.public.run(ctx) // ends with ctx
 	err = p.untilEnded(ctx, ended)
 	p.stop(ctx)
+	p.handler.repeats.Flush()
 	return err
 }
 

@@ -71,7 +71,9 @@ func Serve(ctx context.Context, o Options) error {
 		return err
 	}
 	defer backend.close()
-	keeper, err := newKeeper(o, backend.handler(o, keys), newPublicNames(ctx, o), served, listeners)
+	handler := backend.handler(o, keys)
+	defer handler.repeats.Flush()
+	keeper, err := newKeeper(o, handler, newPublicNames(ctx, o), served, listeners)
 	if err != nil {
 		return err
 	}
