@@ -46,20 +46,20 @@ func readPassword(in *os.File, prompt io.Writer) (auth.Password, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(io.LimitReader(in, maxPassword+2)).ReadString('\n')
 		if err != nil && !errors.Is(err, io.EOF) {
-			return "", err
+			return nil, err
 		}
 		return usable(strings.TrimRight(line, "\r\n"))
 	}
 	first, err := ask(in, prompt, "Password: ")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	again, err := ask(in, prompt, "Again: ")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if first != again {
-		return "", errors.New("the two are different")
+		return nil, errors.New("the two are different")
 	}
 	return usable(first)
 }
@@ -94,11 +94,11 @@ func ask(in *os.File, prompt io.Writer, what string) (string, error) {
 func usable(password string) (auth.Password, error) {
 	switch {
 	case password == "":
-		return "", errors.New("the password is empty")
+		return nil, errors.New("the password is empty")
 	case len(password) > maxPassword:
-		return "", fmt.Errorf("the password is longer than %d bytes", maxPassword)
+		return nil, fmt.Errorf("the password is longer than %d bytes", maxPassword)
 	case strings.ContainsAny(password, "\x00\r\n"):
-		return "", errors.New("the password holds a control character that FTP cannot send")
+		return nil, errors.New("the password holds a control character that FTP cannot send")
 	}
 	return auth.Password(password), nil
 }

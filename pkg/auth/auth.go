@@ -4,21 +4,36 @@
 package auth
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 
 	"ftpd/pkg/impersonate"
 )
 
 // A Password is the text that a client sent with PASS. It is printed as *** by every verb of
-// package fmt.
-type Password string
+// package fmt. It is no string, so that its owner can clear it after use: it must not be converted
+// to a string, and encoding/json must not encode it (AppendPassword), because copies would stay.
+type Password []byte
 
 // Format implements fmt.Formatter. A String method would not suffice, because verbs such as %d
 // do not call it.
 func (Password) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
+
+// AppendPassword adds the member "password" to a JSON object that has other members, in base64 as
+// encoding/json does it. If objects are nested at the end of the text, the innermost one gets it.
+func AppendPassword(text []byte, p Password) []byte {
+	end := len(bytes.TrimRight(text, "}"))
+	braces := string(text[end:])
+	text = slices.Grow(text, len(p)*4/3+32) // so that append leaves no copy of the password
+	text = append(text[:end], `,"password":"`...)
+	text = base64.StdEncoding.AppendEncode(text, p)
+	return append(append(text, '"'), braces...)
+}
 
 // Credentials are the name and the password that a client sent with USER and PASS. Both are
 // bytes in an unknown encoding.

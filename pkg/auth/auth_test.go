@@ -7,7 +7,7 @@ import (
 )
 
 func TestPasswordPrintsNothing(t *testing.T) {
-	c := Credentials{User: "alice", Password: "sesame"}
+	c := Credentials{User: "alice", Password: Password("sesame")}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
 		for _, v := range []any{c, &c, c.Password} {
 			if s := fmt.Sprintf(verb, v); strings.Contains(s, "sesame") ||

@@ -47,13 +47,13 @@ func matcher(h config.Hash) (matchFunc, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the %s hash is damaged: %w", h.Kind(), err)
 	}
-	return func(p Password) (bool, error) { return digest.MatchAdvanced(string(p)) }, nil
+	return func(p Password) (bool, error) { return digest.MatchBytesAdvanced(p) }, nil
 }
 
 // matchesYescrypt hashes p with the parameters and the salt in h, as crypt(3) does, and compares
 // the result with h.
 func matchesYescrypt(h config.Hash, p Password) (bool, error) {
-	computed, err := yescrypt.Hash([]byte(p), []byte(h))
+	computed, err := yescrypt.Hash(p, []byte(h))
 	if err != nil {
 		return false, fmt.Errorf("the yescrypt hash: %w", err)
 	}

@@ -226,7 +226,7 @@ func TestPolicyKeepsOwnNames(t *testing.T) {
 		system := renaming{Name: own.name, Home: "/srv/x"}
 		p := &Policy{Config: c, Backend: compose(t, c, accounts, NewQueue(1, 1, nil), system)}
 		_, err := p.Authenticate(t.Context(), Credentials{
-			User: own.sent, Password: "pä ss", Remote: netip.MustParseAddr("192.0.2.7"),
+			User: own.sent, Password: Password("pä ss"), Remote: netip.MustParseAddr("192.0.2.7"),
 		})
 		wantCause(t, err, own.cause)
 	}

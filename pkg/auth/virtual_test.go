@@ -55,7 +55,7 @@ func TestConfiguredUsers(t *testing.T) {
 		edit     func(*config.Config)
 		ordinary bool // the server runs as an ordinary user, without impersonation
 		user     string
-		password Password
+		password string
 		want     *Account
 		cause    string
 		next     bool // the login is passed to the system
@@ -102,7 +102,7 @@ func TestConfiguredUsers(t *testing.T) {
 				runAs = nil
 			}
 			a := compose(t, cfg, runAs, NewQueue(1, 1, nil), system)
-			got, err := a.Authenticate(t.Context(), Credentials{User: c.user, Password: c.password})
+			got, err := a.Authenticate(t.Context(), Credentials{User: c.user, Password: Password(c.password)})
 			wantCause(t, err, c.cause)
 			if passed := system.called.Load(); passed != c.next {
 				t.Errorf("passed to the system: %v", passed)
@@ -136,7 +136,7 @@ func TestUnknownNameTakesATurn(t *testing.T) {
 		}
 		queue := NewQueue(1, 4, nil)
 		a := compose(t, c, accounts, queue, nil)
-		login := Credentials{User: user, Password: "x", Remote: addrB}
+		login := Credentials{User: user, Password: Password("x"), Remote: addrB}
 		_, err := a.Authenticate(t.Context(), login)
 		var refusal *Refusal
 		if !errors.As(err, &refusal) {

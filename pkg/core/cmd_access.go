@@ -1,6 +1,7 @@
 package core
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -47,7 +48,7 @@ func (s *Session) quit(context.Context, string) (Reply, error) {
 
 // pass checks the password (RFC 959 §4.1.1). The check is a job beside the session, so that it
 // ends if the client leaves meanwhile.
-func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
+func (s *Session) pass(ctx context.Context, _ string) (Reply, error) {
 	switch {
 	case s.login != nil:
 		return Reply{}, errLoggedIn
@@ -60,7 +61,8 @@ func (s *Session) pass(ctx context.Context, password string) (Reply, error) {
 	s.start(ctx, &passwordCheck{
 		s: s,
 		credentials: auth.Credentials{
-			User: s.attempt.user, Password: auth.Password(password), Remote: s.conn.Remote().Addr(),
+			User: s.attempt.user, Password: bytes.Clone(s.attempt.password),
+			Remote: s.conn.Remote().Addr(),
 		},
 		secure:  s.tls.control != nil,
 		due:     s.attempt.due,

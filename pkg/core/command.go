@@ -17,7 +17,7 @@ type command struct {
 	data   bool   // uses the prepared data connection
 	path   bool   // the argument is a pathname, or holds one
 	log    bool   // also a success is logged
-	secret bool   // the argument is never logged
+	secret bool   // the argument is never logged; it is in Session.attempt, not passed to run
 	help   string // "RETR <SP> pathname"
 	feat   string // its lines in FEAT, if any, with a semicolon in between
 	verb   string // its key in the table

@@ -33,15 +33,20 @@ func (s *Session) take(ctx context.Context, p []byte) {
 
 // takeText handles bytes that are no longer encrypted.
 func (s *Session) takeText(ctx context.Context, p []byte) {
+	defer clear(p) // it may hold a password
 	p = s.ctl.in.Filter(p)
+	defer clear(p) // Filter may have copied it
 	if s.floods(p) {
 		s.emit(events.Event{Kind: events.Flood, Reply: 421})
 		s.dismiss(errFlood)
 		return
 	}
 	if len(s.ctl.ahead) > 0 {
-		s.ctl.ahead = append(s.ctl.ahead, p...)
-		p = s.ctl.ahead
+		longer := append(s.ctl.ahead, p...)
+		if &longer[0] != &s.ctl.ahead[0] {
+			clear(s.ctl.ahead)
+		}
+		s.ctl.ahead, p = longer, longer
 	}
 	s.proceed(ctx, p)
 }
@@ -70,11 +75,14 @@ func (s *Session) proceed(ctx context.Context, p []byte) {
 	}
 	s.ctl.waiting = len(kept)
 	kept = append(kept, p...)
+	before := s.ctl.ahead // what is kept is in place there, unless nothing was kept before
 	if len(kept) == 0 || s.phase == phaseEnded {
 		s.ctl.ahead, s.ctl.waiting = nil, 0
+		clear(before)
 		return
 	}
-	s.ctl.ahead = append(s.ctl.ahead[:0], kept...)
+	s.ctl.ahead = append(before[:0], kept...)
+	clear(before[min(len(kept), len(before)):])
 }
 
 // waits reports whether a line has to wait for a job's end, because of the job or because
@@ -101,7 +109,15 @@ func (s *Session) waits(line []byte, behind bool) bool {
 // execute runs one line and answers it. If it returns false, nothing after the line counts.
 func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 	cmd, rest := s.srv.lookup(line)
-	arg := string(rest)
+	arg := ""
+	switch {
+	case cmd == nil: // a misspelt PASS, maybe
+	case cmd.secret:
+		s.attempt.password = rest // no string, which could not be cleared
+		defer func() { s.attempt.password = nil }()
+	default:
+		arg = string(rest)
+	}
 	s.trace(cmd, line, arg)
 	if cmd == nil && s.login == nil && bytes.Contains(line, []byte(" HTTP/")) {
 		s.end(errNotFTP)

@@ -26,7 +26,7 @@ func (s oneUser) Admit(context.Context, monitor.Connection) (monitor.Admission, 
 func (s oneUser) Authenticate(
 	_ context.Context, _ string, c auth.Credentials,
 ) (*auth.Account, error) {
-	if c.User != "alice" || c.Password != "secret" {
+	if c.User != "alice" || string(c.Password) != "secret" {
 		return nil, &auth.Refusal{Cause: "wrong user or password"}
 	}
 	return &auth.Account{Name: "alice", Home: s.home}, nil

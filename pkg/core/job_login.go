@@ -61,6 +61,7 @@ func sleep(ctx context.Context, d time.Duration) {
 // nil, and the reply is the answer to PASS. The cause is then in the log: the supervisor logs
 // its own refusals.
 func (p *passwordCheck) authenticate(ctx context.Context) (*login.Login, Reply) {
+	defer clear(p.credentials.Password)
 	srv, user := p.s.srv, p.credentials.User
 	failed := events.Event{Kind: events.LoginFailed, User: user}
 	if !p.secure && srv.logins.NeedsTLS(user) {

@@ -90,6 +90,7 @@ func (s *Session) end(cause error) {
 		return
 	}
 	s.phase, s.cause = phaseEnded, cause
+	clear(s.ctl.ahead) // a part of a password, maybe
 	s.cancel(cause)
 	s.wake()
 }

@@ -3,6 +3,7 @@ package core
 import (
 	"time"
 
+	"ftpd/pkg/auth"
 	"ftpd/pkg/checksum"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/ftptls"
@@ -32,9 +33,10 @@ type sessionClock struct {
 
 // A loginAttempt is the state of a session before the login of a user.
 type loginAttempt struct {
-	user     string    // the argument of USER
-	failures int       // of logins on this connection, also before an earlier login
-	due      time.Time // the end of limits.login_timeout; zero after a login or without a limit
+	user     string        // the argument of USER
+	password auth.Password // the argument of the command that runs, in the memory of its line
+	failures int           // of logins on this connection, also before an earlier login
+	due      time.Time     // the end of limits.login_timeout; zero after a login or without a limit
 }
 
 // transferParams are the parameters that a client sets for its transfers (RFC 959 §4.1.2). The

@@ -91,7 +91,7 @@ func (f *fakeSupervisor) check(ctx context.Context, c auth.Credentials) (*auth.A
 	account := &auth.Account{Name: c.User, Home: f.home}
 	switch c.User {
 	case "alice", "bob":
-		if c.Password != "secret" {
+		if string(c.Password) != "secret" {
 			return nil, &auth.Refusal{Cause: "wrong password"}
 		}
 	case "anonymous":

@@ -1,8 +1,10 @@
 package ftptls
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -92,7 +94,13 @@ func (c *Control) Abort(err error) { c.wire.end(err) }
 
 // Read returns decrypted bytes. It does not wait: when it has read everything that was put, the
 // error is ErrNothing. At the client's end of TLS it is io.EOF.
-func (c *Control) Read(p []byte) (int, error) { return c.tls.Read(p) }
+func (c *Control) Read(p []byte) (int, error) {
+	n, err := c.tls.Read(p)
+	if n < len(p) { // crypto/tls has nothing decrypted left
+		c.wire.wipe()
+	}
+	return n, err
+}
 
 // Write writes all of p.
 func (c *Control) Write(p []byte) (int, error) { return c.tls.Write(p) }
@@ -108,7 +116,10 @@ type controlWire struct {
 	arrived     sync.Cond
 	cipher      []byte // was put and is unread; guarded by mu, as the following fields
 	err         error  // the error of a read after cipher
-	nonblocking bool   // a read without cipher fails with ErrNothing instead of waiting
+	nonblocking bool   // a read without a whole record fails with ErrNothing instead of waiting
+
+	left int    // bytes of the record that is being read
+	read []byte // where the last read put its bytes, which crypto/tls decrypts in place
 }
 
 // ErrNothing is the error of Control.Read when everything that was put has been read. crypto/tls
@@ -128,18 +139,61 @@ func (*controlWire) SetWriteDeadline(time.Time) error { return nil }
 func (w *controlWire) Read(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for len(w.cipher) == 0 && w.err == nil && !w.nonblocking {
+	for w.readable() == 0 && w.err == nil && !w.nonblocking {
 		w.arrived.Wait()
 	}
-	switch {
-	case len(w.cipher) > 0:
-		n := copy(p, w.cipher)
-		w.cipher = w.cipher[n:]
+	switch n := w.readable(); {
+	case n > 0:
+		n = copy(p, w.cipher[:n])
+		w.cipher, w.left, w.read = w.cipher[n:], max(0, w.left-n), p[:n]
 		return n, nil
 	case w.err != nil:
 		return 0, w.err
 	}
+	w.cipher = bytes.Clone(w.cipher) // the memory of put is used again
 	return 0, ErrNothing
+}
+
+// overhead is how much longer an encrypted record may be than what it carries (RFC 5246 §6.2.3).
+const overhead = 2 << 10
+
+// firstType and lastType are the lowest and the highest type of a record.
+const firstType, lastType = 20, 24
+
+// readable returns how many bytes the next read may return: at most one record, and none while the
+// record is incomplete. So crypto/tls decrypts a record where the read has put it, from which wipe
+// removes it, and not in another buffer to which it has moved the record. What is no record is
+// returned as it is, and refused there. The caller holds mu.
+func (w *controlWire) readable() int {
+	if w.left > 0 || len(w.cipher) == 0 {
+		return min(w.left, len(w.cipher))
+	}
+	if w.cipher[0] < firstType || w.cipher[0] > lastType || w.err != nil {
+		return len(w.cipher)
+	}
+	if len(w.cipher) < recordHeader {
+		return 0
+	}
+	size := recordHeader + int(binary.BigEndian.Uint16(w.cipher[3:]))
+	switch {
+	case size > recordHeader+maxRecord+overhead:
+		return len(w.cipher)
+	case len(w.cipher) < size:
+		return 0
+	}
+	w.left = size
+	return size
+}
+
+// wipe clears what the last read has put into the buffer of crypto/tls, since it may be a password.
+// There is none left if a larger buffer had to be made in the middle of a record.
+func (w *controlWire) wipe() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.left == 0 {
+		clear(w.read)
+		w.read = nil
+	}
 }
 
 // maxHandshake bounds the bytes that a client may send ahead of the handshake. crypto/tls takes no

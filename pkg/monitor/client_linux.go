@@ -244,5 +244,6 @@ func (c *Client) send(k kind, id uint64, body any) error {
 		return err
 	}
 	_, err = c.conn.Write(packet)
+	clear(packet) // it may hold a password
 	return err
 }

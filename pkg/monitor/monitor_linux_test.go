@@ -84,7 +84,7 @@ func (f *fake) Authenticate(
 			return nil, context.Cause(ctx)
 		}
 	}
-	if c.User != "al\xffice" || c.Password != "\xe4\x00" {
+	if c.User != "al\xffice" || string(c.Password) != "\xe4\x00" {
 		return nil, &auth.Refusal{Cause: "a secret cause"}
 	}
 	as := &impersonate.Credentials{UID: 1000, GID: 1000, Groups: f.groups}
@@ -234,12 +234,12 @@ func TestRequests(t *testing.T) {
 	if err != nil || a.Session != "s1" {
 		t.Fatalf("Admit = %+v, %v", a, err)
 	}
-	bytesNotText := auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}
+	bytesNotText := auth.Credentials{User: "al\xffice", Password: auth.Password("\xe4\x00")}
 	account, err := c.Authenticate(ctx, "s1", bytesNotText)
 	if err != nil || account.Name != "alice" || account.As.UID != 1000 {
 		t.Fatalf("Authenticate = %+v, %v", account, err)
 	}
-	_, err = c.Authenticate(ctx, "s1", auth.Credentials{User: "alice", Password: "x"})
+	_, err = c.Authenticate(ctx, "s1", auth.Credentials{User: "alice", Password: auth.Password("x")})
 	var refusal *auth.Refusal
 	if !errors.As(err, &refusal) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a wrong password: %v", err)
@@ -448,7 +448,7 @@ func TestAnswersOverTheBound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cred := auth.Credentials{User: "al\xffice", Password: "\xe4\x00"}
+	cred := auth.Credentials{User: "al\xffice", Password: auth.Password("\xe4\x00")}
 	if _, err := c.Authenticate(t.Context(), a.Session, cred); err == nil {
 		t.Error("an account with 60,000 groups was received")
 	}

@@ -128,6 +128,7 @@ func (s *Server) Run(onReady func()) (lost int, err error) {
 		m, err = s.next(buf)
 		if err == nil {
 			err = s.dispatch(ctx, m)
+			clear(m.Body) // it may hold a password
 		}
 	}
 	for _, closed := range []error{io.EOF, unix.ECONNRESET, unix.EPIPE, net.ErrClosed} {

@@ -56,9 +56,10 @@ func (s *Server) admit(ctx context.Context, r request, c Connection) error {
 const authenticate kind = "authenticate"
 
 type authenticateBody struct {
-	Session  string `json:"session"`
-	User     []byte `json:"user"`
-	Password []byte `json:"password"`
+	Session  string        `json:"session"`
+	User     []byte        `json:"user"`
+	Password auth.Password `json:"password,omitempty"` // set by the decoder alone
+	secret   auth.Password // what encode sends as Password
 }
 
 type authenticateAnswer struct {
@@ -73,9 +74,7 @@ func (c *Client) Authenticate(
 	ctx context.Context, session string, cred auth.Credentials,
 ) (*auth.Account, error) {
 	var a authenticateAnswer
-	body := authenticateBody{
-		Session: session, User: []byte(cred.User), Password: []byte(cred.Password),
-	}
+	body := authenticateBody{Session: session, User: []byte(cred.User), secret: cred.Password}
 	if err := c.call(ctx, authenticate, body, &a); err != nil {
 		return nil, err
 	}
@@ -105,6 +104,9 @@ func (s *Server) authenticate(ctx context.Context, r request, body authenticateB
 		go s.login(loginCtx, r, ses, body) // ends with the login, or with its session
 	}
 	s.mu.Unlock()
+	if !allowed {
+		clear(body.Password)
+	}
 	switch {
 	case ses == nil:
 		return errors.New("core requested a login of a session that it does not have")
@@ -116,8 +118,9 @@ func (s *Server) authenticate(ctx context.Context, r request, body authenticateB
 
 // login checks a login and sends the answer.
 func (s *Server) login(ctx context.Context, r request, ses *session, body authenticateBody) {
-	cred := auth.Credentials{User: string(body.User), Password: auth.Password(body.Password)}
+	cred := auth.Credentials{User: string(body.User), Password: body.Password}
 	account, err := s.sup.Authenticate(ctx, body.Session, cred)
+	clear(cred.Password)
 	var refusal *auth.Refusal
 	a := authenticateAnswer{
 		Account: account,

@@ -9,6 +9,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/auth"
 )
 
 // A message is one packet, as JSON. Unknown fields are ignored.
@@ -31,7 +33,11 @@ func encode(k kind, id uint64, body any) ([]byte, error) {
 	if len(raw) > maxAnswer {
 		return nil, fmt.Errorf("a %s of %d bytes is over the bound of %d", k, len(raw), maxAnswer)
 	}
-	return json.Marshal(message{Kind: k, ID: id, Body: raw})
+	packet, err := json.Marshal(message{Kind: k, ID: id, Body: raw})
+	if b, ok := body.(authenticateBody); ok && err == nil {
+		packet = auth.AppendPassword(packet, b.secret)
+	}
+	return packet, err
 }
 
 // receive reads one message. It returns the descriptors in it as files, which the caller owns.
@@ -50,6 +56,7 @@ func receive(conn *net.UnixConn, buf, oob []byte) (message, []*os.File, error) {
 	if flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
 		return message{}, files, errors.New("a message is over the bound")
 	}
+	defer clear(buf[:n]) // it may hold a password
 	var m message
 	if err := json.Unmarshal(buf[:n], &m); err != nil {
 		return message{}, files, fmt.Errorf("a message is not JSON: %w", err)

@@ -2,6 +2,7 @@ package unixauth
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -30,7 +31,7 @@ func checkCredentials(c auth.Credentials) error {
 		return &auth.Refusal{Cause: c.User +
 			fmt.Sprintf(": the password is longer than the %d bytes that PAM takes", maxPassword)}
 	}
-	if strings.Contains(string(c.Password), "\x00") {
+	if bytes.IndexByte(c.Password, 0) >= 0 {
 		return &auth.Refusal{Cause: c.User + ": the password holds a NUL"}
 	}
 	return nil

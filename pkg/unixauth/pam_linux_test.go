@@ -414,7 +414,7 @@ func TestPAMDelay(t *testing.T) {
 	a := w.authorizer(Options{Service: service})
 	ctx, cancel := context.WithTimeout(t.Context(), loginTimeout/2)
 	defer cancel()
-	_, err := a.Authenticate(ctx, auth.Credentials{User: user, Password: "wrong"})
+	_, err := a.Authenticate(ctx, auth.Credentials{User: user, Password: auth.Password("wrong")})
 	if err == nil || !strings.Contains(err.Error(), "Authentication failure") {
 		t.Errorf("got %v", err)
 	}

@@ -146,7 +146,7 @@ func descriptors(t *testing.T) int {
 }
 
 func (a *Authorizer) try(ctx context.Context, user string) (*auth.Account, error) {
-	return a.Authenticate(ctx, auth.Credentials{User: user, Password: "caf\xe9", Remote: client})
+	return a.Authenticate(ctx, auth.Credentials{User: user, Password: auth.Password("caf\xe9"), Remote: client})
 }
 
 var client = netip.MustParseAddr("192.0.2.1")

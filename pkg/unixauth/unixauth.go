@@ -59,7 +59,7 @@ func (a *Authorizer) Authenticate(ctx context.Context, c auth.Credentials) (*aut
 	request := wire.Login{
 		Service:  a.rules.Service,
 		User:     []byte(c.User),
-		Password: wire.Secret(c.Password),
+		Password: c.Password,
 		Remote:   c.Remote.String(),
 		Guest:    a.rules.Guest,
 	}

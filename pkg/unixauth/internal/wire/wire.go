@@ -12,10 +12,11 @@ package wire
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"time"
+
+	"ftpd/pkg/auth"
 )
 
 const (
@@ -33,20 +34,13 @@ type Hello struct {
 	Failed  string `json:"failed,omitempty"` // why the helper cannot work
 }
 
-// A Secret is sent unchanged but printed as *** by every verb of package fmt.
-type Secret []byte
-
-// Format implements fmt.Formatter. A String method would not suffice, because verbs such as %d
-// do not call it.
-func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "***") }
-
 // Login requests one login. User and Password are bytes, since clients may send text that is
 // not UTF-8.
 type Login struct {
-	Service  string `json:"service"`
-	User     []byte `json:"user"`
-	Password Secret `json:"password"`
-	Remote   string `json:"remote"` // for PAM_RHOST
+	Service  string        `json:"service"`
+	User     []byte        `json:"user"`
+	Password auth.Password `json:"password,omitempty"`
+	Remote   string        `json:"remote"` // for PAM_RHOST
 
 	// Guest is the account for users that PAM accepts but the system lacks; "" refuses them.
 	Guest string `json:"guest,omitempty"`
@@ -120,9 +114,18 @@ func Open(f *os.File) (*Conn, error) {
 
 // Send sends one message.
 func (c *Conn) Send(message any) error {
+	login, isLogin := message.(Login)
+	if isLogin {
+		withoutPassword := login
+		withoutPassword.Password = nil
+		message = withoutPassword
+	}
 	b, err := json.Marshal(message)
 	if err != nil {
 		return err
+	}
+	if isLogin {
+		b = auth.AppendPassword(b, login.Password)
 	}
 	if len(b) > MaxMessage {
 		return fmt.Errorf("a message of %d bytes is too long", len(b))

@@ -4,7 +4,6 @@ package wire
 
 import (
 	"bytes"
-	"fmt"
 	"io"
 	"os"
 	"reflect"
@@ -36,27 +35,13 @@ func TestBytesArriveUnchanged(t *testing.T) {
 	for i := range 256 {
 		every = append(every, byte(i))
 	}
-	sent := Login{Service: "ftpd", User: every, Password: Secret(every), Remote: "::1"}
+	sent := Login{Service: "ftpd", User: every, Password: every, Remote: "::1"}
 	if err := a.Send(sent); err != nil {
 		t.Fatal(err)
 	}
 	var got Login
 	if err := b.Receive(&got); err != nil || !reflect.DeepEqual(got, sent) {
 		t.Errorf("got %+v, %v", got, err)
-	}
-}
-
-func TestSecretPrintsNothing(t *testing.T) {
-	l := Login{Password: Secret("sesame")}
-	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%t"} {
-		for _, value := range []any{l.Password, l} {
-			s := fmt.Sprintf(verb, value)
-			for _, shown := range []string{"sesame", "736573616d65", "115 101"} {
-				if strings.Contains(s, shown) {
-					t.Errorf("%s of a %T prints %s", verb, value, s)
-				}
-			}
-		}
 	}
 }
 
