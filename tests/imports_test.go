@@ -23,6 +23,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/certfile", "certificates and keys in files, for the supervisor and the checks; config opens no file but its own"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
+	{"pkg/spelling", "names as text; opens no directory"},
 	{"pkg/ftpwire", "the bytes of the control connection; knows no connection and no session"},
 	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
 	{"pkg/admission", "which connections and logins are admitted: bans and counts, of clients and users alone; knows no core"},
@@ -62,7 +63,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/spf13/pflag", "cmd/ftpd", "flags end where behaviour begins"},
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
-	{"golang.org/x/text", "pkg/vfs", "file systems fold names by Unicode's forms"},
+	{"golang.org/x/text", "pkg/spelling", "file systems fold names by Unicode's forms"},
 	{"golang.org/x/sys", "pkg/trust pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/roots pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 

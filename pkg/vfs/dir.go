@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/spelling"
 )
 
 // Detail is how much a listing contains about each entry.
@@ -135,7 +136,8 @@ func (d *Dir) findMounts(place spelled) {
 // covered reports whether a mount hides an entry.
 func (d *Dir) covered(entry string) bool {
 	return slices.ContainsFunc(d.hidden, func(name string) bool {
-		return entry == name || fold(entry) == fold(name) && d.reader.names.folds()
+		alike := spelling.Fold(entry) == spelling.Fold(name)
+		return entry == name || alike && d.reader.names.folds()
 	})
 }
 

@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"ftpd/pkg/spelling"
 )
 
 // hiding is a list of patterns of hidden names (files.hide). No user can list, reach or make a file
@@ -17,7 +19,7 @@ type pattern struct{ text, folded string }
 
 func hidingOf(patterns []string) (h hiding) {
 	for _, p := range patterns {
-		h = append(h, pattern{p, foldLetters(p)})
+		h = append(h, pattern{p, spelling.FoldLetters(p)})
 	}
 	return h
 }

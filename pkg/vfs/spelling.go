@@ -7,11 +7,9 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode"
-
-	"golang.org/x/text/unicode/norm"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/spelling"
 )
 
 // Rules, mounts and files.hide name paths. Many file systems take several spellings for one name.
@@ -25,7 +23,7 @@ import (
 // A spelled is a cleaned absolute FTP path with its folded text, which all its spellings share.
 type spelled struct{ path, folded string }
 
-func spell(name string) spelled { return spelled{name, foldPath(name)} }
+func spell(name string) spelled { return spelled{name, spelling.FoldPath(name)} }
 
 // head returns the first n components.
 func (s spelled) head(n int) spelled { return spelled{head(s.path, n), head(s.folded, n)} }
@@ -48,82 +46,6 @@ func depth(name string) int {
 		return 0
 	}
 	return strings.Count(name, "/")
-}
-
-// foldPath folds each component. Most paths are already folded.
-func foldPath(name string) string {
-	if isFolded(name) {
-		return name
-	}
-	var folded strings.Builder
-	for component := range strings.SplitSeq(strings.TrimPrefix(name, "/"), "/") {
-		folded.WriteByte('/')
-		folded.WriteString(fold(component))
-	}
-	return folded.String()
-}
-
-// isFolded reports whether folding leaves an ASCII path as it is. A result of false is not certain.
-func isFolded(name string) bool {
-	for i, c := range []byte(name) {
-		switch {
-		case c > unicode.MaxASCII, c == ':', 'A' <= c && c <= 'Z':
-			return false
-		case (c == '.' || c == ' ') && (i+1 == len(name) || name[i+1] == '/'):
-			return false
-		}
-	}
-	return true
-}
-
-// fold returns a text that is the same for all spellings of a name. Two names with the same text
-// are not necessarily spellings of one name.
-func fold(name string) string {
-	if stream := strings.IndexByte(name, ':'); stream > 0 {
-		name = name[:stream] // on NTFS "name:" and "name::$DATA" are the file itself
-	}
-	return foldLetters(strings.TrimRight(name, ". "))
-}
-
-// foldLetters folds the letters of a name or a pattern.
-func foldLetters(name string) string {
-	if strings.IndexFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
-		return strings.ToLower(name)
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r <= unicode.MaxASCII:
-			return unicode.ToLower(r)
-		case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf,
-			unicode.Other_Default_Ignorable_Code_Point):
-			return -1
-		}
-		return unicode.ToLower(unicode.ToUpper(r))
-	}, lettersOf.Replace(norm.NFKD.String(name)))
-}
-
-// lettersOf replaces the letters that case folding replaces and NFKD does not.
-var lettersOf = strings.NewReplacer("ß", "ss", "ẞ", "ss", "\u0345", "ι")
-
-// short reports whether a name may be a short name of DOS: at most eight bytes that end with "~"
-// and a number, and an extension of at most three bytes.
-func short(name string) bool {
-	stem, ending, _ := strings.Cut(name, ".")
-	digits := strings.TrimRight(stem, "0123456789")
-	return len(stem) <= 8 && len(ending) <= 3 &&
-		len(digits) < len(stem) && strings.HasSuffix(digits, "~")
-}
-
-// swapCase returns another spelling for file systems that ignore case, if the name has an ASCII
-// letter.
-func swapCase(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z':
-			return r ^ 0x20
-		}
-		return r
-	}, name)
 }
 
 // A likeness is the result of a comparison of two spellings. The order matters: the likeness of two
@@ -183,7 +105,9 @@ func (f *FS) compare(m *mount, place, p spelled) likeness {
 // spellings compares two names in the directory above. The path of a mount exists only in the
 // configuration, so it has only one spelling.
 func (f *FS) spellings(m *mount, above, name, other string) likeness {
-	if fold(name) != fold(other) && !short(name) && !short(other) || !config.Within(above, m.path) {
+	alike := spelling.Fold(name) == spelling.Fold(other) ||
+		spelling.MayBeShort(name) || spelling.MayBeShort(other)
+	if !alike || !config.Within(above, m.path) {
 		return different
 	}
 	dir, err := m.root.parent(m.below(above))
@@ -255,8 +179,8 @@ func (p *parent) folds() bool {
 	if p.exactNames() {
 		return false
 	}
-	entry, err := p.find(func(name string) bool { return swapCase(name) != name })
-	return err != nil || p.lookups(entry, swapCase(entry)) != different
+	entry, err := p.find(func(name string) bool { return spelling.SwapCase(name) != name })
+	return err != nil || p.lookups(entry, spelling.SwapCase(entry)) != different
 }
 
 // lists reports whether the directory lists exactly this name. It returns false if the directory
@@ -305,7 +229,7 @@ func (f *FS) hides(m *mount, place string) bool {
 
 func (f *FS) hidesIn(m *mount, above, name string) bool {
 	like := f.hide.like(name)
-	if !like && !short(name) {
+	if !like && !spelling.MayBeShort(name) {
 		return false
 	}
 	dir, err := m.root.parent(above)
@@ -313,7 +237,7 @@ func (f *FS) hidesIn(m *mount, above, name string) bool {
 		return !gone(err)
 	}
 	defer dir.close()
-	return like && dir.folds() || short(name) && dir.listedOtherwise(name)
+	return like && dir.folds() || spelling.MayBeShort(name) && dir.listedOtherwise(name)
 }
 
 // listedOtherwise reports whether the directory has an entry with this name that it lists under
@@ -328,7 +252,7 @@ func (p *parent) listedOtherwise(name string) bool {
 
 // like reports whether a pattern could match another spelling of a name.
 func (h hiding) like(name string) bool {
-	folded := fold(name)
+	folded := spelling.Fold(name)
 	return slices.ContainsFunc(h, func(p pattern) bool {
 		if folded == name && p.folded == p.text {
 			return false // another spelling would not match either
