@@ -15,6 +15,7 @@ import (
 // home of another user is elsewhere.
 type deadRoot struct {
 	*fuseServer
+	port        uint16
 	config      string
 	lost, other account
 	server      *server
@@ -25,11 +26,12 @@ func newDeadRoot(t *testing.T) *deadRoot {
 	needRoot(t)
 	d := &deadRoot{lost: newAccount(t), other: newAccount(t),
 		fuseServer: mountFUSE(t, sharedDir(t))}
-	port := freePort(t)
-	d.config = writeConfig(t, port, settings{
-		"end": fmt.Sprintf("[[user]]\nname = %q\nhome = %q\n", d.lost.name, d.dir),
+	d.port = freePort(t)
+	d.config = writeConfig(t, d.port, settings{
+		"server": "drain_timeout = \"1s\"\n",
+		"end":    fmt.Sprintf("[[user]]\nname = %q\nhome = %q\n", d.lost.name, d.dir),
 	})
-	d.server = newServer(t, port, "serve", "--config", d.config)
+	d.server = newServer(t, d.port, "serve", "--config", d.config)
 	return d
 }
 
@@ -127,16 +129,42 @@ func TestCoreDiesInADeadRoot(t *testing.T) {
 	t.Parallel()
 	d := newDeadRoot(t)
 	d.server.start(t)
+	d.killHangingCore(t)
+	login(t, d.server.addr, d.other.name, d.other.password)
+	d.die()
+}
+
+// TestStartBesideAHangingCore checks that a service can be stopped and started again although a core
+// has died that cannot end, because the kernel holds up one of its threads.
+func TestStartBesideAHangingCore(t *testing.T) {
+	t.Parallel()
+	d := newDeadRoot(t)
+	d.server.start(t)
+	core := d.killHangingCore(t)
+	d.server.cmd.Process.Signal(syscall.SIGTERM)
+	<-d.server.exited
+	if status(core, "State") == "" {
+		t.Fatal("the core has ended")
+	}
+	next := newServer(t, d.port, "serve", "--config", d.config)
+	next.start(t)
+	login(t, next.addr, d.other.name, d.other.password)
+	d.die()
+}
+
+// killHangingCore kills the core while it waits for the root, and waits until another one takes
+// over. It returns the process id of the first, which cannot end.
+func (d *deadRoot) killHangingCore(t *testing.T) (core int) {
+	t.Helper()
 	c := login(t, d.server.addr, d.lost.name, d.lost.password)
 	d.stop()
 	if _, err := io.WriteString(c.conn, "SIZE file\r\n"); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "the core waits for the root", func() bool { return d.waiting() > 0 })
-	core := d.server.core(t)
+	core = d.server.core(t)
 	d.server.another(t, func() { syscall.Kill(core, syscall.SIGKILL) })
-	login(t, d.server.addr, d.other.name, d.other.password)
-	d.die()
+	return core
 }
 
 // TestManyLoginsToADeadFileSystem checks that logins whose homes are on a file system that hangs

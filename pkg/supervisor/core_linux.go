@@ -87,12 +87,18 @@ func (c *coreProcess) serve(implicit int) {
 		if i >= len(c.listeners)-implicit {
 			serve = c.server.ServeTLS
 		}
-		c.accepting.Go(func() { // ends with the process, or when the listener is closed
-			if err := serve(l); err != nil && !errors.Is(err, net.ErrClosed) {
+		c.accepting.Go(func() { // ends with the process, or with the listener
+			if err := serve(l); !listenerClosed(err) {
 				c.end(err) // the supervisor starts another core
 			}
 		})
 	}
+}
+
+// listenerClosed reports whether err is that of a listener that the core has closed, or the
+// supervisor has shut down (EINVAL).
+func listenerClosed(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, syscall.EINVAL)
 }
 
 // obey carries out the orders of the supervisor until it hangs up.

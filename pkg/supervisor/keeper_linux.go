@@ -317,13 +317,15 @@ func (k *keeper) moves(states []monitor.SessionState) bool {
 
 // stop waits until the running transfers of all cores have ended. g is nil if the last core died.
 // stop closes the listeners first, because a client in the queue of a listener would wait for all
-// of that time.
+// of that time. It shuts them down before, because the duplicates in a core that hangs would keep
+// the addresses from the next start.
 func (k *keeper) stop(g *generation) {
 	stopping(k.Options)
-	closeAll(k.listeners)
 	for _, fd := range k.descriptors {
+		unix.Shutdown(fd, unix.SHUT_RDWR)
 		unix.Close(fd)
 	}
+	closeAll(k.listeners)
 	if g != nil {
 		go k.reportFailure(g) // ends with the process
 		k.retired = append(k.retired, g)
