@@ -26,8 +26,8 @@ type File struct {
 	faults Faults
 }
 
-// Open opens a regular file for reading. Any other kind of file is ErrNotRegular. Open never waits
-// for the other end of a FIFO.
+// Open opens a regular file for reading. Any other kind of file is ErrNotRegular, and is not
+// opened.
 func (f *FS) Open(name string) (*File, error) {
 	var opened *File
 	err := f.on("open", name, config.Read, func(at location) error {

@@ -52,6 +52,16 @@ func (k kernel) openat2(dir int, rel string, flags int) (fd int, err error) {
 	return fd, err
 }
 
+// reopen opens the file behind fd, which was opened with O_PATH. The kernel checks the permissions
+// of the file as for any open.
+func (k kernel) reopen(fd, flags int) (opened int, err error) {
+	err = k.call("open", func() error {
+		opened, err = unix.Open(descriptor(fd), flags|unix.O_CLOEXEC, 0)
+		return err
+	})
+	return opened, err
+}
+
 // openat opens one component of dir. A link is not followed.
 func (k kernel) openat(dir int, name string, flags int, mode uint32) (fd int, err error) {
 	err = k.call("openat", func() error {

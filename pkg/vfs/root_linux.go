@@ -245,29 +245,38 @@ func (r *root) enter(rel string) (string, error) {
 	return place, err
 }
 
-// open opens a regular file for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). The
-// kind of the file is known only afterwards. Until then O_NONBLOCK prevents that open waits for
-// the other end of a FIFO, and O_NOCTTY that a terminal becomes the controlling one.
+// open opens a regular file for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). It looks
+// at the kind of the file before, since the open of a device can have an effect (a tape rewinds, a
+// watchdog starts), and that of a FIFO releases the program at its other end. The file that was
+// described is the one that is opened, because its descriptor names it.
 func (r *root) open(rel string, flags int) (opened, error) {
-	fd, err := r.resolve(rel, flags|unix.O_NONBLOCK|unix.O_NOCTTY)
+	at, err := r.resolve(rel, unix.O_PATH)
 	if err != nil {
 		return opened{}, err
 	}
-	e, place, err := r.describe(fd)
+	defer r.kernel.close(at)
+	e, place, err := r.describe(at)
 	switch {
 	case err != nil:
+		return opened{}, err
 	case e.Mode.IsDir():
-		err = ErrIsDir
+		return opened{}, ErrIsDir
 	case !e.Mode.IsRegular():
-		err = ErrNotRegular
-	default:
+		return opened{}, ErrNotRegular
+	}
+	fd, err := r.reopen(at, flags|unix.O_NONBLOCK) // does not wait for the holder of a lease
+	if err != nil {
+		return opened{}, err
+	}
+	var st unix.Statx_t // a file system in the network fetches the size at the open
+	if err = r.statx(fd, &st); err == nil {
 		err = r.setFlags(fd, flags&os.O_APPEND)
 	}
 	if err != nil {
 		r.kernel.close(fd)
 		return opened{}, err
 	}
-	return opened{file: os.NewFile(uintptr(fd), rel), size: e.Size, place: place}, nil
+	return opened{file: os.NewFile(uintptr(fd), rel), size: int64(st.Size), place: place}, nil
 }
 
 // A parent is a directory whose entries are made, renamed or removed.

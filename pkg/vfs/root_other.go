@@ -188,8 +188,9 @@ func (r *root) enter(rel string) (string, error) {
 	return rel, err
 }
 
-// open opens a regular file for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). It does
-// not wait for the other end of a FIFO.
+// open opens a regular file for reading or writing (os.O_RDONLY, os.O_WRONLY, os.O_APPEND). It looks
+// at the kind of the file before. If the name is exchanged meanwhile, it does not wait for the other
+// end of a FIFO.
 func (r *root) open(rel string, flags int) (opened, error) {
 	dir, base, err := r.split(rel)
 	if err != nil {
@@ -198,6 +199,9 @@ func (r *root) open(rel string, flags int) (opened, error) {
 	defer dir.close()
 	before, err := dir.lstat(base)
 	if err != nil {
+		return opened{}, err
+	}
+	if err := r.checkKind(rel, before); err != nil {
 		return opened{}, err
 	}
 	if err := r.faults.check("open"); err != nil {
@@ -226,18 +230,34 @@ func (r *root) open(rel string, flags int) (opened, error) {
 	return opened{file: f, size: info.Size(), place: rel}, nil
 }
 
+// checkKind returns an error if rel, or what it leads to as a link, is not a regular file. info is
+// that of rel itself.
+func (r *root) checkKind(rel string, info fs.FileInfo) (err error) {
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if info, err = r.top.Stat(filepath.FromSlash(rel)); err != nil {
+			return err
+		}
+	}
+	return checkRegular(info)
+}
+
 // regular returns the FileInfo of an open file, and an error if it is not a regular file.
 func regular(f *os.File) (fs.FileInfo, error) {
 	info, err := f.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case info.IsDir():
-		return nil, ErrIsDir
-	case !info.Mode().IsRegular():
-		return nil, ErrNotRegular
 	}
-	return info, nil
+	return info, checkRegular(info)
+}
+
+func checkRegular(info fs.FileInfo) error {
+	switch {
+	case info.IsDir():
+		return ErrIsDir
+	case !info.Mode().IsRegular():
+		return ErrNotRegular
+	}
+	return nil
 }
 
 func (p *parent) lstat(name string) (fs.FileInfo, error) {
