@@ -82,6 +82,7 @@ func escapesByName(t *testing.T, dir string) (tries int) {
 // service compares the directory that it has opened.
 func TestHomeRace(t *testing.T) {
 	t.Parallel()
+	needRoot(t)
 	owner := newAccount(t)
 	directory := func(name string) string {
 		dir := filepath.Join(owner.home, name)

@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -167,6 +168,32 @@ name = %q
 		os.Remove(filepath.Join(u.home, test.real, "new"))
 		if got := strings.Join(may, " "); got != test.may {
 			t.Errorf("%s: may %q, not %q", test.dir, got, test.may)
+		}
+	}
+}
+
+// TestRuleOfALink checks that a rule for a symlink holds for the directory, under both names.
+func TestRuleOfALink(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	u := newAccount(t)
+	data := filepath.Join(u.home, "data")
+	if err := errors.Join(os.Mkdir(data, 0o755), os.Chown(data, u.uid, u.gid)); err != nil {
+		t.Fatal(err)
+	}
+	u.file(t, "data/file", "text", u.uid, u.gid, 0o644)
+	if err := os.Symlink("data", filepath.Join(u.home, "link")); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, settings{"end": fmt.Sprintf("[[user]]\nname = %q\n"+
+		"[[user.rule]]\npath = \"/link\"\npermissions = \"drop-box\"\n", u.name)})
+	c := login(t, s.addr, u.name, u.password)
+	for _, dir := range []string{"link", "data"} {
+		if _, r, err := c.retrieve("RETR " + dir + "/file"); err != nil || r.code != 550 {
+			t.Errorf("RETR %s/file: %v, %v", dir, r, err)
+		}
+		if r, err := c.store("STOR "+dir+"/of-"+dir, "text"); err != nil || r.code != 226 {
+			t.Errorf("STOR %s/of-%s: %v, %v", dir, dir, r, err)
 		}
 	}
 }

@@ -245,7 +245,8 @@ type Override struct {
 // A Rule sets the permissions of a subtree.
 type Rule struct {
 	// FTP path of the subtree. The rule also holds for each other spelling that the file system
-	// takes for the same path.
+	// takes for the same path. If the path leads through a symlink, the rule holds for what the
+	// link leads to at the login, under both names.
 	Path string `toml:"path"`
 	// What the user may do there.
 	Permissions Permissions `toml:"permissions"`

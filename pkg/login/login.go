@@ -85,6 +85,7 @@ func (ls *Logins) Open(account *auth.Account, secure bool) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.Rights = l.Files.Rights()
 	return l, nil
 }
 

@@ -17,7 +17,8 @@
 //
 // Permissions are checked here, where the file is touched. If the configuration has different
 // permissions for different paths, they are checked for the real path below the mount (the place),
-// after all links. CWD needs no permission, but enters a directory only if some permission is
+// after all links. A rule whose own path leads through a link holds for its place as well
+// (follow.go). CWD needs no permission, but enters a directory only if some permission is
 // granted in it or below it. Where a file system takes several spellings for one name,
 // permissions, mounts and hidden names hold for all of them (spelling.go).
 //
@@ -68,7 +69,7 @@ type FS struct {
 	mounts   []*mount // immutable; the longest path first, the home last
 	identity *impersonate.Identity
 	base     config.Permissions // of paths without a rule
-	rules    []rule             // the longest path first
+	rules    []rule             // the longest path first; immutable after Open
 	hide     hiding
 	umask    atomic.Uint32
 	suffix   func() string // returns the suffix of a unique name
@@ -100,7 +101,12 @@ func Open(o Options) (*FS, error) {
 	if len(o.Mounts) == 0 || o.Mounts[0].Path != "/" {
 		return nil, errors.New("the first mount is not the home")
 	}
-	err := f.identity.Do(func() error { return f.openMounts(o) })
+	err := f.identity.Do(func() error {
+		if err := f.openMounts(o); err != nil {
+			return err
+		}
+		return f.followLinks()
+	})
 	if err != nil {
 		_ = f.Close()
 		return nil, err
@@ -127,6 +133,16 @@ func (f *FS) openMounts(o Options) error {
 		f.add(&mount{path: clean, spelled: spell(clean), directory: m.Directory, root: root})
 	}
 	return nil
+}
+
+// Rights returns the permissions in the view. They include those of the places that the paths of
+// rules lead to.
+func (f *FS) Rights() config.Rights {
+	rights := config.Rights{Base: f.base}
+	for _, r := range f.rules {
+		rights.Rules = append(rights.Rules, config.Rule{Path: r.path, Permissions: r.permissions})
+	}
+	return rights
 }
 
 // Close waits for the calls that are running and closes the view. Open files stay usable until

@@ -55,6 +55,19 @@ func TestMounts(t *testing.T) {
 	}
 }
 
+// What a mount hides is hidden under each name that leads to it.
+func TestAMountBelowALink(t *testing.T) {
+	f := open(t, tree(t, "data/m/hidden", "data/file", "link -> data"),
+		mountAt("/link/m", tree(t, "common")))
+	is(t, "the mount", second(read(f, "/link/m/common")), nil)
+	is(t, "beside it", second(read(f, "/data/file")), nil)
+	for _, name := range []string{"/data/m/hidden", "/link/m/hidden", "/data/m"} {
+		if _, err := f.Stat(name); err == nil {
+			t.Errorf("%s leads somewhere", name)
+		}
+	}
+}
+
 // A link leads neither into a mount nor to an entry that the mount hides.
 func TestLinksAndMounts(t *testing.T) {
 	home := tree(t, "file", "shared/hidden", "into -> shared", "absolute -> /shared", "around -> .")

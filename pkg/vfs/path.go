@@ -16,7 +16,8 @@ const maxName = 4095
 type mount struct {
 	path      string // the cleaned FTP path
 	spelled   spelled
-	directory string // path on the host
+	place     spelled // of path in the mount that contains it, after links; unset for the home
+	directory string  // path on the host
 	root      *root
 }
 
@@ -111,7 +112,8 @@ func (f *FS) shown(m *mount, name spelled) error {
 		if other == m {
 			break // m contains all the mounts that follow
 		}
-		if f.covers(m, name, other.spelled) != different {
+		if f.covers(m, name, other.spelled) != different ||
+			f.covers(m, name, other.place) != different {
 			return errHidden
 		}
 	}

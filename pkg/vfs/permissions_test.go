@@ -197,6 +197,41 @@ func TestRulesInsideRules(t *testing.T) {
 	is(t, "a directory with rules inside", f.Rename("/a/b/c", "/a/b/c2"), ErrNotAllowed)
 }
 
+// A rule whose path is a link, or lies below one, holds for what the link leads to. Where two rules
+// meet at one place, what both permit is permitted.
+func TestRulesOfLinks(t *testing.T) {
+	dir := tree(t, "data/pub/file", "data/pub/in/file", "data/both/file", "data/file",
+		"pub -> data/pub", "absolute -> /data/pub", "twice -> up/../pub", "up/x",
+		"later -> data/later", "both -> data/both", "round -> round")
+	for _, test := range []struct {
+		rule  string
+		names []string
+	}{
+		{"/pub", []string{"/pub", "/data/pub", "/absolute", "/data/pub/in"}},
+		{"/absolute", []string{"/pub", "/data/pub", "/absolute"}},
+		{"/twice", []string{"/pub", "/data/pub"}},
+		{"/pub/in", []string{"/pub/in", "/data/pub/in"}},
+		{"/data/pub/in", []string{"/pub/in", "/data/pub/in"}},
+	} {
+		f := open(t, dir, permissions(config.Full, config.Rule{Path: test.rule}))
+		for _, name := range test.names {
+			if _, err := read(f, name+"/file"); err == nil { // os.Root refuses links in any case
+				t.Errorf("the rule for %s does not hold for %s", test.rule, name)
+			}
+		}
+		is(t, "elsewhere", second(read(f, "/data/file")), nil)
+		is(t, "the directory", f.Rename("/data/pub", "/data/moved"), ErrNotAllowed)
+	}
+	f := open(t, dir, permissions(config.Full, config.Rule{Path: "/later"},
+		config.Rule{Path: "/round"}, config.Rule{Path: "/both", Permissions: config.ReadOnly},
+		config.Rule{Path: "/data/both", Permissions: config.DropBox}))
+	is(t, "a target that is made later", f.MakeDir("/data/later"), ErrNotAllowed)
+	is(t, "two rules", second(read(f, "/data/both/file")), ErrNotAllowed)
+	if got := f.Rights().At("/data/later"); got != 0 {
+		t.Errorf("the rights are %v", got)
+	}
+}
+
 func TestADirectoryWithRulesStays(t *testing.T) {
 	dir := tree(t, "a/secret/file", "link -> .")
 	f := open(t, dir,
