@@ -77,6 +77,42 @@ func escapesByName(t *testing.T, dir string) (tries int) {
 	return tries
 }
 
+// race logs in as the user while the home or a mount is exchanged by a link to /etc. file is the
+// path under which /etc/passwd would be seen.
+func (s *server) race(t *testing.T, user, file string) {
+	t.Helper()
+	least, lasts := homeRaces(t)
+	served, refused, escapes := 0, 0, 0
+	for end := time.Now().Add(lasts); served+refused < least || time.Now().Before(end); {
+		c, r, err := dial(s.addr)
+		if err != nil || r.code != 220 {
+			t.Fatal(r, err)
+		}
+		c.expect(t, 331, "USER "+user)
+		if r, err = c.do("PASS secret"); err != nil {
+			t.Fatal(err)
+		}
+		if r.code == 230 {
+			served++
+			if r, err = c.do("MDTM " + file); err != nil || r.code != 550 {
+				escapes++
+			}
+		} else {
+			refused++
+		}
+		c.conn.Close()
+	}
+	late, _ := s.log.find(func(r record) bool {
+		return r.User == user && strings.Contains(r.Cause,
+			"it leads to /etc, which is outside server.roots")
+	})
+	t.Logf("%s: %d logins, %d refused (%d by the place of the open directory), %d escapes",
+		user, served, refused, len(late), escapes)
+	if escapes > 0 || served == 0 || refused == 0 {
+		t.Errorf("%d of %d sessions had /etc as their %s", escapes, served, user)
+	}
+}
+
 // TestHomeRace checks that a user who may write above a home or a mount, and exchanges it by a
 // link to /etc at the moment of the login, never gets /etc as a directory of the session. The
 // service compares the directory that it has opened.
@@ -84,6 +120,9 @@ func TestHomeRace(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	owner := newAccount(t)
+	if err := os.Chmod(owner.home, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	directory := func(name string) string {
 		dir := filepath.Join(owner.home, name)
 		if err := os.Mkdir(dir, 0o755); err != nil {
@@ -93,48 +132,32 @@ func TestHomeRace(t *testing.T) {
 	}
 	home, mount := directory("home"), directory("mount")
 	user := func(name, home, mount string) string {
-		return fmt.Sprintf("[[user]]\nname = %q\npassword = %q\nrun_as = %q\nhome = %q\n"+
+		return fmt.Sprintf("[[user]]\nname = %q\npassword = %q\nhome = %q\n"+
 			"[[user.mount]]\npath = \"/m\"\ndirectory = %q\n",
-			name, hashes["sha512-crypt"], owner.name, home, mount)
+			name, hashes["sha512-crypt"], home, mount)
 	}
-	s := serve(t, settings{
-		"auth": "failure_delay = \"0s\"\n",
-		"end": "[ban]\nfailures = 0\n" +
-			user("home", home, directory("quiet")) + user("mount", directory("still"), mount),
-	})
+	users := "[ban]\nfailures = 0\n" +
+		user("home", home, directory("quiet")) + user("mount", directory("still"), mount)
 	exchange(t, home, mount)
 	t.Logf("the control escaped at try %d", escapesByName(t, home))
-	least, lasts := homeRaces(t)
-	end := time.Now().Add(lasts)
-	for user, file := range map[string]string{"home": "/passwd", "mount": "/m/passwd"} {
-		served, refused, escapes := 0, 0, 0
-		for served+refused < least || time.Now().Before(end) {
-			c, r, err := dial(s.addr)
-			if err != nil || r.code != 220 {
-				t.Fatal(r, err)
-			}
-			c.expect(t, 331, "USER "+user)
-			if r, err = c.do("PASS secret"); err != nil {
-				t.Fatal(err)
-			}
-			if r.code == 230 {
-				served++
-				if r, err = c.do("MDTM " + file); err != nil || r.code != 550 {
-					escapes++
-				}
-			} else {
-				refused++
-			}
-			c.conn.Close()
-		}
-		t.Logf("%s: %d logins, %d refused, %d escapes", user, served, refused, escapes)
-		if escapes > 0 || served == 0 || refused == 0 {
-			t.Errorf("%d of %d sessions had /etc as their %s", escapes, served, user)
-		}
-		end = time.Now().Add(lasts)
-	}
-	s.log.wait(t, "the reason", func(r record) bool {
-		return r.Message == "login_failed" && strings.Contains(r.Cause,
-			"it leads to /etc, which is outside server.roots")
+	t.Run("a core", func(t *testing.T) {
+		s := serve(t, settings{
+			"auth":     "failure_delay = \"0s\"\n",
+			"defaults": fmt.Sprintf("run_as = %q\n", owner.name), "end": users,
+		})
+		s.race(t, "home", "/passwd")
+		s.race(t, "mount", "/m/passwd")
+	})
+	t.Run("one process", func(t *testing.T) {
+		port := freePort(t)
+		config := filepath.Join(sharedDir(t), "ftpd.toml")
+		writeFile(t, config, fmt.Sprintf("[server]\nlisten = [\"127.0.0.1:%d\"]\n"+
+			"[auth]\nbackend = \"virtual\"\nfailure_delay = \"0s\"\n"+
+			"[defaults]\nrun_as = \"\"\n%s", port, users), 0o644)
+		s := newServer(t, port, "serve", "--config", config)
+		asOrdinaryUser(s.cmd)
+		s.start(t)
+		s.race(t, "home", "/passwd")
+		s.race(t, "mount", "/m/passwd")
 	})
 }
