@@ -3,8 +3,10 @@ package core
 import (
 	"context"
 	"net/netip"
-	"strconv"
-	"strings"
+	"os"
+
+	"ftpd/pkg/dtp"
+	"ftpd/pkg/monitor"
 )
 
 var (
@@ -19,7 +21,7 @@ func (s *Session) port(_ context.Context, arg string) (Reply, error) {
 	if s.params.epsvOnly {
 		return Reply{}, errEPSVOnly
 	}
-	to, ok := parsePORT(trimBlanks(arg))
+	to, ok := dtp.ParsePORT(trimBlanks(arg))
 	switch {
 	case !ok:
 		return Reply{}, errSyntax
@@ -34,7 +36,7 @@ func (s *Session) eprt(_ context.Context, arg string) (Reply, error) {
 	if s.params.epsvOnly {
 		return Reply{}, errEPSVOnly
 	}
-	family, to, ok := parseEPRT(trimBlanks(arg))
+	family, to, ok := dtp.ParseEPRT(trimBlanks(arg))
 	is4 := s.ipv4()
 	switch {
 	case !ok:
@@ -45,42 +47,6 @@ func (s *Session) eprt(_ context.Context, arg string) (Reply, error) {
 		return Reply{}, errFamily4
 	}
 	return s.dialTo(to)
-}
-
-// parsePORT reads "h1,h2,h3,h4,p1,p2".
-func parsePORT(arg string) (netip.AddrPort, bool) {
-	var bytes [6]byte
-	numbers := strings.Split(arg, ",")
-	if len(numbers) != len(bytes) {
-		return netip.AddrPort{}, false
-	}
-	for i, number := range numbers {
-		n, err := strconv.ParseUint(trimBlanks(number), 10, 8)
-		if err != nil {
-			return netip.AddrPort{}, false
-		}
-		bytes[i] = byte(n)
-	}
-	port := uint16(bytes[4])<<8 | uint16(bytes[5])
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(bytes[:4])), port), port > 0
-}
-
-// parseEPRT reads "|family|address|port|", with any character in place of the bars.
-func parseEPRT(arg string) (family string, to netip.AddrPort, ok bool) {
-	if arg == "" {
-		return "", to, false
-	}
-	parts := strings.Split(arg, arg[:1])
-	if len(parts) != 5 || parts[0] != "" || parts[4] != "" {
-		return "", to, false
-	}
-	addr, err := netip.ParseAddr(parts[2])
-	port, portErr := strconv.ParseUint(parts[3], 10, 16)
-	is := map[string]bool{"1": addr.Is4(), "2": addr.Is6() && !addr.Is4In6() && addr.Zone() == ""}
-	if err != nil || portErr != nil || port == 0 || !is[parts[1]] {
-		return "", to, false
-	}
-	return parts[1], netip.AddrPortFrom(addr, uint16(port)), true
 }
 
 // dialTo prepares a data connection to the address that the client has sent. Hosts other than
@@ -101,6 +67,14 @@ func (s *Session) dialTo(to netip.AddrPort) (Reply, error) {
 		return Reply{}, errPrivileged
 	}
 	s.dropOpener()
-	s.params.opener = s.dialer(to)
+	s.params.opener = s.srv.ports.Active(s.conn.Local().Addr(), to, s.activeSocket)
 	return reply(200, "Ready to connect to your port %d.", to.Port()), nil
+}
+
+// activeSocket is a dtp.SocketFunc. The socket comes from the supervisor, because a core may make no
+// connection.
+func (s *Session) activeSocket(
+	ctx context.Context, from netip.Addr, to netip.AddrPort,
+) (*os.File, error) {
+	return s.srv.supervisor.ActiveSocket(ctx, s.id, monitor.ActiveWay{From: from, To: to})
 }

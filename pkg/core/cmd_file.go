@@ -33,7 +33,7 @@ func (s *Session) size(_ context.Context, arg string) (Reply, error) {
 func (s *Session) mdtm(_ context.Context, arg string) (Reply, error) {
 	e, err := s.plainFile(arg)
 	if err != nil {
-		if t, name, ok := mdtmTime(arg); ok {
+		if t, name, ok := ftpwire.CutStamp(arg); ok {
 			return s.setMDTM(t, name)
 		}
 		return Reply{}, err

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 
 	"ftpd/pkg/dtp"
@@ -24,45 +23,19 @@ func (s *Session) stat(ctx context.Context, arg string) (Reply, error) {
 	}
 	arg, classify := s.listPath(arg)
 	l := s.longLister(classify)
-	err := collect(ctx, &l, s.login.Files, s.abs(arg))
-	if err == listing.ErrTooLarge {
-		err = errStatSize
-	}
+	from, err := listing.Open(s.login.Files, s.abs(arg), vfs.Links)
 	if err != nil {
+		return Reply{}, err
+	}
+	defer from.Close()
+	if err := l.Collect(ctx, from.Next); err == listing.ErrTooLarge {
+		return Reply{}, errStatSize
+	} else if err != nil {
 		return Reply{}, err
 	}
 	text := slices.Concat(
 		[]string{"Status of " + s.abs(arg) + ":"}, l.Lines(), []string{"End of status."})
 	return Reply{Code: 213, Text: text, Cause: l.Problem()}, nil
-}
-
-// collect adds the entries of a directory, or a file, to l. Nothing is sent before all is
-// read, so a directory that is too large is listing.ErrTooLarge.
-func collect(ctx context.Context, l *listing.Lister, files *vfs.FS, name string) error {
-	e, err := files.Stat(name)
-	if err != nil || !e.Mode.IsDir() {
-		if e, err = files.Lstat(name); err != nil {
-			return err
-		}
-		return l.Add(ctx, []vfs.Entry{e})
-	}
-	dir, err := files.OpenDir(name, vfs.Links)
-	if err != nil {
-		return err
-	}
-	defer dir.Close()
-	for {
-		batch, err := dir.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err == nil {
-			err = l.Add(ctx, batch)
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // status returns the reply to STAT without an argument.

@@ -36,17 +36,9 @@ func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	return e.ModTime, err
 }
 
-// mdtmTime splits "YYYYMMDDhhmmss pathname", with which older clients set the modification
-// time of a file.
-func mdtmTime(arg string) (t time.Time, name string, ok bool) {
-	stamp, name, _ := strings.Cut(arg, " ")
-	t, ok = ftpwire.ParseStamp(stamp)
-	return t, name, ok && name != ""
-}
-
 // mdtmPath returns the pathname in MDTM's argument.
 func mdtmPath(arg string) string {
-	if _, name, ok := mdtmTime(arg); ok {
+	if _, name, ok := ftpwire.CutStamp(arg); ok {
 		return name
 	}
 	return arg
@@ -68,7 +60,7 @@ func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
 // pathname" (lftp), or "pathname atime mtime ctime UTC" (lftp, ncftp), of which the second
 // time counts.
 func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
-	name, stamp := utimeArgs(arg)
+	name, stamp := ftpwire.UtimeArgument(arg)
 	t, err := s.setTime(stamp, name)
 	if err != nil {
 		return Reply{}, err
@@ -78,25 +70,6 @@ func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
 
 // utimePath returns the pathname in the argument of SITE UTIME.
 func utimePath(arg string) string {
-	name, _ := utimeArgs(arg)
+	name, _ := ftpwire.UtimeArgument(arg)
 	return name
-}
-
-// utimeArgs returns the pathname and the time in the argument of SITE UTIME.
-func utimeArgs(arg string) (name, stamp string) {
-	if rest, ok := strings.CutSuffix(arg, " UTC"); ok {
-		var times [3]string
-		found := true
-		for i := len(times) - 1; i >= 0; i-- {
-			at := max(strings.LastIndexByte(rest, ' '), 0)
-			rest, times[i] = rest[:at], strings.TrimPrefix(rest[at:], " ")
-			_, isTime := ftpwire.ParseStamp(times[i])
-			found = found && isTime
-		}
-		if found {
-			return rest, times[1]
-		}
-	}
-	stamp, name, _ = strings.Cut(arg, " ")
-	return name, stamp
 }

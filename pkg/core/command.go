@@ -1,9 +1,11 @@
 package core
 
 import (
-	"bytes"
 	"context"
 	"strings"
+
+	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/listing"
 )
 
 // A command is the table entry of one command; dispatch, HELP and FEAT read it.
@@ -35,8 +37,8 @@ const (
 
 // commands returns the table of every command. HELP reads the table, so a variable would be an
 // initialization cycle.
-func commands() map[string]*command {
-	table := map[string]*command{
+func commands() ftpwire.Table[command] {
+	table := ftpwire.Table[command]{
 		// Access (RFC 959 §4.1.1)
 		"USER": {
 			run: (*Session).userName, arg: needArg, during: true, access: true,
@@ -135,11 +137,11 @@ func commands() map[string]*command {
 		"ABOR": {run: (*Session).abor, login: true, during: true, help: "ABOR"},
 		"LIST": {
 			run: (*Session).list, arg: optionalArg, login: true, data: true, path: true,
-			name: behindOptions, help: "LIST [<SP> pathname]",
+			name: listing.BehindOptions, help: "LIST [<SP> pathname]",
 		},
 		"NLST": {
 			run: (*Session).nlst, arg: optionalArg, login: true, data: true, path: true,
-			name: behindOptions, help: "NLST [<SP> pathname]",
+			name: listing.BehindOptions, help: "NLST [<SP> pathname]",
 		},
 		"MLSD": {
 			run: (*Session).mlsd, arg: optionalArg, login: true, data: true, path: true,
@@ -188,7 +190,7 @@ func commands() map[string]*command {
 		"CLNT": {run: (*Session).clnt, arg: needArg, help: "CLNT <SP> name", feat: "CLNT"},
 		"STAT": {
 			run: (*Session).stat, arg: optionalArg, during: true, path: true,
-			name: behindOptions, help: "STAT [<SP> pathname]",
+			name: listing.BehindOptions, help: "STAT [<SP> pathname]",
 		},
 
 		// Commands that are in no RFC
@@ -260,60 +262,10 @@ func (c *command) pathname(arg string) string {
 }
 
 // withoutTLS makes the commands of TLS absent.
-func withoutTLS(table map[string]*command) {
+func withoutTLS(table ftpwire.Table[command]) {
 	for _, verb := range []string{"AUTH", "PBSZ", "PROT", "CCC"} {
 		table[verb] = &command{verb: verb}
 	}
-}
-
-// lookup returns a line's command, in any case of letters, and its argument: all that follows
-// the first blank, other blanks included. The command is nil if the table has none of that
-// name. A SITE or OPTS command is found by its two words.
-func (srv *Server) lookup(line []byte) (cmd *command, arg []byte) {
-	word, arg, _ := bytes.Cut(line, []byte{' '})
-	cmd = srv.find("", word)
-	if cmd == nil {
-		return srv.behindTelnet(word), arg
-	}
-	if cmd.verb == "SITE" || cmd.verb == "OPTS" {
-		word, rest, _ := bytes.Cut(bytes.TrimLeft(arg, " "), []byte{' '})
-		if second := srv.find(cmd.verb+" ", word); second != nil {
-			return second, rest
-		}
-	}
-	return cmd, arg
-}
-
-func (srv *Server) find(prefix string, word []byte) *command {
-	var verb [16]byte
-	if len(prefix)+len(word) > len(verb) {
-		return nil
-	}
-	n := copy(verb[:], prefix)
-	for _, c := range word {
-		if 'a' <= c && c <= 'z' {
-			c -= 'a' - 'A'
-		}
-		verb[n] = c
-		n++
-	}
-	return srv.commands[string(verb[:n])]
-}
-
-// behindTelnet returns the command that a client has sent as urgent data, behind the rest of a
-// Telnet command that was torn apart on its way (RFC 959 §4.1.3).
-func (srv *Server) behindTelnet(word []byte) *command {
-	at := max(len(word)-len("ABOR"), 0)
-	for _, c := range word[:at] {
-		if c < 0x80 {
-			return nil
-		}
-	}
-	cmd := srv.find("", word[at:])
-	if cmd != nil && (cmd.verb == "ABOR" || cmd.verb == "STAT" || cmd.verb == "QUIT") {
-		return cmd
-	}
-	return nil
 }
 
 func trimBlanks(s string) string { return strings.Trim(s, " \t") }

@@ -93,7 +93,7 @@ func (r *reader) send(p []byte) {
 		}
 		r.text = rest
 		a := pendingLine{verb: anyRow}
-		cmd, arg := r.srv.lookup(line)
+		cmd, arg := r.srv.commands.Lookup(line)
 		if cmd != nil && len(line) <= ftpwire.MaxLine && !strings.Contains(string(line), "\x00") {
 			a = pendingLine{verb: cmd.verb, now: cmd.now(arg) && cmd.verb != "ABOR", cmd: cmd}
 		}

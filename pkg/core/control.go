@@ -93,7 +93,7 @@ func (s *Session) waits(line []byte, behind bool) bool {
 	if s.running() == nil {
 		return false
 	}
-	cmd, arg := s.srv.lookup(line)
+	cmd, arg := s.srv.commands.Lookup(line)
 	switch {
 	case s.phase == phaseExclusive || s.phase == phaseHandshake:
 		return true
@@ -108,7 +108,7 @@ func (s *Session) waits(line []byte, behind bool) bool {
 
 // execute runs one line and answers it. If it returns false, nothing after the line counts.
 func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
-	cmd, rest := s.srv.lookup(line)
+	cmd, rest := s.srv.commands.Lookup(line)
 	arg := ""
 	switch {
 	case cmd == nil: // a misspelt PASS, maybe

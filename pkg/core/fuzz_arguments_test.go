@@ -33,9 +33,9 @@ func FuzzCommand(f *testing.F) {
 	f.Add([]byte("pass a secret"))
 	srv := New(Options{Config: config.Default(), Supervisor: &fakeSupervisor{}})
 	f.Fuzz(func(t *testing.T, line []byte) {
-		cmd, arg := srv.lookup(line)
-		upper, _ := srv.lookup(bytes.ToUpper(line))
-		lower, _ := srv.lookup(bytes.ToLower(line))
+		cmd, arg := srv.commands.Lookup(line)
+		upper, _ := srv.commands.Lookup(bytes.ToUpper(line))
+		lower, _ := srv.commands.Lookup(bytes.ToLower(line))
 		if isASCII(line) && (upper != cmd || lower != cmd) {
 			t.Errorf("%q: in another case it is another command", line)
 		}
@@ -97,7 +97,6 @@ func FuzzActive(f *testing.F) {
 	servers := map[bool]string{true: "192.0.2.1:21", false: "[2001:db8::2]:21"}
 	foreign := config.Networks{{Prefix: netip.MustParsePrefix("203.0.113.0/24")}}
 	f.Fuzz(func(t *testing.T, arg string, is4 bool) {
-		parsesBack(t, arg)
 		c := config.Default()
 		c.Data.ForeignNetworks = foreign
 		srv := &Server{config: c, ports: dtp.NewPorts(c, &memnet.Network{}, config.PortRange{})}
@@ -122,30 +121,6 @@ func FuzzActive(f *testing.F) {
 			}
 		}
 	})
-}
-
-// parsesBack checks that an argument which the parsers accept parses to the same address when
-// it is written in the plain form.
-func parsesBack(t *testing.T, arg string) {
-	if to, ok := parsePORT(arg); ok {
-		a, p := to.Addr().As4(), to.Port()
-		plain := reply(0, "%d,%d,%d,%d,%d,%d", a[0], a[1], a[2], a[3], p>>8, p&0xff).Text[0]
-		if again, ok := parsePORT(plain); !ok || again != to || p == 0 {
-			t.Errorf("PORT %q is %v", arg, to)
-		}
-	}
-	family, to, ok := parseEPRT(arg)
-	if !ok {
-		return
-	}
-	if is4 := family == "1"; to.Port() == 0 || is4 != to.Addr().Is4() || to.Addr().Is4In6() ||
-		to.Addr().Zone() != "" {
-		t.Errorf("EPRT %q is family %s, %v", arg, family, to)
-	}
-	plain := reply(0, "|%s|%s|%d|", family, to.Addr(), to.Port()).Text[0]
-	if f, again, ok := parseEPRT(plain); !ok || f != family || again != to {
-		t.Errorf("EPRT %q is %s", arg, plain)
-	}
 }
 
 // AUTH, PBSZ and PROT accept the words of RFC 4217, in either case, and nothing else.
@@ -246,33 +221,6 @@ func readQuoted(s string) (string, bool) {
 	inner, end := strings.CutSuffix(inner, `"`)
 	halves := strings.ReplaceAll(inner, `""`, "")
 	return strings.ReplaceAll(inner, `""`, `"`), ok && end && !strings.Contains(halves, `"`)
-}
-
-// A time and a pathname are taken out of an argument without a change.
-func FuzzTimes(f *testing.F) {
-	for _, arg := range []string{
-		"20200101000000 f", "20200229235959.123 a b", "20200101000000",
-		"f 20200101000000 20210101000000 20220101000000 UTC",
-		"20201301000000 f", "99991231235959  f",
-		"20200101000000 20200101000000 20200101000000 UTC", " UTC", "f UTC", "",
-	} {
-		f.Add(arg)
-	}
-	f.Fuzz(func(t *testing.T, arg string) {
-		at, name, ok := mdtmTime(arg)
-		stamp, rest, _ := strings.Cut(arg, " ")
-		if ok && (name == "" || name != rest || mdtmPath(arg) != name) ||
-			!ok && mdtmPath(arg) != arg {
-			t.Errorf("MDTM %q names %q, or %q", arg, name, mdtmPath(arg))
-		}
-		if ok && !strings.HasPrefix(stamp, string(ftpwire.AppendStamp(nil, at))) {
-			t.Errorf("MDTM %q is %v", arg, at)
-		}
-		name, stamp = utimeArgs(arg)
-		if !strings.Contains(arg, name) || !strings.Contains(arg, stamp) {
-			t.Errorf("SITE UTIME %q names %q, %q", arg, name, stamp)
-		}
-	})
 }
 
 // OPTS MLST accepts every list of facts in which each fact ends with a semicolon. The reply

@@ -59,7 +59,7 @@ type Server struct {
 	ports      *dtp.Ports
 	public     *dtp.PublicAddresses
 	owners     *listing.Owners
-	commands   map[string]*command
+	commands   ftpwire.Table[command]
 	debug      bool // lines are logged
 	security   *ftptls.Server
 	waits      transfer.Waits

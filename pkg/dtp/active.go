@@ -11,6 +11,12 @@ import (
 	"ftpd/pkg/transport"
 )
 
+// A SocketFunc returns a socket that has begun to connect to a client. If from is invalid, the system
+// chooses the address of this end.
+type SocketFunc func(
+	ctx context.Context, from netip.Addr, to netip.AddrPort,
+) (*os.File, error)
+
 // An Active is the Opener of PORT and EPRT: it connects to the client when the transfer command
 // arrives (RFC 959 §3.2).
 type Active struct {
@@ -18,16 +24,21 @@ type Active struct {
 
 	network transport.Network
 	local   netip.Addr
-	socket  func(context.Context) (*os.File, error)
+	socket  SocketFunc
 	wait    time.Duration // 0 is without a bound
 }
 
-// Active returns an Opener that connects to the client. socket returns a socket that has begun to
-// connect. If its error is errors.ErrUnsupported, the Opener connects itself: from local, or from an
-// address that the system chooses if local is invalid.
+// Active returns an Opener that connects to the client. It connects from local, the server's address
+// on the control connection, because the client's firewall expects data connections from there.
+// Behind a load balancer the client may have the other address family; then the system chooses the
+// address. socket returns the socket; if its error is errors.ErrUnsupported, the Opener connects
+// itself.
 func (p *Ports) Active(
-	local netip.Addr, client netip.AddrPort, socket func(context.Context) (*os.File, error),
+	local netip.Addr, client netip.AddrPort, socket SocketFunc,
 ) *Active {
+	if local.Is4() != client.Addr().Is4() {
+		local = netip.Addr{}
+	}
 	return &Active{Client: client, network: p.network, local: local, socket: socket, wait: p.wait}
 }
 
@@ -50,7 +61,7 @@ func (a *Active) Open(ctx context.Context) (transport.Conn, error) {
 }
 
 func (a *Active) dial(ctx context.Context) (transport.Conn, error) {
-	socket, err := a.socket(ctx)
+	socket, err := a.socket(ctx, a.local, a.Client)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return a.network.Dial(ctx, a.local, a.Client)

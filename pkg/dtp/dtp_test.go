@@ -344,7 +344,7 @@ func TestActive(t *testing.T) {
 		for port, want := range map[uint16]time.Duration{5000: 0, 9999: time.Minute} {
 			began := time.Now()
 			a := ports.Active(local, netip.AddrPortFrom(client, port),
-				func(context.Context) (*os.File, error) { return nil, errors.ErrUnsupported })
+				func(context.Context, netip.Addr, netip.AddrPort) (*os.File, error) { return nil, errors.ErrUnsupported })
 			_, err := a.Open(t.Context())
 			e, ok := errors.AsType[*OpenError](err)
 			if took := time.Since(began); !ok || e.Reason != NoConnect || took != want {

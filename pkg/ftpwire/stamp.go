@@ -1,6 +1,9 @@
 package ftpwire
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // stampLayout is a time-val without its fraction (RFC 3659 §2.3).
 const stampLayout = "20060102150405"
@@ -28,3 +31,32 @@ var (
 	firstStamp = time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)
 	lastStamp  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
+
+// CutStamp splits "YYYYMMDDhhmmss pathname", with which older clients set the modification time of a
+// file by MDTM. It reports whether the argument has this form.
+func CutStamp(arg string) (t time.Time, name string, ok bool) {
+	stamp, name, _ := strings.Cut(arg, " ")
+	t, ok = ParseStamp(stamp)
+	return t, name, ok && name != ""
+}
+
+// UtimeArgument returns the pathname and the time in the argument of SITE UTIME: "YYYYMMDDhhmmss
+// pathname", or "pathname atime mtime ctime UTC", of which the second time is returned. The time of
+// the first form is not checked.
+func UtimeArgument(arg string) (name, stamp string) {
+	if rest, ok := strings.CutSuffix(arg, " UTC"); ok {
+		var times [3]string
+		found := true
+		for i := len(times) - 1; i >= 0; i-- {
+			at := max(strings.LastIndexByte(rest, ' '), 0)
+			rest, times[i] = rest[:at], strings.TrimPrefix(rest[at:], " ")
+			_, isTime := ParseStamp(times[i])
+			found = found && isTime
+		}
+		if found {
+			return rest, times[1]
+		}
+	}
+	stamp, name, _ = strings.Cut(arg, " ")
+	return name, stamp
+}

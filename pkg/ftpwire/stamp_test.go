@@ -40,3 +40,29 @@ func FuzzStamp(f *testing.F) {
 		}
 	})
 }
+
+// A time and a pathname are taken out of an argument without a change.
+func FuzzTimes(f *testing.F) {
+	for _, arg := range []string{
+		"20200101000000 f", "20200229235959.123 a b", "20200101000000",
+		"f 20200101000000 20210101000000 20220101000000 UTC",
+		"20201301000000 f", "99991231235959  f",
+		"20200101000000 20200101000000 20200101000000 UTC", " UTC", "f UTC", "",
+	} {
+		f.Add(arg)
+	}
+	f.Fuzz(func(t *testing.T, arg string) {
+		at, name, ok := CutStamp(arg)
+		stamp, rest, _ := strings.Cut(arg, " ")
+		if ok && (name == "" || name != rest) {
+			t.Errorf("MDTM %q names %q", arg, name)
+		}
+		if ok && !strings.HasPrefix(stamp, string(AppendStamp(nil, at))) {
+			t.Errorf("MDTM %q is %v", arg, at)
+		}
+		name, stamp = UtimeArgument(arg)
+		if !strings.Contains(arg, name) || !strings.Contains(arg, stamp) {
+			t.Errorf("SITE UTIME %q names %q, %q", arg, name, stamp)
+		}
+	})
+}

@@ -55,7 +55,7 @@ const (
 // client does not read.
 const MaxReply = 200 << 10
 
-// ErrTooLarge is the error of Add when the lines have more than MaxReply bytes.
+// ErrTooLarge is the error of Collect when the lines have more than MaxReply bytes.
 var ErrTooLarge = errors.New("too many entries for a reply")
 
 // A WriteFunc sends bytes to the client. It returns the cause of a context that ends
@@ -109,23 +109,24 @@ func (l *Lister) Flush(ctx context.Context, block []byte, write WriteFunc) error
 	return write(ctx, out)
 }
 
-// Line returns the line of a listing's only entry, with its CRLF.
-func (l *Lister) Line(ctx context.Context, e vfs.Entry) []byte {
-	l.stream = true
-	l.add(ctx, []vfs.Entry{e})
-	return l.text
-}
-
-// Add adds a batch of entries for Lines. It returns ErrTooLarge at the first line for which there is
-// no room.
-func (l *Lister) Add(ctx context.Context, entries []vfs.Entry) error {
-	l.learn(ctx, entries)
-	for i := range entries {
-		if l.addLine(&entries[i]); len(l.text) > MaxReply {
-			return ErrTooLarge
+// Collect reads all that next yields, until io.EOF, for Lines. Nothing is sent before all is read:
+// Collect returns ErrTooLarge at the first line for which there is no room.
+func (l *Lister) Collect(ctx context.Context, next func() ([]vfs.Entry, error)) error {
+	for {
+		batch, err := next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		l.learn(ctx, batch)
+		for i := range batch {
+			if l.addLine(&batch[i]); len(l.text) > MaxReply {
+				return ErrTooLarge
+			}
 		}
 	}
-	return nil
 }
 
 // Lines returns the lines in the order of their names, without their CRLF. They share the memory of
