@@ -13,7 +13,7 @@ var errAborted = transfer.ErrAborted
 // 426, and ABOR itself 226. Without a transfer, abor undoes PASV or PORT. The transfer may
 // also be that of a user who has logged out, since the next user's transfers wait for it.
 func (s *Session) abor(context.Context, string) (Reply, error) {
-	j := s.running()
+	j := s.phase.Running()
 	if j == nil {
 		s.dropOpener()
 		return reply(225, "No transfer to abort."), nil

@@ -18,7 +18,7 @@ var (
 // userName begins a login (RFC 959 §4.1.1). The reply is the same for every name, so that it
 // does not reveal which accounts exist. A user who was logged in is logged out.
 func (s *Session) userName(_ context.Context, arg string) (Reply, error) {
-	if s.tls.control == nil && s.srv.logins.AllNeedTLS() {
+	if s.ctl.TLS == nil && s.srv.logins.AllNeedTLS() {
 		return Reply{}, errLoginTLS
 	}
 	if s.login != nil { // without a login, the choices of OPTS stay
@@ -55,7 +55,7 @@ func (s *Session) pass(ctx context.Context, _ string) (Reply, error) {
 	case s.attempt.user == "":
 		return Reply{}, errNoUser
 	}
-	if s.former != nil {
+	if s.phase.Former() != nil {
 		s.startLoginClock() // the login clock stands still while a transfer runs
 	}
 	s.start(ctx, &passwordCheck{
@@ -64,7 +64,7 @@ func (s *Session) pass(ctx context.Context, _ string) (Reply, error) {
 			User: s.attempt.user, Password: bytes.Clone(s.attempt.password),
 			Remote: s.conn.Remote().Addr(),
 		},
-		secure:  s.tls.control != nil,
+		secure:  s.ctl.TLS != nil,
 		due:     s.attempt.due,
 		refused: time.Now().Add(time.Duration(s.srv.config.Auth.FailureDelay)),
 	})

@@ -39,7 +39,7 @@ func (s *Session) hostName(_ context.Context, arg string) (Reply, error) {
 		return Reply{}, errHostName
 	case s.login != nil || s.attempt.user != "":
 		return Reply{}, errHostLate
-	case s.tls.control != nil && !s.tls.control.MayServe(name):
+	case s.ctl.TLS != nil && !s.ctl.TLS.MayServe(name):
 		return Reply{}, errOtherHost
 	case literal && addr.WithZone("").Unmap() == s.conn.Local().Addr().WithZone("").Unmap():
 		host = nil

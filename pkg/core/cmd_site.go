@@ -127,12 +127,12 @@ func (s *Session) siteIdle(_ context.Context, arg string) (Reply, error) {
 		case most > 0 && idle > most:
 			return Reply{}, errIdleLimit
 		}
-		s.clock.idle = idle
+		s.clock.Idle = idle
 	}
-	if s.clock.idle == 0 {
+	if s.clock.Idle == 0 {
 		return reply(200, "There is no idle timeout."), nil
 	}
-	return reply(200, "The idle timeout is %g seconds.", s.clock.idle.Seconds()), nil
+	return reply(200, "The idle timeout is %g seconds.", s.clock.Idle.Seconds()), nil
 }
 
 // behindWord returns the pathname behind the first word of an argument.

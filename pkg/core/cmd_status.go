@@ -62,7 +62,7 @@ func (s *Session) status() Reply {
 }
 
 func (s *Session) dataStatus() string {
-	if j := s.running(); j != nil {
+	if j := s.phase.Running(); j != nil {
 		if p, ok := j.job.(interface{ progress() string }); ok {
 			return p.progress()
 		}

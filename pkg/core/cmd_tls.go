@@ -4,6 +4,8 @@ import (
 	"context"
 	"strconv"
 	"strings"
+
+	"ftpd/pkg/phase"
 )
 
 var (
@@ -28,12 +30,12 @@ func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 	default:
 		return Reply{}, errMechanism
 	}
-	if s.tls.control != nil {
+	if s.ctl.TLS != nil {
 		return Reply{}, errTLSTwice
 	}
 	s.say(reply(234, "Ready for TLS."))
 	s.flush()
-	if s.phase != phaseEnded {
+	if !s.phase.Is(phase.Ended) {
 		s.startTLS(ctx)
 	}
 	return Reply{}, nil
@@ -41,7 +43,7 @@ func (s *Session) authTLS(ctx context.Context, arg string) (Reply, error) {
 
 // pbsz accepts any size (RFC 4217 §9): TLS needs no agreement about a buffer.
 func (s *Session) pbsz(_ context.Context, arg string) (Reply, error) {
-	if s.tls.control == nil {
+	if s.ctl.TLS == nil {
 		return Reply{}, errNeedTLS
 	}
 	if _, err := strconv.ParseUint(trimBlanks(arg), 10, 32); err != nil {
@@ -54,7 +56,7 @@ func (s *Session) pbsz(_ context.Context, arg string) (Reply, error) {
 // prot sets whether data connections use TLS (RFC 4217 §9).
 func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 	switch {
-	case s.tls.control == nil:
+	case s.ctl.TLS == nil:
 		return Reply{}, errNeedTLS
 	case !s.tls.sized:
 		return Reply{}, errNeedPBSZ
@@ -79,7 +81,7 @@ func (s *Session) prot(_ context.Context, arg string) (Reply, error) {
 // CCC so that a NAT can read the commands, but then replies could be forged, and the next
 // password read.
 func (s *Session) ccc(context.Context, string) (Reply, error) {
-	if s.tls.control == nil {
+	if s.ctl.TLS == nil {
 		return Reply{}, errNeedTLS
 	}
 	return Reply{}, errStaysTLS

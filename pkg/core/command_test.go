@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"ftpd/pkg/control"
 	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/transport"
 )
@@ -134,7 +135,7 @@ func TestWaitingLinesAreBounded(t *testing.T) {
 		say(t, c, "STOR f")
 		go c.Write(bytes.Repeat([]byte("PWD\r\n"), many)) // ends when the server has read it all
 		synctest.Wait()
-		if n := w.waiting(); n < maxAhead || n > mostAhead {
+		if n := w.waiting(); n < control.MaxAhead || n > mostAhead {
 			t.Errorf("%d bytes of lines wait", n)
 		}
 		if got := heard(c); got != "" {
@@ -180,15 +181,15 @@ func TestWaitingTransfersAreBounded(t *testing.T) {
 }
 
 // mostAhead bounds the waiting bytes: a session reads once more when it has less than
-// maxAhead.
-const mostAhead = maxAhead + transport.BufferSize
+// control.MaxAhead.
+const mostAhead = control.MaxAhead + transport.BufferSize
 
 // waiting returns how many bytes of lines wait in the only session.
 func (w *world) waiting() int {
 	s := w.session(w.t)
 	s.turn.Lock()
 	defer s.turn.Unlock()
-	return len(s.ctl.ahead)
+	return s.ctl.Ahead()
 }
 
 func passivePort(t *testing.T, reply string) uint16 {

@@ -10,7 +10,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/login"
-	"ftpd/pkg/transport"
+	"ftpd/pkg/phase"
 )
 
 // take handles bytes from the client. p is part of a buffer that is used again, so bytes that
@@ -19,34 +19,27 @@ func (s *Session) take(ctx context.Context, p []byte) {
 	if s.quitAnswered.Load() {
 		return
 	}
-	if s.tls.control != nil {
+	if s.ctl.TLS != nil {
 		s.decrypt(ctx, p)
 		return
 	}
-	if s.phase == phaseNew && p[0] == tlsHandshake {
+	if s.phase.Is(phase.New) && p[0] == tlsHandshake {
 		s.end(errNotFTP)
 		return
 	}
-	s.received()
+	s.phase.Received()
 	s.takeText(ctx, p)
 }
 
 // takeText handles bytes that are no longer encrypted.
 func (s *Session) takeText(ctx context.Context, p []byte) {
 	defer clear(p) // it may hold a password
-	p = s.ctl.in.Filter(p)
+	p = s.ctl.Filter(p)
 	defer clear(p) // Filter may have copied it
 	if s.floods(p) {
 		s.emit(events.Event{Kind: events.Flood, Reply: 421})
 		s.dismiss(errFlood)
 		return
-	}
-	if len(s.ctl.ahead) > 0 {
-		longer := append(s.ctl.ahead, p...)
-		if &longer[0] != &s.ctl.ahead[0] {
-			clear(s.ctl.ahead)
-		}
-		s.ctl.ahead, p = longer, longer
 	}
 	s.proceed(ctx, p)
 }
@@ -55,34 +48,12 @@ func (s *Session) takeText(ctx context.Context, p []byte) {
 // begins with it.
 const tlsHandshake = 22
 
-// proceed runs lines until no whole line is left. It keeps the rest, in place: the lines that
-// wait for a job's end, and the start of an incomplete line. Nothing after a QUIT counts.
+// proceed runs the lines that are due, and those of p behind them. Nothing after a QUIT counts.
 func (s *Session) proceed(ctx context.Context, p []byte) {
-	kept, p := p[:s.ctl.waiting], p[s.ctl.waiting:]
-	for s.phase != phaseEnded {
-		line, rest, ok := ftpwire.CutLine(p)
-		if !ok {
-			break
-		}
-		whole := p[:len(p)-len(rest)]
-		p = rest
-		if s.waits(line, len(kept) > 0) {
-			kept = append(kept, whole...)
-		} else if !s.execute(ctx, line) {
-			p = nil
-			break
-		}
+	s.ctl.Run(p, s.waits, func(line []byte) bool { return s.execute(ctx, line) })
+	if s.phase.Is(phase.Ended) {
+		s.ctl.Drop()
 	}
-	s.ctl.waiting = len(kept)
-	kept = append(kept, p...)
-	before := s.ctl.ahead // what is kept is in place there, unless nothing was kept before
-	if len(kept) == 0 || s.phase == phaseEnded {
-		s.ctl.ahead, s.ctl.waiting = nil, 0
-		clear(before)
-		return
-	}
-	s.ctl.ahead = append(before[:0], kept...)
-	clear(before[min(len(kept), len(before)):])
 }
 
 // waits reports whether a line has to wait for a job's end, because of the job or because
@@ -90,14 +61,14 @@ func (s *Session) proceed(ctx context.Context, p []byte) {
 // command that changes the login waits behind them. Beside the transfer of a user who has
 // logged out every command runs, except one that would start a second transfer.
 func (s *Session) waits(line []byte, behind bool) bool {
-	if s.running() == nil {
+	if s.phase.Running() == nil {
 		return false
 	}
 	cmd, arg := s.srv.commands.Lookup(line)
 	switch {
-	case s.phase == phaseExclusive || s.phase == phaseHandshake:
+	case s.phase.Is(phase.Exclusive) || s.phase.Is(phase.Handshake):
 		return true
-	case s.phase == phaseConcurrent || behind:
+	case s.phase.Is(phase.Concurrent) || behind:
 		return cmd == nil || !cmd.now(arg) || cmd.access && behind
 	case cmd == nil || !cmd.long && !cmd.data:
 		return false
@@ -143,13 +114,13 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		s.rename = "" // RNTO has to follow at once
 	}
 	if cmd == nil {
-		return s.phase != phaseEnded
+		return !s.phase.Is(phase.Ended)
 	}
 	if cmd.data && r.IsRefusal() && s.params.opener != nil {
 		s.flush() // before the data connection may end: its end is no answer for a client
 		s.params.opener.Refuse(s.tls.private)
 	}
-	return s.phase != phaseEnded && !(stays && s.quitAnswered.Load()) && s.phase != phaseHandshake
+	return !s.phase.Is(phase.Ended) && !(stays && s.quitAnswered.Load()) && !s.phase.Is(phase.Handshake)
 }
 
 // floods counts the commands that have arrived, and reports whether the client sends too many
@@ -224,41 +195,25 @@ func (s *Session) trace(cmd *command, line []byte, arg string) {
 	s.emit(e)
 }
 
-// say adds a reply to the output that the next flush writes. A long reply is written in pieces, so
-// that a session whose client does not read keeps at most the text of one reply, and a buffer.
+// say adds a reply to the output that the next flush writes.
 func (s *Session) say(r Reply) {
-	if s.phase == phaseEnded || r.Code == 0 {
+	if s.phase.Is(phase.Ended) || r.Code == 0 {
 		return
 	}
 	if s.srv.debug {
 		s.emit(events.Event{Kind: events.Line, Reply: r.Code, Cause: r.Text[0]})
 	}
-	if r.NamesPort() && s.tls.control == nil {
-		s.flush() // the reply begins a TCP segment, so the replies before it end one
-	}
-	for i := 0; i < len(r.Text) && s.phase != phaseEnded; i++ {
-		if s.ctl.out == nil {
-			s.ctl.out = s.srv.buffers.Get()
-			s.ctl.out.Data = s.ctl.out.Data[:0]
-		}
-		s.ctl.out.Data = r.AppendLine(s.ctl.out.Data, i)
-		if len(s.ctl.out.Data) >= transport.BufferSize/2 {
-			s.flush()
-		}
-	}
+	s.ctl.Add(r, s.flush)
 }
 
 // flush writes the replies that say has added. A client that does not read its replies within
-// the idle timeout is gone.
-func (s *Session) flush() {
-	if s.ctl.out == nil {
-		return
+// the idle timeout is gone. The result reports whether more can be sent.
+func (s *Session) flush() (open bool) {
+	if !s.ctl.HasReplies() {
+		return !s.phase.Is(phase.Ended)
 	}
-	out := s.ctl.out
-	s.ctl.out = nil
 	s.limitWrite()
-	err := s.send(out.Data)
-	s.srv.buffers.Put(out)
+	err := s.ctl.Flush()
 	switch {
 	case err == nil || s.quitAnswered.Load(): // after QUIT the client may be gone
 	case s.uploading() && !errors.Is(err, os.ErrDeadlineExceeded): // hungUp decides
@@ -267,11 +222,12 @@ func (s *Session) flush() {
 	default:
 		s.end(err)
 	}
+	return !s.phase.Is(phase.Ended)
 }
 
 // limitWrite bounds the time in which the client has to read the next replies.
 func (s *Session) limitWrite() {
-	limit := s.clock.idle
+	limit := s.clock.Idle
 	if s.srv.draining.Load() || s.wasCut.Load() {
 		limit = lastWord
 	}

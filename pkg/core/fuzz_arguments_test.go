@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/checksum"
 	"ftpd/pkg/config"
+	"ftpd/pkg/control"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftptls"
@@ -136,7 +137,7 @@ func FuzzSecurity(f *testing.F) {
 				return strings.EqualFold(word, trimBlanks(arg))
 			})
 		}
-		s := &Session{tls: tlsState{control: &ftptls.Control{}, sized: true}}
+		s := &Session{ctl: control.Conn{TLS: &ftptls.Control{}}, tls: tlsState{sized: true}}
 		answer := func(r Reply, err error) int {
 			if err != nil {
 				r = refuse(err)

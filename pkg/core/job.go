@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ftpd/pkg/events"
+	"ftpd/pkg/phase"
 	"ftpd/pkg/vfs"
 )
 
@@ -12,7 +13,7 @@ import (
 type job interface { // *passwordCheck, *handshake, *transferJob, *hashing, *groupChange
 	// phase returns the phase of the session while the job runs. It decides which commands run
 	// meanwhile.
-	phase() phase
+	phase() phase.Phase
 
 	// run does the work, in a goroutine of its own. It uses no field of the session that the turn
 	// guards. It returns soon after ctx has ended. The cause of that end is errAborted after ABOR;
@@ -38,7 +39,7 @@ type activeJob struct {
 func (s *Session) start(ctx context.Context, work job) {
 	own, cancel := context.WithCancelCause(ctx)
 	j := &activeJob{job: work, cancel: cancel, done: make(chan struct{})}
-	s.enter(j)
+	s.phase.Enter(j, work.phase())
 	s.record.Emit(nil)        // before a record of another user can follow
 	go s.perform(ctx, own, j) // returns after run, which returns soon after own has ended
 }
@@ -60,7 +61,7 @@ func (s *Session) perform(ctx, own context.Context, j *activeJob) {
 			j.files.Close()
 		}
 		if ctx.Err() == nil {
-			s.proceed(ctx, s.ctl.ahead)
+			s.proceed(ctx, nil)
 		}
 	})
 }
@@ -80,16 +81,18 @@ func (s *Session) guarded(run func()) (panicked bool) {
 // over ends the phase of a job that has ended. After a logout the time limit for the next login
 // begins.
 func (s *Session) over(j *activeJob) {
-	s.leave(j)
+	if s.phase.Leave(j) {
+		s.ctl.Due()
+	}
 	if j.files != nil && s.login == nil {
 		s.startLoginClock()
 	}
-	s.clock.active = time.Now()
+	s.clock.Active = time.Now()
 }
 
 // transferring returns the job that is a transfer; nil if there is none.
 func (s *Session) transferring() (*activeJob, *transferJob) {
-	for _, j := range []*activeJob{s.job, s.former} {
+	for _, j := range []*activeJob{s.phase.Job(), s.phase.Former()} {
 		if j == nil {
 			continue
 		}

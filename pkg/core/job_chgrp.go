@@ -1,6 +1,10 @@
 package core
 
-import "context"
+import (
+	"context"
+
+	"ftpd/pkg/phase"
+)
 
 // A groupChange is the job of SITE CHGRP with the name of a group.
 type groupChange struct {
@@ -14,7 +18,7 @@ type groupChange struct {
 	err   error
 }
 
-func (*groupChange) phase() phase { return phaseExclusive }
+func (*groupChange) phase() phase.Phase { return phase.Exclusive }
 
 func (g *groupChange) run(ctx context.Context) {
 	g.gid, g.found, g.err = g.s.srv.supervisor.Group(ctx, g.group)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ftpd/pkg/ftptls"
+	"ftpd/pkg/phase"
 )
 
 // A handshake is the job of AUTH TLS, and of a connection that begins with TLS.
@@ -16,7 +17,7 @@ type handshake struct {
 	err     error         // of run
 }
 
-func (*handshake) phase() phase { return phaseHandshake }
+func (*handshake) phase() phase.Phase { return phase.Handshake }
 
 func (h *handshake) run(ctx context.Context) {
 	if h.limit != 0 {

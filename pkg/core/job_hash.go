@@ -6,6 +6,7 @@ import (
 
 	"ftpd/pkg/checksum"
 	"ftpd/pkg/login"
+	"ftpd/pkg/phase"
 )
 
 // A hashing is the job of HASH and of the older commands that hash a file.
@@ -24,7 +25,7 @@ type hashing struct {
 	ended error // why the job was ended; nil if it was not
 }
 
-func (*hashing) phase() phase { return phaseConcurrent }
+func (*hashing) phase() phase.Phase { return phase.Concurrent }
 
 func (h *hashing) run(ctx context.Context) {
 	defer h.part.Close()

@@ -8,6 +8,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/login"
+	"ftpd/pkg/phase"
 )
 
 // A passwordCheck is the job of PASS.
@@ -24,7 +25,7 @@ type passwordCheck struct {
 	ended   error // why the check was ended before its result; nil if it was not
 }
 
-func (*passwordCheck) phase() phase { return phaseExclusive }
+func (*passwordCheck) phase() phase.Phase { return phase.Exclusive }
 
 func (p *passwordCheck) run(ctx context.Context) {
 	if !p.due.IsZero() {
@@ -89,7 +90,7 @@ func (p *passwordCheck) authenticate(ctx context.Context) (*login.Login, Reply) 
 
 // welcome logs the user in.
 func (s *Session) welcome(l *login.Login) {
-	if s.phase == phaseEnded {
+	if s.phase.Is(phase.Ended) {
 		l.Files.Close()
 		return
 	}

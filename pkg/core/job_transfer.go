@@ -10,6 +10,7 @@ import (
 	"ftpd/pkg/events"
 	"ftpd/pkg/limit"
 	"ftpd/pkg/login"
+	"ftpd/pkg/phase"
 	"ftpd/pkg/transfer"
 )
 
@@ -55,7 +56,7 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 		Waits: s.srv.waits, Move: do.move,
 	}
 	if s.tls.private {
-		o.Proof = s.tls.control.NewProof(do.incoming)
+		o.Proof = s.ctl.TLS.NewProof(do.incoming)
 		o.HandshakeLimit = time.Duration(s.srv.config.Limits.ConnectTimeout)
 		o.NotResumed = t.reportNotResumed
 	}
@@ -89,7 +90,7 @@ func (s *Session) dataOptions(incoming bool) dtp.Options {
 	return o
 }
 
-func (*transferJob) phase() phase { return phaseConcurrent }
+func (*transferJob) phase() phase.Phase { return phase.Concurrent }
 
 func (t *transferJob) run(ctx context.Context) {
 	t.reply = Reply{Cause: errInside} // of a panic
@@ -214,7 +215,7 @@ func (s *Session) keepRecord(upload events.Event) {
 	switch {
 	case s.quitAnswered.Load(): // the end of the connection proves nothing any more
 		s.emit(upload)
-	case s.phase == phaseEnded:
+	case s.phase.Is(phase.Ended):
 		s.emit(transfer.Unread(upload, s.cause))
 	case s.readClosed: // the control connection had ended before the upload began
 		s.emit(upload)

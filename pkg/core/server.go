@@ -20,6 +20,7 @@ import (
 
 	"ftpd/pkg/checksum"
 	"ftpd/pkg/config"
+	"ftpd/pkg/control"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftptls"
@@ -138,7 +139,8 @@ func (srv *Server) begin(c transport.Conn, implicit bool) (serve func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	now := time.Now()
 	s := &Session{srv: srv, conn: c, cancel: cancel, started: now}
-	s.clock.active, s.tls.implicit = now, implicit
+	s.ctl = control.New(c, &srv.buffers)
+	s.clock.Active, s.tls.implicit = now, implicit
 	entered := srv.enter(s)
 	return func() {
 		defer cancel(nil)

@@ -11,9 +11,11 @@ import (
 
 	"ftpd/pkg/checksum"
 	"ftpd/pkg/config"
+	"ftpd/pkg/control"
 	"ftpd/pkg/events"
 	"ftpd/pkg/listing"
 	"ftpd/pkg/login"
+	"ftpd/pkg/phase"
 	"ftpd/pkg/transfer"
 	"ftpd/pkg/transport"
 )
@@ -30,21 +32,28 @@ type Session struct {
 	started time.Time               // immutable
 	cancel  context.CancelCauseFunc // ends all work of the session; immutable
 
-	quitAnswered atomic.Bool // see phase
-	wasCut       atomic.Bool // see phase
+	// QUIT was answered: no later line counts, and the session ends when no job runs.
+	quitAnswered atomic.Bool
+	// The session was ended from outside its turn: its phase becomes Ended in its next turn in
+	// which no job runs.
+	wasCut atomic.Bool
 
 	shared sharedView
 
 	turn sync.Mutex // held while lines run; guards the fields below
 
-	phase      phase
-	cause      error            // why the session has ended; nil after QUIT
-	job        *activeJob       // of the present login; see phase
-	former     *activeJob       // of an earlier login; see phase
-	record     *transfer.Record // of the last upload; nil if there is none; see phase
-	readClosed bool             // see phase
-	ctl        controlBuffers
-	clock      sessionClock
+	phase phase.Machine[activeJob]
+	cause error // why the session has ended; nil after QUIT
+	// record is that of the last upload, which was answered 226. It is emitted when the client's
+	// host has acknowledged the 226, when the next job begins or the login ends, or after
+	// transfer.Waits.Record.
+	record *transfer.Record
+	// Everything that the client has sent was read, up to its end. Without a job the session ends.
+	// A handshake fails. An exclusive job keeps the session if lines wait for its end. A download is
+	// aborted, unless QUIT was answered. An upload continues.
+	readClosed bool
+	ctl        control.Conn
+	clock      control.Clock
 
 	host    *config.Host // chosen by the client; nil: none
 	client  string       // the text of CLNT, cut to maxClient
@@ -107,9 +116,9 @@ func (s *Session) burst(
 ) (held <-chan struct{}, open bool) {
 	return s.inTurn(ctx, func() {
 		switch {
-		case s.phase == phaseEnded:
+		case s.phase.Is(phase.Ended):
 		case err == nil:
-			s.clock.active = time.Now()
+			s.clock.Active = time.Now()
 			s.record.Confirm()
 			s.take(ctx, in.Data)
 		case errors.Is(err, os.ErrDeadlineExceeded):
@@ -142,7 +151,7 @@ func (s *Session) inTurn(ctx context.Context, act func()) (held <-chan struct{},
 // settle ends a session that has nothing left to do.
 func (s *Session) settle(ctx context.Context) {
 	switch {
-	case s.running() != nil || s.phase == phaseEnded:
+	case s.phase.Running() != nil || s.phase.Is(phase.Ended):
 	case ctx.Err() != nil:
 		s.dismiss(context.Cause(ctx))
 	case s.quitAnswered.Load():
@@ -152,28 +161,19 @@ func (s *Session) settle(ctx context.Context) {
 	}
 }
 
-// maxAhead bounds the lines that wait for a job's end. Beyond maxAhead the client is not read,
-// as if the lines had run.
-const maxAhead = 16 << 10
-
-// park sets the read deadline. The deadline moves only when it has passed, not for each
-// command; expire then compares the clock with due.
+// park sets the read deadline. At the deadline, expire compares the clock with due.
 func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 	switch {
-	case s.phase == phaseEnded:
+	case s.phase.Is(phase.Ended):
 		return nil, false
-	case s.running() != nil && (s.readClosed || len(s.ctl.ahead) >= maxAhead):
+	case s.phase.Running() != nil && (s.readClosed || s.ctl.Ahead() >= control.MaxAhead):
 		if s.unattended() && s.srv.draining.Load() {
 			s.cut(errShutdown)
 		}
-		return s.running().done, true
+		return s.phase.Running().done, true
 	}
-	if due := s.due(); !due.IsZero() &&
-		(s.clock.deadline.IsZero() || due.Before(s.clock.deadline)) {
-		s.clock.deadline = due
-		s.conn.SetReadDeadline(due)
-	}
-	if s.running() == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
+	s.clock.Arm(s.conn, s.due())
+	if s.phase.Running() == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
 		s.wake() // the request may have come before the deadline was set
 	}
 	return nil, true
@@ -182,30 +182,23 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 // due returns the time at which the session times out; zero is never. A job has its own clock,
 // and the session's clock stands still meanwhile.
 func (s *Session) due() time.Time {
-	var due time.Time
-	if s.running() == nil {
-		due = s.attempt.due
+	if s.phase.Running() != nil {
+		return s.clock.Due(time.Time{})
 	}
-	if s.clock.idle > 0 {
-		if t := s.clock.active.Add(s.clock.idle); due.IsZero() || t.Before(due) {
-			due = t
-		}
-	}
-	return due
+	return s.clock.Due(s.attempt.due)
 }
 
 // expire ends a session whose time is over. A deadline also passes because the client was
 // active after it was set, because a job runs, or because of wake.
 func (s *Session) expire() {
-	s.clock.deadline = time.Time{}
-	s.conn.SetReadDeadline(s.clock.deadline)
+	s.clock.Disarm(s.conn)
 	now, due := time.Now(), s.due()
 	switch {
-	case s.phase == phaseHandshake && s.srv.draining.Load():
-		s.tls.control.Abort(errShutdown)
+	case s.phase.Is(phase.Handshake) && s.srv.draining.Load():
+		s.ctl.TLS.Abort(errShutdown)
 	case due.IsZero() || now.Before(due):
-	case s.running() != nil:
-		s.clock.active = now
+	case s.phase.Running() != nil:
+		s.clock.Active = now
 	case due.Equal(s.attempt.due):
 		s.dismiss(errLoginTimeout)
 	default:
@@ -228,8 +221,8 @@ func (s *Session) hungUp(err error) {
 		t.ControlEnded(err)
 	}
 	switch {
-	case s.phase == phaseHandshake:
-		s.tls.control.Abort(err) // behind the bytes that have arrived: they may name the cause
+	case s.phase.Is(phase.Handshake):
+		s.ctl.TLS.Abort(err) // behind the bytes that have arrived: they may name the cause
 	case t != nil && s.quitAnswered.Load():
 	case s.unattended():
 		t.Continue(j.cancel)
@@ -237,7 +230,7 @@ func (s *Session) hungUp(err error) {
 		s.end(err)
 	case t != nil:
 		j.cancel(errGone)
-	case s.phase != phaseExclusive || s.ctl.waiting == 0:
+	case !s.phase.Is(phase.Exclusive) || !s.ctl.HasWaiting():
 		s.end(errGone)
 	}
 	s.readClosed = true
@@ -252,6 +245,18 @@ func (s *Session) uploading() bool {
 func (s *Session) unattended() bool {
 	_, t := s.transferring()
 	return t != nil && t.Lost() != nil
+}
+
+// end stops the session, because of cause; nil is a QUIT. Session.close releases what the session
+// holds when its jobs have ended.
+func (s *Session) end(cause error) {
+	s.flush()
+	if s.phase.End() {
+		s.cause = cause
+		s.ctl.Clear()
+		s.cancel(cause)
+		s.wake()
+	}
 }
 
 // dismiss replies 421 with the cause, and ends the session.
@@ -269,14 +274,14 @@ func (s *Session) failed(v any) {
 // close releases all that the session holds. Its jobs have been cancelled before.
 func (s *Session) close(ctx context.Context) {
 	s.turn.Lock()
-	for j := s.running(); j != nil; j = s.running() {
+	for j := s.phase.Running(); j != nil; j = s.phase.Running() {
 		s.turn.Unlock()
 		<-j.done
 		s.turn.Lock()
 	}
 	defer s.turn.Unlock()
 	s.record.Emit(nil) // unless the record's timer calls Emit just now
-	s.finish()
+	s.ctl.Finish(lastWord)
 	s.logout()
 	e := events.Event{Kind: events.Disconnect, Took: time.Since(s.started)}
 	if s.cause != nil {
@@ -295,15 +300,15 @@ func (s *Session) logout() {
 	s.startLoginClock()
 	s.record.Emit(nil) // the record is this user's
 	e := events.Event{Kind: events.Logout}
-	if s.job == nil {
+	if j := s.phase.Job(); j == nil {
 		s.login.Files.Close()
 	} else {
-		s.job.files = s.login.Files
+		j.files = s.login.Files
 		e.Former = true
-		if t, ok := s.job.job.(*transferJob); ok && !t.recorded {
+		if t, ok := j.job.(*transferJob); ok && !t.recorded {
 			e.Verb = t.verb
 		}
-		s.detach()
+		s.phase.Detach()
 	}
 	s.emit(e)
 	s.login, s.tls.sized, s.tls.private = nil, s.tls.implicit, s.tls.implicit
@@ -316,7 +321,7 @@ func (s *Session) reset() {
 	s.params = transferParams{
 		facts: listing.DefaultFacts, algorithm: checksum.Default(), farewell: s.params.farewell,
 	}
-	s.clock.idle = time.Duration(s.srv.config.Limits.IdleTimeout)
+	s.clock.Idle = time.Duration(s.srv.config.Limits.IdleTimeout)
 }
 
 func (s *Session) startLoginClock() {

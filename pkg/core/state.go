@@ -6,30 +6,11 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/checksum"
 	"ftpd/pkg/dtp"
-	"ftpd/pkg/ftptls"
-	"ftpd/pkg/ftpwire"
 	"ftpd/pkg/listing"
-	"ftpd/pkg/transport"
 )
 
 // The groups of a session's fields. The turn guards them, except where a comment names another
 // rule.
-
-// controlBuffers hold what was read from the control connection and has not run, and what is not
-// written yet.
-type controlBuffers struct {
-	in      ftpwire.Input
-	ahead   []byte            // lines that wait for a job's end, then a part of a line
-	waiting int               // length of the waiting lines in ahead, in bytes
-	out     *transport.Buffer // replies; nil if there are none
-}
-
-// A sessionClock decides when a session is idle for too long.
-type sessionClock struct {
-	deadline time.Time     // the read deadline in force; zero if there is none
-	active   time.Time     // of the last line, or of the last job's end
-	idle     time.Duration // how long the session may be idle; 0 is no limit
-}
 
 // A loginAttempt is the state of a session before the login of a user.
 type loginAttempt struct {
@@ -55,8 +36,7 @@ type transferParams struct {
 // A tlsState is the TLS of a control connection, and what the client has chosen for its data
 // connections.
 type tlsState struct {
-	implicit bool            // TLS begins with the connection; immutable
-	control  *ftptls.Control // nil before TLS has begun
-	sized    bool            // PBSZ was received
-	private  bool            // PROT P: data connections use TLS
+	implicit bool // TLS begins with the connection; immutable
+	sized    bool // PBSZ was received
+	private  bool // PROT P: data connections use TLS
 }

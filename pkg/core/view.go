@@ -28,12 +28,12 @@ type sharedView struct {
 // publish stores the view of the session. It is called in the session's turn.
 func (s *Session) publish() {
 	v := view{
-		dir: s.dir, client: s.client, active: s.clock.active,
-		busy: s.running() != nil, gone: s.unattended(),
+		dir: s.dir, client: s.client, active: s.clock.Active,
+		busy: s.phase.Running() != nil, gone: s.unattended(),
 		tls: s.shared.view.tls, // no other goroutine writes it
 	}
-	if v.tls == "" && s.tls.control != nil && s.tls.control.IsReady() {
-		v.tls = s.tls.control.Version()
+	if v.tls == "" && s.ctl.TLS != nil && s.ctl.TLS.IsReady() {
+		v.tls = s.ctl.TLS.Version()
 	}
 	s.shared.mu.Lock()
 	defer s.shared.mu.Unlock()
