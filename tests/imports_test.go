@@ -35,7 +35,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/limit", "what sessions may use up; knows no session and no connection"},
 	{"pkg/login", "the files and settings of a user whose password was right; checks no password"},
 	{"pkg/dtp pkg/ftptls", "data connections, and TLS; neither needs the other, a session or a reply"},
-	{"pkg/phase", "a state machine of a session; imports nothing"},
+	{"pkg/phase pkg/roster", "the state machine of a session, and the set of all sessions; neither imports anything"},
 	{"pkg/control", "lines in and replies out, over TLS or without; knows no command"},
 	{"pkg/transfer", "one use of a data connection; sees its session as an interface of five methods, and makes no reply"},
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
@@ -80,7 +80,7 @@ var calls = []struct{ functions, packages, reason string }{
 }
 
 // protocol: the packages of which the core consists.
-var protocol = strings.Fields("pkg/core pkg/control pkg/phase pkg/login pkg/checksum pkg/transfer pkg/dtp pkg/ftptls pkg/transport pkg/limit pkg/listing pkg/ftpwire")
+var protocol = strings.Fields("pkg/core pkg/control pkg/phase pkg/roster pkg/login pkg/checksum pkg/transfer pkg/dtp pkg/ftptls pkg/transport pkg/limit pkg/listing pkg/ftpwire")
 
 // neverInCore: what the packages of the protocol do not do themselves.
 var neverInCore = []struct{ functions, reason string }{

@@ -2,8 +2,6 @@ package core
 
 import (
 	"context"
-	"net/netip"
-	"strings"
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/ftptls"
@@ -30,35 +28,22 @@ func hostsOf(c *config.Config) map[string]*config.Host {
 // made its choice, and can only repeat the same name. Some clients send the address that they
 // connect to (RFC 7151 §3.1): it selects no virtual host.
 func (s *Session) hostName(_ context.Context, arg string) (Reply, error) {
-	name := trimBlanks(arg)
-	addr, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(name, "["), "]"))
-	literal := err == nil
+	name, addr, ok := ftpwire.ParseHost(arg)
 	host := s.srv.hosts[ftptls.HostKey(name)]
 	switch {
-	case !literal && !isHostName(name):
+	case !ok:
 		return Reply{}, errHostName
 	case s.login != nil || s.attempt.user != "":
 		return Reply{}, errHostLate
 	case s.ctl.TLS != nil && !s.ctl.TLS.MayServe(name):
 		return Reply{}, errOtherHost
-	case literal && addr.WithZone("").Unmap() == s.conn.Local().Addr().WithZone("").Unmap():
+	case addr.IsValid() && addr == s.conn.Local().Addr().WithZone("").Unmap():
 		host = nil
 	case host == nil:
 		return Reply{}, errNoHost
 	}
 	s.host = host
 	return s.banner(), nil
-}
-
-// isHostName reports whether name is a valid host name in DNS.
-func isHostName(name string) bool {
-	for label := range strings.SplitSeq(strings.TrimSuffix(name, "."), ".") {
-		if label == "" || len(label) > 63 ||
-			strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-			return false
-		}
-	}
-	return len(name) <= 254
 }
 
 // banner returns the 220 of the chosen host, or else that of the server.

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"io/fs"
 	"path"
 	"strings"
 
@@ -51,14 +50,7 @@ func (s *Session) factFormat() *listing.FactFormat {
 // mlst sends the facts of one file or directory over the control connection (RFC 3659 §7.2).
 func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	name := s.abs(arg)
-	stat := s.login.Files.Stat
-	if s.params.facts&listing.FactCreate != 0 {
-		stat = s.login.Files.StatCreated
-	}
-	e, err := stat(name)
-	if vfs.LeadsNowhere(err) {
-		e, err = s.brokenLink(name, err)
-	}
+	e, err := listing.Stat(s.login.Files, name, s.params.facts)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -68,16 +60,6 @@ func (s *Session) mlst(ctx context.Context, arg string) (Reply, error) {
 	e.Name = path.Base(name)
 	facts := s.factFormat().Append([]byte{' '}, &e)
 	return Reply{Code: 250, Text: []string{"Listing " + name, string(facts) + name, "End"}}, nil
-}
-
-// brokenLink describes a link that leads nowhere. why is the error of describing its file;
-// brokenLink returns why if name is no link.
-func (s *Session) brokenLink(name string, why error) (vfs.Entry, error) {
-	e, err := s.login.Files.Lstat(name)
-	if err != nil || e.Mode&fs.ModeSymlink == 0 {
-		return vfs.Entry{}, why
-	}
-	return e, nil
 }
 
 // optsMLST chooses facts (RFC 3659 §7.9). It ignores unknown ones. Its reply names the facts

@@ -44,8 +44,8 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		move: func(ctx context.Context, t *transfer.Transfer) error { return t.SendFile(ctx, f) },
 		finished: func(t *transferJob, r Reply) {
 			f.Close()
-			t.emit(events.Download, events.DownloadIncomplete,
-				events.Event{Verb: "RETR", Path: name, Host: f.HostPath()}, r)
+			e := events.Event{Verb: "RETR", Path: name, Host: f.HostPath()}
+			t.Report(events.Download, events.DownloadIncomplete, e, r.Code, r.Reason())
 		},
 	}), nil
 }
@@ -113,7 +113,7 @@ func (s *Session) receive(
 		move:     u.Move,
 		finished: func(t *transferJob, r Reply) {
 			e := events.Event{Verb: verb, Path: name, Host: u.Host()}
-			t.emit(events.Upload, events.UploadIncomplete, e, r)
+			t.Report(events.Upload, events.UploadIncomplete, e, r.Code, r.Reason())
 		},
 	}), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/login"
 	"ftpd/pkg/phase"
 )
@@ -103,7 +104,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 		r, err = cmd.run(s, ctx, arg)
 	}
 	if err != nil {
-		rethrow(err)
+		impersonate.Rethrow(err)
 		r = refuse(err)
 	}
 	if user != nil && cmd != nil {
@@ -126,8 +127,7 @@ func (s *Session) execute(ctx context.Context, line []byte) (more bool) {
 // floods counts the commands that have arrived, and reports whether the client sends too many
 // in a second (ban.commands_per_second).
 func (s *Session) floods(p []byte) bool {
-	ban := &s.srv.config.Ban
-	client := s.conn.Remote().Addr()
+	ban, client := &s.srv.config.Ban, s.conn.Remote().Addr()
 	return ban.CommandsPerSecond > 0 && !ban.Exempt.Contains(client) &&
 		s.srv.arriving.Add(client, bytes.Count(p, []byte{'\n'})) > ban.CommandsPerSecond
 }
@@ -228,7 +228,7 @@ func (s *Session) flush() (open bool) {
 // limitWrite bounds the time in which the client has to read the next replies.
 func (s *Session) limitWrite() {
 	limit := s.clock.Idle
-	if s.srv.draining.Load() || s.wasCut.Load() {
+	if s.srv.sessions.IsDraining() || s.wasCut.Load() {
 		limit = lastWord
 	}
 	if limit > 0 {

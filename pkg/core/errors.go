@@ -2,9 +2,7 @@ package core
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
-	"runtime/debug"
 
 	"ftpd/pkg/auth"
 	"ftpd/pkg/dtp"
@@ -113,22 +111,6 @@ func refuseLogin(err error) Reply {
 		return errBusy
 	}
 	return errLogin
-}
-
-// rethrow panics in this goroutine if err is the panic of a section. That ends the session.
-func rethrow(err error) {
-	if p, ok := errors.AsType[*impersonate.Panic](err); ok {
-		panic(p)
-	}
-}
-
-// panicReport returns the log text of a recovered panic.
-func panicReport(v any) string {
-	stack := debug.Stack()
-	if p, ok := v.(*impersonate.Panic); ok {
-		v, stack = p.Value, p.Stack
-	}
-	return fmt.Sprintf("%v\n%s", v, stack)
 }
 
 var errLeft = reply(426, "Control connection closed; transfer aborted.")

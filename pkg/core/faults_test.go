@@ -45,9 +45,7 @@ func (w *world) refit(t *testing.T, faults vfs.Faults) {
 // session returns the only session.
 func (w *world) session(t *testing.T) *Session {
 	t.Helper()
-	w.srv.mu.Lock()
-	defer w.srv.mu.Unlock()
-	all := slices.Collect(maps.Keys(w.srv.sessions))
+	all := slices.Collect(maps.Values(w.srv.sessions.Admitted()))
 	if len(all) != 1 {
 		t.Fatalf("there are %d sessions", len(all))
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/phase"
 	"ftpd/pkg/vfs"
 )
@@ -70,7 +71,7 @@ func (s *Session) perform(ctx, own context.Context, j *activeJob) {
 func (s *Session) guarded(run func()) (panicked bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			s.emit(events.Event{Kind: events.Panic, Cause: panicReport(v)})
+			s.emit(events.Event{Kind: events.Panic, Cause: impersonate.PanicReport(v)})
 			panicked = true
 		}
 	}()

@@ -3,6 +3,7 @@ package core
 import (
 	"context"
 
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/phase"
 )
 
@@ -32,7 +33,7 @@ func (g *groupChange) finish(ctx context.Context) {
 	if g.found && g.err == nil {
 		var err error
 		if r, err = g.s.changeGroup(g.name, g.group, g.gid); err != nil {
-			rethrow(err)
+			impersonate.Rethrow(err)
 			r = refuse(err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"ftpd/pkg/checksum"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/login"
 	"ftpd/pkg/phase"
 )
@@ -30,7 +31,7 @@ func (*hashing) phase() phase.Phase { return phase.Concurrent }
 func (h *hashing) run(ctx context.Context) {
 	defer h.part.Close()
 	h.sum, h.err = h.s.srv.hashes.Sum(ctx, h.part, h.algorithm)
-	rethrow(h.err)
+	impersonate.Rethrow(h.err)
 	h.ended = context.Cause(ctx)
 }
 

@@ -7,6 +7,7 @@ import (
 	"ftpd/pkg/auth"
 	"ftpd/pkg/events"
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/login"
 	"ftpd/pkg/phase"
 )
@@ -78,7 +79,7 @@ func (p *passwordCheck) authenticate(ctx context.Context) (*login.Login, Reply) 
 		return nil, refuseLogin(err)
 	}
 	l, err := srv.logins.Open(account, p.secure)
-	rethrow(err)
+	impersonate.Rethrow(err)
 	if err != nil {
 		answer := refuseLogin(err)
 		failed.Reply, failed.Cause = answer.Code, err.Error()

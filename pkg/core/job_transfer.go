@@ -8,6 +8,7 @@ import (
 
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/limit"
 	"ftpd/pkg/login"
 	"ftpd/pkg/phase"
@@ -22,10 +23,6 @@ type transferJob struct {
 	s      *Session
 	login  *login.Login // the login that began the transfer
 	client string       // the text of CLNT
-
-	// recorded: the record was emitted, unless it is upload; guarded by the session's turn.
-	recorded bool
-	upload   *events.Event // the record of a successful upload, to be emitted behind its 226
 
 	// run leaves the following for finish.
 	reply  Reply
@@ -68,7 +65,9 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 		s.flush() // clients expect the 150 before the handshake, which the transfer begins
 		first = Reply{}
 	}
-	s.srv.began(t)
+	if do.verb != "" {
+		s.show(t)
+	}
 	s.start(ctx, t)
 	return first
 }
@@ -96,14 +95,14 @@ func (t *transferJob) run(ctx context.Context) {
 	t.reply = Reply{Cause: errInside} // of a panic
 	ended := false
 	defer func() {
-		t.s.srv.over(t)
+		t.s.show(nil)
 		t.finished(t, t.reply)
 		if !ended {
 			t.Close()
 		}
 	}()
 	err := t.Run(ctx)
-	rethrow(err)
+	impersonate.Rethrow(err)
 	t.ending = transfer.EndingOf(ctx, err)
 	t.reply = conclude(t.ending, err)
 	t.cause = cmp.Or(context.Cause(ctx), err)
@@ -116,8 +115,8 @@ func (t *transferJob) finish(context.Context) {
 		t.s.end(lost) // no reply can be sent any more
 	}
 	r := t.reply
-	if t.upload != nil && lost != nil {
-		r = t.concludeLost(lost)
+	if t.Revoke(errLeft.Code) {
+		r = errLeft.Because(lost)
 	}
 	if r.Code == 0 {
 		t.s.dismiss(t.cause)
@@ -128,44 +127,14 @@ func (t *transferJob) finish(context.Context) {
 	switch {
 	case lost != nil, t.ending == transfer.Left:
 		t.s.end(errGone)
-	case t.upload != nil:
-		t.s.keepRecord(*t.upload)
+	default:
+		t.s.record = t.Settle(t.s.phase.Is(phase.Ended), t.s.cause, t.s.readClosed)
 	}
-}
-
-// concludeLost returns the reply to an upload whose client has gone after Run had found it there,
-// and emits the record.
-func (t *transferJob) concludeLost(lost error) Reply {
-	r := errLeft.Because(lost)
-	upload := transfer.Unread(*t.upload, lost)
-	upload.Reply = r.Code
-	t.upload = nil
-	t.s.emit(upload)
-	return r
-}
-
-// emit reports the outcome of a file's transfer. A successful upload is reported behind its
-// reply.
-func (t *transferJob) emit(complete, incomplete events.Kind, e events.Event, r Reply) {
-	e = t.Record(e)
-	e.Kind, e.Reply = complete, r.Code
-	switch {
-	case r.Code != 226:
-		e.Kind, e.Cause = incomplete, r.Reason()
-	case t.incoming:
-		e.Evidence = t.Evidence()
-		t.upload = &e
-		return
-	}
-	t.s.turn.Lock() // a logout comes either before the record or behind it
-	defer t.s.turn.Unlock()
-	t.s.emit(e)
-	t.recorded = true
 }
 
 // report emits another event of the transfer.
 func (t *transferJob) report(e events.Event) {
-	t.s.turn.Lock() // as in emit
+	t.s.turn.Lock() // a logout comes either before the event or behind it
 	defer t.s.turn.Unlock()
 	e.Former = t.login != t.s.login
 	t.s.emit(e)
@@ -208,18 +177,4 @@ func (c controlOf) InTurn(f func()) {
 	c.s.turn.Lock()
 	defer c.s.turn.Unlock()
 	f()
-}
-
-// keepRecord emits the record of an upload that was just answered 226, or keeps it for a moment.
-func (s *Session) keepRecord(upload events.Event) {
-	switch {
-	case s.quitAnswered.Load(): // the end of the connection proves nothing any more
-		s.emit(upload)
-	case s.phase.Is(phase.Ended):
-		s.emit(transfer.Unread(upload, s.cause))
-	case s.readClosed: // the control connection had ended before the upload began
-		s.emit(upload)
-	default:
-		s.record = transfer.KeepRecord(controlOf{s}, upload, s.srv.waits.Record)
-	}
 }

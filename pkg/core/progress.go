@@ -21,11 +21,11 @@ type Progress struct {
 
 // Transfers returns the transfers of files that run now, the oldest first.
 func (srv *Server) Transfers() []Progress {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	all := make([]Progress, 0, len(srv.moving))
-	for t := range srv.moving {
-		all = append(all, t.state())
+	var all []Progress
+	for _, s := range srv.sessions.Admitted() {
+		if _, t := s.seen(); t != nil {
+			all = append(all, t.state())
+		}
 	}
 	slices.SortFunc(all, func(a, b Progress) int {
 		return cmp.Or(a.Began.Compare(b.Began), cmp.Compare(a.Session, b.Session))
@@ -46,17 +46,9 @@ func (t *transferJob) state() Progress {
 	}
 }
 
-func (srv *Server) began(t *transferJob) {
-	if t.verb == "" {
-		return // a listing
-	}
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	srv.moving[t] = struct{}{}
-}
-
-func (srv *Server) over(t *transferJob) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	delete(srv.moving, t)
+// show makes t the transfer of a file that runs; nil is none.
+func (s *Session) show(t *transferJob) {
+	s.shared.mu.Lock()
+	defer s.shared.mu.Unlock()
+	s.shared.moving = t
 }

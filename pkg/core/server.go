@@ -8,14 +8,10 @@ package core
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net"
 	"net/netip"
 	"runtime"
-	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"ftpd/pkg/checksum"
@@ -30,6 +26,7 @@ import (
 	"ftpd/pkg/listing"
 	"ftpd/pkg/login"
 	"ftpd/pkg/monitor"
+	"ftpd/pkg/roster"
 	"ftpd/pkg/transfer"
 	"ftpd/pkg/transport"
 	"ftpd/pkg/zerocopy"
@@ -70,20 +67,10 @@ type Server struct {
 	pipes      zerocopy.Pipes
 	hashes     checksum.Places
 	rates      *limit.Rates
+	sessions   roster.Roster[*Session]
 	arriving   limit.Commands // commands of each client, for ban.commands_per_second
 
-	proxied atomic.Int32 // control connections whose PROXY header is awaited
-
-	draining atomic.Bool // no session begins or stays without a transfer
-
-	mu       sync.Mutex
-	sessions map[*Session]struct{}     // guarded by mu
-	admitted map[string]*Session       // guarded by mu; by id
-	peak     int                       // guarded by mu; most sessions since memory was released
-	moving   map[*transferJob]struct{} // guarded by mu; transfers of files
-	running  sync.WaitGroup            // of sessions; grows under mu, before draining
-	// admitting counts the connections that are neither admitted nor refused; it grows with running.
-	admitting sync.WaitGroup
+	headers transport.ProxyHeaders // of control connections
 }
 
 // New returns a server.
@@ -98,9 +85,6 @@ func New(o Options) *Server {
 		owners:     newOwners(o.Supervisor),
 		commands:   commands(),
 		debug:      o.Config.Log.Level == config.LogDebug,
-		sessions:   make(map[*Session]struct{}),
-		admitted:   make(map[string]*Session),
-		moving:     make(map[*transferJob]struct{}),
 		security:   ftptls.NewServer(&o.Config.TLS, o.Certificates),
 		hosts:      hostsOf(o.Config),
 		waits:      o.UploadWaits.OrDefault(),
@@ -141,14 +125,14 @@ func (srv *Server) begin(c transport.Conn, implicit bool) (serve func()) {
 	s := &Session{srv: srv, conn: c, cancel: cancel, started: now}
 	s.ctl = control.New(c, &srv.buffers)
 	s.clock.Active, s.tls.implicit = now, implicit
-	entered := srv.enter(s)
+	entered := srv.sessions.Enter(s)
 	return func() {
 		defer cancel(nil)
 		if !entered {
 			s.refuse(errStopping)
 			return
 		}
-		defer srv.leave(s)
+		defer srv.sessions.Leave(s)
 		if !s.admit(ctx) {
 			return
 		}
@@ -164,7 +148,7 @@ var errStopping = reply(421, "Closing the control connection: %s.", errShutdown)
 
 // admit reports whether the supervisor admits the session. If not, the connection is closed.
 func (s *Session) admit(ctx context.Context) bool {
-	defer s.srv.admitting.Done()
+	defer s.srv.sessions.Decided()
 	why := s.srv.readProxyHeader(s.conn)
 	switch why {
 	case io.EOF:
@@ -184,7 +168,8 @@ func (s *Session) admit(ctx context.Context) bool {
 		s.refuse(ftpwire.Lines(421, admission.Refusal))
 		return false
 	}
-	s.srv.name(s, admission.Session)
+	s.id = admission.Session
+	s.srv.sessions.Admit(s, s.id)
 	return true
 }
 
@@ -201,69 +186,19 @@ func refuseConn(c transport.Conn, r Reply, implicit bool) {
 	c.Finish()
 }
 
-func (srv *Server) enter(s *Session) bool {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.draining.Load() {
-		return false
-	}
-	srv.sessions[s] = struct{}{}
-	srv.peak = max(srv.peak, len(srv.sessions))
-	srv.running.Add(1)
-	srv.admitting.Add(1)
-	return true
-}
-
-// name gives a session its id.
-func (srv *Server) name(s *Session, id string) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	s.id = id
-	srv.admitted[id] = s
-}
-
-func (srv *Server) leave(s *Session) {
-	srv.mu.Lock()
-	delete(srv.sessions, s)
-	delete(srv.admitted, s.id)
-	over := srv.peak >= crowd && len(srv.sessions) <= srv.peak/4
-	if over {
-		srv.peak = len(srv.sessions)
-	}
-	srv.mu.Unlock()
-	srv.running.Done()
-	if over {
-		debug.FreeOSMemory() // the runtime would keep the memory for minutes
-	}
-}
-
-// crowd is the number of sessions that leave enough memory behind to be released when most of
-// them are gone.
-const crowd = 16
-
 // Shutdown ends the server: sessions without a transfer receive 421 at once, the others when
 // their transfer has ended; an upload whose control connection has ended is cut. If ctx ends
 // first, transfers are cut and Shutdown returns the error of ctx. The caller closes the
 // listeners.
 func (srv *Server) Shutdown(ctx context.Context) error {
-	srv.mu.Lock()
-	srv.draining.Store(true)
-	for s := range srv.sessions {
-		s.stop()
-	}
-	srv.mu.Unlock()
-
-	done := srv.whenEmpty()
+	srv.sessions.Drain((*Session).stop)
+	done := srv.sessions.Empty()
 	select {
 	case <-done:
 		return nil
 	case <-ctx.Done():
 	}
-	srv.mu.Lock()
-	for s := range srv.sessions {
-		s.cut(errShutdown)
-	}
-	srv.mu.Unlock()
+	srv.sessions.Drain(func(s *Session) { s.cut(errShutdown) })
 	select {
 	case <-done:
 	case <-time.After(2 * lastWord): // a file system may hang
@@ -273,27 +208,15 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 
 // Admitted waits until each connection that was accepted has been admitted or refused. The caller
 // has closed the listeners, and Serve has returned.
-func (srv *Server) Admitted() { srv.admitting.Wait() }
+func (srv *Server) Admitted() { srv.sessions.WaitDecided() }
 
 // Finish waits until the last session has ended, or until ctx ends. The caller has closed the
 // listeners, so that no session begins.
 func (srv *Server) Finish(ctx context.Context) {
 	select {
-	case <-srv.whenEmpty():
+	case <-srv.sessions.Empty():
 	case <-ctx.Done():
 	}
-}
-
-// whenEmpty returns a channel that is closed when all sessions that have begun have ended.
-func (srv *Server) whenEmpty() <-chan struct{} {
-	srv.mu.Lock() // behind enter: WaitGroup demands that Wait does not race with the first Add
-	defer srv.mu.Unlock()
-	done := make(chan struct{})
-	go func() { // returns with the last session, or ends with the process
-		srv.running.Wait()
-		close(done)
-	}()
-	return done
 }
 
 // lastWord bounds the time in which a client has to read its 421.
@@ -318,28 +241,15 @@ func (srv *Server) accept(l net.Listener, implicit bool) error {
 	}, func(c *transport.TCPConn) { refuseConn(c, errNoDescriptor, implicit) })
 }
 
-// maxProxied bounds the control connections whose PROXY header is awaited; no other limit counts
-// them yet.
-const maxProxied = 256
-
 // readProxyHeader reads the PROXY header of a control connection from a load balancer. On other
 // connections the same bytes are a command.
 func (srv *Server) readProxyHeader(c transport.Conn) error {
 	if !srv.config.Server.ProxyProtocolFrom.Contains(c.Remote().Addr()) {
 		return nil
 	}
-	if srv.proxied.Add(1) > maxProxied {
-		srv.proxied.Add(-1)
-		return errors.New("too many connections wait to be introduced")
-	}
-	defer srv.proxied.Add(-1)
 	limit := time.Duration(srv.config.Limits.LoginTimeout)
-	c.SetReadDeadline(transport.ProxyHeaderDeadline(limit))
-	if srv.draining.Load() { // Shutdown may have woken the connection before the deadline was set
-		return errShutdown
-	}
-	err := transport.ReadProxyHeader(c)
-	if err != nil && srv.draining.Load() {
+	err := srv.headers.Read(c, limit, srv.sessions.IsDraining)
+	if err == transport.ErrClosing {
 		return errShutdown
 	}
 	return err

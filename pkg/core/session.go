@@ -13,6 +13,7 @@ import (
 	"ftpd/pkg/config"
 	"ftpd/pkg/control"
 	"ftpd/pkg/events"
+	"ftpd/pkg/impersonate"
 	"ftpd/pkg/listing"
 	"ftpd/pkg/login"
 	"ftpd/pkg/phase"
@@ -156,7 +157,7 @@ func (s *Session) settle(ctx context.Context) {
 		s.dismiss(context.Cause(ctx))
 	case s.quitAnswered.Load():
 		s.end(nil)
-	case s.srv.draining.Load():
+	case s.srv.sessions.IsDraining():
 		s.dismiss(errShutdown)
 	}
 }
@@ -167,13 +168,13 @@ func (s *Session) park(ctx context.Context) (held <-chan struct{}, open bool) {
 	case s.phase.Is(phase.Ended):
 		return nil, false
 	case s.phase.Running() != nil && (s.readClosed || s.ctl.Ahead() >= control.MaxAhead):
-		if s.unattended() && s.srv.draining.Load() {
+		if s.unattended() && s.srv.sessions.IsDraining() {
 			s.cut(errShutdown)
 		}
 		return s.phase.Running().done, true
 	}
 	s.clock.Arm(s.conn, s.due())
-	if s.phase.Running() == nil && (ctx.Err() != nil || s.srv.draining.Load()) {
+	if s.phase.Running() == nil && (ctx.Err() != nil || s.srv.sessions.IsDraining()) {
 		s.wake() // the request may have come before the deadline was set
 	}
 	return nil, true
@@ -194,7 +195,7 @@ func (s *Session) expire() {
 	s.clock.Disarm(s.conn)
 	now, due := time.Now(), s.due()
 	switch {
-	case s.phase.Is(phase.Handshake) && s.srv.draining.Load():
+	case s.phase.Is(phase.Handshake) && s.srv.sessions.IsDraining():
 		s.ctl.TLS.Abort(errShutdown)
 	case due.IsZero() || now.Before(due):
 	case s.phase.Running() != nil:
@@ -267,7 +268,7 @@ func (s *Session) dismiss(cause error) {
 
 // failed reports a panic and ends the session.
 func (s *Session) failed(v any) {
-	s.emit(events.Event{Kind: events.Panic, Cause: panicReport(v)})
+	s.emit(events.Event{Kind: events.Panic, Cause: impersonate.PanicReport(v)})
 	s.dismiss(errInside)
 }
 
@@ -305,7 +306,7 @@ func (s *Session) logout() {
 	} else {
 		j.files = s.login.Files
 		e.Former = true
-		if t, ok := j.job.(*transferJob); ok && !t.recorded {
+		if t, ok := j.job.(*transferJob); ok && !t.IsRecorded() {
 			e.Verb = t.verb
 		}
 		s.phase.Detach()

@@ -8,61 +8,50 @@ import (
 	"ftpd/pkg/monitor"
 )
 
-// A view is the state of a session that other goroutines may read at any time. The session
-// publishes it each time before it parks.
-type view struct {
-	dir    string
-	client string
-	tls    string
-	busy   bool // a job runs
-	gone   bool // an upload goes on without the control connection
-	active time.Time
-}
-
-// A sharedView is the last view that a session has published.
+// A sharedView is what other goroutines may read of a session at any time.
 type sharedView struct {
-	mu   sync.Mutex
-	view view // guarded by mu
+	mu sync.Mutex
+	// state is what the session has published before it parked. It has no transfer. Guarded by mu.
+	state  monitor.SessionState
+	moving *transferJob // transfer of a file that runs; nil if there is none; guarded by mu
 }
 
 // publish stores the view of the session. It is called in the session's turn.
 func (s *Session) publish() {
-	v := view{
-		dir: s.dir, client: s.client, active: s.clock.Active,
-		busy: s.phase.Running() != nil, gone: s.unattended(),
-		tls: s.shared.view.tls, // no other goroutine writes it
+	v := monitor.SessionState{
+		Session: s.id, Dir: s.dir, Client: s.client, Active: s.clock.Active,
+		Busy: s.phase.Running() != nil, Gone: s.unattended(),
+		TLS: s.shared.state.TLS, // no other goroutine writes it
 	}
-	if v.tls == "" && s.ctl.TLS != nil && s.ctl.TLS.IsReady() {
-		v.tls = s.ctl.TLS.Version()
+	if v.TLS == "" && s.ctl.TLS != nil && s.ctl.TLS.IsReady() {
+		v.TLS = s.ctl.TLS.Version()
 	}
 	s.shared.mu.Lock()
 	defer s.shared.mu.Unlock()
-	s.shared.view = v
+	s.shared.state = v
+}
+
+// seen returns what the session has published, and the transfer of a file that runs, or nil.
+func (s *Session) seen() (monitor.SessionState, *transferJob) {
+	s.shared.mu.Lock()
+	defer s.shared.mu.Unlock()
+	return s.shared.state, s.shared.moving
 }
 
 // Sessions returns the state of every session, in no order.
 func (srv *Server) Sessions() []monitor.SessionState {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	all := make([]monitor.SessionState, 0, len(srv.admitted))
-	at := make(map[string]int, len(srv.admitted))
-	for id, s := range srv.admitted {
-		s.shared.mu.Lock()
-		v := s.shared.view
-		s.shared.mu.Unlock()
-		at[id] = len(all)
-		all = append(all, monitor.SessionState{
-			Session: id, Dir: v.dir, Client: v.client, TLS: v.tls,
-			Busy: v.busy, Gone: v.gone, Active: v.active,
-		})
-	}
-	for t := range srv.moving {
-		if i, ok := at[t.s.id]; ok {
+	admitted := srv.sessions.Admitted()
+	all := make([]monitor.SessionState, 0, len(admitted))
+	for id, s := range admitted {
+		state, t := s.seen()
+		state.Session = id // also before the first publish
+		if t != nil {
 			p := t.state()
-			all[i].Transfer = &monitor.TransferState{
+			state.Transfer = &monitor.TransferState{
 				Verb: p.Verb, Path: p.Path, Moved: p.Moved, Size: p.Size, Began: p.Began,
 			}
 		}
+		all = append(all, state)
 	}
 	return all
 }
@@ -81,9 +70,7 @@ func (srv *Server) Kick(session string) bool { return srv.cutSession(session, er
 func (srv *Server) Displace(session string) bool { return srv.cutSession(session, errDisplaced) }
 
 func (srv *Server) cutSession(id string, cause error) bool {
-	srv.mu.Lock()
-	s, ok := srv.admitted[id]
-	srv.mu.Unlock()
+	s, ok := srv.sessions.Find(id)
 	if ok {
 		s.cut(cause)
 	}
@@ -92,10 +79,7 @@ func (srv *Server) cutSession(id string, cause error) bool {
 
 // stop makes a session end when its transfer is over, or at once if its client is gone.
 func (s *Session) stop() {
-	s.shared.mu.Lock()
-	gone := s.shared.view.gone
-	s.shared.mu.Unlock()
-	if gone {
+	if state, _ := s.seen(); state.Gone {
 		s.cut(errShutdown)
 		return
 	}

@@ -29,6 +29,7 @@ package impersonate
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 )
 
 // Credentials are the numbers of a system identity. The core receives them through the monitor.
@@ -58,6 +59,23 @@ type Panic struct {
 }
 
 func (p *Panic) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
+
+// Rethrow panics in this goroutine if err is the panic of a section. The value is a *Panic.
+func Rethrow(err error) {
+	if p, ok := errors.AsType[*Panic](err); ok {
+		panic(p)
+	}
+}
+
+// PanicReport returns the text for the log of a value that was recovered, with the stack of the
+// goroutine that has panicked first: that of the section or this one.
+func PanicReport(v any) string {
+	stack := debug.Stack()
+	if p, ok := v.(*Panic); ok {
+		v, stack = p.Value, p.Stack
+	}
+	return fmt.Sprintf("%v\n%s", v, stack)
+}
 
 // An Identity runs calls with the rights of one user. The nil Identity runs them with the
 // rights of the process. An Identity is immutable and may be used by several goroutines at the

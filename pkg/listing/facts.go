@@ -82,6 +82,23 @@ func (f Facts) String() string {
 	return b.String()
 }
 
+// Stat describes a file or directory for MLST, with what the facts need. A link is described by its
+// file, and a link that leads nowhere by itself. name is an absolute FTP path.
+func Stat(files *vfs.FS, name string, facts Facts) (vfs.Entry, error) {
+	stat := files.Stat
+	if facts&FactCreate != 0 {
+		stat = files.StatCreated
+	}
+	e, err := stat(name)
+	if !vfs.LeadsNowhere(err) {
+		return e, err
+	}
+	if link, lstatErr := files.Lstat(name); lstatErr == nil && link.Mode&fs.ModeSymlink != 0 {
+		return link, nil
+	}
+	return vfs.Entry{}, err
+}
+
 // A FactFormat writes facts as MLST and MLSD show them, with the blank that ends them (RFC
 // 3659 §7.2).
 type FactFormat struct {

@@ -151,9 +151,8 @@ func (t *Transfer) requireClient(ctx context.Context, wait time.Duration) error 
 	return context.Cause(ctx)
 }
 
-// Evidence returns the reason to doubt the end of an upload that counts, or "". It is called after
-// Run.
-func (t *Transfer) Evidence() string {
+// evidence returns the reason to doubt the end of an upload that counts, or "".
+func (t *Transfer) evidence() string {
 	switch {
 	case t.overtaken:
 		return "QUIT may have come before the end of the data"

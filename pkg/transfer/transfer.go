@@ -75,6 +75,9 @@ type Transfer struct {
 	lost error
 	// overtaken: QUIT and the end of the control connection may precede the end of an upload.
 	overtaken bool
+	// recorded: the record was emitted, unless it is upload; guarded by the session's turn.
+	recorded bool
+	upload   *events.Event // the record of an upload that counts, to be emitted behind its 226
 }
 
 // New returns a Transfer that begins now.
@@ -171,14 +174,6 @@ func (t *Transfer) SendFile(ctx context.Context, f *vfs.File) error {
 		return t.data.SendText(ctx, f)
 	}
 	return t.data.SendFile(ctx, f)
-}
-
-// Record adds to e, the record of a file's transfer, what the transfer has done. It is called after
-// Run.
-func (t *Transfer) Record(e events.Event) events.Event {
-	e.ASCII = t.ASCII
-	e.Bytes, e.Took = t.data.Moved(), time.Since(t.begun)
-	return e
 }
 
 // An Ending is what the end of a transfer means for its last reply (RFC 959 §5.4).

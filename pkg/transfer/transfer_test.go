@@ -75,6 +75,7 @@ func TestUploads(t *testing.T) {
 				up := New(Options{
 					Control: &control, Opener: opened{server}, Incoming: true,
 					Data: dtp.Options{Blocks: &transport.Blocks{}}, Move: u.Move,
+					Waits: Waits{}.OrDefault(),
 				})
 				if test.read != nil {
 					up.ControlEnded(test.read)
@@ -86,15 +87,28 @@ func TestUploads(t *testing.T) {
 				if got := EndingOf(t.Context(), err); got != test.ending {
 					t.Errorf("the ending is %v, from %v", got, err)
 				}
-				if got := up.Evidence(); !strings.HasPrefix(got, test.evidence) ||
+				if got := up.evidence(); !strings.HasPrefix(got, test.evidence) ||
 					test.evidence == "" && got != "" {
 					t.Errorf("the evidence is %q", got)
 				}
 				if b, err := os.ReadFile(filepath.Join(home, "f")); string(b) != "content" {
 					t.Errorf("the file has %q, %v", b, err)
 				}
-				if e := up.Record(events.Event{}); e.Bytes != int64(len("content")) {
-					t.Errorf("%d bytes are recorded", e.Bytes)
+				code := map[Ending]int{Complete: 226, Left: 426}[test.ending]
+				up.Report(events.Upload, events.UploadIncomplete, events.Event{}, code, "")
+				if up.IsRecorded() != (code != 226) {
+					t.Errorf("after %d the record was emitted: %v", code, up.IsRecorded())
+				}
+				if up.Revoke(426) != (code == 226 && up.Lost() != nil) {
+					t.Error("the record was revoked, or was not")
+				}
+				up.Settle(false, nil, false).Emit(nil)
+				want := map[Ending]events.Kind{
+					Complete: events.Upload, Left: events.UploadIncomplete,
+				}[test.ending]
+				if len(control.emitted) != 1 || control.emitted[0].Kind != want ||
+					control.emitted[0].Bytes != int64(len("content")) {
+					t.Errorf("recorded is %v", control.emitted)
 				}
 			})
 		})
@@ -124,7 +138,7 @@ func TestRecord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				control := test.control
-				r := KeepRecord(&control, events.Event{Kind: events.Upload, Reply: 226}, time.Second)
+				r := keepRecord(&control, events.Event{Kind: events.Upload, Reply: 226}, time.Second)
 				test.act(r)
 				var got events.Kind
 				if len(control.emitted) > 0 {

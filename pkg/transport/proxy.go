@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -71,6 +72,38 @@ func ProxyHeaderDeadline(limit time.Duration) time.Time {
 		limit = proxyHeaderTime
 	}
 	return time.Now().Add(limit)
+}
+
+// maxHeaders bounds the connections whose header ProxyHeaders awaits; no other limit counts them yet.
+const maxHeaders = 256
+
+// ErrClosing is the error of ProxyHeaders.Read if the server closes.
+var ErrClosing = errors.New("the server closes")
+
+var errManyHeaders = errors.New("too many connections wait to be introduced")
+
+// ProxyHeaders reads the headers of control connections, of 256 at the same time at most. The zero
+// value is ready, and it may be used by several goroutines.
+type ProxyHeaders struct{ waiting atomic.Int32 }
+
+// Read reads the header of a connection, as ReadProxyHeader does, with the deadline of
+// ProxyHeaderDeadline. closing reports whether the server closes: a wait that the server has ended by
+// a read deadline then fails with ErrClosing.
+func (p *ProxyHeaders) Read(c Conn, limit time.Duration, closing func() bool) error {
+	if p.waiting.Add(1) > maxHeaders {
+		p.waiting.Add(-1)
+		return errManyHeaders
+	}
+	defer p.waiting.Add(-1)
+	c.SetReadDeadline(ProxyHeaderDeadline(limit))
+	if closing() { // the wait may have been ended before the deadline was set
+		return ErrClosing
+	}
+	err := ReadProxyHeader(c)
+	if err != nil && closing() {
+		return ErrClosing
+	}
+	return err
 }
 
 // readHeader reads a header and not one byte more, because the next bytes are the client's.
