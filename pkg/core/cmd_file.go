@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"ftpd/pkg/ftpwire"
+	"ftpd/pkg/transfer"
 	"ftpd/pkg/vfs"
 )
 
@@ -17,7 +18,7 @@ var (
 // before any TYPE, and a binary transfer after it: it gets the length that the binary transfer
 // will have.
 func (s *Session) size(_ context.Context, arg string) (Reply, error) {
-	if s.params.dataType == typeASCII {
+	if s.params.dataType == transfer.TypeASCII {
 		return Reply{}, errSizeASCII
 	}
 	e, err := s.plainFile(arg)

@@ -2,11 +2,11 @@ package core
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"ftpd/pkg/ftpwire"
 )
 
 // syst replies with the system type, which describes the format of listings (RFC 959 §4.1.3).
@@ -83,22 +83,16 @@ func (s *Session) help(_ context.Context, arg string) (Reply, error) {
 		}
 		return reply(214, "Syntax: %s", c.help), nil
 	}
-	text := []string{"These commands are recognized:"}
-	row := ""
-	for _, verb := range slices.Sorted(maps.Keys(s.srv.commands)) {
+	var words []string
+	for verb, c := range s.srv.commands {
 		word, ok := strings.CutPrefix(verb, prefix)
-		if !ok || strings.Contains(word, " ") || s.srv.commands[verb].run == nil {
-			continue
-		}
-		row += fmt.Sprintf(" %-5s", word)
-		if len(row) >= 60 {
-			text, row = append(text, strings.TrimRight(row, " ")), ""
+		if ok && !strings.Contains(word, " ") && c.run != nil {
+			words = append(words, word)
 		}
 	}
-	if row != "" {
-		text = append(text, strings.TrimRight(row, " "))
-	}
-	return Reply{
-		Code: 214, Text: append(text, prefix+"HELP followed by a command tells its syntax."),
-	}, nil
+	slices.Sort(words)
+	return Reply{Code: 214, Text: slices.Concat(
+		[]string{"These commands are recognized:"}, ftpwire.Rows(words),
+		[]string{prefix + "HELP followed by a command tells its syntax."},
+	)}, nil
 }

@@ -2,7 +2,6 @@ package core
 
 import (
 	"context"
-	"time"
 
 	"ftpd/pkg/events"
 	"ftpd/pkg/listing"
@@ -23,20 +22,17 @@ func (s *Session) list(ctx context.Context, arg string) (Reply, error) {
 // A dataListing is a listing that is sent over a data connection.
 type dataListing struct {
 	listing.Lister
+	from       listing.Source
 	verb, path string // for the log
 }
 
 // longLister returns the Lister for LIST and STAT.
 func (s *Session) longLister(classify bool) listing.Lister {
-	format := &listing.LongFormat{Zone: s.srv.zone, Now: time.Now(), Names: s.srv.owners.Of}
-	l := listing.Lister{
-		Learn: s.srv.owners.Learn, Before: format.Append, Arrows: true, Classify: classify,
-	}
+	owners := s.srv.owners
 	if s.login.Settings.HideOwners {
-		l.Learn = nil
-		format.Names = func(*vfs.Entry) (user, group string) { return "ftp", "ftp" }
+		owners = nil
 	}
-	return l
+	return listing.Long(s.srv.zone, owners, classify)
 }
 
 // nlst sends names alone (RFC 959 §4.1.3). The names that match a pattern have the form of the
@@ -70,8 +66,11 @@ func (s *Session) sendList(
 	ctx context.Context, name string, d vfs.Detail, l *dataListing,
 ) (Reply, error) {
 	l.path = name
-	from, err := listing.Open(s.login.Files, name, d)
-	return s.sendEntries(ctx, l, from, err)
+	var err error
+	if l.from, err = listing.Open(s.login.Files, name, d); err != nil {
+		return Reply{}, err
+	}
+	return s.sendEntries(ctx, l)
 }
 
 // sendMatches sends the listing l of the entries that match. If no entry matches, the reply is
@@ -80,24 +79,22 @@ func (s *Session) sendMatches(
 	ctx context.Context, p listing.Pattern, d vfs.Detail, l *dataListing,
 ) (Reply, error) {
 	l.path = s.abs(p.Dir)
-	from, err := listing.OpenMatches(s.login.Files, l.path, p, d)
-	return s.sendEntries(ctx, l, from, err)
-}
-
-// sendEntries sends the listing l of the entries of from. err is the error of opening from.
-func (s *Session) sendEntries(
-	ctx context.Context, l *dataListing, from *listing.Source, err error,
-) (Reply, error) {
-	if err != nil {
+	var err error
+	if l.from, err = listing.OpenMatches(s.login.Files, l.path, p, d); err != nil {
 		return Reply{}, err
 	}
+	return s.sendEntries(ctx, l)
+}
+
+// sendEntries sends the listing l.
+func (s *Session) sendEntries(ctx context.Context, l *dataListing) (Reply, error) {
 	if err := s.claim(); err != nil {
-		from.Close()
+		l.from.Close()
 		return Reply{}, err
 	}
 	return s.transfer(ctx, transfer.OpeningList, task{
 		move: func(ctx context.Context, t *transfer.Transfer) error {
-			if err := l.Read(ctx, from.Next, t.Data().Write); err != nil {
+			if err := l.Read(ctx, l.from.Next, t.Data().Write); err != nil {
 				return err
 			}
 			block := t.Data().Blocks.Get()
@@ -105,7 +102,7 @@ func (s *Session) sendEntries(
 			return l.Flush(ctx, block[:], t.Data().Write)
 		},
 		finished: func(t *transferJob, r Reply) {
-			from.Close()
+			l.from.Close()
 			t.reportListing(l, r)
 		},
 	}), nil

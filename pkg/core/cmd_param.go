@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"ftpd/pkg/dtp"
+	"ftpd/pkg/transfer"
 )
 
 var (
@@ -20,28 +21,17 @@ var (
 	errFamily6   = reply(522, "Network protocol not supported, use (2).")
 )
 
-// A dataType is the representation type of a session's transfers (RFC 959 §3.1.1).
-type dataType uint8
-
-const (
-	typeUnset dataType = iota // TYPE was not used since the login: ASCII by RFC 959 §5.1
-	typeASCII
-	typeImage
-)
-
-func (d dataType) ascii() bool { return d != typeImage }
-
 // typeCode sets the representation type (RFC 959 §4.1.2).
 func (s *Session) typeCode(_ context.Context, arg string) (Reply, error) {
-	switch strings.ToUpper(strings.Join(strings.Fields(arg), "")) {
-	case "A", "AN", "L7":
-		s.params.dataType = typeASCII
-		return reply(200, "Type set to ASCII."), nil
-	case "I", "L8":
-		s.params.dataType = typeImage
-		return reply(200, "Type set to binary."), nil
+	dataType, ok := transfer.ParseType(arg)
+	if !ok {
+		return Reply{}, errType
 	}
-	return Reply{}, errType
+	s.params.dataType = dataType
+	if dataType.IsASCII() {
+		return reply(200, "Type set to ASCII."), nil
+	}
+	return reply(200, "Type set to binary."), nil
 }
 
 // mode sets the transfer mode (RFC 959 §3.4). Only the stream mode is implemented.
@@ -73,7 +63,7 @@ func (s *Session) rest(_ context.Context, arg string) (Reply, error) {
 	switch {
 	case err != nil:
 		return Reply{}, errSyntax
-	case s.params.dataType.ascii() && offset > 0:
+	case s.params.dataType.IsASCII() && offset > 0:
 		return Reply{}, errRestType
 	}
 	s.params.restart = int64(offset)

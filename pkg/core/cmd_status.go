@@ -48,7 +48,7 @@ func (s *Session) status() Reply {
 		user = "Waiting for the password."
 	}
 	kind := "binary"
-	if s.params.dataType.ascii() {
+	if s.params.dataType.IsASCII() {
 		kind = "ASCII"
 	}
 	return Reply{Code: 211, Text: []string{

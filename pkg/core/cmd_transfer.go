@@ -19,7 +19,7 @@ import (
 func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 	name, offset := s.abs(arg), s.params.restart
 	s.params.restart = 0
-	if s.params.dataType.ascii() && offset > 0 {
+	if s.params.dataType.IsASCII() && offset > 0 {
 		return Reply{}, errRestType
 	}
 	f, err := s.login.Files.Open(name)
@@ -34,7 +34,7 @@ func (s *Session) retr(ctx context.Context, arg string) (Reply, error) {
 		return Reply{}, err
 	}
 	left := max(0, f.Size()-offset)
-	if s.params.dataType.ascii() {
+	if s.params.dataType.IsASCII() {
 		left = 0
 	}
 	return s.transfer(ctx, s.opening(arg, left), task{
@@ -90,7 +90,7 @@ var errNoUnique = reply(450, "No unique name was found.")
 func (s *Session) receive(
 	ctx context.Context, verb, name, opening string, c vfs.Creation,
 ) (Reply, error) {
-	if s.params.dataType.ascii() && c.Offset > 0 {
+	if s.params.dataType.IsASCII() && c.Offset > 0 {
 		return Reply{}, errRestType
 	}
 	c.Most = int64(s.login.Settings.MaxFileSize)
@@ -120,5 +120,5 @@ func (s *Session) receive(
 
 // opening returns the text of a file's 150.
 func (s *Session) opening(name string, bytes int64) string {
-	return transfer.Opening(s.params.dataType.ascii(), name, bytes)
+	return transfer.Opening(s.params.dataType.IsASCII(), name, bytes)
 }

@@ -3,7 +3,6 @@ package core
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"time"
 
 	"ftpd/pkg/dtp"
@@ -17,7 +16,7 @@ import (
 
 // A transferJob is the job of a command that uses the data connection.
 type transferJob struct {
-	*transfer.Transfer
+	transfer.Transfer
 	task
 
 	s      *Session
@@ -49,7 +48,7 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 	o := transfer.Options{
 		Control: controlOf{s}, ReadClosed: s.readClosed,
 		Opener: s.params.opener, Data: s.dataOptions(do.incoming),
-		Incoming: do.incoming, ASCII: s.params.dataType.ascii(),
+		Incoming: do.incoming, ASCII: s.params.dataType.IsASCII(),
 		Waits: s.srv.waits, Move: do.move,
 	}
 	if s.tls.private {
@@ -57,7 +56,7 @@ func (s *Session) transfer(ctx context.Context, opening string, do task) Reply {
 		o.HandshakeLimit = time.Duration(s.srv.config.Limits.ConnectTimeout)
 		o.NotResumed = t.reportNotResumed
 	}
-	t.Transfer = transfer.New(o)
+	t.Init(o)
 	s.params.opener = nil
 	first := reply(150, "%s", opening)
 	if s.tls.private {
@@ -154,16 +153,7 @@ func (t *transferJob) reportNotResumed(reason error, refused bool) {
 }
 
 // progress returns a line of STAT. It may be called while the transfer runs.
-func (t *transferJob) progress() string {
-	moved := t.Data().Moved()
-	switch {
-	case !t.Data().IsOpen():
-		return "Waiting for the data connection."
-	case t.size > 0:
-		return fmt.Sprintf("Data connection open: %d of %d bytes moved.", moved, t.size)
-	}
-	return fmt.Sprintf("Data connection open: %d bytes moved.", moved)
-}
+func (t *transferJob) progress() string { return t.Progress(t.size) }
 
 // A controlOf is the session as its transfers see it: a transfer.Control.
 type controlOf struct{ s *Session }
@@ -172,9 +162,5 @@ func (c controlOf) Ended(wait time.Duration) bool { return c.s.conn.Ended(wait) 
 func (c controlOf) Unacknowledged() int           { return c.s.conn.Unacknowledged() }
 func (c controlOf) QuitAnswered() bool            { return c.s.quitAnswered.Load() }
 func (c controlOf) Emit(e events.Event)           { c.s.emit(e) }
-
-func (c controlOf) InTurn(f func()) {
-	c.s.turn.Lock()
-	defer c.s.turn.Unlock()
-	f()
-}
+func (c controlOf) Lock()                         { c.s.turn.Lock() }
+func (c controlOf) Unlock()                       { c.s.turn.Unlock() }

@@ -7,6 +7,7 @@ import (
 	"ftpd/pkg/checksum"
 	"ftpd/pkg/dtp"
 	"ftpd/pkg/listing"
+	"ftpd/pkg/transfer"
 )
 
 // The groups of a session's fields. The turn guards them, except where a comment names another
@@ -23,7 +24,7 @@ type loginAttempt struct {
 // transferParams are the parameters that a client sets for its transfers (RFC 959 §4.1.2). The
 // next user begins with those of a new session.
 type transferParams struct {
-	dataType  dataType            // of TYPE
+	dataType  transfer.Type       // of TYPE
 	opener    dtp.Opener          // prepared by PASV or PORT; nil once used
 	farewell  dtp.Farewell        // to the client of an upload that was refused after its 150
 	epsvOnly  bool                // after EPSV ALL (RFC 2428 §4)

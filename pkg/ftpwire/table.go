@@ -1,6 +1,10 @@
 package ftpwire
 
-import "bytes"
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
 
 // A Table has the commands of a server by their names in upper case. The names of SITE and OPTS
 // commands have two words, such as "SITE CHMOD".
@@ -65,4 +69,16 @@ func (t Table[C]) behindTelnet(word []byte) *C {
 // isWord reports whether a word, in any case of letters, is the name of a command.
 func isWord(word []byte, name string) bool {
 	return len(word) == len(name) && bytes.EqualFold(word, []byte(name))
+}
+
+// Rows arranges words for a reply, in columns of five characters and lines of about 60 bytes.
+func Rows(words []string) (lines []string) {
+	row := ""
+	for i, word := range words {
+		row += fmt.Sprintf(" %-5s", word)
+		if len(row) >= 60 || i == len(words)-1 {
+			lines, row = append(lines, strings.TrimRight(row, " ")), ""
+		}
+	}
+	return lines
 }

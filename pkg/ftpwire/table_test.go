@@ -1,6 +1,9 @@
 package ftpwire
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestLookup(t *testing.T) {
 	table := Table[string]{}
@@ -46,5 +49,20 @@ func TestLookupAllocatesNothing(t *testing.T) {
 	line := []byte("site chmod 600 some-file")
 	if n := testing.AllocsPerRun(100, func() { table.Lookup(line) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestRows(t *testing.T) {
+	words := []string{"A", "B2345", "LONGEST", "C"}
+	if got := Rows(words); !slices.Equal(got, []string{" A     B2345 LONGEST C"}) {
+		t.Errorf("%q", got)
+	}
+	ten := slices.Repeat([]string{"NOOP"}, 10)
+	const row = " NOOP  NOOP  NOOP  NOOP  NOOP  NOOP  NOOP  NOOP  NOOP  NOOP"
+	if got := Rows(slices.Concat(ten, ten)); !slices.Equal(got, []string{row, row}) {
+		t.Errorf("%q", got)
+	}
+	if got := Rows(nil); got != nil {
+		t.Errorf("%q", got)
 	}
 }

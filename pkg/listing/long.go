@@ -21,6 +21,19 @@ type LongFormat struct {
 	Names func(*vfs.Entry) (user, group string)
 }
 
+// Long returns a Lister whose lines have a LongFormat, with the times in zone, and the targets of links.
+// If owners is nil, each owner and group is "ftp". classify is that of the Lister.
+func Long(zone *time.Location, owners *Owners, classify bool) Lister {
+	format := &LongFormat{Zone: zone, Now: time.Now()}
+	l := Lister{Before: format.Append, Arrows: true, Classify: classify}
+	if owners != nil {
+		format.Names, l.Learn = owners.Of, owners.Learn
+	} else {
+		format.Names = func(*vfs.Entry) (user, group string) { return "ftp", "ftp" }
+	}
+	return l
+}
+
 // Append appends what stands before an entry's name.
 func (f *LongFormat) Append(dst []byte, e *vfs.Entry) []byte {
 	user, group := f.Names(e)

@@ -8,7 +8,8 @@ import (
 	"ftpd/pkg/vfs"
 )
 
-// A Source yields the entries of one listing. It is for one goroutine at a time.
+// A Source yields the entries of one listing. It is for one goroutine at a time, and must not be copied
+// after the first Next.
 type Source struct {
 	dir   *vfs.Dir    // nil for a file
 	first []vfs.Entry // yielded before the entries of dir
@@ -16,29 +17,29 @@ type Source struct {
 
 // Open returns the entries of a directory, or the entry of a file, a link that leads nowhere
 // included. name is an absolute FTP path.
-func Open(files *vfs.FS, name string, d vfs.Detail) (*Source, error) {
+func Open(files *vfs.FS, name string, d vfs.Detail) (Source, error) {
 	e, err := files.Stat(name)
 	if err != nil || !e.Mode.IsDir() {
 		if e, err = files.Lstat(name); err != nil {
-			return nil, err
+			return Source{}, err
 		}
-		return &Source{first: []vfs.Entry{e}}, nil
+		return Source{first: []vfs.Entry{e}}, nil
 	}
 	dir, err := files.OpenDir(name, d)
 	if err != nil {
-		return nil, err
+		return Source{}, err
 	}
-	return &Source{dir: dir}, nil
+	return Source{dir: dir}, nil
 }
 
 // OpenMatches returns the entries of a directory that match p. If no entry matches, the error is
 // fs.ErrNotExist, as far as this is known before the listing is read: a directory of more than
 // MaxSorted names is not read to its end, and may then yield nothing. name is an absolute FTP path,
 // that of p.Dir.
-func OpenMatches(files *vfs.FS, name string, p Pattern, d vfs.Detail) (*Source, error) {
+func OpenMatches(files *vfs.FS, name string, p Pattern, d vfs.Detail) (Source, error) {
 	dir, err := files.OpenDir(name, d)
 	if err != nil {
-		return nil, err
+		return Source{}, err
 	}
 	dir.Only(p.Match)
 	first, err := firstMatches(dir)
@@ -47,9 +48,9 @@ func OpenMatches(files *vfs.FS, name string, p Pattern, d vfs.Detail) (*Source, 
 	}
 	if err != nil {
 		dir.Close()
-		return nil, err
+		return Source{}, err
 	}
-	return &Source{dir: dir, first: first}, nil
+	return Source{dir: dir, first: first}, nil
 }
 
 // firstMatches returns the matches among about the first MaxSorted names.

@@ -39,7 +39,7 @@ func TestSource(t *testing.T) {
 		"missing":  nil,
 		"/a.txt/*": nil,
 	} {
-		var from *Source
+		var from Source
 		var err error
 		if p, ok := FindPattern(files, arg, "/"+arg); ok {
 			from, err = OpenMatches(files, "/"+p.Dir, p, vfs.NamesOnly)

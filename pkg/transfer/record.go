@@ -25,10 +25,10 @@ func (t *Transfer) Report(
 		t.upload = &e
 		return
 	}
-	t.Control.InTurn(func() { // a logout comes either before the record or behind it
-		t.Control.Emit(e)
-		t.recorded = true
-	})
+	t.Control.Lock() // a logout comes either before the record or behind it
+	defer t.Control.Unlock()
+	t.Control.Emit(e)
+	t.recorded = true
 }
 
 // IsRecorded reports whether Report has emitted the record. It is called in the session's turn.
@@ -79,7 +79,11 @@ type Record struct {
 // for wait at most. It is called in the session's turn.
 func keepRecord(c Control, upload events.Event, wait time.Duration) *Record {
 	r := &Record{control: c, upload: &upload}
-	r.timer = time.AfterFunc(wait, func() { c.InTurn(func() { r.Emit(nil) }) })
+	r.timer = time.AfterFunc(wait, func() {
+		c.Lock()
+		defer c.Unlock()
+		r.Emit(nil)
+	})
 	return r
 }
 

@@ -1,12 +1,13 @@
 // Package transfer is one use of the data connection, from the 150 of a command to its last reply:
 // it opens the connection, begins TLS on it, moves the bytes, and decides whether an upload counts.
-// It sees the session as a Control alone. It returns errors and has no replies, except for the text
-// of the 150.
+// It sees the session as a Control alone. It returns errors and has no replies, except for the texts
+// of the 150 and of STAT.
 package transfer
 
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"ftpd/pkg/dtp"
@@ -23,8 +24,8 @@ type Control interface {
 	Unacknowledged() int
 	// QuitAnswered reports whether QUIT was answered: no later line counts.
 	QuitAnswered() bool
-	// InTurn calls f in the session's turn, in which no other goroutine acts on the session.
-	InTurn(f func())
+	// Locker begins and ends the session's turn, in which no other goroutine acts on the session.
+	sync.Locker
 	// Emit emits an event of the session. It is called in the session's turn.
 	Emit(events.Event)
 }
@@ -80,22 +81,19 @@ type Transfer struct {
 	upload   *events.Event // the record of an upload that counts, to be emitted behind its 226
 }
 
-// New returns a Transfer that begins now.
-func New(o Options) *Transfer {
-	t := &Transfer{
-		Options: o, data: dtp.Conn{Options: o.Data}, begun: time.Now(),
-		allRead: make(chan struct{}),
-	}
+// Init makes the zero Transfer one that begins now. It must not be copied afterwards.
+func (t *Transfer) Init(o Options) {
+	t.Options, t.data.Options = o, o.Data
+	t.begun, t.allRead = time.Now(), make(chan struct{})
 	if o.ReadClosed {
 		close(t.allRead)
 	}
-	return t
 }
 
 // Data returns the data connection. Move uses it; other goroutines may call its IsOpen and Moved.
 func (t *Transfer) Data() *dtp.Conn { return &t.data }
 
-// Began returns the time of New.
+// Began returns the time of Init.
 func (t *Transfer) Began() time.Time { return t.begun }
 
 // Run opens the data connection, moves the bytes, and closes the data connection after a success.

@@ -31,7 +31,8 @@ func (c *fakeControl) Ended(time.Duration) bool { return c.ended }
 func (c *fakeControl) Unacknowledged() int      { return c.unacknowledged }
 func (c *fakeControl) QuitAnswered() bool       { return c.quit }
 func (c *fakeControl) Emit(e events.Event)      { c.emitted = append(c.emitted, e) }
-func (c *fakeControl) InTurn(f func())          { f() }
+func (c *fakeControl) Lock()                    {}
+func (c *fakeControl) Unlock()                  {}
 
 // An opened is an Opener whose connection stands.
 type opened struct{ conn transport.Conn }
@@ -45,17 +46,17 @@ func (opened) Close()                                         {}
 // doubt if it may have come before the end of the data. The bytes are kept in any case.
 func TestUploads(t *testing.T) {
 	for name, test := range map[string]struct {
-		control  fakeControl
+		control  *fakeControl
 		read     error // of the control connection, up to its end; nil: is not read
 		ending   Ending
 		evidence string
 	}{
-		"the client waits":  {fakeControl{}, nil, Complete, ""},
-		"QUIT":              {fakeControl{quit: true}, nil, Complete, ""},
-		"gone":              {fakeControl{ended: true}, io.EOF, Left, ""},
-		"gone, found late":  {fakeControl{ended: true}, nil, Left, ""},
-		"reset":             {fakeControl{ended: true}, errors.New("reset"), Left, ""},
-		"gone after a QUIT": {fakeControl{ended: true, quit: true}, io.EOF, Complete, "QUIT may"},
+		"the client waits":  {&fakeControl{}, nil, Complete, ""},
+		"QUIT":              {&fakeControl{quit: true}, nil, Complete, ""},
+		"gone":              {&fakeControl{ended: true}, io.EOF, Left, ""},
+		"gone, found late":  {&fakeControl{ended: true}, nil, Left, ""},
+		"reset":             {&fakeControl{ended: true}, errors.New("reset"), Left, ""},
+		"gone after a QUIT": {&fakeControl{ended: true, quit: true}, io.EOF, Complete, "QUIT may"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -72,8 +73,9 @@ func TestUploads(t *testing.T) {
 					netip.MustParseAddrPort("192.0.2.1:20"), netip.MustParseAddrPort("192.0.2.9:9"))
 				u := &Upload{Files: files, Name: "/f"}
 				control := test.control
-				up := New(Options{
-					Control: &control, Opener: opened{server}, Incoming: true,
+				var up Transfer
+				up.Init(Options{
+					Control: control, Opener: opened{server}, Incoming: true,
 					Data: dtp.Options{Blocks: &transport.Blocks{}}, Move: u.Move,
 					Waits: Waits{}.OrDefault(),
 				})
@@ -119,26 +121,26 @@ func TestUploads(t *testing.T) {
 // client's host has not acknowledged the reply and the connection has ended.
 func TestRecord(t *testing.T) {
 	for name, test := range map[string]struct {
-		control fakeControl
+		control *fakeControl
 		act     func(*Record)
 		want    events.Kind // "": the record waits
 	}{
-		"no time has passed":         {fakeControl{}, func(*Record) {}, ""},
-		"a line":                     {fakeControl{}, (*Record).Confirm, events.Upload},
-		"a line before the reply":    {fakeControl{unacknowledged: 1}, (*Record).Confirm, ""},
-		"a line, then the end":       {fakeControl{ended: true}, (*Record).Confirm, ""},
-		"the end":                    {fakeControl{ended: true}, emit(io.EOF), events.Upload},
-		"the end, unread":            {fakeControl{ended: true, unacknowledged: 1}, emit(io.EOF), events.UploadIncomplete},
-		"a reset":                    {fakeControl{}, emit(errors.New("reset")), events.UploadIncomplete},
-		"a reset after QUIT":         {fakeControl{quit: true}, emit(errors.New("reset")), events.Upload},
-		"time over":                  {fakeControl{}, sleep, events.Upload},
-		"time over, the host is off": {fakeControl{unacknowledged: 1}, sleep, events.Upload},
-		"time over, unread":          {fakeControl{ended: true, unacknowledged: 1}, sleep, events.UploadIncomplete},
+		"no time has passed":         {&fakeControl{}, func(*Record) {}, ""},
+		"a line":                     {&fakeControl{}, (*Record).Confirm, events.Upload},
+		"a line before the reply":    {&fakeControl{unacknowledged: 1}, (*Record).Confirm, ""},
+		"a line, then the end":       {&fakeControl{ended: true}, (*Record).Confirm, ""},
+		"the end":                    {&fakeControl{ended: true}, emit(io.EOF), events.Upload},
+		"the end, unread":            {&fakeControl{ended: true, unacknowledged: 1}, emit(io.EOF), events.UploadIncomplete},
+		"a reset":                    {&fakeControl{}, emit(errors.New("reset")), events.UploadIncomplete},
+		"a reset after QUIT":         {&fakeControl{quit: true}, emit(errors.New("reset")), events.Upload},
+		"time over":                  {&fakeControl{}, sleep, events.Upload},
+		"time over, the host is off": {&fakeControl{unacknowledged: 1}, sleep, events.Upload},
+		"time over, unread":          {&fakeControl{ended: true, unacknowledged: 1}, sleep, events.UploadIncomplete},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				control := test.control
-				r := keepRecord(&control, events.Event{Kind: events.Upload, Reply: 226}, time.Second)
+				r := keepRecord(control, events.Event{Kind: events.Upload, Reply: 226}, time.Second)
 				test.act(r)
 				var got events.Kind
 				if len(control.emitted) > 0 {
@@ -184,6 +186,19 @@ func TestOpening(t *testing.T) {
 	} {
 		if got := Opening(test.ascii, test.name, test.bytes); got != test.want {
 			t.Errorf("%q: %q", test.name, got)
+		}
+	}
+}
+
+func TestParseType(t *testing.T) {
+	for arg, want := range map[string]Type{
+		"A": TypeASCII, "a n": TypeASCII, "L 7": TypeASCII, "AN": TypeASCII,
+		"I": TypeImage, " i ": TypeImage, "L8": TypeImage, "l  8": TypeImage,
+		"": TypeUnset, "E": TypeUnset, "A C": TypeUnset, "L 9": TypeUnset, "IA": TypeUnset,
+	} {
+		got, ok := ParseType(arg)
+		if got != want || ok != (want != TypeUnset) || got.IsASCII() != (want != TypeImage) {
+			t.Errorf("%q is %v, %v", arg, got, ok)
 		}
 	}
 }

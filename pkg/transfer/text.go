@@ -56,3 +56,16 @@ func openingName(typed string) string {
 	}
 	return string(name)
 }
+
+// Progress returns a line for STAT: how far the transfer is. size is the number of bytes that will
+// move; 0: not known. It may be called while Run runs.
+func (t *Transfer) Progress(size int64) string {
+	moved := t.data.Moved()
+	switch {
+	case !t.data.IsOpen():
+		return "Waiting for the data connection."
+	case size > 0:
+		return fmt.Sprintf("Data connection open: %d of %d bytes moved.", moved, size)
+	}
+	return fmt.Sprintf("Data connection open: %d bytes moved.", moved)
+}
