@@ -37,7 +37,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/dtp pkg/ftptls", "data connections, and TLS; neither needs the other, a session or a reply"},
 	{"pkg/phase pkg/roster", "the state machine of a session, and the set of all sessions; neither imports anything"},
 	{"pkg/control", "lines in and replies out, over TLS or without; knows no command"},
-	{"pkg/transfer", "one use of a data connection; sees its session as an interface of five methods, and makes no reply"},
+	{"pkg/transfer", "one use of a data connection; sees its session as an interface, and makes no reply"},
 	{"pkg/unixauth/internal/wire", "what ftpd-auth and its caller say to each other; a package of its own, since only one of them is cgo"},
 	{"pkg/core pkg/unixauth pkg/winauth pkg/admin pkg/unixauth/pamhelper", "the protocol and the backends meet in the supervisor only"},
 	{"pkg/supervisor", "composes all of them; no flags and no exit codes"},

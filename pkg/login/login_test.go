@@ -26,12 +26,15 @@ func TestNeedsTLS(t *testing.T) {
 		users      []config.User
 		alice, all bool
 	}{
-		"no certificate":  {false, config.RequireTLSAuto, nil, nil, false, false},
-		"a certificate":   {true, config.RequireTLSAuto, nil, nil, true, true},
-		"switched off":    {true, config.RequireTLSOff, nil, nil, false, false},
-		"a relaxed group": {true, config.RequireTLSAll, []config.Group{{Name: "g", Override: relax}}, nil, false, false},
-		"a relaxed user":  {true, config.RequireTLSLogin, nil, []config.User{{Name: "bob", Override: relax}}, true, false},
-		"alice relaxed":   {true, config.RequireTLSLogin, nil, []config.User{{Name: "alice", Override: relax}}, false, false},
+		"no certificate": {false, config.RequireTLSAuto, nil, nil, false, false},
+		"a certificate":  {true, config.RequireTLSAuto, nil, nil, true, true},
+		"switched off":   {true, config.RequireTLSOff, nil, nil, false, false},
+		"a relaxed group": {true, config.RequireTLSAll,
+			[]config.Group{{Name: "g", Override: relax}}, nil, false, false},
+		"a relaxed user": {true, config.RequireTLSLogin,
+			nil, []config.User{{Name: "bob", Override: relax}}, true, false},
+		"alice relaxed": {true, config.RequireTLSLogin,
+			nil, []config.User{{Name: "alice", Override: relax}}, false, false},
 	} {
 		c := config.Default()
 		c.Defaults.RequireTLS, c.Groups, c.Users = test.required, test.groups, test.users

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,6 +23,7 @@ import (
 
 // A fakeControl is a control connection that has ended or has not.
 type fakeControl struct {
+	sync.Mutex     // the session's turn
 	ended, quit    bool
 	unacknowledged int
 	emitted        []events.Event
@@ -31,8 +33,6 @@ func (c *fakeControl) Ended(time.Duration) bool { return c.ended }
 func (c *fakeControl) Unacknowledged() int      { return c.unacknowledged }
 func (c *fakeControl) QuitAnswered() bool       { return c.quit }
 func (c *fakeControl) Emit(e events.Event)      { c.emitted = append(c.emitted, e) }
-func (c *fakeControl) Lock()                    {}
-func (c *fakeControl) Unlock()                  {}
 
 // An opened is an Opener whose connection stands.
 type opened struct{ conn transport.Conn }
@@ -101,6 +101,8 @@ func TestUploads(t *testing.T) {
 				if up.IsRecorded() != (code != 226) {
 					t.Errorf("after %d the record was emitted: %v", code, up.IsRecorded())
 				}
+				control.Lock()
+				defer control.Unlock()
 				if up.Revoke(426) != (code == 226 && up.Lost() != nil) {
 					t.Error("the record was revoked, or was not")
 				}
@@ -125,23 +127,29 @@ func TestRecord(t *testing.T) {
 		act     func(*Record)
 		want    events.Kind // "": the record waits
 	}{
-		"no time has passed":         {&fakeControl{}, func(*Record) {}, ""},
-		"a line":                     {&fakeControl{}, (*Record).Confirm, events.Upload},
-		"a line before the reply":    {&fakeControl{unacknowledged: 1}, (*Record).Confirm, ""},
-		"a line, then the end":       {&fakeControl{ended: true}, (*Record).Confirm, ""},
-		"the end":                    {&fakeControl{ended: true}, emit(io.EOF), events.Upload},
-		"the end, unread":            {&fakeControl{ended: true, unacknowledged: 1}, emit(io.EOF), events.UploadIncomplete},
+		"no time has passed":      {&fakeControl{}, func(*Record) {}, ""},
+		"a line":                  {&fakeControl{}, confirm, events.Upload},
+		"a line before the reply": {&fakeControl{unacknowledged: 1}, confirm, ""},
+		"a line, then the end":    {&fakeControl{ended: true}, confirm, ""},
+		"the end":                 {&fakeControl{ended: true}, emit(io.EOF), events.Upload},
+		"the end, unread": {&fakeControl{ended: true, unacknowledged: 1}, emit(io.EOF),
+			events.UploadIncomplete},
 		"a reset":                    {&fakeControl{}, emit(errors.New("reset")), events.UploadIncomplete},
 		"a reset after QUIT":         {&fakeControl{quit: true}, emit(errors.New("reset")), events.Upload},
 		"time over":                  {&fakeControl{}, sleep, events.Upload},
 		"time over, the host is off": {&fakeControl{unacknowledged: 1}, sleep, events.Upload},
-		"time over, unread":          {&fakeControl{ended: true, unacknowledged: 1}, sleep, events.UploadIncomplete},
+		"time over, unread": {&fakeControl{ended: true, unacknowledged: 1}, sleep,
+			events.UploadIncomplete},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				control := test.control
+				control.Lock()
 				r := keepRecord(control, events.Event{Kind: events.Upload, Reply: 226}, time.Second)
+				control.Unlock()
 				test.act(r)
+				control.Lock()
+				defer control.Unlock()
 				var got events.Kind
 				if len(control.emitted) > 0 {
 					got = control.emitted[0].Kind
@@ -151,7 +159,6 @@ func TestRecord(t *testing.T) {
 				}
 				r.Emit(nil)
 				r.Emit(nil)
-				sleep(r)
 				if len(control.emitted) != 1 {
 					t.Errorf("%d records are emitted", len(control.emitted))
 				}
@@ -162,7 +169,19 @@ func TestRecord(t *testing.T) {
 	(*Record)(nil).Emit(io.EOF)
 }
 
-func emit(err error) func(*Record) { return func(r *Record) { r.Emit(err) } }
+func emit(err error) func(*Record) {
+	return func(r *Record) {
+		r.control.Lock()
+		defer r.control.Unlock()
+		r.Emit(err)
+	}
+}
+
+func confirm(r *Record) {
+	r.control.Lock()
+	defer r.control.Unlock()
+	r.Confirm()
+}
 
 func sleep(*Record) {
 	time.Sleep(2 * time.Second)
