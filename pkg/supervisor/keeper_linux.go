@@ -131,12 +131,13 @@ func (k *keeper) run(ctx context.Context) error {
 	defer ticker.Stop()
 	var b backoff
 	for g != nil && ctx.Err() == nil {
+		mounted, answered := k.changes()
 		select {
 		case <-ctx.Done():
-		case <-k.roots.Mounted():
+		case <-mounted:
 			k.Log.Info().Msg("file systems were mounted or taken away: a new core takes over")
 			g = k.replace(ctx, g)
-		case <-k.roots.Answered():
+		case <-answered:
 			k.Log.Info().Msg("a root that was left out answers: a new core takes over")
 			g = k.replace(ctx, g)
 		case now := <-ticker.C:
@@ -151,6 +152,16 @@ func (k *keeper) run(ctx context.Context) error {
 	}
 	k.stop(g)
 	return nil
+}
+
+// changes returns the channels of the roots that are reasons for another core. They are nil, and a
+// change waits, while maxRetired cores that were replaced still run.
+func (k *keeper) changes() (mounted, answered <-chan struct{}) {
+	k.forgetEnded()
+	if len(k.retired) >= maxRetired {
+		return nil, nil
+	}
+	return k.roots.Mounted(), k.roots.Answered()
 }
 
 // startFirst starts the first core and returns it when it is ready. It returns nil when ctx ends
@@ -283,8 +294,10 @@ func (k *keeper) replace(ctx context.Context, old *generation) *generation {
 	}
 }
 
-// maxIdleRetired bounds the cores that were replaced and keep sessions without a transfer.
-const maxIdleRetired = 4
+const (
+	maxRetired     = 32 // bounds the cores that were replaced and have not ended
+	maxIdleRetired = 4  // bounds those of them that keep sessions without a transfer
+)
 
 // retire lets a core finish its sessions, while another core takes the new ones.
 func (k *keeper) retire(old *generation) {
@@ -297,6 +310,10 @@ func (k *keeper) retire(old *generation) {
 	}()
 	k.forgetEnded()
 	k.retired = append(k.retired, old)
+	if len(k.retired) >= maxRetired {
+		k.Log.Warn().Int("cores", len(k.retired)).Msg("too many replaced cores have transfers: " +
+			"new mounts at the roots are not served until one of them has ended")
+	}
 	for _, g := range k.retired[:max(0, len(k.retired)-maxIdleRetired)] {
 		g.crowd()
 	}

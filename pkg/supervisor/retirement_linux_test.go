@@ -8,9 +8,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"ftpd/pkg/admission"
 	"ftpd/pkg/config"
 	"ftpd/pkg/monitor"
+	"ftpd/pkg/roots"
 )
 
 // A bubbleCore is a replaced core whose clock is that of a synctest bubble.
@@ -123,5 +126,24 @@ func TestMoves(t *testing.T) {
 		if got := k.moves([]monitor.SessionState{test.state}); got != test.want {
 			t.Errorf("%+v, logged in %v: %v", test.state, test.login, got)
 		}
+	}
+}
+
+// While too many replaced cores run, changes of the mounts wait.
+func TestTooManyRetired(t *testing.T) {
+	set, err := roots.NewSet(config.Default(), zerolog.Nop())
+	if err != nil {
+		t.Skip(err)
+	}
+	k := &keeper{roots: set}
+	for range maxRetired {
+		k.retired = append(k.retired, &generation{ended: make(chan struct{})})
+	}
+	if mounted, answered := k.changes(); mounted != nil || answered != nil {
+		t.Errorf("%d cores were replaced, and another one would be", maxRetired)
+	}
+	close(k.retired[3].ended)
+	if mounted, answered := k.changes(); mounted == nil || answered == nil {
+		t.Error("changes still wait after a core has ended")
 	}
 }
