@@ -146,7 +146,7 @@ var logKeys = []keyRow{
 	{
 		key: "admin.socket", probe: (*keyRun).socket, unshareOptions: "--mount",
 		wantBase: "/run/ftpd/admin.sock",
-		value:    `"{dir}/admin.sock"`, wantValue: "{dir}/admin.sock", wrongValue: `""`,
+		value:    `"{new}/admin.sock"`, wantValue: "{new}/admin.sock", wrongValue: `""`,
 	},
 }
 
@@ -386,7 +386,7 @@ func (r *keyRun) aFile() string {
 
 // socket returns the path of the admin socket.
 func (r *keyRun) socket() string {
-	for _, path := range []string{"/run/ftpd/admin.sock", "{dir}/admin.sock"} {
+	for _, path := range []string{"/run/ftpd/admin.sock", "{new}/admin.sock"} {
 		seen := fmt.Sprintf("/proc/%d/root%s", r.s.cmd.Process.Pid, r.words(path))
 		if _, err := os.Lstat(seen); err == nil {
 			return path

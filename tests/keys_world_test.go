@@ -173,7 +173,7 @@ func (r *keyRun) text(value string) string {
 		"server.listen":      fmt.Sprintf(`["127.0.0.1:%d", "[::1]:%[1]d"]`, freePort(r.t)),
 		"auth.pam_service":   fmt.Sprintf("%q", r.w.pam),
 		"auth.failure_delay": `"0s"`,
-		"admin.socket":       `"{dir}/admin.sock"`,
+		"admin.socket":       `"{new}/admin.sock"`,
 	} {
 		if !strings.Contains(head, key+" = ") && r.row.key != key {
 			head += "\n" + key + " = " + value

@@ -3,6 +3,7 @@
 package tests
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -156,10 +157,68 @@ func TestAdminSocketRights(t *testing.T) {
 		!strings.Contains(out, "for root and members of the group ftpd-admin") {
 		t.Errorf("a stranger reads %q, %v", out, err)
 	}
+	if err := os.Chmod(socket, 0o666); err != nil { // the service decides by itself, too
+		t.Fatal(err)
+	}
+	if out, err := as(stranger); err == nil ||
+		!strings.Contains(out, "for root and members of the group ftpd-admin") {
+		t.Errorf("with an open socket, a stranger reads %q, %v", out, err)
+	}
+	if out, err := as(member); err != nil || !strings.Contains(out, "no sessions") {
+		t.Errorf("with an open socket, a member reads %q, %v", out, err)
+	}
 	s.stop(t)
 	if _, err := os.Lstat(socket); !os.IsNotExist(err) {
 		t.Errorf("the socket is left behind: %v", err)
 	}
+}
+
+// fakeService is a program that listens at a path and answers each request with a report.
+const fakeService = `
+use IO::Socket::UNIX;
+my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die;
+chmod 0666, $ARGV[0];
+$| = 1; print "ready\n";
+while (my $c = $s->accept) { print $c "{\"report\":{\"version\":\"forged\"}}\n"; close $c }`
+
+// TestForgedAdminSocket checks that ftpd who and ftpd kick believe no program of another user that
+// listens at the path of the admin socket, and that no socket is made in a directory of a user.
+func TestForgedAdminSocket(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	need(t, "perl")
+	user := newAccount(t)
+	socket := filepath.Join(user.home, "admin.sock")
+	forger := exec.Command("perl", "-e", fakeService, socket)
+	forger.SysProcAttr = &syscall.SysProcAttr{
+		Credential: &syscall.Credential{Uid: uint32(user.uid), Gid: uint32(user.gid)}}
+	out, err := forger.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := forger.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		forger.Process.Kill()
+		forger.Wait()
+	}()
+	readUntil(t, bufio.NewReader(out), "ready")
+	config := filepath.Join(sharedDir(t), "ftpd.toml")
+	writeFile(t, config, fmt.Sprintf("[admin]\nsocket = %q\n", socket), 0o644)
+	want := fmt.Sprintf("%s: the program that listens there runs as uid %d", socket, user.uid)
+	for _, args := range [][]string{{"who"}, {"kick", "alice"}} {
+		cmd := exec.Command(filepath.Join(bin, "ftpd"), append(args, "--config", config)...)
+		if out, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(out), want) {
+			t.Errorf("%s: %v, %q", args, err, out)
+		}
+	}
+	s := serve(t, settings{"admin": fmt.Sprintf("socket = %q\n",
+		filepath.Join(user.home, "run", "admin.sock"))})
+	s.log.wait(t, "no socket in a user's directory", func(r record) bool {
+		return strings.HasPrefix(r.Message, "ftpd who and ftpd kick cannot reach this service") &&
+			strings.Contains(r.Error, user.home+" belongs to uid ")
+	})
 }
 
 func numbers(t *testing.T, text string) (all []uint32) {

@@ -26,7 +26,7 @@ func start(t *testing.T) (path string) {
 	}
 	served := make(chan struct{})
 	go func() { // ends with the listener
-		Serve(l, fake{})
+		Serve(l, -1, fake{})
 		close(served)
 	}()
 	t.Cleanup(func() {

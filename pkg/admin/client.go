@@ -43,6 +43,9 @@ func exchange(socket string, req request) (response, error) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(timeout))
+	if err := checkServer(conn, socket); err != nil {
+		return response{}, err
+	}
 	if err := json.NewEncoder(conn).Encode(req); err != nil {
 		return response{}, fmt.Errorf("send a request to %s: %w", socket, err)
 	}

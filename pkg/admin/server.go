@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// Serve answers requests on l until l is closed. If Accept fails, for example because the
+// Serve answers requests on l until l is closed: those of root, of the user of this process and of
+// members of the group gid; a negative gid means no group. If Accept fails, for example because the
 // process has no free descriptor, Serve tries again after a pause.
-func Serve(l net.Listener, s Service) {
+func Serve(l net.Listener, gid int, s Service) {
 	slots := make(chan struct{}, maxConnections)
 	for {
 		conn, err := l.Accept()
@@ -29,6 +30,10 @@ func Serve(l net.Listener, s Service) {
 			defer func() { <-slots }()
 			defer conn.Close()
 			conn.SetDeadline(time.Now().Add(timeout))
+			if err := checkClient(conn, gid); err != nil {
+				json.NewEncoder(conn).Encode(response{Error: err.Error()})
+				return
+			}
 			respond(conn, s)
 		}()
 	}

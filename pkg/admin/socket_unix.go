@@ -8,6 +8,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+
+	"ftpd/pkg/trust"
 )
 
 // A socket is a listener at a path. Close removes the path.
@@ -31,6 +33,9 @@ func Listen(path string, gid int) (net.Listener, error) {
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
+	}
+	if _, err := trust.Path(filepath.Dir(path)); err != nil {
+		return nil, err // another user could exchange what gets the group
 	}
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".") // no other user has access
 	if err != nil {

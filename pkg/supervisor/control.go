@@ -38,14 +38,15 @@ type runningCore interface {
 // serveAdmin opens the admin socket and serves it. Where the socket cannot be opened, it logs a
 // warning and the service runs without it. The caller calls close at the end.
 func serveAdmin(o Options, h *handler) (close func()) {
-	l, err := admin.Listen(o.Config.Admin.Socket, adminGroup())
+	group := adminGroup()
+	l, err := admin.Listen(o.Config.Admin.Socket, group)
 	if err != nil {
 		o.Log.Warn().Err(err).Msg("ftpd who and ftpd kick cannot reach this service: " +
 			"set admin.socket to a path that it may make")
 		return func() {}
 	}
 	c := &control{Options: o, handler: h, started: time.Now()}
-	go admin.Serve(l, c) // ends with the listener
+	go admin.Serve(l, group, c) // ends with the listener
 	return func() { l.Close() }
 }
 
