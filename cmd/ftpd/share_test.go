@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/core"
+	"ftpd/pkg/monitor"
 	"ftpd/pkg/sandbox"
 	"ftpd/pkg/supervisor"
 )
@@ -132,13 +133,13 @@ func TestShareConfig(t *testing.T) {
 
 func TestProgressLine(t *testing.T) {
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	down := core.Progress{
+	down := core.Progress{TransferState: monitor.TransferState{
 		Verb: "RETR", Path: "/photos.zip", Moved: 5 << 20, Size: 20 << 20,
 		Began: now.Add(-2 * time.Second),
-	}
-	up := core.Progress{
+	}}
+	up := core.Progress{TransferState: monitor.TransferState{
 		Verb: "STOR", Path: "/\x1b[2J" + strings.Repeat("ü", 100), Moved: 999, Began: now,
-	}
+	}}
 	for _, test := range []struct {
 		running []core.Progress
 		stopped bool
@@ -196,7 +197,9 @@ func TestTerminal(t *testing.T) {
 	var out bytes.Buffer
 	term := newTerminal(&out)
 	now := time.Now()
-	moved := core.Progress{Verb: "RETR", Path: "/some/long/name", Size: 100, Began: now}
+	moved := core.Progress{TransferState: monitor.TransferState{
+		Verb: "RETR", Path: "/some/long/name", Size: 100, Began: now,
+	}}
 	term.running = func() []core.Progress { return []core.Progress{moved} }
 	see := func(want string) {
 		t.Helper()

@@ -19,13 +19,6 @@ type handshake struct {
 
 func (*handshake) phase() phase.Phase { return phase.Handshake }
 
-func (h *handshake) run(ctx context.Context) {
-	if h.limit != 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, h.limit, h.late)
-		defer cancel()
-	}
-	h.err = h.control.Handshake(ctx)
-}
+func (h *handshake) run(ctx context.Context) { h.err = h.control.Handshake(ctx, h.limit, h.late) }
 
 func (h *handshake) finish(ctx context.Context) { h.s.secured(ctx, h.err) }

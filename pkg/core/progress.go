@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"net/netip"
 	"slices"
-	"time"
+
+	"ftpd/pkg/monitor"
 )
 
 // A Progress is the state of the transfer of one file.
@@ -12,11 +13,7 @@ type Progress struct {
 	Session string
 	User    string
 	Remote  netip.AddrPort // of the control connection
-	Verb    string         // RETR, STOR, APPE or STOU
-	Path    string         // in the user's tree
-	Moved   int64          // bytes so far
-	Size    int64          // bytes that will move; 0: not known
-	Began   time.Time
+	monitor.TransferState
 }
 
 // Transfers returns the transfers of files that run now, the oldest first.
@@ -24,7 +21,7 @@ func (srv *Server) Transfers() []Progress {
 	var all []Progress
 	for _, s := range srv.sessions.Admitted() {
 		if _, t := s.seen(); t != nil {
-			all = append(all, t.state())
+			all = append(all, Progress{s.id, t.login.Account.Name, s.conn.Remote(), t.state()})
 		}
 	}
 	slices.SortFunc(all, func(a, b Progress) int {
@@ -33,16 +30,9 @@ func (srv *Server) Transfers() []Progress {
 	return all
 }
 
-func (t *transferJob) state() Progress {
-	return Progress{
-		Session: t.s.id,
-		User:    t.login.Account.Name,
-		Remote:  t.s.conn.Remote(),
-		Verb:    t.verb,
-		Path:    t.path,
-		Moved:   t.Data().Moved(),
-		Size:    t.size,
-		Began:   t.Began(),
+func (t *transferJob) state() monitor.TransferState {
+	return monitor.TransferState{
+		Verb: t.verb, Path: t.path, Moved: t.Data().Moved(), Size: t.size, Began: t.Began(),
 	}
 }
 

@@ -46,10 +46,8 @@ func (srv *Server) Sessions() []monitor.SessionState {
 		state, t := s.seen()
 		state.Session = id // also before the first publish
 		if t != nil {
-			p := t.state()
-			state.Transfer = &monitor.TransferState{
-				Verb: p.Verb, Path: p.Path, Moved: p.Moved, Size: p.Size, Began: p.Began,
-			}
+			moving := t.state()
+			state.Transfer = &moving
 		}
 		all = append(all, state)
 	}

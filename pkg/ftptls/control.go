@@ -45,9 +45,14 @@ func (srv *Server) NewControl(conn transport.Conn, host string) *Control {
 // ErrLate is the cause of a handshake that takes too long (limits.connect_timeout).
 var ErrLate = errors.New("TLS handshake timeout")
 
-// Handshake makes the handshake. If ctx ends before, the error is its cause. After a success the
-// caller calls Complete.
-func (c *Control) Handshake(ctx context.Context) error {
+// Handshake makes the handshake. If ctx ends before, the error is its cause; after limit it is late,
+// such as ErrLate. The limit 0 is none. After a success the caller calls Complete.
+func (c *Control) Handshake(ctx context.Context, limit time.Duration, late error) error {
+	if limit != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, late)
+		defer cancel()
+	}
 	c.wire.Conn.SetWriteDeadline(time.Time{})
 	stop := context.AfterFunc(ctx, func() {
 		c.wire.end(context.Cause(ctx))

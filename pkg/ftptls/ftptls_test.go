@@ -66,7 +66,7 @@ func newControl(t *testing.T, srv *Server, cfg *tls.Config) (*Control, *tls.Conn
 	theirs := tls.Client(client, cfg)
 	handshaken := make(chan error, 1)
 	go func() { handshaken <- theirs.Handshake() }()
-	if err := errors.Join(c.Handshake(t.Context()), <-handshaken); err != nil {
+	if err := errors.Join(c.Handshake(t.Context(), 0, nil), <-handshaken); err != nil {
 		t.Fatal(err)
 	}
 	return c, theirs
