@@ -24,9 +24,11 @@ const (
 	Flood      Kind = "flood"      // commands arrived faster than ban.commands_per_second
 	Panic      Kind = "panic"      // a panic inside a session; Cause holds the stack
 	Disconnect Kind = "disconnect" // the end of the session
+	// Dropped are records that are not written because there are too many. No core may send it.
+	Dropped Kind = "dropped"
 )
 
-// Known reports whether k is one of the constants above.
+// Known reports whether a core may send events of the kind k: it is one of the constants above.
 func (k Kind) Known() bool {
 	switch k {
 	case Connect, Login, LoginFailed, Logout, Upload, UploadIncomplete, Download,
@@ -63,6 +65,11 @@ type Event struct {
 	// Former is set if the event belongs to a login that has ended before, and for the Logout of
 	// a login of which a command continues.
 	Former bool `json:"former,omitempty"`
+
+	// Unwritten is set if the core has sent too many events: no record is written.
+	Unwritten bool `json:"-"`
+	// Lost is the number of records that were not written; for Dropped.
+	Lost int `json:"-"`
 }
 
 // A Sink takes events. Emit may wait for the log, but never fails.

@@ -60,7 +60,7 @@ func (l Log) Write(r Record) {
 	if e == nil || r.Kind.Level() < l.Logger.GetLevel() {
 		return
 	}
-	e.Str("session", r.Session)
+	text(e, "session", r.Session)
 	if r.Remote.IsValid() {
 		e.Str("remote", r.Remote.String())
 	}
@@ -116,7 +116,7 @@ func (k Kind) Level() zerolog.Level {
 	switch k {
 	case Line:
 		return zerolog.DebugLevel
-	case LoginFailed, Flood, UploadIncomplete, DownloadIncomplete:
+	case LoginFailed, Flood, Dropped, UploadIncomplete, DownloadIncomplete:
 		return zerolog.WarnLevel
 	case Panic:
 		return zerolog.ErrorLevel

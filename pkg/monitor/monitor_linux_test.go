@@ -262,6 +262,7 @@ func TestRequests(t *testing.T) {
 	if found || err == nil || strings.Contains(err.Error(), "secret") {
 		t.Errorf("a name service that is down: %v, %v", found, err)
 	}
+	c.Emit(events.Event{Kind: events.Login, Session: "s1"})
 	long := strings.Repeat("x", 1<<20)
 	c.Emit(events.Event{Kind: events.Upload, Session: "s1", Path: "/\xff\n", Cause: long})
 	c.End("s1")
@@ -269,7 +270,7 @@ func TestRequests(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatalf("an orderly core: %v", err)
 	}
-	if len(f.events) != 1 || f.events[0].Path != "/\xff\n" || len(f.events[0].Cause) != maxText {
+	if len(f.events) != 2 || f.events[1].Path != "/\xff\n" || len(f.events[1].Cause) != maxText {
 		t.Errorf("events = %.200v", f.events)
 	}
 	if len(f.ended) != 1 {

@@ -132,9 +132,11 @@ var fromCore = []rule{
 	{
 		kind: event, state: serving, session: true, size: 32 << 10,
 		handle: parsed((*Server).event),
-		gain: "It writes false facts about its own sessions to the log. The kind is a known one. " +
+		gain: "It writes false facts about its own sessions to the log. The kind is a known one that " +
+			"is possible for the session: a login follows a right password, a transfer a login. " +
 			"User and address are the supervisor's own record, except the name that a failed " +
-			"login tried. Control characters are escaped, and the speed of the log bounds it.",
+			"login tried. Control characters are escaped. The records are bounded (recordRate), " +
+			"and those of sessions without a login much more (events.Repeats).",
 	},
 }
 

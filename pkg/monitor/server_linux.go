@@ -38,6 +38,7 @@ type Server struct {
 	onReady    func()
 	waited     time.Duration // for messages, since the last ping
 	unanswered int           // pings without an answer
+	records    budget        // of the records that the core causes
 
 	mu       sync.Mutex
 	sessions map[string]*session // the running sessions of this core
@@ -53,6 +54,7 @@ type Server struct {
 type session struct {
 	cancelLogin context.CancelCauseFunc // ends the running login; nil if none runs
 	failed      int                     // failed logins
+	history     history
 }
 
 // NewServer returns a server that answers the requests of the core at the other end of conn by
@@ -137,6 +139,7 @@ func (s *Server) Run(onReady func()) (lost int, err error) {
 		}
 	}
 	s.conn.Close()
+	s.records.report(s.sup, time.Now())
 	return s.release(), err
 }
 

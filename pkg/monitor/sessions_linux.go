@@ -37,6 +37,13 @@ func (s *Server) admit(ctx context.Context, r request, c Connection) error {
 	}
 	// A zone is arbitrary text, and the address goes to PAM and to the log.
 	c.Remote = netip.AddrPortFrom(c.Remote.Addr().WithZone(""), c.Remote.Port())
+	s.mu.Lock()
+	full := len(s.sessions) >= maxSessions
+	s.mu.Unlock()
+	if full {
+		s.reply(r, Admission{Refusal: "Too many sessions on this server."})
+		return nil
+	}
 	a, err := s.sup.Admit(ctx, c)
 	if err != nil {
 		a = Admission{Refusal: "Service not available."}
@@ -136,6 +143,7 @@ func (s *Server) login(ctx context.Context, r request, ses *session, body authen
 	if a.Refused {
 		ses.failed++ // other errors reveal nothing about the password
 	}
+	ses.history.authenticated = ses.history.authenticated || account != nil
 	s.mu.Unlock()
 	if !s.reply(r, a) {
 		s.sup.Emit(events.Event{
@@ -146,8 +154,6 @@ func (s *Server) login(ctx context.Context, r request, ses *session, body authen
 		s.reply(r, authenticateAnswer{})
 	}
 }
-
-const event kind = "event"
 
 // An eventBody shadows the fields of Event that hold bytes of clients.
 type eventBody struct {
@@ -185,17 +191,6 @@ func (b eventBody) unpack() events.Event {
 
 // Emit implements events.Sink. Like End, it fails only if the supervisor has ended.
 func (c *Client) Emit(e events.Event) { _ = c.send(event, 0, packEvent(e)) }
-
-func (s *Server) event(_ context.Context, _ request, body eventBody) error {
-	if !body.Kind.Known() {
-		return fmt.Errorf("core reported an event of the kind %.32q", body.Kind)
-	}
-	if !s.has(body.Session) {
-		return errors.New("core reported an event of a session that it does not have")
-	}
-	s.sup.Emit(body.unpack())
-	return nil
-}
 
 const end kind = "end"
 

@@ -262,6 +262,10 @@ func (h *handler) End(session string) { h.registry.End(session) }
 
 // Emit implements events.Sink.
 func (h *handler) Emit(e events.Event) {
+	if e.Kind == events.Dropped {
+		h.log.Write(events.Record{Event: e, Count: e.Lost})
+		return
+	}
 	s := h.registry.Get(e.Session)
 	r := events.Record{Event: e, Name: s.User, Remote: s.Remote}
 	switch {
@@ -274,8 +278,10 @@ func (h *handler) Emit(e events.Event) {
 	if e.Kind == events.NotResumed && !h.notResumed.Add(&r) {
 		return
 	}
-	h.record(r, s)
-	if h.xferlog != nil {
+	if !e.Unwritten {
+		h.record(r, s)
+	}
+	if h.xferlog != nil && !e.Unwritten {
 		h.xferlog.Write(r)
 	}
 	switch e.Kind {
