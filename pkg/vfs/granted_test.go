@@ -11,6 +11,9 @@ import (
 // An entry is granted what the rules permit at its place, by whatever links it was reached. Deleting
 // and renaming a link act on the link itself.
 func TestGranted(t *testing.T) {
+	if osRoot {
+		t.Skip("os.Root follows no link where permissions depend on the path")
+	}
 	const readOnly = config.List | config.Read
 	const link = readOnly | config.Delete | config.Rename // in rw, to a place in ro
 	dir := tree(t, "ro/f", "rw/f", "rw/dir -> ../ro", "rw/file -> ../ro/f", "ro/back -> ../rw/f")
