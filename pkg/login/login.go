@@ -85,7 +85,6 @@ func (ls *Logins) Open(account *auth.Account, secure bool) (*Login, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.Rights = l.Files.Rights()
 	return l, nil
 }
 

@@ -135,16 +135,6 @@ func (f *FS) openMounts(o Options) error {
 	return nil
 }
 
-// Rights returns the permissions in the view. They include those of the places that the paths of
-// rules lead to.
-func (f *FS) Rights() config.Rights {
-	rights := config.Rights{Base: f.base}
-	for _, r := range f.rules {
-		rights.Rules = append(rights.Rules, config.Rule{Path: r.path, Permissions: r.permissions})
-	}
-	return rights
-}
-
 // Close waits for the calls that are running and closes the view. Open files stay usable until
 // they are closed themselves; an open directory yields no more entries.
 func (f *FS) Close() error {
