@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,6 +83,52 @@ func TestCoreProcess(t *testing.T) {
 				t.Errorf("%q is in the core's memory", secret)
 			}
 		}
+	})
+}
+
+// TestInheritedDescriptors checks that no process of the service but the supervisor has a file that
+// the program which started the service left open.
+func TestInheritedDescriptors(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	u := newAccount(t)
+	secret := filepath.Join(sharedDir(t), "secret")
+	writeFile(t, secret, "secret", 0o600)
+	file, err := os.Open(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	port := freePort(t)
+	s := newServer(t, port, "serve", "--config", writeConfig(t, port, nil))
+	for range 7 {
+		s.cmd.ExtraFiles = append(s.cmd.ExtraFiles, file) // 3 to 9
+	}
+	s.start(t)
+	c := login(t, s.addr, u.name, u.password)
+	if r, err := c.store("STOR file", "text"); r.code != 226 || err != nil {
+		t.Fatalf("STOR: %v, %v", r, err)
+	}
+	if !hasOpen(s.cmd.Process.Pid, secret) {
+		t.Fatal("the supervisor has not inherited the file: this test looks for the wrong name")
+	}
+	family := descendants(s.cmd.Process.Pid)
+	for _, pid := range family {
+		if hasOpen(pid, secret) {
+			t.Errorf("%q has the file", commandLine(pid))
+		}
+	}
+	if len(family) < 3 {
+		t.Errorf("the service has the processes %v alone: no core or no helpers", family)
+	}
+}
+
+// hasOpen reports whether a process has a descriptor of a file.
+func hasOpen(pid int, file string) bool {
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	return slices.ContainsFunc(links, func(link string) bool {
+		target, _ := os.Readlink(link)
+		return target == file
 	})
 }
 

@@ -55,6 +55,10 @@ func commands() []command {
 }
 
 func main() {
+	if err := sandbox.KeepInherited(); err != nil {
+		fmt.Fprintln(os.Stderr, "ftpd: inherited descriptors:", err)
+		os.Exit(exitError)
+	}
 	os.Exit(dispatch(os.Args[1:], os.Stdout, os.Stderr))
 }
 

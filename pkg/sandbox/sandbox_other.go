@@ -15,6 +15,9 @@ func Start(*exec.Cmd, Confinement) (Layers, error) { return Layers{}, errors.Err
 // Exec is not supported on this system.
 func Exec([]string, Confinement) error { return errors.ErrUnsupported }
 
+// KeepInherited does nothing on this system.
+func KeepInherited() error { return nil }
+
 // Probe returns no layer.
 func Probe() Layers {
 	return Layers{Missing: []string{"this system has no Landlock"}}
