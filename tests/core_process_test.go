@@ -61,13 +61,9 @@ func TestCoreProcess(t *testing.T) {
 			t.Errorf("CapBnd is %#x (%v)", got, err)
 		}
 	})
-	t.Run("documents", func(t *testing.T) {
-		filters := filtersOf(core) - filtersOf(os.Getpid()) // those of a container are not its own
-		for _, file := range []string{"README.md", "docs/processes.md", "packaging/nfpm.yaml"} {
-			text := strings.Join(strings.Fields(readFile(t, "../"+file)), " ")
-			if strings.Contains(text, "no seccomp filter yet") != (filters == 0) {
-				t.Errorf("%s is wrong: the core has %d seccomp filters of its own", file, filters)
-			}
+	t.Run("filter", func(t *testing.T) {
+		if filters := filtersOf(core) - filtersOf(os.Getpid()); filters != 1 { // a container may have one
+			t.Errorf("the core has %d filters of system calls", filters)
 		}
 	})
 	t.Run("descriptors", func(t *testing.T) { openFiles(t, core, u.home) })

@@ -66,6 +66,7 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
 	{"golang.org/x/text", "pkg/spelling", "file systems fold names by Unicode's forms"},
+	{"golang.org/x/net/bpf", "pkg/sandbox", "the filter of system calls is written in it"},
 	{"golang.org/x/sys", "pkg/trust pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/roots pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 

@@ -93,9 +93,7 @@ func (l *inspection) kernel() Kernel {
 		k.Layers = append(k.Layers, vfs.Confinement)
 	}
 	layers := sandbox.Probe()
-	if layers.Landlock != "" {
-		k.Layers = append(k.Layers, layers.Landlock)
-	}
+	k.Layers = append(k.Layers, layers.Names()...)
 	k.Missing = append(k.Missing, layers.Missing...)
 	if l.Config.Server.Sandbox != config.SandboxOff {
 		for _, why := range layers.Missing {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/sandbox"
 )
 
 // A Setup holds all that a core needs at its start. The core opens no files except those of
@@ -25,6 +26,8 @@ type Setup struct {
 	Certificates []Certificate `json:"certificates,omitempty"`
 	// ClientCAs holds the authorities that sign the certificates of clients, as DER.
 	ClientCAs [][]byte `json:"client_cas,omitempty"`
+	// Filter limits the system calls of the core; nil: there is no filter.
+	Filter *sandbox.Filter `json:"filter,omitempty"`
 	// Implicit is the number of listeners, at the end of the list, for implicit TLS.
 	Implicit int `json:"implicit,omitempty"`
 }

@@ -4,6 +4,11 @@
 // layer that this kernel lacks is reported.
 package sandbox
 
+import (
+	"slices"
+	"strings"
+)
+
 // OpenCommand is the first argument of the process that an Opener starts. A program that uses an
 // Opener calls ServeOpen with the arguments after it.
 const OpenCommand = "open-roots"
@@ -25,12 +30,25 @@ const NetBindService = 10
 // Layers names the layers that confine a process.
 type Layers struct {
 	Landlock string   // "landlock ABI 7", or "" without it
+	Seccomp  string   // "seccomp", or "" without it
 	Missing  []string // one sentence for each missing layer
 }
 
+// Names returns the names of the layers.
+func (l Layers) Names() []string {
+	return slices.DeleteFunc([]string{l.Landlock, l.Seccomp}, func(s string) bool { return s == "" })
+}
+
 func (l Layers) String() string {
-	if l.Landlock == "" {
-		return "none"
+	if names := l.Names(); len(names) > 0 {
+		return strings.Join(names, ", ")
 	}
-	return l.Landlock
+	return "none"
+}
+
+// A Filter limits the system calls of a process, and names the ids that it may take. The list of
+// permitted calls is in calls_linux.go.
+type Filter struct {
+	MinUID uint32   `json:"min_uid"` // uids from here on
+	UIDs   []uint32 `json:"uids"`    // further uids: that of the process, and those of run_as
 }

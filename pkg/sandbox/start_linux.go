@@ -63,11 +63,18 @@ func linkedStatically(err error) error {
 
 // Probe returns the layers of this kernel, without entering any.
 func Probe() Layers {
-	abi, err := landlockABI()
-	if err != nil {
-		return Layers{Missing: []string{err.Error()}}
+	var layers Layers
+	if abi, err := landlockABI(); err != nil {
+		layers.Missing = append(layers.Missing, err.Error())
+	} else {
+		layers.Landlock = fmt.Sprintf("landlock ABI %d", abi)
 	}
-	return Layers{Landlock: fmt.Sprintf("landlock ABI %d", abi)}
+	if err := seccompError(); err != nil {
+		layers.Missing = append(layers.Missing, err.Error())
+	} else {
+		layers.Seccomp = "seccomp"
+	}
+	return layers
 }
 
 // enter confines the calling thread by each layer of this kernel.

@@ -67,6 +67,11 @@ func RunCore() error {
 		Public:       setup.Public,
 		Certificates: certificates,
 	})
+	if setup.Filter != nil {
+		if err := setup.Filter.Enter(); err != nil {
+			return err
+		}
+	}
 	// A client may wait at a listener already, and would make the core send requests. The
 	// supervisor expects ready before these.
 	if err := client.Ready(); err != nil {

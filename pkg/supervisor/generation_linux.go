@@ -90,6 +90,7 @@ func (k *keeper) start(ctx context.Context) (*generation, sandbox.Layers, error)
 		Public:       k.public.addresses(),
 		Certificates: k.handler.keys.Certificates(),
 		ClientCAs:    k.handler.keys.ClientCAs,
+		Filter:       k.filter(layers),
 		Implicit:     len(k.Config.Server.ListenTLS),
 	}
 	if err := g.server.Configure(setup, k.descriptors); err != nil {

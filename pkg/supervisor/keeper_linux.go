@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"ftpd/pkg/auth"
 	"ftpd/pkg/keyring"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/roots"
@@ -29,6 +30,7 @@ type keeper struct {
 	roots     *roots.Set
 	program   string // the program of the core, which is the one that runs now
 	identity  *syscall.Credential
+	runAs     auth.RunAs // looks up the accounts of run_as
 	listeners []net.Listener
 	retired   []*generation // cores that were replaced and finish their sessions; owned by run
 
@@ -41,7 +43,7 @@ type keeper struct {
 }
 
 func newKeeper(
-	o Options, h *handler, public *publicNames, roots *roots.Set, listeners []net.Listener,
+	o Options, h *handler, runAs auth.RunAs, public *publicNames, roots *roots.Set, listeners []net.Listener,
 ) (*keeper, error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -58,6 +60,7 @@ func newKeeper(
 		roots:     roots,
 		program:   program,
 		identity:  identity,
+		runAs:     runAs,
 		listeners: listeners,
 	}
 	h.cores = k.cores
@@ -384,4 +387,28 @@ func (k *keeper) confinement(roots []sandbox.Root) sandbox.Confinement {
 		Keep:  coreCapabilities,
 		Bare:  k.Config.Server.Sandbox == "off",
 	}
+}
+
+// filter returns the filter of the core's system calls, nil if there is none.
+func (k *keeper) filter(layers sandbox.Layers) *sandbox.Filter {
+	if layers.Seccomp == "" {
+		return nil
+	}
+	f := &sandbox.Filter{
+		MinUID: uint32(k.Config.Auth.MinUID),
+		UIDs:   []uint32{k.identity.Uid},
+	}
+	for _, account := range append(k.Config.RunAsInForce(), k.Config.Auth.Guest) {
+		if account == "" {
+			continue
+		}
+		as, err := k.runAs(account)
+		if err != nil {
+			k.Log.Warn().Err(err).Str("user", account).
+				Msg("the uid of this account is permitted only after the next start")
+			continue
+		}
+		f.UIDs = append(f.UIDs, as.UID)
+	}
+	return f
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net"
 
+	"ftpd/pkg/auth"
 	"ftpd/pkg/roots"
 )
 
@@ -14,7 +15,9 @@ import (
 // confines.
 type keeper struct{}
 
-func newKeeper(Options, *handler, *publicNames, *roots.Set, []net.Listener) (*keeper, error) {
+func newKeeper(
+	Options, *handler, auth.RunAs, *publicNames, *roots.Set, []net.Listener,
+) (*keeper, error) {
 	return nil, errors.ErrUnsupported
 }
 

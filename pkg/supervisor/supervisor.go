@@ -73,7 +73,8 @@ func Serve(ctx context.Context, o Options) error {
 	defer backend.close()
 	handler := backend.handler(o, keys)
 	defer handler.repeats.Flush()
-	keeper, err := newKeeper(o, handler, newPublicNames(ctx, o), served, listeners)
+	keeper, err := newKeeper(
+		o, handler, backend.runAs, newPublicNames(ctx, o), served, listeners)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,123 @@
+//go:build amd64 || arm64
+
+package sandbox
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// attackCommand is the first argument of a process that makes one attack and prints the error. The
+// further arguments are the name of the attack and whether the filter is entered before.
+const attackCommand = "attack"
+
+// init makes the attack in the process that attempt starts, before the tests begin.
+func init() {
+	if len(os.Args) != 4 || os.Args[1] != attackCommand {
+		return
+	}
+	name, filtered := os.Args[2], os.Args[3]
+	if filtered == "true" {
+		err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+		if err == nil {
+			err = testFilter().Enter()
+		}
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+	}
+	for _, a := range attacks() {
+		if a.name == name {
+			fmt.Println(int(a.try()))
+			os.Exit(0)
+		}
+	}
+	os.Exit(1)
+}
+
+func testFilter() Filter {
+	return Filter{MinUID: 1000, UIDs: []uint32{33}}
+}
+
+// attempt makes an attack in a process of its own, and returns the error number.
+func attempt(t *testing.T, a attack, filtered bool) unix.Errno {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], attackCommand, a.name, strconv.FormatBool(filtered))
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	number, parseErr := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil || parseErr != nil {
+		t.Fatalf("%s: %v\n%s", a.name, err, bytes.TrimSpace(out))
+	}
+	return unix.Errno(number)
+}
+
+// The filter refuses each attack with EPERM. Without the filter the kernel carries it out, or refuses
+// it for another reason than the missing right of an ordinary process, which shows that the test can
+// fail.
+func TestFilterRefuses(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("needs root, whom nothing else refuses these calls: sudo go test ./pkg/sandbox")
+	}
+	for _, a := range attacks() {
+		t.Run(a.name, func(t *testing.T) {
+			t.Parallel()
+			if err := attempt(t, a, true); err != unix.EPERM {
+				t.Errorf("the filter answers %v (%d)", err, int(err))
+			}
+			if err := attempt(t, a, false); err == unix.EPERM {
+				t.Errorf("the kernel answers EPERM without the filter too")
+			}
+		})
+	}
+}
+
+// The filter lets a thread take the ids of users, and of the accounts that it names.
+func TestFilterPermits(t *testing.T) {
+	for _, a := range []attack{
+		{"setfsuid of a user", unix.SYS_SETFSUID, [6]uintptr{1000}},
+		{"setfsuid of run_as", unix.SYS_SETFSUID, [6]uintptr{33}},
+		{"setfsuid query", unix.SYS_SETFSUID, [6]uintptr{^uintptr(0)}},
+		{"setfsgid", unix.SYS_SETFSGID, [6]uintptr{100}},
+		{"clone of a thread", unix.SYS_CLONE, [6]uintptr{unix.CLONE_VM | unix.CLONE_FS |
+			unix.CLONE_FILES | unix.CLONE_SIGHAND | unix.CLONE_SYSVSEM | unix.CLONE_THREAD}},
+		{"socket", unix.SYS_SOCKET,
+			[6]uintptr{unix.AF_INET6, unix.SOCK_STREAM | unix.SOCK_NONBLOCK | unix.SOCK_CLOEXEC}},
+	} {
+		if action := decision(t, a); action != allow {
+			t.Errorf("%s: %#x", a.name, action)
+		}
+	}
+}
+
+// decision returns the action of the filter for a call, as the kernel would compute it.
+func decision(t *testing.T, a attack) uint32 {
+	t.Helper()
+	vm, err := bpf.NewVM(testFilter().program())
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := []uint32{uint32(a.number), nativeArch, 0, 0} // struct seccomp_data
+	for _, arg := range a.args {
+		words = append(words, uint32(arg), uint32(arg>>32))
+	}
+	var data []byte
+	for _, w := range words {
+		data = binary.BigEndian.AppendUint32(data, w) // the order that the VM loads
+	}
+	action, err := vm.Run(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uint32(action)
+}
