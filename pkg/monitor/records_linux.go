@@ -17,10 +17,10 @@ const (
 	// the descriptors that a core has.
 	maxSessions = 1 << 17
 
-	// recordRate and recordBurst bound the texts of records, in bytes: about 10,000 records in each
+	// recordRate and recordBurst bound the texts of records, in bytes: about 40,000 records in each
 	// second, after a million at one moment. A session that causes more commands to be refused
 	// leaves recordReserve to the records of logins.
-	recordRate    = 2 << 20
+	recordRate    = 8 << 20
 	recordBurst   = 256 << 20
 	recordReserve = 64 << 20
 	// recordSize is the size of a record without its texts.
