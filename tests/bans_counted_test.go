@@ -18,7 +18,7 @@ func TestBanOfClientsThatHangUp(t *testing.T) {
 	service, open := gatedService(t)
 	s := serve(t, settings{
 		"auth": "failure_delay = \"0s\"\npam_service = \"" + service + "\"\n",
-		"end":  "[ban]\nfailures = 3\nexempt = []\n",
+		"end":  "[ban]\nfailures = 3\n",
 	})
 	left := func() *waiter { // a client with a wrong password whose check has begun
 		before := len(gated(s.cmd.Process.Pid))

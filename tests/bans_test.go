@@ -52,7 +52,7 @@ func TestBans(t *testing.T) {
 func TestBanOfFastCommands(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	s := serve(t, settings{"end": "[ban]\ncommands_per_second = 50\nexempt = []\n"})
+	s := serve(t, settings{"end": "[ban]\ncommands_per_second = 50\n"})
 	c, _, err := dial(s.addr)
 	if err != nil {
 		t.Fatal(err)

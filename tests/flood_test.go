@@ -75,7 +75,7 @@ func TestFloodOfAddresses(t *testing.T) {
 	u := newAccount(t)
 	add := settings{
 		"auth": "failure_delay = \"0s\"\n",
-		"end":  "[ban]\nfailures = 0\naddress_failures = 0\nexempt = []\n",
+		"end":  "[ban]\nfailures = 0\naddress_failures = 0\n",
 	}
 	_, times := floods(t)
 	if times > 1 {

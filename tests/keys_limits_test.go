@@ -96,8 +96,8 @@ var limitKeys = []keyRow{
 	},
 }
 
-// counted makes bans apply to the tests' addresses, which are exempt by default.
-const counted = "ban.exempt = []\nauth.max_attempts = 1000\n"
+// counted permits any number of failures on one connection, so that only bans end them.
+const counted = "auth.max_attempts = 1000\n"
 
 var banKeys = []keyRow{
 	{
@@ -125,8 +125,8 @@ var banKeys = []keyRow{
 	},
 	{
 		key: "ban.exempt", probe: guesses(1), otherSettings: "ban.failures = 1\n",
-		wantBase: "230", value: `[]`, wantValue: "530",
-		edgeValue: `["0.0.0.0/0"]`, wantEdge: "230", wrongValue: `["localhost"]`,
+		wantBase: "530", value: `["127.0.0.0/8"]`, wantValue: "230",
+		edgeValue: `["::/0"]`, wantEdge: "530", wrongValue: `["localhost"]`,
 	},
 }
 

@@ -54,7 +54,7 @@ func TestWhoAndKick(t *testing.T) {
 		"auth":     "failure_delay = \"0s\"\n",
 		"defaults": "max_sessions = 7\n",
 		"admin":    fmt.Sprintf("socket = %q\n", socket),
-		"end":      "[ban]\nfailures = 1\nexempt = []\n",
+		"end":      "[ban]\nfailures = 1\n",
 	})
 	s := newServer(t, port, "serve", "--config", config)
 	s.start(t)

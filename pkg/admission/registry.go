@@ -67,14 +67,16 @@ func (s Session) Users() []string {
 	return slices.DeleteFunc(slices.Compact(all), func(user string) bool { return user == "" })
 }
 
-// Matches reports whether target names the session: its id, its user or its address.
+// Matches reports whether target names the session: its id, its user or its address, which may be
+// without its zone.
 func (s Session) Matches(id, target string) bool {
 	if target == "" {
 		return false
 	}
+	remote := s.Remote.Addr().Unmap()
 	address, err := netip.ParseAddr(target)
-	return id == target || slices.Contains(s.Users(), target) ||
-		err == nil && s.Remote.Addr().Unmap().WithZone("") == address.Unmap()
+	return id == target || slices.Contains(s.Users(), target) || err == nil &&
+		(remote == address.Unmap() || remote.WithZone("") == address.Unmap())
 }
 
 // NewRegistry returns a Registry with the limits on sessions that are in l.

@@ -310,7 +310,8 @@ type Ban struct {
 	Window Duration `toml:"window"`
 	// How long a ban lasts.
 	Duration Duration `toml:"duration"`
-	// Networks that are never banned.
+	// Networks that are never banned. The loopback ("127.0.0.0/8", "::1") is in none, so that users of
+	// this host cannot guess passwords.
 	Exempt Networks `toml:"exempt"`
 }
 

@@ -46,9 +46,6 @@ func Default() *Config {
 			AddressFailures: 100,
 			Window:          Duration(10 * time.Minute),
 			Duration:        Duration(time.Hour),
-			Exempt: Networks{
-				{netip.MustParsePrefix("127.0.0.0/8")}, {netip.MustParsePrefix("::1/128")},
-			},
 		},
 		Data: Data{Passive: true, Active: true, Sendfile: true},
 		TLS: TLS{

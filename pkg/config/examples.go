@@ -65,7 +65,7 @@ var examples = map[string]string{
 	"ban.commands_per_second": `100`,
 	"ban.window":              `"30m"`,
 	"ban.duration":            `"24h"`,
-	"ban.exempt":              `["127.0.0.0/8", "::1", "10.0.0.0/8"]`,
+	"ban.exempt":              `["10.0.0.0/8"]`,
 
 	"data.passive":                `false`,
 	"data.active":                 `false`,

@@ -373,3 +373,20 @@ func TestPublicAddresses(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Hosts of two links may have one link-local address, and only one of them is the client.
+func TestPassivePeersHaveZones(t *testing.T) {
+	linkLocal := netip.MustParseAddr("fe80::1%eth0")
+	p := &Passive{client: linkLocal, ports: &Ports{}}
+	for peer, allowed := range map[netip.Addr]bool{
+		linkLocal: true, linkLocal.WithZone("eth1"): false, linkLocal.WithZone(""): false,
+	} {
+		if p.allows(peer) != allowed {
+			t.Errorf("%v is allowed: %v", peer, !allowed)
+		}
+	}
+	p.ports.foreign = config.Networks{{Prefix: netip.MustParsePrefix("fe80::/64")}}
+	if !p.allows(linkLocal.WithZone("eth1")) {
+		t.Error("data.foreign_networks has no zones, but a peer in it is refused")
+	}
+}

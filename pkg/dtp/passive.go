@@ -89,9 +89,11 @@ func (p *Passive) take(c transport.Conn) bool {
 	return true
 }
 
-// allows reports whether a peer is the client or in data.foreign_networks.
+// allows reports whether a peer is the client or in data.foreign_networks. Hosts of two links may
+// have the same link-local address, so the zone counts, which the kernel reports for both
+// connections.
 func (p *Passive) allows(peer netip.Addr) bool {
-	return peer.WithZone("") == p.client.WithZone("") || p.ports.foreign.Contains(peer)
+	return peer == p.client || p.ports.foreign.Contains(peer)
 }
 
 // turnAway closes a connection that is not the client's. err is the failure of its PROXY header, or

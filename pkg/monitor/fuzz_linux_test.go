@@ -37,8 +37,10 @@ type ledger struct {
 func (l *ledger) Admit(_ context.Context, c Connection) (Admission, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if c.Remote.Addr().Zone() != "" {
-		l.t.Errorf("a client at %v", c.Remote)
+	if zone := c.Remote.Addr().Zone(); zone != "" {
+		if _, err := Link(zone); err != nil {
+			l.t.Errorf("a client at %v", c.Remote)
+		}
 	}
 	if len(l.open) == 3 {
 		return Admission{Refusal: "Too many."}, nil
@@ -177,6 +179,7 @@ func FuzzServer(f *testing.F) {
 		`{"kind":"event","body":{"kind":"root","session":"s1"}}`,
 		`{"kind":"admit","body":null}`,
 		`{"kind":"admit","id":18446744073709551615,"body":{"remote":"[fe80::1%eth0]:1"}}`,
+		`{"kind":"admit","id":3,"body":{"remote":"[fe80::1%lo]:1"}}`,
 		`[]`, `null`, `{}`, "\x00\xff",
 		`{"kind":"admit","body":{}}{}`,
 		`{"kind":"group","id":4,"body":{"name":"c3RhZmY="}}`,

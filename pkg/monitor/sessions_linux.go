@@ -35,8 +35,7 @@ func (s *Server) admit(ctx context.Context, r request, c Connection) error {
 		return errors.New("core requested the admission of a session after it was replaced and " +
 			"had closed its listeners")
 	}
-	// A zone is arbitrary text, and the address goes to PAM and to the log.
-	c.Remote = netip.AddrPortFrom(c.Remote.Addr().WithZone(""), c.Remote.Port())
+	c.Remote = netip.AddrPortFrom(checkedZone(c.Remote.Addr()), c.Remote.Port())
 	s.mu.Lock()
 	full := len(s.sessions) >= maxSessions
 	s.mu.Unlock()

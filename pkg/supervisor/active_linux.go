@@ -3,11 +3,12 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/monitor"
 )
 
 // connecting returns a TCP socket that has begun to connect to a peer. It is bound to an address and
@@ -70,7 +71,7 @@ func sockaddr(at netip.AddrPort) (family int, name unix.Sockaddr, err error) {
 	}
 	six := &unix.SockaddrInet6{Port: int(at.Port()), Addr: addr.As16()}
 	if zone := addr.Zone(); zone != "" {
-		link, err := net.InterfaceByName(zone)
+		link, err := monitor.Link(zone)
 		if err != nil {
 			return 0, nil, err
 		}

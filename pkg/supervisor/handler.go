@@ -108,7 +108,7 @@ func (h *handler) Authenticate(
 		return nil, auth.ErrBusy
 	}
 	defer h.registry.EndCheck(session)
-	c.Remote = s.Remote.Addr().Unmap()
+	c.Remote = s.Remote.Addr().Unmap().WithZone("")           // it is compared with networks
 	if cause := h.bans.Cause(c.Remote, c.User); cause != "" { // the password is not checked
 		return nil, h.refuse(ctx, session, s, c, &auth.Refusal{Cause: c.User + ": " + cause})
 	}
