@@ -43,8 +43,8 @@ func TestManyLoginsAtOnce(t *testing.T) {
 	}
 }
 
-// TestFullQueueOfLogins checks the bounded queue of logins. One address may fill it but for the
-// last place, which is kept for the login of another address. A login without a place gets 421.
+// TestFullQueueOfLogins checks the bounded queue of logins. One address may fill it, and a
+// login of another address then takes one of its places. A login without a place gets 421.
 // Clients that hang up lose their place.
 func TestFullQueueOfLogins(t *testing.T) {
 	needRoot(t)
@@ -65,6 +65,10 @@ func TestFullQueueOfLogins(t *testing.T) {
 		return c
 	}
 	for i := range crowd {
+		if i == runtime.NumCPU() { // the others enter behind those that have a turn
+			eventually(t, "the turns are taken",
+				func() bool { return len(gated(s.cmd.Process.Pid)) == i })
+		}
 		crowd[i] = enter("127.0.0.1")
 	}
 	const full = "421 Closing the control connection: too many logins are waiting."

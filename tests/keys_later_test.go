@@ -9,7 +9,6 @@ var laterKeys = []keyRow{
 	{key: "server.sandbox", unsupportedValue: `"require"`, unsupportedReason: later},
 	{key: "server.sandbox", unsupportedValue: `"log"`, unsupportedReason: later},
 	{key: "auth.backend", unsupportedValue: `"windows"`, unsupportedReason: later},
-	{key: "auth.pam_session", unsupportedValue: `true`, unsupportedReason: later},
 	{key: "files.atomic_uploads", unsupportedValue: `true`, unsupportedReason: later},
 	{key: "files.sync_uploads", unsupportedValue: `true`, unsupportedReason: later},
 	{key: "files.publish", unsupportedValue: `"complete"`, unsupportedReason: later},

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"strings"
 )
 
@@ -75,6 +76,10 @@ var authKeys = []keyRow{
 		unshareOptions: "--mount",
 		otherSettings:  "auth.guest = \"{system}\"\ndefaults.home = \"{dir}\"\n",
 		wantBase:       "230 530", value: `"{ghost}"`, wantValue: "530 230", wrongValue: `"a/b"`,
+	},
+	{
+		key: "auth.pam_session", probe: (*keyRun).helpersOfLogins, ownService: true,
+		wantBase: "ended", value: `true`, wantValue: "kept", wrongValue: `"yes"`,
 	},
 	{
 		key: "auth.guest", probe: logsInAs("ftpdtest-ghost:sesame"), ownService: true,
@@ -203,6 +208,24 @@ func logsInAs(users ...string) func(*keyRun) string {
 		}
 		return codes(answers...)
 	}
+}
+
+// helpersOfLogins reports whether each login has a helper: "kept" or "ended". Without pam_session,
+// as many helpers run as there are processors, beside those that are ready for logins.
+func (r *keyRun) helpersOfLogins() string {
+	logins, helpers := 2*runtime.NumCPU()+8, 0
+	for range logins {
+		r.loginAs(r.user.name, r.user.password)
+	}
+	for _, p := range descendants(r.s.cmd.Process.Pid) {
+		if args := commandLine(p); len(args) == 2 && args[1] == "login" {
+			helpers++
+		}
+	}
+	if helpers < logins {
+		return "ended"
+	}
+	return "kept"
 }
 
 // ports returns the addresses at which a connection is accepted.

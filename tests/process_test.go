@@ -48,6 +48,17 @@ func resident(pid int) int64 {
 	return kib << 10
 }
 
+// descriptors returns the open descriptors of a process, and what each is.
+func descriptors(pid int) map[int]string {
+	found := map[int]string{}
+	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	for _, link := range links {
+		fd, _ := strconv.Atoi(filepath.Base(link))
+		found[fd], _ = os.Readlink(link)
+	}
+	return found
+}
+
 // descendants returns the processes that pid started, and those that these started.
 func descendants(pid int) []int {
 	children := map[int][]int{}

@@ -1,3 +1,6 @@
+// Go does not read the limits of the control group, whose files it would keep open.
+//go:debug containermaxprocs=0
+
 // Ftpd-auth calls PAM and the name service for ftpd, which starts it. Of the two programs, only
 // this one loads their libraries.
 package main

@@ -53,6 +53,16 @@ type Account struct {
 	As *impersonate.Credentials `json:"as,omitempty"`
 	// Groups are the names of all groups of the user, for [[group]], allow and deny.
 	Groups []string `json:"groups,omitempty"`
+	// Close ends the login in the backend; nil if there is nothing to end. The caller of Authenticate
+	// calls it at the logout. It may be called twice.
+	Close func() `json:"-"`
+}
+
+// End calls Close, if there is one.
+func (a *Account) End() {
+	if a.Close != nil {
+		a.Close()
+	}
 }
 
 // An Authorizer decides whether a user may log in. Its error is a *Refusal if the user may

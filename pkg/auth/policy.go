@@ -52,28 +52,34 @@ func (p *Policy) Authenticate(ctx context.Context, c Credentials) (*Account, err
 	if err != nil {
 		return nil, err
 	}
+	if err := p.admit(ctx, a, c); err != nil {
+		a.End()
+		return nil, err
+	}
+	return a, nil
+}
+
+// admit checks an account of the backend, and gives it the home of the configuration.
+func (p *Policy) admit(ctx context.Context, a *Account, c Credentials) error {
 	if a.Name != c.User && p.Config.KnowsAlone(a.Name) {
-		return nil, refuse(a.Name, fmt.Sprintf("the system lets %q in by that name, "+
+		return refuse(a.Name, fmt.Sprintf("the system lets %q in by that name, "+
 			"which is another user's in the configuration", c.User))
 	}
 	if why := p.listed(a); why != "" {
-		return nil, refuse(a.Name, why)
+		return refuse(a.Name, why)
 	}
 	settings, err := p.Config.For(a.Name, a.Groups)
 	if err != nil {
-		return nil, refuse(a.Name, err.Error())
+		return refuse(a.Name, err.Error())
 	}
 	if why := p.forbidden(settings, c); why != "" {
-		return nil, refuse(a.Name, why)
+		return refuse(a.Name, why)
 	}
 	if settings.Home != "" {
 		a.Home = settings.Home
 	}
 	a.Home = filepath.Clean(a.Home)
-	if err := p.settle(ctx, a, settings); err != nil {
-		return nil, err
-	}
-	return a, nil
+	return p.settle(ctx, a, settings)
 }
 
 // refuse returns a Refusal for the log.

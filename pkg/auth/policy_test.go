@@ -99,6 +99,27 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
+// A login that the policy refuses is ended in the backend.
+func TestPolicyEndsRefusedLogins(t *testing.T) {
+	closed := 0
+	backend := authorizerFunc(func() (*Account, error) {
+		return &Account{Name: "alice", Home: "/home/alice", Close: func() { closed++ }}, nil
+	})
+	c := config.Default()
+	c.Auth.Allow = []string{"bob"}
+	p := &Policy{Config: c, Backend: backend}
+	if _, err := p.Authenticate(t.Context(), Credentials{User: "alice"}); err == nil || closed != 1 {
+		t.Errorf("%v, and the login was ended %d times", err, closed)
+	}
+}
+
+// An authorizerFunc is an Authorizer with one answer.
+type authorizerFunc func() (*Account, error)
+
+func (f authorizerFunc) Authenticate(context.Context, Credentials) (*Account, error) {
+	return f()
+}
+
 // MakeHome receives a path without links, because root would follow them: a user could exchange one
 // after it was checked.
 func TestPolicyMakesHomeWithoutLinks(t *testing.T) {

@@ -102,9 +102,9 @@ type Auth struct {
 	Backend Backend `toml:"backend"`
 	// The PAM service: the name of a file in /etc/pam.d.
 	PAMService string `toml:"pam_service"`
-	// Keep the PAM session open until logout, for utmp and logind. Otherwise it is opened and
-	// closed at login, which suffices for mkhomedir and lastlog. Limits, loginuid and namespaces
-	// that PAM sets never apply to transfers.
+	// Keep the PAM session open until logout, for utmp and logind; each login has a process of its
+	// own until then. Otherwise it is opened and closed at login, which suffices for mkhomedir and
+	// lastlog. Limits, loginuid and namespaces that PAM sets never apply to transfers.
 	PAMSession bool `toml:"pam_session"`
 	// System account for users that PAM accepts but the system does not know (pam_userdb,
 	// pam_mysql and others). "" refuses such users.

@@ -13,8 +13,7 @@ import (
 var unsupported = map[string][]string{
 	"server.sandbox": {"auto", "off"},
 
-	"auth.backend":     {"unix", "virtual"},
-	"auth.pam_session": nil,
+	"auth.backend": {"unix", "virtual"},
 
 	"files.atomic_uploads": nil,
 	"files.sync_uploads":   nil,

@@ -92,6 +92,7 @@ func newSystem(c *config.Config, helper string, queue *auth.Queue) (*unixauth.Au
 		MinUID:       c.Auth.MinUID,
 		RequireShell: c.Auth.RequireShell,
 		Guest:        c.Auth.Guest,
+		KeepSession:  c.Auth.PAMSession,
 		Queue:        queue,
 	})
 }

@@ -36,6 +36,8 @@ type handler struct {
 
 	// notResumed counts data connections that did not resume the control connection's TLS session.
 	notResumed events.Tally
+
+	logins logins // those that the backend keeps until the logout
 }
 
 // owners looks up the names of user and group ids, and the id of a group. *unixauth.Names
@@ -123,9 +125,16 @@ func (h *handler) Authenticate(
 	var refusal *auth.Refusal
 	switch {
 	case err == nil:
+		h.logins.begin(session, account)
+		if _, ok := h.registry.Find(session); !ok {
+			h.logins.end(session)
+		}
 		return account, nil
 	case errors.As(err, &refusal) && refusal.Public == "":
 		h.logBans(h.bans.Failed(c.Remote, c.User))
+	}
+	if account != nil {
+		account.End()
 	}
 	return nil, h.refuse(ctx, session, s, c, err)
 }
@@ -258,7 +267,10 @@ func (h *handler) ActiveSocket(
 }
 
 // End implements monitor.Supervisor.
-func (h *handler) End(session string) { h.registry.End(session) }
+func (h *handler) End(session string) {
+	h.registry.End(session)
+	h.logins.end(session)
+}
 
 // Emit implements events.Sink.
 func (h *handler) Emit(e events.Event) {
@@ -287,8 +299,10 @@ func (h *handler) Emit(e events.Event) {
 	switch e.Kind {
 	case events.Logout:
 		h.registry.Logout(e.Session, e.Former, e.Verb != "")
+		h.logins.end(e.Session)
 	case events.LoginFailed: // the core may refuse a login that the supervisor has accepted
 		h.registry.Logout(e.Session, false, false)
+		h.logins.end(e.Session)
 	case events.Upload, events.UploadIncomplete, events.Download, events.DownloadIncomplete:
 		h.registry.Transferred(e.Session)
 	case events.Flood:

@@ -13,6 +13,7 @@ import (
 type helper struct {
 	conn    *wire.Conn
 	started time.Time
+	exited  chan struct{}
 }
 
 func startHelper(string, ...string) (*helper, error) { return nil, errors.ErrUnsupported }

@@ -37,6 +37,7 @@ type pool struct {
 	queue   *auth.Queue
 	waiting chan struct{} // holds a token for each helper that returned its turn early
 	ready   chan *helper  // started in advance
+	closing chan struct{} // closed at the begin of close
 
 	mu      sync.Mutex
 	closed  bool             // guarded by mu
@@ -49,6 +50,7 @@ type loginResult struct {
 	passwd  Passwd
 	guest   string // the user's name in PAM if passwd is the account of guests, else ""
 	session wire.Session
+	close   func() // ends the PAM session; nil if that has ended
 }
 
 // name returns the name of the logged-in user.
@@ -74,6 +76,7 @@ func newPool(path string, queue *auth.Queue) (*pool, error) {
 		queue:   queue,
 		waiting: make(chan struct{}, maxWaiting),
 		ready:   make(chan *helper, readyHelpers),
+		closing: make(chan struct{}),
 		helpers: map[*helper]bool{},
 	}
 	p.ready <- first
@@ -109,7 +112,7 @@ func (p *pool) start(task func()) bool {
 }
 
 // serve carries out one login. It sends the result first, then waits for the end of the helper,
-// and returns the turn last.
+// and returns the turn last. If the PAM session is kept, it returns the turn before it waits.
 func (p *pool) serve(request wire.Login, check func(loginResult) error, result chan<- outcome) {
 	turnReturned := false
 	returnTurn := func() {
@@ -120,13 +123,14 @@ func (p *pool) serve(request wire.Login, check func(loginResult) error, result c
 		default: // too many helpers wait already, so this one keeps its turn
 		}
 	}
-	defer func() {
+	leave := sync.OnceFunc(func() {
 		if turnReturned {
 			<-p.waiting
 		} else {
 			p.queue.Leave()
 		}
-	}()
+	})
+	defer leave()
 
 	h, err := p.take()
 	if err != nil {
@@ -140,7 +144,20 @@ func (p *pool) serve(request wire.Login, check func(loginResult) error, result c
 	if err != nil && !reported && !errors.As(err, &refusal) {
 		err = p.explain(h, err)
 	}
-	result <- outcome{l, err}
+	if err != nil || !request.Keep {
+		result <- outcome{l, err}
+		return
+	}
+	h.conn.SetDeadline(time.Time{})
+	closed := make(chan struct{})
+	l.close = sync.OnceFunc(func() { close(closed) })
+	result <- outcome{login: l}
+	leave()
+	select {
+	case <-closed:
+	case <-h.exited:
+	case <-p.closing:
+	}
 }
 
 // explain returns a failure of the helper with its exit status. A helper that has read the password
@@ -212,6 +229,9 @@ func (p *pool) refill() {
 // helpers.
 func (p *pool) close() {
 	p.mu.Lock()
+	if !p.closed {
+		close(p.closing)
+	}
 	p.closed = true
 	p.mu.Unlock()
 	timer := time.AfterFunc(closeGrace, func() {

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -88,6 +89,9 @@ func fakeLogin(c *wire.Conn, user, password string) error {
 	}
 	if err := c.Receive(&wire.Proceed{}); err != nil {
 		return nil
+	}
+	if user == "keeps" {
+		return errors.Join(c.Send(session), c.Receive(&wire.Proceed{}))
 	}
 	return c.Send(session)
 }
@@ -316,5 +320,31 @@ func TestClosed(t *testing.T) {
 	a.Close()
 	if _, err := a.try(t.Context(), "alice"); err != errClosed {
 		t.Errorf("got %v", err)
+	}
+}
+
+// A kept session has a helper, but no turn, until it is closed or the pool is.
+func TestKeptSessions(t *testing.T) {
+	a := newFake(t)
+	a.rules.KeepSession = true
+	var accounts []*auth.Account
+	for range 2 * turns {
+		account, err := a.try(t.Context(), "keeps")
+		if err != nil {
+			t.Fatal(err)
+		}
+		accounts = append(accounts, account)
+	}
+	if n := len(a.pool.all()); n != len(accounts) {
+		t.Errorf("%d helpers for %d sessions", n, len(accounts))
+	}
+	accounts[0].Close()
+	accounts[0].Close()
+	for len(a.pool.all()) == len(accounts) {
+		runtime.Gosched()
+	}
+	a.Close()
+	if n := len(a.pool.all()); n != 0 {
+		t.Errorf("%d helpers are left", n)
 	}
 }

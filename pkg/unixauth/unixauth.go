@@ -29,6 +29,7 @@ type Options struct {
 	MinUID       int    // users with a lower uid may not log in; uid 0 never may
 	RequireShell bool   // the login shell must be in /etc/shells
 	Guest        string // account for users that PAM accepts but the system lacks; "" refuses them
+	KeepSession  bool   // an Account has Close, which ends the PAM session
 	Queue        *auth.Queue
 }
 
@@ -62,6 +63,7 @@ func (a *Authorizer) Authenticate(ctx context.Context, c auth.Credentials) (*aut
 		Password: c.Password,
 		Remote:   c.Remote.String(),
 		Guest:    a.rules.Guest,
+		Keep:     a.rules.KeepSession,
 	}
 	l, err := a.pool.login(ctx, c.Remote, request, a.rules.check)
 	if err != nil {
@@ -74,6 +76,7 @@ func (a *Authorizer) Authenticate(ctx context.Context, c auth.Credentials) (*aut
 			UID: l.passwd.UID, GID: l.passwd.GID, Groups: l.session.GIDs,
 		},
 		Groups: l.session.Groups,
+		Close:  l.close,
 	}, nil
 }
 

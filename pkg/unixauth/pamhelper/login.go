@@ -38,11 +38,11 @@ func login(c *wire.Conn) error {
 		return err
 	}
 	go reportWaiting(c, unix.Gettid()) // ends when it has reported, or with the process
-	session, err := transact(c, request)
+	err := transact(c, request)
 	var refused refusal
 	switch {
 	case err == nil:
-		return c.Send(wire.Reply{Session: session})
+		return nil
 	case errors.As(err, &refused):
 		return c.Send(wire.Reply{Refused: refused.Error()})
 	case errors.Is(err, io.EOF): // ftpd refused the account
@@ -100,9 +100,9 @@ type transaction struct {
 	user         string
 }
 
-// transact logs a user in and closes the PAM session at once. The session is opened for modules
-// that create homes or record logins.
-func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
+// transact logs a user in. Without Keep, it closes the PAM session at once, which is opened then for
+// modules that create homes or record logins.
+func transact(c *wire.Conn, request wire.Login) error {
 	t := &transaction{
 		service:      request.Service,
 		user:         string(request.User),
@@ -110,7 +110,7 @@ func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 	}
 	var err error
 	if t.Transaction, err = pam.Start(request.Service, t.user, t.conversation); err != nil {
-		return nil, fmt.Errorf("PAM service %s: %w", request.Service, err)
+		return fmt.Errorf("PAM service %s: %w", request.Service, err)
 	}
 	defer t.End()
 	suppressDelay(t.Transaction)
@@ -120,25 +120,37 @@ func transact(c *wire.Conn, request wire.Login) (*wire.Session, error) {
 		t.SetItem(pam.Tty, "ftp"),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("PAM items: %w", err)
+		return fmt.Errorf("PAM items: %w", err)
 	}
 	if err := t.Authenticate(pam.DisallowNullAuthtok); err != nil {
-		return nil, t.explain(authentication, err)
+		return t.explain(authentication, err)
 	}
 	if err := t.AcctMgmt(pam.DisallowNullAuthtok); err != nil {
-		return nil, t.explain(management, err)
+		return t.explain(management, err)
 	}
 	reply, err := t.account(request.Guest)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.Send(reply); err != nil {
-		return nil, err
+		return err
 	}
 	if err := c.Receive(&wire.Proceed{}); err != nil {
-		return nil, err
+		return err
 	}
-	return t.session(reply.Passwd)
+	session, err := t.openSession(reply.Passwd)
+	if err != nil {
+		return err
+	}
+	if request.Keep {
+		defer t.closeSession()
+		if err := c.Send(wire.Reply{Session: session}); err != nil {
+			return err
+		}
+		return c.Receive(&wire.Proceed{}) // io.EOF at the logout
+	}
+	t.closeSession()
+	return c.Send(wire.Reply{Session: session})
 }
 
 // account returns the system's entry for the user that PAM accepted, whose name may differ from
@@ -167,16 +179,34 @@ func (t *transaction) account(guest string) (wire.Reply, error) {
 	return wire.Reply{Passwd: account, Guest: []byte(name)}, nil
 }
 
-// session sets the groups of the process, to which pam_group may add more, and opens and closes
-// the PAM session. It returns the groups.
-func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
+// openSession sets the groups of the process, to which pam_group may add more, and opens the PAM
+// session. It returns the groups.
+func (t *transaction) openSession(account *wire.Passwd) (*wire.Session, error) {
 	if err := setGroups(account); err != nil {
 		return nil, fmt.Errorf("initgroups: %w", err)
 	}
 	if err := t.SetCred(pam.EstablishCred); err != nil {
 		return nil, t.explain(credentials, err)
 	}
-	defer t.SetCred(pam.DeleteCred)
+	session, err := groupsOfProcess()
+	if err == nil {
+		if err = t.OpenSession(0); err == nil {
+			return session, nil
+		}
+		err = t.explain(sessionStage, err)
+	}
+	_ = t.SetCred(pam.DeleteCred)
+	return nil, err
+}
+
+// closeSession closes the PAM session. A module that fails to clean up must not refuse the login.
+func (t *transaction) closeSession() {
+	_ = t.CloseSession(0)
+	_ = t.SetCred(pam.DeleteCred)
+}
+
+// groupsOfProcess returns the groups of this process with their names.
+func groupsOfProcess() (*wire.Session, error) {
 	ids, err := unix.Getgroups()
 	if err != nil {
 		return nil, fmt.Errorf("getgroups: %w", err)
@@ -190,9 +220,5 @@ func (t *transaction) session(account *wire.Passwd) (*wire.Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("names of groups: %w", err)
 	}
-	if err := t.OpenSession(0); err != nil {
-		return nil, t.explain(sessionStage, err)
-	}
-	_ = t.CloseSession(0) // a module that fails to clean up must not refuse the login
 	return session, nil
 }

@@ -6,7 +6,8 @@
 //	ftpd-auth login   → Hello   ← Login → Reply (Passwd)   ← Proceed → Reply (Session)
 //
 // One Reply (Waiting) may precede any other Reply. A Reply with Refused or Failed ends a login
-// at any step.
+// at any step. The helper closes the PAM session before it sends the Reply (Session), or with Keep
+// when ftpd closes its end or has ended.
 package wire
 
 import (
@@ -44,6 +45,8 @@ type Login struct {
 
 	// Guest is the account for users that PAM accepts but the system lacks; "" refuses them.
 	Guest string `json:"guest,omitempty"`
+	// Keep requests that the PAM session stays open as long as the socket.
+	Keep bool `json:"keep,omitempty"`
 }
 
 // Proceed reports that the account may log in, so that the helper opens the PAM session.
