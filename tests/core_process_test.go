@@ -119,6 +119,42 @@ func TestInheritedDescriptors(t *testing.T) {
 	}
 }
 
+// TestNamesProcess checks that each thread of the helper for names has an account of its own, no
+// capability, and no way to get one.
+func TestNamesProcess(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil)
+	account, err := user.Lookup("ftpd-names")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const none = "0000000000000000"
+	helpers := 0
+	for _, pid := range descendants(s.cmd.Process.Pid) {
+		if args := commandLine(pid); len(args) < 2 || args[1] != "names" {
+			continue
+		}
+		helpers++
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", pid))
+		for _, thread := range threads {
+			id, _ := strconv.Atoi(filepath.Base(thread))
+			for field, want := range map[string]string{
+				"Uid":    strings.TrimSpace(strings.Repeat(account.Uid+" ", 4)),
+				"Gid":    strings.TrimSpace(strings.Repeat(account.Gid+" ", 4)),
+				"Groups": "", "NoNewPrivs": "1",
+				"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": none, "CapAmb": none,
+			} {
+				if got := status(id, field); got != want {
+					t.Errorf("%s of thread %d is %q, want %q", field, id, got, want)
+				}
+			}
+		}
+	}
+	if helpers == 0 {
+		t.Error("there is no helper for names")
+	}
+}
+
 // hasOpen reports whether a process has a descriptor of a file.
 func hasOpen(pid int, file string) bool {
 	links, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))

@@ -212,8 +212,8 @@ func (m machine) leftOver(t *testing.T, before []string) {
 		}
 	}
 	passwd := readFile(t, m.root+"/etc/passwd")
-	if strings.Contains(passwd, "\nftpd:") {
-		t.Error("the account ftpd is left over")
+	if strings.Contains(passwd, "\nftpd") {
+		t.Error("the account ftpd or ftpd-names is left over")
 	}
 	for _, name := range []string{"ftp", "ftp-virtual"} {
 		if !strings.Contains(passwd, "\n"+name+":") {

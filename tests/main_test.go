@@ -41,7 +41,7 @@ func run(m *testing.M) (code int) {
 		return fail(err)
 	}
 	if os.Getuid() == 0 {
-		for _, name := range []string{"ftpd", "ftp", "ftp-virtual"} {
+		for _, name := range []string{"ftpd", "ftpd-names", "ftp", "ftp-virtual"} {
 			remove, err := serviceAccount(name)
 			if err != nil {
 				return fail(err)

@@ -77,6 +77,9 @@ func (l *inspection) accounts() {
 	if err := supervisor.CheckAccount(); err != nil {
 		l.Report("", false, "%v", err)
 	}
+	if err := unixauth.CheckNames(); err != nil {
+		l.Report("", true, "%v", err)
+	}
 	if _, err := unixauth.Find(); err != nil && l.systemUsers {
 		l.Report("auth.backend", false, "\"unix\": %v; \"virtual\" does not need it", err)
 	}

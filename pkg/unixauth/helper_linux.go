@@ -26,8 +26,8 @@ type helper struct {
 	status  string        // exit status or signal; set before exited is closed
 }
 
-// startHelper runs ftpd-auth and waits for its Hello. The environment holds nothing but PATH,
-// because modules run programs. The only descriptors are the socket and standard error. The
+// startHelper runs ftpd-auth and waits for its Hello. The environment holds PATH alone,
+// because modules run programs, and for names wire.Unprivileged. The only descriptors are the socket and standard error. The
 // helper has its own session, so that Ctrl-C at a terminal does not end it.
 func startHelper(path string, args ...string) (*helper, error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
@@ -43,6 +43,9 @@ func startHelper(path string, args ...string) (*helper, error) {
 	cmd := exec.Command(path, args...)
 	cmd.Dir = "/"
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	if len(args) > 1 { // it changes to another user, and is for names
+		cmd.Env = append(cmd.Env, wire.Unprivileged+"=1")
+	}
 	cmd.Stderr = os.Stderr
 	cmd.ExtraFiles = []*os.File{theirs} // wire.Descriptor
 	cmd.SysProcAttr = &unix.SysProcAttr{Setsid: true}

@@ -48,7 +48,7 @@ type entry struct {
 }
 
 // NewNames returns a Names that uses the helper at path. Where the caller is root, the helper
-// changes to the user nobody.
+// changes to the user ftpd-names, or to nobody if there is no such account.
 func NewNames(path string) *Names {
 	return &Names{path: path, users: map[uint32]entry{}, groups: map[uint32]entry{}}
 }
@@ -263,25 +263,51 @@ func (h *helper) query(q wire.Query, a *wire.Answer, deadline time.Time) error {
 	return h.conn.Receive(a)
 }
 
-// start starts a helper. Under root, the helper starts as root and changes to the user nobody
-// afterwards, because that user may lack access to the directory of the program.
+// start starts a helper. Under root, the helper starts as root and changes to namesAccount
+// afterwards, because that account may lack access to the directory of the program.
 func (n *Names) start() (*helper, error) {
 	args := []string{"names"}
 	if os.Geteuid() == 0 {
-		nobody, err := user.Lookup("nobody")
-		var unknown user.UnknownUserError
-		switch {
-		case errors.As(err, &unknown):
-			args = append(args, "65534", "65534") // the kernel's overflow uid and gid
-		case err != nil:
+		uid, gid, err := namesIdentity()
+		if err != nil {
 			return nil, err
-		default:
-			args = append(args, nobody.Uid, nobody.Gid)
 		}
+		args = append(args, uid, gid)
 	}
 	h, err := startHelper(n.path, args...)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", n.path, err)
 	}
 	return h, nil
+}
+
+// namesAccount is the account of the helper for names. It owns nothing and runs nothing else, so
+// that no other program can act on the helper.
+const namesAccount = "ftpd-names"
+
+// CheckNames returns the reason why the helper for names has no account of its own, nil if it has
+// one.
+func CheckNames() error {
+	_, err := user.Lookup(namesAccount)
+	if err != nil {
+		err = fmt.Errorf("names are looked up as the user nobody, which other programs may use, too: "+
+			"useradd --system --user-group --no-create-home --home-dir /nonexistent "+
+			"--shell /usr/sbin/nologin %s (%w)", namesAccount, err)
+	}
+	return err
+}
+
+// namesIdentity returns the uid and gid of namesAccount. Where it does not exist, those of nobody
+// are returned, or the kernel's overflow uid and gid.
+func namesIdentity() (uid, gid string, err error) {
+	for _, name := range []string{namesAccount, "nobody"} {
+		account, err := user.Lookup(name)
+		if err == nil {
+			return account.Uid, account.Gid, nil
+		}
+		if _, unknown := errors.AsType[user.UnknownUserError](err); !unknown {
+			return "", "", err
+		}
+	}
+	return "65534", "65534", nil
 }

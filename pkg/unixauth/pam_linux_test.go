@@ -454,8 +454,14 @@ func TestPAMNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	uid, _, err := namesIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, line := range []string{
-		"Uid:\t65534\t65534\t65534\t65534\n", "CapEff:\t0000000000000000\n", "Groups:\t \n",
+		"Uid:" + strings.Repeat("\t"+uid, 4) + "\n", "Groups:\t \n", "NoNewPrivs:\t1\n",
+		"CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n",
+		"CapBnd:\t0000000000000000\n",
 	} {
 		if !bytes.Contains(status, []byte(line)) {
 			t.Errorf("the helper's status has no line %q:\n%s", line, status)

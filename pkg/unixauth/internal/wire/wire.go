@@ -25,6 +25,9 @@ const (
 	Descriptor = 3
 	// Version changes when a message changes its meaning.
 	Version = 1
+	// Unprivileged is the environment variable with which a helper gives up all capabilities of
+	// programs that it executes, before it does anything else.
+	Unprivileged = "FTPD_AUTH_UNPRIVILEGED"
 	// MaxMessage bounds a message, in bytes.
 	MaxMessage = 128 << 10
 )
