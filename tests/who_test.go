@@ -176,6 +176,7 @@ func TestAdminSocketRights(t *testing.T) {
 // fakeService is a program that listens at a path and answers each request with a report.
 const fakeService = `
 use IO::Socket::UNIX;
+$SIG{PIPE} = "IGNORE";
 my $s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die;
 chmod 0666, $ARGV[0];
 $| = 1; print "ready\n";
