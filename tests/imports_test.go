@@ -17,15 +17,16 @@ import (
 
 // layers: a package may import what stands above its line, and nothing beside or below it.
 var layers = []struct{ packages, reason string }{
-	{"pkg/config pkg/sandbox", "plain values that each package may read and a test may write, and what the kernel refuses a process; neither imports another package"},
+	{"pkg/config pkg/seccomp", "plain values that each package may read and a test may write, and the list of system calls; neither imports another package"},
+	{"pkg/sandbox", "what the kernel refuses a process, and how that process is started"},
 	{"pkg/roots", "which directories are served, and what is mounted there; knows neither users nor sessions"},
-	{"pkg/trust", "who may change files; config opens no file but its own, and what opens others needs this"},
+	{"pkg/trust", "which accounts may change files; config opens no file but its own, and what opens others needs this"},
 	{"pkg/certfile", "certificates and keys in files, for the supervisor and the checks; config opens no file but its own"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
 	{"pkg/spelling", "names as text; opens no directory"},
 	{"pkg/ftpwire", "the bytes of the control connection; knows no connection and no session"},
-	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: who, which files, what happened. None needs the others"},
+	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: accounts, files, events. None needs the others"},
 	{"pkg/admission", "which connections and logins are admitted: bans and counts, of clients and users alone; knows no core"},
 	{"pkg/transport", "connections over TCP, without FTP and TLS; a test replaces them by ones in memory"},
 	{"pkg/monitor", "the boundary between core and supervisor carries the values of the layers above, and knows neither of its ends"},
@@ -66,8 +67,8 @@ var only = []struct{ imported, packages, reason string }{
 	{"github.com/go-crypt", "pkg/auth", "hashes are verified where the supervisor decides about logins"},
 	{"golang.org/x/term", "cmd/ftpd", "a password is typed at the command line alone"},
 	{"golang.org/x/text", "pkg/spelling", "file systems fold names by Unicode's forms"},
-	{"golang.org/x/net/bpf", "pkg/sandbox", "the filter of system calls is written in it"},
-	{"golang.org/x/sys", "pkg/trust pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/roots pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
+	{"golang.org/x/net/bpf", "pkg/seccomp", "the filter of system calls is written in it"},
+	{"golang.org/x/sys", "pkg/trust pkg/seccomp pkg/zerocopy pkg/vfs pkg/impersonate pkg/monitor pkg/sandbox pkg/roots pkg/unixauth pkg/unixauth/pamhelper pkg/supervisor pkg/internal/coretest", "the kernel is asked below the protocol; config and auth are values"},
 }
 
 // calls: these functions are for the named packages alone.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"ftpd/pkg/config"
-	"ftpd/pkg/sandbox"
+	"ftpd/pkg/seccomp"
 )
 
 // A Setup holds all that a core needs at its start. The core opens no files except those of
@@ -27,7 +27,7 @@ type Setup struct {
 	// ClientCAs holds the authorities that sign the certificates of clients, as DER.
 	ClientCAs [][]byte `json:"client_cas,omitempty"`
 	// Filter limits the system calls of the core; nil: there is no filter.
-	Filter *sandbox.Filter `json:"filter,omitempty"`
+	Filter *seccomp.Filter `json:"filter,omitempty"`
 	// Implicit is the number of listeners, at the end of the list, for implicit TLS.
 	Implicit int `json:"implicit,omitempty"`
 }

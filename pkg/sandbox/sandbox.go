@@ -45,10 +45,3 @@ func (l Layers) String() string {
 	}
 	return "none"
 }
-
-// A Filter limits the system calls of a process, and names the ids that it may take. The list of
-// permitted calls is in calls_linux.go.
-type Filter struct {
-	MinUID uint32   `json:"min_uid"` // uids from here on
-	UIDs   []uint32 `json:"uids"`    // further uids: that of the process, and those of run_as
-}

@@ -8,6 +8,8 @@ import (
 	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"ftpd/pkg/seccomp"
 )
 
 // Start starts cmd confined. The path of cmd must be absolute, and its Stdin, Stdout and Stderr
@@ -69,7 +71,7 @@ func Probe() Layers {
 	} else {
 		layers.Landlock = fmt.Sprintf("landlock ABI %d", abi)
 	}
-	if err := seccompError(); err != nil {
+	if err := seccomp.Probe(); err != nil {
 		layers.Missing = append(layers.Missing, err.Error())
 	} else {
 		layers.Seccomp = "seccomp"

@@ -19,6 +19,7 @@ import (
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/roots"
 	"ftpd/pkg/sandbox"
+	"ftpd/pkg/seccomp"
 )
 
 // A keeper starts a core, starts another one when it dies, and replaces it when the file systems at
@@ -390,11 +391,11 @@ func (k *keeper) confinement(roots []sandbox.Root) sandbox.Confinement {
 }
 
 // filter returns the filter of the core's system calls, nil if there is none.
-func (k *keeper) filter(layers sandbox.Layers) *sandbox.Filter {
+func (k *keeper) filter(layers sandbox.Layers) *seccomp.Filter {
 	if layers.Seccomp == "" {
 		return nil
 	}
-	f := &sandbox.Filter{
+	f := &seccomp.Filter{
 		MinUID: uint32(k.Config.Auth.MinUID),
 		UIDs:   []uint32{k.identity.Uid},
 	}

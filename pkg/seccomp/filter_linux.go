@@ -1,6 +1,6 @@
 //go:build linux && (amd64 || arm64)
 
-package sandbox
+package seccomp
 
 import (
 	"errors"
@@ -25,8 +25,8 @@ const (
 	kill   = unix.SECCOMP_RET_KILL_PROCESS
 )
 
-// seccompError returns why the kernel cannot filter system calls, nil if it can.
-func seccompError() error {
+// Probe returns why the kernel cannot filter system calls, nil if it can.
+func Probe() error {
 	action := uint32(refuse &^ unix.SECCOMP_RET_DATA)
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0,
 		uintptr(unsafe.Pointer(&action)))
