@@ -21,7 +21,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/sandbox", "what the kernel refuses a process, and how that process is started"},
 	{"pkg/roots", "which directories are served, and what is mounted there; knows neither users nor sessions"},
 	{"pkg/trust", "which accounts may change files; config opens no file but its own, and what opens others needs this"},
-	{"pkg/certfile", "certificates and keys in files, for the supervisor and the checks; config opens no file but its own"},
+	{"pkg/certfile pkg/logfile", "certificates, keys and logs in files, for the supervisor and the checks; config opens no file but its own, and the core none of these"},
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
 	{"pkg/spelling", "names as text; opens no directory"},

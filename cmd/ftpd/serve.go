@@ -12,6 +12,7 @@ import (
 	"ftpd/pkg/certfile"
 	"ftpd/pkg/config"
 	"ftpd/pkg/events"
+	"ftpd/pkg/logfile"
 	"ftpd/pkg/supervisor"
 	"ftpd/pkg/trust"
 )
@@ -80,14 +81,14 @@ func logs(cfg *config.Config, stderr io.Writer) (supervisor.Options, error) {
 	o := supervisor.Options{Config: cfg, Version: version}
 	w := stderr
 	if cfg.Log.File != "" {
-		f, err := events.OpenFile(cfg.Log.File)
+		f, err := logfile.Open(cfg.Log.File)
 		if err != nil {
 			return o, fmt.Errorf("log.file: %w", err)
 		}
 		w = f
 	}
 	if cfg.Log.TransferLog != "" {
-		f, err := events.OpenFile(cfg.Log.TransferLog)
+		f, err := logfile.Open(cfg.Log.TransferLog)
 		if err != nil {
 			return o, fmt.Errorf("log.transfer_log: %w", err)
 		}

@@ -1,4 +1,6 @@
-package events
+// Package logfile writes the files of the log and of the transfer log. Only the supervisor opens them,
+// because their directories are not served.
+package logfile
 
 import (
 	"fmt"
@@ -20,9 +22,9 @@ type File struct {
 	lastError string      // the error of the last Write, "" for none; guarded by mu
 }
 
-// OpenFile opens the file for appending, and creates a missing one. It returns an error if the file
+// Open opens the file for appending, and creates a missing one. It returns an error if the file
 // or the way to it is not trusted (trust.OpenLog); Write does not open such a file again, either.
-func OpenFile(path string) (*File, error) {
+func Open(path string) (*File, error) {
 	f := &File{path: path}
 	if err := f.reopen(); err != nil {
 		return nil, err

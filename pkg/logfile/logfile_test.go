@@ -1,12 +1,9 @@
-package events
+package logfile
 
 import (
-	"bytes"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 )
 
 func content(t *testing.T, path string) string {
@@ -25,7 +22,7 @@ func TestFileIsOpenedAgain(t *testing.T) {
 	if err := os.WriteFile(path, []byte("before\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f, err := OpenFile(path)
+	f, err := Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +61,7 @@ func TestFileCannotBeOpenedAgain(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	f, err := OpenFile(filepath.Join(dir, "log"))
+	f, err := Open(filepath.Join(dir, "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,41 +73,5 @@ func TestFileCannotBeOpenedAgain(t *testing.T) {
 	}
 	if got := content(t, filepath.Join(dir+".moved", "log")); got != "line\n" {
 		t.Errorf("the file has %q", got)
-	}
-}
-
-func TestTransferLog(t *testing.T) {
-	at := time.Date(2027, 2, 3, 4, 5, 6, 0, time.UTC)
-	remote := netip.MustParseAddrPort("[::ffff:192.0.2.1]:4000")
-	for _, test := range []struct {
-		record Record
-		want   string
-	}{
-		{
-			Record{
-				Event: Event{
-					Kind: Upload, Path: "/a b\n", Host: "/home/alice/a b\n", Bytes: 12,
-					Took: 1600 * time.Millisecond,
-				},
-				Name: "alice", Remote: remote,
-			},
-			"Wed Feb  3 04:05:06 2027 2 192.0.2.1 12 /home/alice/a_b_ b _ i r alice ftp 0 * c\n",
-		},
-		{
-			Record{
-				Event: Event{Kind: DownloadIncomplete, Path: `/ü\`, ASCII: true},
-				Name:  "anonymous", Remote: remote,
-			},
-			"Wed Feb  3 04:05:06 2027 0 192.0.2.1 0 /ü\\ a _ o a anonymous ftp 0 * i\n",
-		},
-		{Record{Event: Event{Kind: Login}}, ""},
-	} {
-		var out bytes.Buffer
-		l := NewTransferLog(&out, time.UTC)
-		l.now = func() time.Time { return at }
-		l.Write(test.record)
-		if out.String() != test.want {
-			t.Errorf("got  %q\nwant %q", out.String(), test.want)
-		}
 	}
 }
