@@ -107,8 +107,14 @@ func TestActivePortIsTaken(t *testing.T) {
 			fmt.Sprintf("127.0.0.1:%d: address already in use", port))
 	})
 	l.Close()
-	mine := c.listenFor(t, "127.0.0.1")
-	c.expect(t, 150, "RETR f")
+	var mine *net.TCPListener
+	// A process that another test starts at this moment holds the listener until its exec.
+	eventually(t, "the port is free", func() bool {
+		mine = c.listenFor(t, "127.0.0.1")
+		c.expect(t, 150, "RETR f")
+		r, err := c.reply()
+		return err == nil && r.code == 226
+	})
 	conn, err := mine.Accept()
 	if err != nil {
 		t.Fatal(err)
