@@ -96,6 +96,8 @@ func TestCheckLooksOutside(t *testing.T) {
 		{"log", settings{"log": fmt.Sprintf("file = %q\n", dir+"/log")}, 0, "-"},
 		{"no folder of the log", settings{"log": fmt.Sprintf("file = %q\n", dir+"/none/log")}, 1,
 			": log.file: there is no directory " + dir + "/none"},
+		{"socket in an open directory", settings{"admin": fmt.Sprintf("socket = %q\n", open+"/s")}, 0,
+			"warning: admin.socket: ftpd who and ftpd kick will not reach the service: every account"},
 		{"certificate", pair("late", "late"), 0,
 			"tls.certificate: " + a.file("late.pem") + " is good until "},
 		{"certificate ends soon", pair("soon", "soon"), 0,

@@ -54,6 +54,7 @@ func Look(ctx context.Context, source *config.Source, now time.Time) Facts {
 	l.pam()
 	l.directories(ctx)
 	l.logs()
+	l.socket()
 	l.ports(ctx)
 	return Facts{certificates(source.Config, now), l.kernel()}
 }

@@ -44,3 +44,11 @@ func checkWritable(file string) error {
 	}
 	return f.Close()
 }
+
+// socket warns of a directory in which a start would not make the admin socket.
+func (l *inspection) socket() {
+	_, err := trust.Path(filepath.Dir(l.Config.Admin.Socket))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
+		l.Report("admin.socket", true, "ftpd who and ftpd kick will not reach the service: %v", err)
+	}
+}
