@@ -69,6 +69,7 @@ type Server struct {
 	rates      *limit.Rates
 	sessions   roster.Roster[*Session]
 	arriving   limit.Commands // commands of each client, for ban.commands_per_second
+	undecided  chan struct{}  // holds a token for each connection that waits for its admission
 
 	headers transport.ProxyHeaders // of control connections
 }
@@ -88,6 +89,7 @@ func New(o Options) *Server {
 		security:   ftptls.NewServer(&o.Config.TLS, o.Certificates),
 		hosts:      hostsOf(o.Config),
 		waits:      o.UploadWaits.OrDefault(),
+		undecided:  make(chan struct{}, maxUndecided),
 	}
 	srv.hashes = checksum.Places{
 		Taken: make(chan struct{}, runtime.GOMAXPROCS(0)), Blocks: &srv.blocks,
@@ -118,7 +120,14 @@ func (srv *Server) ServeConn(c transport.Conn) { srv.begin(c, false)() }
 // (implicit TLS). It needs a certificate.
 func (srv *Server) ServeTLSConn(c transport.Conn) { srv.begin(c, true)() }
 
-// begin counts a session on c and returns the function that serves it.
+// maxUndecided bounds the connections that are neither admitted nor refused yet. Further ones wait
+// in the queue of the listener, so that connections that arrive faster than the supervisor answers
+// take no descriptors that sessions need. It is more than the connections of which
+// transport.ProxyHeaders awaits the header.
+const maxUndecided = 512
+
+// begin counts a session on c and returns the function that serves it. It waits while maxUndecided
+// other connections are undecided.
 func (srv *Server) begin(c transport.Conn, implicit bool) (serve func()) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	now := time.Now()
@@ -126,6 +135,9 @@ func (srv *Server) begin(c transport.Conn, implicit bool) (serve func()) {
 	s.ctl = control.New(c, &srv.buffers)
 	s.clock.Active, s.tls.implicit = now, implicit
 	entered := srv.sessions.Enter(s)
+	if entered {
+		srv.undecided <- struct{}{}
+	}
 	return func() {
 		defer cancel(nil)
 		if !entered {
@@ -148,7 +160,10 @@ var errStopping = reply(421, "Closing the control connection: %s.", errShutdown)
 
 // admit reports whether the supervisor admits the session. If not, the connection is closed.
 func (s *Session) admit(ctx context.Context) bool {
-	defer s.srv.sessions.Decided()
+	defer func() {
+		s.srv.sessions.Decided()
+		<-s.srv.undecided
+	}()
 	why := s.srv.readProxyHeader(s.conn)
 	switch why {
 	case io.EOF:

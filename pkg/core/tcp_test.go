@@ -10,15 +10,18 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"ftpd/pkg/config"
+	"ftpd/pkg/internal/memnet"
 	"ftpd/pkg/monitor"
 	"ftpd/pkg/transfer"
 )
@@ -487,4 +490,31 @@ func TestAdmitted(t *testing.T) {
 	}
 	conn.Close()
 	srv.Finish(t.Context())
+}
+
+// Connections that wait for their admission are bounded. Further ones lose nothing by their wait.
+func TestUndecidedAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sup := slowSupervisor{&fakeSupervisor{}, make(chan struct{}, 2*maxUndecided), make(chan struct{})}
+		srv := New(Options{Config: config.Default(), Supervisor: sup})
+		var clients []*memnet.Conn
+		for range 2 * maxUndecided {
+			server, client := memnet.Pipe(
+				netip.MustParseAddrPort("192.0.2.1:21"), netip.MustParseAddrPort("192.0.2.2:1024"),
+			)
+			clients = append(clients, client)
+			go srv.ServeConn(server) // ends with the session
+		}
+		synctest.Wait()
+		if n := len(sup.begun); n != maxUndecided {
+			t.Errorf("%d connections wait for their admission", n)
+		}
+		close(sup.proceed)
+		for _, c := range clients {
+			if line, err := bufio.NewReader(c).ReadString('\n'); !strings.HasPrefix(line, "220 ") {
+				t.Errorf("greeted with %q, %v", line, err)
+			}
+			c.Close()
+		}
+	})
 }
