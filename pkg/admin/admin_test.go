@@ -4,6 +4,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -101,4 +102,29 @@ func TestSocketThatIsThere(t *testing.T) {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
 	l.Close()
+}
+
+// A client reads the refusal of a service that has closed the connection before the request.
+func TestRefusalBeforeTheRequest(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() { // ends when l is closed
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(conn, `{"error":"refused"}`+"\n")
+			conn.Close()
+		}
+	}()
+	for range 200 {
+		if _, err := Who(path); err == nil || err.Error() != "refused" {
+			t.Fatal(err)
+		}
+	}
 }

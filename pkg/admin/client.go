@@ -46,11 +46,12 @@ func exchange(socket string, req request) (response, error) {
 	if err := checkServer(conn, socket); err != nil {
 		return response{}, err
 	}
-	if err := json.NewEncoder(conn).Encode(req); err != nil {
-		return response{}, fmt.Errorf("send a request to %s: %w", socket, err)
-	}
-	var resp response
+	sendErr := json.NewEncoder(conn).Encode(req)
+	var resp response // a service that refuses the client does not wait for the request
 	if err := json.NewDecoder(conn).Decode(&resp); err != nil {
+		if sendErr != nil {
+			return response{}, fmt.Errorf("send a request to %s: %w", socket, sendErr)
+		}
 		return response{}, fmt.Errorf("read the response of %s: %w", socket, err)
 	}
 	if resp.Error != "" {
