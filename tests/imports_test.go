@@ -25,6 +25,7 @@ var layers = []struct{ packages, reason string }{
 	{"pkg/impersonate", "the only code that changes credentials: short enough to audit in one sitting"},
 	{"pkg/zerocopy", "raw calls that move bytes between descriptors; knows neither files of users nor sessions"},
 	{"pkg/spelling", "names as text; opens no directory"},
+	{"pkg/view", "mounts, rules and hidden names as tables; makes no system call, and knows no identity"},
 	{"pkg/ftpwire", "the bytes of the control connection; knows no connection and no session"},
 	{"pkg/auth pkg/vfs pkg/events", "what a session is made of: accounts, files, events. None needs the others"},
 	{"pkg/admission", "which connections and logins are admitted: bans and counts, of clients and users alone; knows no core"},

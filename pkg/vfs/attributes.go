@@ -72,12 +72,12 @@ func (f *FS) change(
 	op, name string, want config.Permissions, act func(*node) error,
 ) (after Entry, err error) {
 	err = f.on(op, name, want, func(at location) error {
-		n, err := at.root.node(at.rel)
+		n, err := at.root.node(at.Rel)
 		if err != nil {
 			return err
 		}
 		defer n.close()
-		if err := f.permit(at.mount, n.place, want); err != nil {
+		if err := at.Permit(n.place, want); err != nil {
 			return err
 		}
 		if err := act(n); err != nil {

@@ -11,7 +11,7 @@ import (
 func (f *FS) CanCreate(name string, c Creation) error {
 	return f.on("create", name, 0, func(at location) error {
 		err := f.canOpenOrMake(at, c)
-		if err != nil && !f.uploadable(at) {
+		if err != nil && !uploadable(at) {
 			return ErrNotAllowed // regardless of what exists there
 		}
 		return err
@@ -19,13 +19,13 @@ func (f *FS) CanCreate(name string, c Creation) error {
 }
 
 func (f *FS) canOpenOrMake(at location, c Creation) error {
-	if at.rel == "." {
+	if at.Rel == "." {
 		return ErrIsDir
 	}
 	if c.New {
 		return f.within(at, config.Write, (*parent).canMake)
 	}
-	o, err := at.root.open(at.rel, c.flags())
+	o, err := at.root.open(at.Rel, c.flags())
 	if err == nil {
 		defer o.file.Close()
 		return f.canReceive(at, o, c)
@@ -41,7 +41,7 @@ func (f *FS) canOpenOrMake(at location, c Creation) error {
 }
 
 func (f *FS) canReceive(at location, o opened, c Creation) error {
-	if err := f.permit(at.mount, o.place, c.need(o.size)); err != nil {
+	if err := at.Permit(o.place, c.need(o.size)); err != nil {
 		return err
 	}
 	switch {

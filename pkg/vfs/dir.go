@@ -11,6 +11,7 @@ import (
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/spelling"
+	"ftpd/pkg/view"
 )
 
 // Detail is how much a listing contains about each entry.
@@ -46,7 +47,7 @@ type Dir struct {
 	withCreated bool // Created was requested
 	reader      *dirReader
 	batch       *batch // nil when closed
-	mounts      []*mount
+	mounts      []*view.Mount
 	hidden      []string // names in the directory that mounts hide
 }
 
@@ -54,21 +55,21 @@ type Dir struct {
 func (f *FS) OpenDir(name string, detail Detail) (*Dir, error) {
 	var dir *Dir
 	err := f.on("list", name, config.List, func(at location) error {
-		reader, place, err := at.root.openDir(at.rel, detail&Created != 0)
+		reader, place, err := at.root.openDir(at.Rel, detail&Created != 0)
 		if err != nil {
 			return err
 		}
-		if err := f.permit(at.mount, place, config.List); err != nil {
+		if err := at.Permit(place, config.List); err != nil {
 			reader.close()
 			return err
 		}
-		reader.names.hide = f.hide
+		reader.names.view = f.view
 		dir = &Dir{
 			fs: f, at: at, place: place, detail: detail &^ Created, withCreated: detail&Created != 0,
 			reader: reader,
 		}
 		reader.names.folds = sync.OnceValue(dir.folds)
-		dir.findMounts(at.mount.viewPath(place))
+		dir.mounts, dir.hidden = at.Inside(place)
 		return nil
 	})
 	if err != nil {
@@ -88,7 +89,7 @@ func (d *Dir) Only(want func(name []byte) bool) { d.reader.names.want = want }
 
 // A filter selects names.
 type filter struct {
-	hide   hiding
+	view   *view.View        // nil: no name is hidden
 	folds  func() bool       // reports whether the directory ignores case; called only if needed
 	want   func([]byte) bool // nil: all names
 	looked int               // names refused in this section
@@ -102,35 +103,13 @@ var errEnough = errors.New("enough for one section")
 // pass reports whether a name is selected. errEnough means that it is not, and that the section
 // has to end.
 func (f *filter) pass(name []byte) (bool, error) {
-	if (f.want == nil || f.want(name)) && (len(f.hide) == 0 || !f.hides(string(name))) {
+	if (f.want == nil || f.want(name)) && (f.view == nil || !f.view.Hides(name, f.folds)) {
 		return true, nil
 	}
 	if f.looked++; f.looked >= maxLooked {
 		return false, errEnough
 	}
 	return false, nil
-}
-
-// hides reports whether files.hide matches a name, or another spelling of it.
-func (f *filter) hides(name string) bool {
-	return f.hide.name(name) || f.hide.like(name) && f.folds()
-}
-
-// findMounts collects the mounts to list in the directory, which are those below the name that it
-// was opened by, and the entries that mounts hide at the place of the directory.
-func (d *Dir) findMounts(place spelled) {
-	for _, m := range d.fs.mounts {
-		if m.path == "/" {
-			continue
-		}
-		if path.Dir(m.path) == d.at.name {
-			d.mounts = append(d.mounts, m)
-		}
-		if depth(m.path) == depth(place.path)+1 &&
-			d.fs.leads(d.at.mount, place, m.spelled) != different {
-			d.hidden = append(d.hidden, path.Base(m.path))
-		}
-	}
 }
 
 // covered reports whether a mount hides an entry.
@@ -143,7 +122,7 @@ func (d *Dir) covered(entry string) bool {
 
 // folds reports whether the directory ignores case. It returns true if that cannot be found out.
 func (d *Dir) folds() bool {
-	dir, err := d.at.root.parent(d.at.rel)
+	dir, err := d.at.root.parent(d.at.Rel)
 	if err != nil {
 		return true
 	}
@@ -166,7 +145,7 @@ func (d *Dir) Next() ([]Entry, error) {
 	case err == io.EOF:
 		return nil, err
 	case err != nil:
-		return nil, fmt.Errorf("list %q: %w", d.at.name, err)
+		return nil, fmt.Errorf("list %q: %w", d.at.Name, err)
 	}
 	return d.batch.entries, nil
 }
@@ -174,12 +153,10 @@ func (d *Dir) Next() ([]Entry, error) {
 // fill reads the entries of one batch.
 func (d *Dir) fill() error {
 	for _, m := range d.mounts {
-		if pass, _ := d.reader.names.pass([]byte(path.Base(m.path))); !pass {
+		if pass, _ := d.reader.names.pass([]byte(path.Base(m.Path))); !pass {
 			continue
 		}
-		top := m.top(d.withCreated)
-		top.Granted = d.fs.granted(m, ".")
-		d.batch.entries = append(d.batch.entries, top)
+		d.batch.entries = append(d.batch.entries, d.top(m))
 	}
 	d.mounts = nil
 	d.reader.names.looked = 0
@@ -212,7 +189,7 @@ func (d *Dir) granted(name string) config.Permissions {
 	if !d.fs.needsPlaces {
 		return d.fs.base
 	}
-	return d.fs.granted(d.at.mount, path.Join(d.place, name))
+	return d.fs.granted(d.at.Mount, path.Join(d.place, name))
 }
 
 // follow describes the target of a link, under the name of the link. An error is returned, and also
@@ -222,9 +199,9 @@ func (d *Dir) follow(link Entry) (Entry, error) {
 		return Entry{Name: link.Name, Mode: fs.ModeIrregular, Granted: link.Granted,
 			Unknown: link.Unknown}, nil
 	}
-	e, place, err := d.at.root.stat(path.Join(d.at.rel, link.Name), true, d.withCreated)
+	e, place, err := d.at.root.stat(path.Join(d.at.Rel, link.Name), true, d.withCreated)
 	if err == nil {
-		err = d.fs.permit(d.at.mount, place, config.List)
+		err = d.at.Permit(place, config.List)
 	}
 	if err != nil {
 		err = kind(err)
@@ -232,18 +209,18 @@ func (d *Dir) follow(link Entry) (Entry, error) {
 			Unknown: err}, err
 	}
 	e.Name = link.Name
-	e.Granted = throughLink(d.fs.granted(d.at.mount, place), link.Granted)
+	e.Granted = throughLink(d.fs.granted(d.at.Mount, place), link.Granted)
 	return e, nil
 }
 
-// top describes the directory of the mount, under the name that it has in the view.
-func (m *mount) top(created bool) Entry {
-	name := path.Base(m.path)
-	e, _, err := m.root.stat(".", true, created)
+// top describes the directory of a mount, under the name that it has in the view.
+func (d *Dir) top(m *view.Mount) Entry {
+	e, _, err := d.fs.roots[m].stat(".", true, d.withCreated)
 	if err != nil {
-		return Entry{Name: name, Mode: fs.ModeDir, Unknown: err}
+		e = Entry{Mode: fs.ModeDir, Unknown: err}
 	}
-	e.Name = name
+	e.Name = path.Base(m.Path)
+	e.Granted = d.fs.granted(m, ".")
 	return e
 }
 

@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"ftpd/pkg/view"
 )
 
 // The errors of this package. Besides these, methods return fs.ErrPermission, fs.ErrNotExist,
 // fs.ErrExist, fs.ErrClosed and impersonate.ErrBusy. Any other error wraps that of the system.
 var (
-	ErrNotAllowed = errors.New("not permitted by the configuration")
+	ErrNotAllowed = view.ErrNotAllowed
 	ErrNotDir     = errors.New("not a directory")
 	ErrIsDir      = errors.New("is a directory")
 	ErrNotEmpty   = errors.New("directory not empty")
@@ -22,7 +24,7 @@ var (
 	ErrLimit      = errors.New("larger than a file may be")
 	ErrTooLarge   = errors.New("file too large")
 	ErrNotRegular = errors.New("not a regular file")
-	ErrName       = errors.New("not a possible name")
+	ErrName       = view.ErrName
 	ErrMode       = errors.New("a file is never made setuid, setgid or sticky")
 	ErrOffset     = errors.New("restart beyond the end of the file")
 	ErrCutOff     = errors.New("the file became shorter while it was read")
@@ -32,9 +34,8 @@ var (
 var (
 	errMount = fmt.Errorf("a mount, or a directory above one, stays where it is: %w",
 		fs.ErrPermission)
-	errRuled  = fmt.Errorf("a rule or a mount lies inside the directory: %w", ErrNotAllowed)
-	errHidden = fmt.Errorf("hidden by a mount: %w", fs.ErrNotExist)
-	errNoID   = fmt.Errorf("value too large, as where an idmapped mount has no id for the user: %w",
+	errRuled = fmt.Errorf("a rule or a mount lies inside the directory: %w", ErrNotAllowed)
+	errNoID  = fmt.Errorf("value too large, as where an idmapped mount has no id for the user: %w",
 		ErrCannot)
 )
 

@@ -31,11 +31,11 @@ type File struct {
 func (f *FS) Open(name string) (*File, error) {
 	var opened *File
 	err := f.on("open", name, config.Read, func(at location) error {
-		o, err := at.root.open(at.rel, os.O_RDONLY)
+		o, err := at.root.open(at.Rel, os.O_RDONLY)
 		if err != nil {
 			return err
 		}
-		if err := f.permit(at.mount, o.place, config.Read); err != nil {
+		if err := at.Permit(o.place, config.Read); err != nil {
 			_ = o.file.Close()
 			return err
 		}
@@ -136,9 +136,9 @@ type opened struct {
 // hostPath returns the path on the host of a resolved place.
 func (f *FS) hostPath(at location, place string) string {
 	if !f.needsPlaces {
-		place = at.rel
+		place = at.Rel
 	}
-	return filepath.Join(at.mount.directory, filepath.FromSlash(path.Clean(place)))
+	return filepath.Join(at.Directory, filepath.FromSlash(path.Clean(place)))
 }
 
 // SendTo moves at most most bytes to a socket inside the kernel (zerocopy.Send). It returns io.EOF

@@ -1,12 +1,12 @@
 // Package vfs is the only code that touches the files of users. It confines a session to its
 // view, applies the permissions of the configuration, and makes system calls as the user.
 //
-// A view is a small table of mounts. A mount is a directory of the host at an FTP path; the home
-// is the mount at "/". A name belongs to the mount with the longest path at or above it. The rest
-// of the name is resolved by the kernel with the mount's directory as its root, as under chroot(2).
-// So "..", absolute symbolic links, and directories that are moved at the same moment never lead
-// outside. (Linux: openat2(2) with RESOLVE_IN_ROOT. Other systems: os.Root, which refuses absolute
-// links.) The consequences:
+// A view is a small table of mounts (package view). A mount is a directory of the host at an FTP
+// path; the home is the mount at "/". A name belongs to the mount with the longest path at or above
+// it. The rest of the name is resolved by the kernel with the mount's directory as its root, as
+// under chroot(2). So "..", absolute symbolic links, and directories that are moved at the same
+// moment never lead outside. (Linux: openat2(2) with RESOLVE_IN_ROOT. Other systems: os.Root, which
+// refuses absolute links.) The consequences:
 //
 //   - An absolute link is looked up below the mount, even if it names a path of the host that
 //     lies inside the mount.
@@ -15,12 +15,12 @@
 //     parent has to exist, or to be a mount itself: vfs does not make up directories. A mount and
 //     the directories above it can be neither removed nor renamed.
 //
-// Permissions are checked here, where the file is touched. If the configuration has different
-// permissions for different paths, they are checked for the real path below the mount (the place),
-// after all links. A rule whose own path leads through a link holds for its place as well
-// (follow.go). CWD needs no permission, but enters a directory only if some permission is
-// granted in it or below it. Where a file system takes several spellings for one name,
-// permissions, mounts and hidden names hold for all of them (spelling.go).
+// Permissions are checked here, where the file is touched, by the rules of the view. If the
+// configuration has different permissions for different paths, they are checked for the real path
+// below the mount (the place), after all links. A rule whose own path leads through a link holds
+// for its place as well. CWD needs no permission, but enters a directory only if some permission is
+// granted in it or below it. Where a file system takes several spellings for one name, permissions,
+// mounts and hidden names hold for all of them (spelling.go).
 //
 // One method is one section (impersonate.Identity.Do), so the kernel decides as it would for that
 // user. A section never waits for the network. Reading, writing and closing an open file need no
@@ -37,6 +37,7 @@ import (
 
 	"ftpd/pkg/config"
 	"ftpd/pkg/impersonate"
+	"ftpd/pkg/view"
 )
 
 // Options hold the mounts of a view, its user and the restrictions of the configuration.
@@ -66,11 +67,10 @@ func (f Faults) check(call string) error {
 // An FS is the view of one session. Its methods may be called from several goroutines at the same
 // time. Names are absolute FTP paths, of any bytes but NUL. The errors are listed in errors.go.
 type FS struct {
-	mounts   []*mount // immutable; the longest path first, the home last
+	view     *view.View            // immutable after Open, as roots is
+	roots    map[*view.Mount]*root // the open directory of each mount
 	identity *impersonate.Identity
 	base     config.Permissions // of paths without a rule
-	rules    []rule             // the longest path first; immutable after Open
-	hide     hiding
 	umask    atomic.Uint32
 	suffix   func() string // returns the suffix of a unique name
 
@@ -89,23 +89,22 @@ type FS struct {
 func Open(o Options) (*FS, error) {
 	f := &FS{
 		identity:    o.Identity,
+		roots:       make(map[*view.Mount]*root),
 		base:        o.Rights.Base,
-		hide:        hidingOf(o.Hide),
 		suffix:      randomSuffix,
 		needsPlaces: len(o.Mounts) > 1 || len(o.Rights.Rules) > 0 || len(o.Hide) > 0,
-	}
-	for _, r := range o.Rights.Rules {
-		f.rules = append(f.rules, rule{spell(r.Path), r.Permissions})
 	}
 	f.SetUmask(o.Umask)
 	if len(o.Mounts) == 0 || o.Mounts[0].Path != "/" {
 		return nil, errors.New("the first mount is not the home")
 	}
 	err := f.identity.Do(func() error {
-		if err := f.openMounts(o); err != nil {
+		mounts, err := f.openMounts(o)
+		if err != nil {
 			return err
 		}
-		return f.followLinks()
+		f.view, err = view.New(mounts, o.Rights, o.Hide)
+		return err
 	})
 	if err != nil {
 		_ = f.Close()
@@ -114,7 +113,7 @@ func Open(o Options) (*FS, error) {
 	return f, nil
 }
 
-func (f *FS) openMounts(o Options) error {
+func (f *FS) openMounts(o Options) (mounts []*view.Mount, err error) {
 	for _, m := range o.Mounts {
 		root, err := openRoot(m.Directory, f.needsPlaces, o.Faults)
 		if err == nil {
@@ -127,12 +126,13 @@ func (f *FS) openMounts(o Options) error {
 			if m.Path != "/" {
 				what = fmt.Sprintf("directory of the mount %q,", m.Path)
 			}
-			return fmt.Errorf("open %s %s: %w", what, m.Directory, kind(err))
+			return nil, fmt.Errorf("open %s %s: %w", what, m.Directory, kind(err))
 		}
-		clean := path.Clean(m.Path)
-		f.add(&mount{path: clean, spelled: spell(clean), directory: m.Directory, root: root})
+		mount := &view.Mount{Path: m.Path, Directory: m.Directory, Root: root}
+		f.roots[mount] = root
+		mounts = append(mounts, mount)
 	}
-	return nil
+	return mounts, nil
 }
 
 // Close waits for the calls that are running and closes the view. Open files stay usable until
@@ -144,10 +144,22 @@ func (f *FS) Close() error {
 		return nil
 	}
 	f.closed = true
-	for _, m := range f.mounts {
-		m.root.close()
+	for _, r := range f.roots {
+		r.close()
 	}
 	return nil
+}
+
+// A location is the position of a name in the table of mounts, with the directory of the mount.
+type location struct {
+	view.Location
+	root *root
+}
+
+// locate returns the location of a name.
+func (f *FS) locate(name string) (location, error) {
+	at, err := f.view.Locate(name)
+	return location{at, f.roots[at.Mount]}, err
 }
 
 // section runs call as the user while the view is open. It returns an error of the identity
@@ -183,15 +195,14 @@ func (f *FS) on(op, name string, want config.Permissions, call func(at location)
 
 // guarded runs call for a view in which permissions depend on the path.
 func (f *FS) guarded(at location, want config.Permissions, call func(location) error) error {
-	name := spell(at.name)
-	if err := f.shown(at.mount, name); err != nil {
+	if err := at.Shown(); err != nil {
 		return err
 	}
 	err := call(at)
 	if err == nil {
 		return nil
 	}
-	if refused := f.allow(at.mount, name, want); refused != nil {
+	if refused := at.Allow(want); refused != nil {
 		return refused
 	}
 	return err
@@ -200,11 +211,11 @@ func (f *FS) guarded(at location, want config.Permissions, call func(location) e
 // ChangeDir checks that name is a directory that the user may enter.
 func (f *FS) ChangeDir(name string) error {
 	return f.on("enter", name, 0, func(at location) error {
-		place, err := at.root.enter(at.rel)
+		place, err := at.root.enter(at.Rel)
 		if err != nil {
 			return err
 		}
-		return f.enterable(at.mount, place)
+		return at.Enterable(place)
 	})
 }
 
@@ -220,21 +231,21 @@ func (f *FS) Lstat(name string) (Entry, error) { return f.stat("lstat", name, fa
 func (f *FS) stat(op, name string, follow, created bool) (Entry, error) {
 	var found Entry
 	err := f.on(op, name, config.List, func(at location) error {
-		e, place, err := at.root.stat(at.rel, follow, created)
+		e, place, err := at.root.stat(at.Rel, follow, created)
 		if err != nil {
 			return err
 		}
-		e.Name = path.Base(at.name)
-		e.Granted = f.granted(at.mount, place)
+		e.Name = path.Base(at.Name)
+		e.Granted = f.granted(at.Mount, place)
 		if follow && f.needsPlaces {
-			_, own, err := at.root.stat(at.rel, false, false)
+			_, own, err := at.root.stat(at.Rel, false, false)
 			if err != nil {
 				return err
 			}
-			e.Granted = throughLink(e.Granted, f.granted(at.mount, own))
+			e.Granted = throughLink(e.Granted, f.granted(at.Mount, own))
 		}
 		found = e
-		return f.permit(at.mount, place, config.List)
+		return at.Permit(place, config.List)
 	})
 	if err != nil {
 		return Entry{}, err
@@ -245,7 +256,7 @@ func (f *FS) stat(op, name string, follow, created bool) (Entry, error) {
 // MakeDir creates a directory.
 func (f *FS) MakeDir(name string) error {
 	return f.on("make directory", name, config.Mkdir, func(at location) error {
-		if at.rel == "." {
+		if at.Rel == "." {
 			return fs.ErrExist
 		}
 		return f.within(at, config.Mkdir, func(dir *parent, base string) error {
@@ -268,7 +279,7 @@ func (f *FS) Remove(name string) error {
 // RemoveDir removes an empty directory.
 func (f *FS) RemoveDir(name string) error {
 	return f.on("remove directory", name, config.Delete, func(at location) error {
-		if f.holdsMount(at.mount, spell(at.name)) {
+		if at.HoldsMount() {
 			return errMount
 		}
 		return f.within(at, config.Delete, (*parent).rmdir)
@@ -285,20 +296,19 @@ func (f *FS) Rename(from, to string) error {
 		return fmt.Errorf("rename to %q: %w", to, err)
 	}
 	return f.on("rename", from, config.Rename, func(at location) error {
-		if f.holdsMount(at.mount, spell(at.name)) ||
-			f.holdsMount(target.mount, spell(target.name)) {
+		if at.HoldsMount() || target.HoldsMount() {
 			return errMount
 		}
-		if at.mount != target.mount {
+		if at.Mount != target.Mount {
 			return ErrCrossMount
 		}
 		return f.within(at, config.Rename, func(dir *parent, base string) error {
-			if f.ruled(at.mount, path.Join(dir.place, base)) {
+			if at.Ruled(path.Join(dir.place, base)) {
 				return errRuled
 			}
 			return f.within(target, config.Rename, func(toDir *parent, toBase string) error {
 				newPlace := path.Join(toDir.place, toBase)
-				replace := f.permit(at.mount, newPlace, config.Overwrite) == nil
+				replace := at.Permit(newPlace, config.Overwrite) == nil
 				return dir.rename(base, toDir, toBase, replace)
 			})
 		})
@@ -308,20 +318,35 @@ func (f *FS) Rename(from, to string) error {
 // MayRename returns nil if name exists and the configuration permits to rename it.
 func (f *FS) MayRename(name string) error {
 	return f.on("rename", name, config.Rename, func(at location) error {
-		if f.holdsMount(at.mount, spell(at.name)) {
+		if at.HoldsMount() {
 			return errMount
 		}
 		err := f.within(at, config.Rename, func(dir *parent, base string) error {
-			if f.ruled(at.mount, path.Join(dir.place, base)) {
+			if at.Ruled(path.Join(dir.place, base)) {
 				return errRuled
 			}
 			return nil
 		})
 		if err == nil {
-			_, _, err = at.root.stat(at.rel, false, false)
+			_, _, err = at.root.stat(at.Rel, false, false)
 		}
 		return err
 	})
+}
+
+// granted returns the permissions at a resolved place of m.
+func (f *FS) granted(m *view.Mount, place string) config.Permissions {
+	if !f.needsPlaces {
+		return f.base
+	}
+	return m.Granted(place)
+}
+
+// throughLink returns what may be done to the target of a link by the name of the link. Delete and
+// Rename act on the link itself.
+func throughLink(target, link config.Permissions) config.Permissions {
+	const own = config.Delete | config.Rename
+	return target&^own | link&own
 }
 
 // within resolves the parent directory of at, checks that the user has the permission want at the
@@ -329,16 +354,16 @@ func (f *FS) MayRename(name string) error {
 func (f *FS) within(
 	at location, want config.Permissions, act func(dir *parent, base string) error,
 ) error {
-	if at.rel == "." {
+	if at.Rel == "." {
 		return errMount
 	}
-	dir, err := at.root.parent(path.Dir(at.rel))
+	dir, err := at.root.parent(path.Dir(at.Rel))
 	if err != nil {
 		return err
 	}
 	defer dir.close()
-	base := path.Base(at.rel)
-	if err := f.permit(at.mount, path.Join(dir.place, base), want); err != nil {
+	base := path.Base(at.Rel)
+	if err := at.Permit(path.Join(dir.place, base), want); err != nil {
 		return err
 	}
 	return act(dir, base)

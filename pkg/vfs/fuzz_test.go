@@ -5,7 +5,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -145,51 +144,4 @@ func unique(f *FS, prefix string) error {
 		return err
 	}
 	return upload(f, name, "inside", Creation{New: true})
-}
-
-// For any name and any path of a mount, locate returns the mount with the longest path at or
-// above the name and a relative path without "..". Rights.At treats the same names as below that
-// path.
-func FuzzLocate(f *testing.F) {
-	for _, seed := range [][2]string{{"/a/b", "/a"}, {"/ab", "/a"}, {"/a/../b//c/.", "/b/c"},
-		{"/../..", "/"}, {"/a/b/c", "/a/b"},
-		{"a", "/a"}, {"/\x00", "/"}, {"/a/", "//a/"}} {
-		f.Add(seed[0], seed[1])
-	}
-	f.Fuzz(func(t *testing.T, name, mounted string) {
-		if !strings.HasPrefix(mounted, "/") {
-			return
-		}
-		rules := config.NewRights(config.Full,
-			[]config.Rule{{Path: path.Clean(mounted), Permissions: config.List}})
-		view := &FS{}
-		for _, p := range []string{"/", path.Clean(mounted), "/a/b"} {
-			view.add(&mount{path: p, spelled: spell(p)})
-		}
-		at, err := view.locate(name)
-		if bad := !strings.HasPrefix(name, "/") || len(name) > maxName ||
-			strings.Contains(name, "\x00"); bad || err != nil {
-			if !bad || err != ErrName {
-				t.Errorf("%q: %v", name, err)
-			}
-			return
-		}
-		if at.name != path.Clean(name) || path.Join(at.path, at.rel) != at.name ||
-			slices.Contains(strings.Split(at.rel, "/"), "..") ||
-			path.IsAbs(at.rel) || at.rel == "" {
-			t.Errorf("%q is located at %q as %q, %q", name, at.path, at.name, at.rel)
-		}
-		for _, m := range view.mounts {
-			inside := strings.HasPrefix(at.name+"/", strings.TrimSuffix(m.path, "/")+"/")
-			if inside && len(m.path) > len(at.path) ||
-				m == at.mount && !inside {
-				t.Errorf("%q is located at %q, and there is %q", name, at.path, m.path)
-			}
-		}
-		inside := config.Within(at.name, path.Clean(mounted))
-		if inside != (rules.At(name) == config.List) {
-			t.Errorf("%q is below %q: %v, but its rights are %v",
-				name, mounted, inside, rules.At(name))
-		}
-	})
 }

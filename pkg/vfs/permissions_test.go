@@ -45,7 +45,11 @@ var calls = []struct {
 		return upload(f, base+"/file", "x", Creation{Offset: 1})
 	}},
 	{"REST at the end, STOR", config.Append, func(f *FS, base string) error {
-		e, err := os.Stat(filepath.Join(f.mounts[len(f.mounts)-1].directory, base, "file"))
+		at, err := f.locate(base + "/file")
+		if err != nil {
+			return err
+		}
+		e, err := os.Stat(filepath.Join(at.Directory, at.Rel))
 		if err != nil {
 			return err
 		}

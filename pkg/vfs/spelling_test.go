@@ -44,12 +44,3 @@ func TestNamesAreBytes(t *testing.T) {
 		t.Errorf("listed %q, want %q", got, want)
 	}
 }
-
-// The head of a path has the first components.
-func TestHead(t *testing.T) {
-	for n, want := range []string{"/", "/a", "/a/b", "/a/b"} {
-		if got := head("/a/b", n); got != want {
-			t.Errorf("the first %d components: %q, not %q", n, got, want)
-		}
-	}
-}

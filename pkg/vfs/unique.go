@@ -23,7 +23,7 @@ func (f *FS) Unique(prefix string) (name string, err error) {
 				free := base + "." + f.suffix()
 				err := dir.canMake(free)
 				if err == nil {
-					name = path.Join(path.Dir(at.name), free)
+					name = path.Join(path.Dir(at.Name), free)
 				}
 				if !errors.Is(kind(err), fs.ErrExist) {
 					return err

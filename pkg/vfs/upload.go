@@ -40,7 +40,7 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 	var started *Upload
 	err := f.on("create", name, 0, func(at location) error {
 		o, err := f.openOrMake(at, c)
-		if err != nil && !f.uploadable(at) {
+		if err != nil && !uploadable(at) {
 			return ErrNotAllowed // regardless of what exists there
 		}
 		if err != nil {
@@ -51,7 +51,7 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 			most = c.Most
 		}
 		started = &Upload{
-			file: o.file, name: at.name, host: f.hostPath(at, o.place),
+			file: o.file, name: at.Name, host: f.hostPath(at, o.place),
 			room: c.room(o.size), most: most, faults: at.root.faults,
 		}
 		return nil
@@ -63,9 +63,8 @@ func (f *FS) Create(name string, c Creation) (*Upload, error) {
 }
 
 // uploadable reports whether any upload to a name is permitted.
-func (f *FS) uploadable(at location) bool {
-	granted, _ := f.permissions(at.mount, spell(at.name))
-	return granted&(config.Write|config.Overwrite|config.Append) != 0
+func uploadable(at location) bool {
+	return at.Granted(at.Rel)&(config.Write|config.Overwrite|config.Append) != 0
 }
 
 // openOrMake opens the existing file or else makes a new one. It tries again if another process
@@ -94,11 +93,11 @@ func (f *FS) openOrMake(at location, c Creation) (opened, error) {
 
 // openExisting opens the existing file, through links, and prepares it for the first byte.
 func (f *FS) openExisting(at location, c Creation) (opened, error) {
-	o, err := at.root.open(at.rel, c.flags())
+	o, err := at.root.open(at.Rel, c.flags())
 	if err != nil {
 		return opened{}, err
 	}
-	if err := f.permit(at.mount, o.place, c.need(o.size)); err != nil {
+	if err := at.Permit(o.place, c.need(o.size)); err != nil {
 		_ = o.file.Close()
 		return opened{}, err
 	}

@@ -1,4 +1,4 @@
-package vfs
+package view
 
 import (
 	"fmt"
@@ -26,6 +26,32 @@ func hidingOf(patterns []string) (h hiding) {
 
 var errHiddenName = fmt.Errorf("hidden by files.hide: %w", fs.ErrNotExist)
 
+// Hides reports whether files.hide matches a name in a directory, or another spelling of it. folds
+// reports whether the directory ignores case; it is called only if needed.
+func (v *View) Hides(name []byte, folds func() bool) bool {
+	if len(v.hide) == 0 {
+		return false
+	}
+	text := string(name)
+	return v.hide.name(text) || v.hide.like(text) && folds()
+}
+
+// hides reports whether files.hide matches another spelling of a name on the way to a place.
+func (m *Mount) hides(place string) bool {
+	if len(m.view.hide) == 0 || place == "." {
+		return false
+	}
+	above := "."
+	for name := range strings.SplitSeq(place, "/") {
+		if m.view.hide.like(name) && m.Root.Folds(above) ||
+			spelling.MayBeShort(name) && m.Root.ListsOtherwise(above, name) {
+			return true
+		}
+		above = path.Join(above, name)
+	}
+	return false
+}
+
 // match reports whether a pattern matches a name. Package config has checked the syntax of the
 // pattern.
 func match(pattern, name string) bool {
@@ -49,4 +75,15 @@ func (h hiding) path(name string) bool {
 		}
 	}
 	return false
+}
+
+// like reports whether a pattern could match another spelling of a name.
+func (h hiding) like(name string) bool {
+	folded := spelling.Fold(name)
+	return slices.ContainsFunc(h, func(p pattern) bool {
+		if folded == name && p.folded == p.text {
+			return false // another spelling would not match either
+		}
+		return match(p.folded, folded) || match(p.text, folded)
+	})
 }
