@@ -32,12 +32,12 @@ type repeatBounds struct {
 var defaultBounds = repeatBounds{clients: 64, each: 1, all: 64}
 
 // boundsOf has the messages that have other bounds. Clients connect several times without being an
-// attack. Programs such as fail2ban read each failed login, and the bans of this service bound them
-// earlier, unless [ban] is switched off.
+// attack. Programs such as fail2ban read failed logins: the bound is above ban.address_failures. A
+// client whose name is banned may go on, because these logins do not count for the ban of its address.
 var boundsOf = map[string]repeatBounds{
 	string(Connect):     {clients: 256, each: 30, all: 150},
 	string(Disconnect):  {clients: 64, each: 30, all: 150},
-	string(LoginFailed): {clients: 1024, each: 600, all: 3000},
+	string(LoginFailed): {clients: 1024, each: 120, all: 3000},
 	"banned":            {clients: 1024, each: 10, all: 1024},
 }
 

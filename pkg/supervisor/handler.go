@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"strings"
 
 	"github.com/rs/zerolog"
 
@@ -208,12 +209,27 @@ func (h *handler) record(r events.Record, s admission.Session) {
 		if !h.repeats.Write(level, string(r.Kind), client, "") {
 			return
 		}
+		shortenName(&r.Event)
 	case r.Kind.WithoutLogin() && !s.LoggedIn:
 		if !h.repeats.Write(level, string(r.Kind), client, events.KindOfCause(r.Cause)) {
 			return
 		}
 	}
 	h.log.Write(r)
+}
+
+// maxLoggedName is the length in bytes of the longest name in the record of a failed login.
+const maxLoggedName = 128
+
+// shortenName cuts the name that a client has tried, also in the cause, because it may be as long as
+// a command line.
+func shortenName(e *events.Event) {
+	if len(e.User) <= maxLoggedName {
+		return
+	}
+	short := e.User[:maxLoggedName] + "…"
+	e.Cause = strings.ReplaceAll(e.Cause, e.User, short)
+	e.User = short
 }
 
 // logBans logs bans that begin.

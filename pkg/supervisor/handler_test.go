@@ -176,3 +176,25 @@ func TestConnectionsWithoutLogin(t *testing.T) {
 		t.Errorf("the log has %v\n%s", got, &out)
 	}
 }
+
+// One client can fill the log neither with failed logins of long names nor with many of them.
+func TestFailedLoginsInTheLog(t *testing.T) {
+	var out bytes.Buffer
+	h := newTestHandler(&out)
+	id, _ := h.registry.Take(netip.MustParseAddrPort("192.0.2.1:4000"))
+	name := strings.Repeat("\x01", 2000)
+	for range 2000 {
+		h.Emit(events.Event{Kind: events.LoginFailed, Session: id, User: name, Cause: name + ": banned"})
+	}
+	if n := out.Len(); n > 200_000 {
+		t.Errorf("the log has %d bytes", n)
+	}
+	first, _, _ := strings.Cut(out.String(), "\n")
+	if !strings.Contains(first, `…: banned"`) {
+		t.Errorf("the cause is lost: %s", first)
+	}
+	h.repeats.Flush()
+	if !strings.Contains(out.String(), `"of":"login_failed","network":"192.0.2.1/32","count":1880`) {
+		t.Errorf("the log has no count: %s", out.Bytes()[out.Len()-300:])
+	}
+}
