@@ -136,7 +136,7 @@ func TestHomeRace(t *testing.T) {
 			"[[user.mount]]\npath = \"/m\"\ndirectory = %q\n",
 			name, hashes["sha512-crypt"], home, mount)
 	}
-	users := "[ban]\nfailures = 0\n" +
+	users := "[ban]\nexempt = [\"127.0.0.1\"]\n" +
 		user("home", home, directory("quiet")) + user("mount", directory("still"), mount)
 	exchange(t, home, mount)
 	t.Logf("the control escaped at try %d", escapesByName(t, home))
