@@ -36,14 +36,6 @@ func (s *Session) setTime(stamp, name string) (time.Time, error) {
 	return e.ModTime, err
 }
 
-// mdtmPath returns the pathname in MDTM's argument.
-func mdtmPath(arg string) string {
-	if _, name, ok := ftpwire.CutStamp(arg); ok {
-		return name
-	}
-	return arg
-}
-
 // setMDTM sets the modification time of a file. Tcl's client requires the new time in the
 // reply.
 func (s *Session) setMDTM(t time.Time, name string) (Reply, error) {
@@ -66,10 +58,4 @@ func (s *Session) siteUtime(_ context.Context, arg string) (Reply, error) {
 		return Reply{}, err
 	}
 	return reply(200, "The time is %s.", ftpwire.AppendStamp(nil, t)), nil
-}
-
-// utimePath returns the pathname in the argument of SITE UTIME.
-func utimePath(arg string) string {
-	name, _ := ftpwire.UtimeArgument(arg)
-	return name
 }

@@ -158,7 +158,7 @@ func commands() ftpwire.Table[command] {
 			help: "SIZE <SP> pathname", feat: "SIZE",
 		},
 		"MDTM": {
-			run: (*Session).mdtm, arg: needArg, login: true, path: true, name: mdtmPath,
+			run: (*Session).mdtm, arg: needArg, login: true, path: true, name: ftpwire.MDTMPath,
 			help: "MDTM [<SP> YYYYMMDDhhmmss] <SP> pathname", feat: "MDTM",
 		},
 		"MFMT": {
@@ -207,7 +207,7 @@ func commands() ftpwire.Table[command] {
 			log: true, help: "SITE CHGRP <SP> group <SP> pathname",
 		},
 		"SITE UTIME": {
-			run: (*Session).siteUtime, arg: needArg, login: true, path: true, name: utimePath,
+			run: (*Session).siteUtime, arg: needArg, login: true, path: true, name: ftpwire.UtimePath,
 			log: true, help: "SITE UTIME <SP> YYYYMMDDhhmmss <SP> pathname",
 		},
 		"SITE UMASK": {

@@ -40,6 +40,14 @@ func CutStamp(arg string) (t time.Time, name string, ok bool) {
 	return t, name, ok && name != ""
 }
 
+// MDTMPath returns the pathname in the argument of MDTM.
+func MDTMPath(arg string) string {
+	if _, name, ok := CutStamp(arg); ok {
+		return name
+	}
+	return arg
+}
+
 // UtimeArgument returns the pathname and the time in the argument of SITE UTIME: "YYYYMMDDhhmmss
 // pathname", or "pathname atime mtime ctime UTC", of which the second time is returned. The time of
 // the first form is not checked.
@@ -59,4 +67,10 @@ func UtimeArgument(arg string) (name, stamp string) {
 	}
 	stamp, name, _ = strings.Cut(arg, " ")
 	return name, stamp
+}
+
+// UtimePath returns the pathname in the argument of SITE UTIME.
+func UtimePath(arg string) string {
+	name, _ := UtimeArgument(arg)
+	return name
 }
