@@ -19,12 +19,10 @@ type passwordUse struct {
 	secure               bool   // over TLS
 	pieces               int    // in which the line is sent
 	before               string // is sent with the password
-	hashed               bool   // the supervisor hashes it, in a library that keeps copies
 }
 
 // TestPasswordsAreCleared checks that neither the core nor the supervisor has a password in its
-// memory, in clear or as JSON has it, after the session with that password has ended. Only the
-// libraries that hash passwords of virtual users leave copies in the supervisor.
+// memory, in clear or as JSON has it, after the session with that password has ended.
 func TestPasswordsAreCleared(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
@@ -42,15 +40,12 @@ func TestPasswordsAreCleared(t *testing.T) {
 		{name: "system", user: plain.name, password: plain.password, code: 230},
 		{name: "system, TLS", user: secure.name, password: secure.password, code: 230,
 			secure: true},
-		{name: "virtual", user: "v", password: virtual("v"), code: 230,
-			hashed: true},
-		{name: "virtual, TLS", user: "w", password: virtual("w"), code: 230, secure: true,
-			hashed: true},
+		{name: "virtual", user: "v", password: virtual("v"), code: 230},
+		{name: "virtual, TLS", user: "w", password: virtual("w"), code: 230, secure: true},
 		{name: "wrong", user: plain.name, password: "Wr-" + rand.Text(), code: 530},
 		{name: "wrong, TLS", user: plain.name, password: "Wr-" + rand.Text(), code: 530,
 			secure: true},
-		{name: "wrong, virtual", user: "v", password: "Wr-" + rand.Text(), code: 530,
-			hashed: true},
+		{name: "wrong, virtual", user: "v", password: "Wr-" + rand.Text(), code: 530},
 		{name: "in two segments", user: plain.name, password: "Wr-" + rand.Text(), code: 530,
 			pieces: 2},
 		{name: "in many segments, TLS", user: plain.name, password: "Wr-" + rand.Text(),
@@ -84,10 +79,53 @@ func TestPasswordsAreCleared(t *testing.T) {
 		}
 		for _, use := range uses {
 			for i, trace := range use.traces() {
-				if found[trace] && !(use.hashed && name == "supervisor") {
+				if found[trace] {
 					t.Errorf("%s: the password of %q is in memory, as %s", name, use.name,
 						[]string{"text", "base64"}[i])
 				}
+			}
+		}
+	}
+}
+
+// TestPasswordsAreClearedInOneProcess checks the same of a service that an ordinary user runs.
+func TestPasswordsAreClearedInOneProcess(t *testing.T) {
+	t.Parallel()
+	planted := "planted-" + rand.Text()
+	s := ordinaryServer(t, "")
+	config := s.cmd.Args[len(s.cmd.Args)-1]
+	var text strings.Builder
+	text.WriteString(strings.NewReplacer(
+		"[server]\n", fmt.Sprintf("[server]\nbanner = %q\n", planted),
+		"[auth]\n", "[auth]\nfailure_delay = \"0s\"\n",
+	).Replace(readFile(t, config)))
+	var uses []passwordUse
+	for i := range 4 {
+		use := passwordUse{name: "right", user: fmt.Sprint("v", i), code: 230,
+			password: "Vp-" + rand.Text()}
+		hash := command(t, use.password+"\n", filepath.Join(bin, "ftpd"), "passwd")
+		fmt.Fprintf(&text, "[[user]]\nname = %q\npassword = %q\nhome = \"/tmp\"\nrun_as = \"\"\n",
+			use.user, strings.TrimSpace(hash))
+		uses = append(uses, use, passwordUse{name: "wrong", user: use.user, code: 530,
+			password: "Wr-" + rand.Text()})
+	}
+	writeFile(t, config, text.String(), 0o644)
+	s.start(t)
+	for _, use := range uses {
+		use.run(t, s, nil)
+	}
+	wanted := []string{planted}
+	for _, use := range uses {
+		wanted = append(wanted, use.traces()...)
+	}
+	found := searchMemory(t, s.cmd.Process.Pid, wanted...)
+	if !found[planted] {
+		t.Fatal("the search does not find what is there: the banner")
+	}
+	for _, use := range uses {
+		for _, trace := range use.traces() {
+			if found[trace] {
+				t.Errorf("a password is in memory: %s", use.name)
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"ftpd/pkg/sandbox"
+	"ftpd/pkg/supervisor"
 )
 
 // version is set by the build.
@@ -51,6 +52,7 @@ func commands() []command {
 		{name: "version", summary: "print the version", run: runVersion},
 		{name: "core", run: runCore, hidden: true},
 		{name: sandbox.OpenCommand, run: runOpenRoots, hidden: true},
+		{name: supervisor.CompareCommand, run: runCompare, hidden: true},
 	}
 }
 

@@ -14,14 +14,24 @@ import (
 	"ftpd/pkg/config"
 )
 
-// matches reports whether the password has this hash. It uses the time and the memory that the
-// hash prescribes, within the bounds of config.Hash.
-func matches(h config.Hash, p Password) (bool, error) {
+// A CompareFunc reports whether a password has a hash. Its error is a *Refusal if the password
+// cannot be hashed, for its own sake or for that of a damaged hash. Any other error is a failure of
+// the service.
+type CompareFunc func(config.Hash, Password) (bool, error)
+
+// Compare is the CompareFunc that compares in the calling process. It uses the time and the memory
+// that the hash prescribes, within the bounds of config.Hash. The libraries that it calls leave
+// copies of the password in the memory of the process.
+func Compare(h config.Hash, p Password) (bool, error) {
 	match, err := matcher(h)
 	if err != nil {
-		return false, err
+		return false, &Refusal{Cause: err.Error()}
 	}
-	return match(p)
+	ok, err := match(p)
+	if err != nil {
+		return false, &Refusal{Cause: err.Error()}
+	}
+	return ok, nil
 }
 
 // A matchFunc compares a password with one hash.

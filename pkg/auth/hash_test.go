@@ -30,7 +30,7 @@ func TestForeignHashes(t *testing.T) {
 	for _, h := range append(foreign, own) {
 		for p, want := range map[string]bool{"pä ss": true, "pä s": false,
 			"pä sS": false, "": false} {
-			got, err := matches(h, Password(p))
+			got, err := Compare(h, Password(p))
 			if err != nil || got != want {
 				t.Errorf("%s: %q matches: %v, %v", h.Kind(), p, got, err)
 			}
@@ -44,7 +44,7 @@ func TestDamagedHashes(t *testing.T) {
 		for _, damaged := range []config.Hash{
 			h[:len(h)-3], h[:12], h + "$x", config.Hash(strings.Replace(string(h), "$", "!", 1)),
 		} {
-			match, err := matches(damaged, Password("pä ss"))
+			match, err := Compare(damaged, Password("pä ss"))
 			if match {
 				t.Errorf("%s: damaged, and matches", h.Kind())
 			}

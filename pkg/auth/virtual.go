@@ -11,29 +11,32 @@ import (
 // names to next. It never passes on a name that has a password in the configuration, so that
 // only this password is valid for the name.
 type Virtual struct {
-	users  map[string]matchFunc
-	decoy  matchFunc // for names without a user, so that they take as long; nil without users
-	config *config.Config
-	runAs  RunAs
-	queue  *Queue // bounds how many logins use a processor and memory for hashing
-	next   Authorizer
+	users   map[string]config.Hash
+	decoy   config.Hash // for names without a user, so that they take as long; "" without users
+	config  *config.Config
+	runAs   RunAs
+	queue   *Queue // bounds how many logins use a processor and memory for hashing
+	compare CompareFunc
+	next    Authorizer
 }
 
 // NewVirtual returns a Virtual, or an error for a configuration with a hash that cannot be
 // used. Without next, other names are refused.
-func NewVirtual(c *config.Config, r RunAs, queue *Queue, next Authorizer) (*Virtual, error) {
-	v := &Virtual{users: map[string]matchFunc{}, config: c, runAs: r, queue: queue, next: next}
+func NewVirtual(
+	c *config.Config, r RunAs, queue *Queue, compare CompareFunc, next Authorizer,
+) (*Virtual, error) {
+	v := &Virtual{users: map[string]config.Hash{}, config: c, runAs: r, queue: queue,
+		compare: compare, next: next}
 	for _, u := range c.Users {
 		if u.Password == "" {
 			continue
 		}
-		match, err := matcher(u.Password)
-		if err != nil {
+		if _, err := matcher(u.Password); err != nil {
 			return nil, fmt.Errorf("the password of [[user]] %q: %w", u.Name, err)
 		}
-		v.users[u.Name] = match
-		if v.decoy == nil {
-			v.decoy = match
+		v.users[u.Name] = u.Password
+		if v.decoy == "" {
+			v.decoy = u.Password
 		}
 	}
 	return v, nil
@@ -43,14 +46,14 @@ func NewVirtual(c *config.Config, r RunAs, queue *Queue, next Authorizer) (*Virt
 // but a hash or the queue may take longer, so that a client could recognize unknown names by a
 // faster answer. That is why an unknown name is hashed as well; PAM does the same itself.
 func (v *Virtual) Authenticate(ctx context.Context, c Credentials) (*Account, error) {
-	match, known := v.users[c.User]
+	hash, known := v.users[c.User]
 	switch {
 	case !known && v.next != nil:
 		return v.next.Authenticate(ctx, c)
 	case !known:
-		match = v.decoy
+		hash = v.decoy
 	}
-	ok, err := v.matches(ctx, match, c)
+	ok, err := v.matches(ctx, hash, c)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("check the password of %s: %w", c.User, err)
@@ -62,20 +65,14 @@ func (v *Virtual) Authenticate(ctx context.Context, c Credentials) (*Account, er
 	return configured(v.config, v.runAs, c.User)
 }
 
-// matches reports whether the password matches, after it has waited for a turn in the queue. A
-// password that cannot be hashed, for its own sake or for that of a damaged hash, is refused, so
-// that it counts as a failed login.
-func (v *Virtual) matches(ctx context.Context, match matchFunc, c Credentials) (bool, error) {
-	if match == nil {
+// matches reports whether the password has the hash, after it has waited for a turn in the queue.
+func (v *Virtual) matches(ctx context.Context, hash config.Hash, c Credentials) (bool, error) {
+	if hash == "" {
 		return false, nil
 	}
 	if err := v.queue.Enter(ctx, c.Remote); err != nil {
 		return false, err
 	}
 	defer v.queue.Leave()
-	ok, err := match(c.Password)
-	if err != nil {
-		return false, &Refusal{Cause: err.Error()}
-	}
-	return ok, nil
+	return v.compare(hash, c.Password)
 }

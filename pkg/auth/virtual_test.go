@@ -41,7 +41,14 @@ func accounts(name string) (*impersonate.Credentials, error) {
 // compose returns the Authorizer that the supervisor composes, without the policy.
 func compose(t *testing.T, c *config.Config, r RunAs, queue *Queue, next Authorizer) Authorizer {
 	t.Helper()
-	v, err := NewVirtual(c, r, queue, next)
+	return composeWith(t, c, r, queue, Compare, next)
+}
+
+func composeWith(
+	t *testing.T, c *config.Config, r RunAs, queue *Queue, compare CompareFunc, next Authorizer,
+) Authorizer {
+	t.Helper()
+	v, err := NewVirtual(c, r, queue, compare, next)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,21 +167,36 @@ func TestUnknownNameTakesATurn(t *testing.T) {
 func TestNewVirtualRefusesHashes(t *testing.T) {
 	c := village()
 	c.Users[1].Password = "$2b$05$short"
-	_, err := NewVirtual(c, accounts, NewQueue(1, 1, nil), nil)
+	_, err := NewVirtual(c, accounts, NewQueue(1, 1, nil), Compare, nil)
 	if err == nil || !strings.Contains(err.Error(), `"carla"`) ||
 		strings.Contains(err.Error(), "short") {
 		t.Errorf("got %v", err)
 	}
 }
 
-// A password that cannot be hashed counts as a failed login.
-func TestDamagedHashRefuses(t *testing.T) {
-	damaged := func(Password) (bool, error) { return false, errors.New("the hash is damaged") }
-	v := &Virtual{users: map[string]matchFunc{"carla": damaged}, queue: NewQueue(1, 1, nil)}
-	_, err := v.Authenticate(t.Context(), Credentials{User: "carla", Remote: addrA})
-	var refusal *Refusal
-	if want := "check the password of carla: the hash is damaged"; !errors.As(err, &refusal) ||
-		err.Error() != want {
-		t.Errorf("got %v, want the refusal %q", err, want)
+// A password that cannot be hashed counts as a failed login. A comparison that fails for another
+// reason does not.
+func TestFailedComparisons(t *testing.T) {
+	for _, c := range []struct {
+		err     error
+		refused bool
+	}{
+		{err: &Refusal{Cause: "the hash is damaged"}, refused: true},
+		{err: errors.New("the process has died")},
+	} {
+		compare := func(config.Hash, Password) (bool, error) { return false, c.err }
+		queue := NewQueue(1, 1, nil)
+		for _, user := range []string{"carla", "unknown"} {
+			_, err := composeWith(t, village(), accounts, queue, compare, nil).
+				Authenticate(t.Context(), Credentials{User: user, Remote: addrA})
+			want := "check the password of " + user + ": " + c.err.Error()
+			var refusal *Refusal
+			if errors.As(err, &refusal) != c.refused || err == nil || err.Error() != want {
+				t.Errorf("%s: got %v, want %q", user, err, want)
+			}
+		}
+		if queue.free != 1 {
+			t.Error("the turn was not returned")
+		}
 	}
 }

@@ -78,7 +78,8 @@ func startBackend(o Options, lost func(dir string) error) (*backend, error) {
 	} else if err != nil {
 		o.Log.Warn().Err(err).Msg("only virtual users can log in, and owners are shown as numbers")
 	}
-	if b.auth, err = compose(o.Config, b.runAs, queue, system, lost); err != nil {
+	compare := comparison(o, true)
+	if b.auth, err = compose(o.Config, b.runAs, queue, compare, system, lost); err != nil {
 		b.close()
 		return nil, err
 	}
@@ -100,10 +101,10 @@ func newSystem(c *config.Config, helper string, queue *auth.Queue) (*unixauth.Au
 // compose returns the Authorizer of the configuration. Its policy is checked first; then come the
 // anonymous users, the users of the configuration, and the system's users (nil: there are none).
 func compose(
-	c *config.Config, runAs auth.RunAs, queue *auth.Queue, system auth.Authorizer,
-	lost func(dir string) error,
+	c *config.Config, runAs auth.RunAs, queue *auth.Queue, compare auth.CompareFunc,
+	system auth.Authorizer, lost func(dir string) error,
 ) (auth.Authorizer, error) {
-	virtual, err := auth.NewVirtual(c, runAs, queue, system)
+	virtual, err := auth.NewVirtual(c, runAs, queue, compare, system)
 	if err != nil {
 		return nil, err
 	}

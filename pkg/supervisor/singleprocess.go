@@ -60,7 +60,7 @@ func newSingleProcess(ctx context.Context, o Options) (*singleProcess, error) {
 	}
 	bans := admission.NewBans(o.Config.Ban)
 	queue := auth.NewQueue(runtime.NumCPU(), maxWaiting, bans.Standing)
-	authorizer, err := compose(o.Config, nil, queue, nil, nil)
+	authorizer, err := compose(o.Config, nil, queue, comparison(o, false), nil, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -295,6 +296,16 @@ func CheckNames() error {
 			"--shell /usr/sbin/nologin %s (%w)", namesAccount, err)
 	}
 	return err
+}
+
+// NamesUID returns the uid that the helper for names has if the caller is root.
+func NamesUID() (uint32, error) {
+	text, _, err := namesIdentity()
+	if err != nil {
+		return 0, err
+	}
+	uid, err := strconv.ParseUint(text, 10, 32)
+	return uint32(uid), err
 }
 
 // namesIdentity returns the uid and gid of namesAccount. Where it does not exist, those of nobody
