@@ -246,6 +246,28 @@ func TestReadOnlyMountIsTrusted(t *testing.T) {
 	}
 }
 
+// TestIncludedSpecialFiles checks that nothing but regular files is included, because a FIFO or a
+// device, which another account may have made, would be read for ever.
+func TestIncludedSpecialFiles(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	w := &trustWorld{dir: sharedDir(t)}
+	w.config = w.in("ftpd.toml")
+	writeFile(t, w.config, readFile(t, writeConfig(t, freePort(t), nil)), 0o644)
+	w.include(t, "*.special")
+	if err := syscall.Mkfifo(w.in("fifo.special"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.link(t, "/dev/zero", "device.special")
+	out, code := startRefused(t, w.config, nil)
+	for _, name := range []string{"fifo", "device"} {
+		want := w.in(name) + ".special: cannot be read: it is not a regular file\n"
+		if code != 1 || !strings.Contains(out, want) {
+			t.Errorf("exit %d, want 1 and %q:\n%s", code, want, out)
+		}
+	}
+}
+
 // TestConfigurationFromAPipe checks that a configuration may come from the program that starts the
 // service.
 func TestConfigurationFromAPipe(t *testing.T) {

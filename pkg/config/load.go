@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/BurntSushi/toml"
 )
@@ -56,7 +58,7 @@ func Inspect(path string, accounts Accounts) *Source {
 // file reads one file.
 func (s *Source) file(path string, main bool) {
 	s.Files = append(s.Files, path)
-	text, err := os.ReadFile(path)
+	text, err := readText(path, main)
 	if err != nil {
 		cause := err
 		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
@@ -67,7 +69,33 @@ func (s *Source) file(path string, main bool) {
 			Problem{File: path, Text: fmt.Sprintf("cannot be read: %v", cause)})
 		return
 	}
-	s.text(path, string(text), main)
+	s.text(path, text, main)
+}
+
+// maxFile is the size of the largest file that is read.
+const maxFile = 16 << 20
+
+// readText returns the text of a file. What is included must be a regular file: another account may
+// have made it, in a directory that is refused after it was read, and a FIFO without a writer would
+// be waited for. The main file may be a pipe.
+func readText(path string, main bool) (string, error) {
+	flags := os.O_RDONLY
+	if !main {
+		flags |= syscall.O_NONBLOCK // the open of a FIFO waits for no writer
+	}
+	f, err := os.OpenFile(path, flags, 0)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	if info, err := f.Stat(); err == nil && !main && !info.Mode().IsRegular() {
+		return "", errors.New("it is not a regular file")
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("it has more than %d MiB", maxFile>>20)
+	}
+	return string(text), err
 }
 
 // text decodes the text of one file.
