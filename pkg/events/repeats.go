@@ -33,7 +33,8 @@ var defaultBounds = repeatBounds{clients: 64, each: 1, all: 64}
 
 // boundsOf has the messages that have other bounds. Clients connect several times without being an
 // attack. Programs such as fail2ban read failed logins: the bound is above ban.address_failures. A
-// client whose name is banned may go on, because these logins do not count for the ban of its address.
+// client whose name is banned may go on, because its logins do not count for the ban of its
+// address.
 var boundsOf = map[string]repeatBounds{
 	string(Connect):     {clients: 256, each: 30, all: 150},
 	string(Disconnect):  {clients: 64, each: 30, all: 150},
@@ -54,6 +55,7 @@ type repeatTable struct {
 	written int // records of all clients
 	counts  map[repeatKey]*repeatCount
 	causes  map[netip.Prefix]int // of each client
+	within  map[netip.Prefix]int // places in counts of each wide network
 	others  int                  // records of clients without a place in counts
 }
 
@@ -119,13 +121,18 @@ func newRepeatTable(message string, level zerolog.Level) *repeatTable {
 		level:        level,
 		counts:       map[repeatKey]*repeatCount{},
 		causes:       map[netip.Prefix]int{},
+		within:       map[netip.Prefix]int{},
 	}
 }
 
 // count returns the count of a client and a cause, nil if the table has no place for it.
 func (t *repeatTable) count(client netip.Prefix, cause string) *repeatCount {
-	key := repeatKey{client, cause}
+	key, wide := repeatKey{client, cause}, wideNetwork(client)
 	c := t.counts[key]
+	if c == nil && t.within[wide] >= t.clients/4 {
+		client, key.client = wide, wide
+		c = t.counts[key]
+	}
 	if c == nil && t.causes[client] >= maxCauses {
 		key.cause = otherCauses
 		c = t.counts[key]
@@ -136,7 +143,20 @@ func (t *repeatTable) count(client netip.Prefix, cause string) *repeatCount {
 	c = new(repeatCount)
 	t.counts[key] = c
 	t.causes[client]++
+	t.within[wide]++
 	return c
+}
+
+// wideNetwork returns a network that one attacker may have. Its clients get at most a quarter of
+// the places of a table, so that they cannot hide the records of all others. Further ones count
+// together.
+func wideNetwork(client netip.Prefix) netip.Prefix {
+	bits := 48
+	if client.Addr().Is4() {
+		bits = 24
+	}
+	p, _ := client.Addr().Prefix(bits) // cannot fail
+	return p
 }
 
 // Flush writes all counts, and begins anew.

@@ -112,6 +112,25 @@ func TestRepeatsAreBounded(t *testing.T) {
 	}
 }
 
+// The clients of one network, which one host may have, do not hide the records of others.
+func TestRepeatsOfOneNetwork(t *testing.T) {
+	var log bytes.Buffer
+	r := NewRepeats(zerolog.New(&log), time.Hour)
+	const clients = 1000
+	for i := range clients {
+		address := netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 0, byte(i >> 8), byte(i)})
+		r.Write(zerolog.WarnLevel, "refused", netip.PrefixFrom(address, 64), "full")
+	}
+	if !r.Write(zerolog.WarnLevel, "refused", netip.MustParsePrefix("192.0.2.1/32"), "full") {
+		t.Error("another client")
+	}
+	r.Flush()
+	want := map[string]int{"warn refused 2001:db8::/48 full": clients - 17}
+	if got := countsIn(t, &log); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the counts are %v, want %v", got, want)
+	}
+}
+
 func TestKindOfCause(t *testing.T) {
 	for cause, want := range map[string]string{
 		"login timeout": "login timeout",
