@@ -20,8 +20,8 @@ type strangers struct {
 
 // levels are the lengths of the prefixes in the tree, from the root downwards.
 var levels = map[bool][]int{
-	true:  {24, 32},     // IPv4
-	false: {48, 56, 64}, // IPv6: of a site, of a customer, of a link
+	true:  {16, 24, 32},     // IPv4
+	false: {32, 48, 56, 64}, // IPv6: of a provider, of a site, of a customer, of a link
 }
 
 // A group is a node of the tree: a network with strangers.
