@@ -9,15 +9,9 @@
 # It needs Go; nothing is downloaded but the toolchain that is named here, where it is another one.
 set -eu
 . "$(dirname "$0")/lib.sh"
-export GOTOOLCHAIN=go1.26.8 GOFLAGS=-mod=mod
+export GOTOOLCHAIN=go1.26.8
 
-mkdir "$tmp/probe"
-cat >"$tmp/probe/go.mod" <<'GO'
-module probe
-
-go 1.26
-GO
-cat >"$tmp/probe/main.go" <<'GO'
+seen=$(runs_go <<'GO'
 package main
 
 import (
@@ -41,6 +35,6 @@ func main() {
 	fmt.Printf("before: %s, after: %s\n", before, shared.NextProtos)
 }
 GO
-seen=$(cd "$tmp/probe" && go run .)
+)
 echo "$seen"
 [ "$seen" = "before: [], after: [h2 http/1.1]" ] || changed "the caller's tls.Config keeps its protocols"

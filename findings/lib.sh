@@ -16,6 +16,14 @@ packages() {
 	export LD_LIBRARY_PATH="$tmp/root/usr/lib/x86_64-linux-gnu:$tmp/root/lib/x86_64-linux-gnu"
 }
 
+# runs_go runs the Go program on its standard input, with the toolchain that GOTOOLCHAIN names.
+runs_go() {
+	mkdir "$tmp/program"
+	printf 'module program\n\ngo 1.26\n' >"$tmp/program/go.mod"
+	cat >"$tmp/program/main.go"
+	(cd "$tmp/program" && GOFLAGS=-mod=mod go run .)
+}
+
 # mounted PLACE COMMAND… runs a command that mounts something at PLACE, which the end takes away.
 mounted() {
 	places="$1 ${places-}"
