@@ -41,6 +41,12 @@ func TestShare(t *testing.T) {
 		readFile(t, filepath.Join(dir, "hello.txt")) != "hello\n" {
 		t.Errorf("the folder has changed: %v, %v", entries, err)
 	}
+	warnings, _ := s.log.find(func(r record) bool {
+		return r.Level == "warn" && !strings.HasPrefix(r.Message, "no certificate")
+	})
+	if len(warnings) > 0 {
+		t.Errorf("warnings of what no user of share has set: %v", warnings)
+	}
 }
 
 func TestShareForWriting(t *testing.T) {

@@ -200,6 +200,7 @@ func (s *share) config() (*config.Config, error) {
 	c := s.cfg
 	c.Server.Listen = []config.Address{s.listen}
 	c.Server.DrainTimeout = 0 // wait for transfers without limit; a second Ctrl-C ends them
+	c.Admin.Socket = ""       // the terminal shows what runs, and Ctrl-C ends it
 	c.Auth.Backend = config.BackendVirtual
 	c.Auth.Deny = nil // the only user may have any name
 	permissions := config.ReadOnly
