@@ -127,6 +127,12 @@ func checkAs(t *testing.T, config string, as *syscall.Credential) (out string, c
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "ftpd"), "check", "--config", config)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	return outcome(t, cmd)
+}
+
+// outcome runs a command and returns its output and exit code, which is -1 if a signal ended it.
+func outcome(t *testing.T, cmd *exec.Cmd) (out string, code int) {
+	t.Helper()
 	text, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		t.Fatal(err)

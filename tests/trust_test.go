@@ -216,11 +216,7 @@ func startRefused(t *testing.T, config string, as *syscall.Credential) (out stri
 	cmd := exec.CommandContext(ctx, filepath.Join(bin, "ftpd"), "serve", "--config", config)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	text, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	return string(text), cmd.ProcessState.ExitCode()
+	return outcome(t, cmd)
 }
 
 // TestReadOnlyMountIsTrusted checks that a file on a read-only mount counts as one that nothing can
